@@ -1,0 +1,3 @@
+"""A Taskcluster worker built on Twisted."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Taskcluster over HTTP, as Deferreds."""

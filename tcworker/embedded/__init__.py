@@ -1,0 +1,1 @@
+"""A Taskcluster in one process, for one machine."""

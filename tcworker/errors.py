@@ -1,0 +1,191 @@
+"""The errors that pass between the parts, each knowing what becomes of the run (or of the worker) that meets it.
+
+Three families: a L{TaskError} ends a run and knows its resolution; a L{SandboxError} is an answer of a platform that
+its caller decides about; the rest is about the worker itself and Taskcluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class TaskError(Exception):
+    """Something that ends a run; C{state} and C{reason} are the queue's words for how.
+
+    @ivar messages: what the task's author reads in the log, one line or more each.
+    """
+
+    state: ClassVar[str] = "exception"
+    reason: ClassVar[str] = "internal-error"
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.messages: tuple[str, ...] = messages
+
+    def __str__(self) -> str:
+        return "\n".join(self.messages)
+
+
+class MalformedPayload(TaskError):
+    """The task's author asked for what cannot be; each message names the place in the payload."""
+
+    reason = "malformed-payload"
+
+
+class FeatureNotSupported(MalformedPayload):
+    """The platform that runs the task does not have what the task asks for."""
+
+
+class NamingConflict(MalformedPayload):
+    """One name (a variable, a mount point, an artifact) was claimed twice."""
+
+
+class TaskFailed(TaskError):
+    """The task itself did not succeed."""
+
+    state = "failed"
+    reason = "failed"
+
+
+class ResourceUnavailable(TaskError):
+    """What the run needs was not to be had: disk, a service, a storage."""
+
+    reason = "resource-unavailable"
+
+
+class IntermittentTask(TaskError):
+    """The task asked by its exit status to be run again."""
+
+    reason = "intermittent-task"
+
+
+class WorkerShutdown(TaskError):
+    """The worker must go before the task is done; the queue gives it to another."""
+
+    reason = "worker-shutdown"
+
+
+class InternalError(TaskError):
+    """The worker is at fault.
+
+    @ivar fatal: whether the worker itself is suspect and should take no more tasks.
+    """
+
+    def __init__(self, *messages: str, fatal: bool = False) -> None:
+        super().__init__(*messages)
+        self.fatal = fatal
+
+
+class SandboxError(Exception):
+    """An answer of a sandbox that its caller decides about."""
+
+
+class Discarded(SandboxError):
+    """The engine was discarded before its sandbox ran."""
+
+
+class SandboxAborted(SandboxError):
+    """The sandbox was aborted: there is no result."""
+
+
+class SandboxEnded(SandboxError):
+    """The sandbox is already over: the result is there and must be disposed."""
+
+
+class ArchiveError(SandboxError):
+    """A path of the task could not be archived; C{reason} is the queue's word for it in an error artifact."""
+
+    reason: ClassVar[str] = "invalid-resource-on-worker"
+
+
+class NotFound(ArchiveError):
+    """There is nothing at this path."""
+
+    reason = "file-missing-on-worker"
+
+
+class NotReadable(ArchiveError):
+    """The task's user may not read what is at this path."""
+
+    reason = "file-not-readable-on-worker"
+
+
+class NotAFile(ArchiveError):
+    """A folder where a file was asked for, a file where a folder was, or neither of them."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a configuration.
+
+    @ivar place: where, as C{file: key.key[index]} or the key alone.
+    @ivar found: what stands there.
+    @ivar expected: what was expected in its stead, the nearest known name included.
+    """
+
+    place: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: found {self.found}, expected {self.expected}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; all faults at once.
+
+    @ivar exit_status: 64 for a file that cannot be read or has unknown keys, 73 for values that do not fit.
+    """
+
+    def __init__(self, faults: Sequence[Fault], exit_status: int = 73) -> None:
+        super().__init__(*faults)
+        self.faults = tuple(faults)
+        self.exit_status = exit_status
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults)
+
+
+class HostUnavailable(Exception):
+    """The host's own services (metadata, worker-manager) do not answer for now; asking again may help."""
+
+
+class StateDirectoryTaken(Exception):
+    """Another worker uses this state directory; the message says which process."""
+
+
+class TaskclusterError(Exception):
+    """A call of Taskcluster did not succeed.
+
+    @ivar method: the name of the call, for example C{reportCompleted}.
+    """
+
+    def __init__(self, method: str, message: str) -> None:
+        super().__init__(method, message)
+        self.method = method
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.method}: {self.message}"
+
+
+class Unreachable(TaskclusterError):
+    """No answer after all attempts: connection refused or lost, time out, or an answer that is not HTTP."""
+
+
+class CallFailed(TaskclusterError):
+    """Taskcluster answered with an error.
+
+    @ivar status: the HTTP status.
+    @ivar code: the error's own code, for example C{RequestConflict}; empty where the answer had none.
+    """
+
+    def __init__(self, method: str, status: int, code: str, message: str) -> None:
+        super().__init__(method, message)
+        self.status = status
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.method}: {self.status} {self.code}: {self.message}"

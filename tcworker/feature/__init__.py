@@ -1,0 +1,1 @@
+"""What tasks can ask for beyond commands, one module each."""

@@ -1,0 +1,1 @@
+"""Where the worker is, one module each."""

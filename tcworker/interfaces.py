@@ -1,0 +1,500 @@
+"""The contracts between the parts of tcworker.
+
+Everything that waits returns a Deferred that may be cancelled. Errors named in a method's text are those of
+L{tcworker.errors}. Whoever writes a platform, a host or a feature of their own implements what stands here and nothing
+else; C{tcworker.testing} has the suites that such an implementation must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProcessProtocol, IPushProducer, IReactorTime, ITransport
+from twisted.web.iweb import IBodyProducer
+from zope.interface import Attribute, Interface
+
+from tcworker.errors import TaskError
+
+JSON: TypeAlias = Any
+"""What came from JSON or YAML."""
+
+Unsubscribe: TypeAlias = Callable[[], None]
+"""Call it to be told no more; repeatable."""
+
+ScopeExpression: TypeAlias = str | Mapping[str, Any]
+"""A scope, or C{{"AllOf": [...]}} / C{{"AnyOf": [...]}} of expressions."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Taskcluster credentials; the certificate (a JSON string) only for temporary ones.
+
+    The secret parts stay out of C{repr}, so that no log line or traceback shows them.
+    """
+
+    client_id: str
+    access_token: str = field(repr=False)
+    certificate: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Credentials:
+        """Read C{{clientId, accessToken, certificate?}} as the queue and worker-manager answer it."""
+        return cls(answer["clientId"], answer["accessToken"], answer.get("certificate") or None)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The host says that the worker must go.
+
+    @ivar graceful: whether running tasks may finish.
+    @ivar seconds_left: until the machine is gone, C{None} when nobody knows.
+    """
+
+    graceful: bool
+    seconds_left: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Why a worker ended, and the status its process should end with (contracts of generic-worker, section 6)."""
+
+    status: int
+    why: str
+
+
+@dataclass(frozen=True)
+class SandboxRecord:
+    """What another process needs to find and kill a sandbox, and to remove what it left.
+
+    @ivar platform: the platform's name.
+    @ivar details: JSON of the platform's own.
+    """
+
+    platform: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server that runs beside a task, for example a database.
+
+    @ivar health: a command that exits 0 once the service answers; empty for "when it runs".
+    """
+
+    name: str
+    image: str
+    command: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    health: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a terminal, in characters."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a process ended: with a status, or C{None} and the signal's number."""
+
+    status: int | None
+    signal: int | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether it exited with 0."""
+        return self.status == 0
+
+
+@dataclass(frozen=True)
+class CommandRecord:
+    """One command of a task that has ended; times in seconds, peak memory in bytes.
+
+    @ivar problem: why the command could not be started, C{None} when it was.
+    """
+
+    argv: Sequence[str]
+    exit: ExitStatus
+    user: float = 0.0
+    system: float = 0.0
+    wall: float = 0.0
+    peak: int = 0
+    problem: str | None = None
+
+
+class IArchivedFile(Interface):
+    """A file that a task left behind, opened by nobody yet."""
+
+    path: str = Attribute("Where it was in the sandbox: for a file of a folder relative to that folder, with slashes.")
+    size: int = Attribute("Bytes, when it was archived.")
+
+    def open() -> IBodyProducer:
+        """Open it for one upload; C{length} is its size now, and exactly so many bytes will be produced.
+
+        May be called again for another try. Raises L{ArchiveError}. A file that shrinks while it is read fails the
+        producer's Deferred with L{ArchiveError}.
+        """
+
+
+@dataclass(frozen=True)
+class ArchiveFault:
+    """An entry of a folder that could not be archived; C{path} is relative to the folder."""
+
+    path: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class FileArtifact:
+    """A file to publish.
+
+    @ivar content_encoding: C{identity} or C{gzip}; the one who publishes compresses. C{None}: by the name's extension.
+    @ivar content_type: C{None}: by the name's extension.
+    """
+
+    name: str
+    expires: datetime
+    file: IArchivedFile
+    content_type: str | None = None
+    content_encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class GzippedArtifact:
+    """Content that already is gzip, published with C{Content-Encoding: gzip}.
+
+    @ivar length: bytes before compression.
+    """
+
+    name: str
+    expires: datetime
+    file: IArchivedFile
+    content_type: str
+    length: int
+
+
+@dataclass(frozen=True)
+class LinkArtifact:
+    """Another name of an artifact of the same run."""
+
+    name: str
+    expires: datetime
+    target: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class ReferenceArtifact:
+    """A name for an address elsewhere."""
+
+    name: str
+    expires: datetime
+    url: str = field(repr=False)
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class ErrorArtifact:
+    """Says why an artifact is not there; C{reason} is one of the queue's words."""
+
+    name: str
+    expires: datetime
+    reason: str
+    message: str
+
+
+Artifact: TypeAlias = FileArtifact | GzippedArtifact | LinkArtifact | ReferenceArtifact | ErrorArtifact
+
+
+class IHost(Interface):
+    """Where the worker is: who it is there, with what configuration and credentials, and when it must go.
+
+    Also an C{IService}; L{tcworker.host.service.HostService} owns one.
+    """
+
+    def load_config() -> Deferred[Mapping[str, Any]]:
+        """Identity, credentials and settings of this place, in the configuration's own names.
+
+        Fails with L{ConfigError}, which lists all faults, or L{HostUnavailable}, after which it is asked again.
+        """
+
+    def should_shut_down_now(idle_seconds: float) -> Deferred[bool]:
+        """Whether to go now; asked before each claim while nothing runs. An error counts as no."""
+
+    def on_shutting_down(call: Callable[[Notice], None]) -> Unsubscribe:
+        """Be told when the machine must go, maybe repeatedly; a notice already known is delivered at once."""
+
+    def on_credentials(call: Callable[[Credentials], None]) -> Unsubscribe:
+        """Be told of new worker credentials, before the old ones end."""
+
+    def leave(exit: Exit) -> Deferred[None]:
+        """Called once, after the last run is resolved: remove the worker, power off if configured."""
+
+
+class IPlatform(Interface):
+    """A kind of sandbox that this worker can run tasks in."""
+
+    name: str = Attribute("As in the configuration, for example C{native}.")
+    schema: Mapping[str, Any] = Attribute(
+        "JSON schema of its slice of the payload: C{properties} and C{required}; unknown keys are refused elsewhere."
+    )
+
+    def accepts(payload: Mapping[str, Any]) -> bool:
+        """Whether a payload is meant for this platform; pure. A worker with one platform does not ask."""
+
+    def prepare(left: Sequence[SandboxRecord]) -> Deferred[None]:
+        """Before the first claim: its tools are there, and all that a dead worker left is gone.
+
+        Fails with an exception whose text says what is missing and what to do.
+        """
+
+    def new_engine(context: ITaskContext) -> IEngine:
+        """A sandbox not yet started; no I/O. Raises L{MalformedPayload}."""
+
+    def new_cache_folder(name: str) -> Deferred[ICacheFolder]:
+        """An empty folder that engines of this platform can attach."""
+
+    def dispose() -> Deferred[None]:
+        """Nothing of the platform is left; all its engines must be gone."""
+
+
+class IEngine(Interface):
+    """A sandbox before it runs; consumed by exactly one of L{start} and L{discard}.
+
+    The C{attach_} methods may run side by side. C{set_env} comes before C{start}.
+    """
+
+    def set_env(name: str, value: str) -> None:
+        """Set a variable of the task. L{NamingConflict} if set twice, L{MalformedPayload} if not a possible name."""
+
+    def attach_cache(folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
+        """Mount a folder. L{FeatureNotSupported}; L{NamingConflict} if targets nest or repeat."""
+
+    def attach_proxy(name: str, resource: Any) -> Deferred[str]:
+        """Serve a C{twisted.web} resource to the task, and answer the URL at which the task finds it.
+
+        L{FeatureNotSupported}, L{NamingConflict}.
+        """
+
+    def attach_service(service: Service) -> Deferred[None]:
+        """Start a server beside the task; fires when it is healthy. L{FeatureNotSupported}, L{NamingConflict}."""
+
+    def start() -> Deferred[IExecution]:
+        """Run the commands, their output into the context's log.
+
+        Cancelled or failed, it leaves nothing behind. Fails with L{Discarded} when L{discard} comes first, else with a
+        L{TaskError}.
+        """
+
+    def discard() -> Deferred[None]:
+        """Free everything instead of starting, or while starting; repeatable."""
+
+
+class IExecution(Interface):
+    """A sandbox that runs."""
+
+    record: SandboxRecord = Attribute("What state.db keeps, so that another process can find and kill it.")
+
+    def when_finished() -> Deferred[IResult]:
+        """A fresh Deferred at each call, always with the same answer.
+
+        Fires when every process of the task is dead and its last output is in the log. Fails with L{SandboxAborted},
+        or with a L{TaskError} when the sandbox broke; then everything of it has been freed.
+        """
+
+    def kill(why: str, grace: float) -> None:
+        """SIGTERM now, SIGKILL after C{grace} seconds to what is left; there still will be a result, C{killed=why}.
+
+        Repeatable: the first C{why} stays, a shorter grace wins. Without effect after the end.
+        """
+
+    def abort(why: str) -> Deferred[None]:
+        """SIGKILL; fires when all is freed, and L{when_finished} fails with L{SandboxAborted}. Repeatable.
+
+        After the end it fails with L{SandboxEnded}: the result is there and must be disposed.
+        """
+
+    def new_exec(
+        protocol: IProcessProtocol, command: Sequence[str], env: Mapping[str, str], tty: Size | None
+    ) -> Deferred[IExec]:
+        """Another process in the sandbox, with the task's environment under C{env}; it ends with the sandbox.
+
+        The protocol gets C{childDataReceived} with 1 and 2 (with a terminal only 1) and C{processEnded} as from
+        C{spawnProcess}. Fails with L{SandboxEnded}, or L{TaskFailed} for a command that cannot be started.
+        """
+
+
+class IExec(ITransport, IPushProducer):
+    """A process beside the task's own: write to its stdin, C{loseConnection} to close that."""
+
+    def resize(size: Size) -> None:
+        """Of its terminal; L{FeatureNotSupported} without one."""
+
+    def abort() -> None:
+        """SIGKILL it and its process group; repeatable."""
+
+    def when_ended() -> Deferred[ExitStatus]:
+        """Its exit status or signal; a fresh Deferred at each call."""
+
+
+class IResult(Interface):
+    """A sandbox that is over: every process is dead, its files are still there."""
+
+    success: bool = Attribute("Whether every command exited with 0 and nobody killed it.")
+    killed: str | None = Attribute("Why L{IExecution.kill} was called, C{None} if it was not or came too late.")
+    commands: Sequence[CommandRecord] = Attribute("Those that ran, in order; the last is the one that failed.")
+    out_of_memory: bool = Attribute("Whether the kernel killed a process of the task for want of memory.")
+
+    def archive_file(path: str) -> Deferred[IArchivedFile]:
+        """A file by its path in the sandbox, relative to the task's folder or absolute.
+
+        L{NotFound}, L{NotReadable} (by the task's user), L{NotAFile}.
+        """
+
+    def archive_folder(path: str) -> AsyncIterator[IArchivedFile | ArchiveFault]:
+        """The files of a folder and of those in it, one at a time, sorted by path.
+
+        Links to folders are not followed; faults of single entries are yielded. L{NotFound}, L{NotReadable} or
+        L{NotAFile} (at the first step) when the folder itself is not there.
+        """
+
+    def archive() -> AsyncIterator[bytes]:
+        """The whole sandbox as a tar, in pieces."""
+
+    def dispose() -> Deferred[None]:
+        """The folder, user or container is gone when it fires; repeatable. Caches are not its own."""
+
+
+class ICacheFolder(Interface):
+    """A folder that outlives tasks."""
+
+    name: str = Attribute("The cache's name.")
+    path: str | None = Attribute("Where it is; C{None} where the platform keeps it.")
+    size: int = Attribute("Bytes by disk blocks, as last measured.")
+
+    def archive() -> AsyncIterator[bytes]:
+        """Its contents as a tar, in pieces."""
+
+    def delete() -> None:
+        """Gone from sight at once, removed in the background, errors logged."""
+
+
+class IFeature(Interface):
+    """What tasks can ask for beyond commands; one instance a worker."""
+
+    name: str = Attribute("As in the configuration.")
+    schema: Mapping[str, Any] = Attribute("JSON schema of its slice of the payload: C{properties}, C{required}.")
+    after: Sequence[str] = Attribute("Names of features whose hooks must be done before its own begin.")
+
+    def for_task(context: ITaskContext) -> ITaskFeature | None:
+        """The feature for one run, C{None} when the task does not ask for it. Raises L{MalformedPayload}. No I/O."""
+
+
+class ITaskFeature(Interface):
+    """A feature at work for one run.
+
+    Each hook may fail with a L{TaskError}, which ends the run with its resolution (C{cleanup}: is logged). C{stopped},
+    C{upload} and C{cleanup} are called even if an earlier hook failed; C{started}, C{stopped} and C{upload} only if
+    the sandbox ran.
+    """
+
+    def load(engine: IEngine) -> Deferred[None]:
+        """Before the sandbox starts: fetch, check, attach."""
+
+    def started(execution: IExecution) -> Deferred[None]:
+        """The sandbox runs."""
+
+    def stopped(result: IResult) -> Deferred[None]:
+        """The sandbox is over; the task's caches can be taken back."""
+
+    def upload(result: IResult) -> Deferred[None]:
+        """Publish what the task made. The log is still open."""
+
+    def cleanup() -> Deferred[None]:
+        """The run is resolved; leave nothing behind."""
+
+
+class ILentLog(Interface):
+    """The raw log in the hands of whoever runs the task's commands."""
+
+    descriptor: int = Attribute("Of the raw file; its offset is the end.")
+    ring: int = Attribute("Of the file that keeps the end of a log over its limit (L{tcworker.launcher.sink}).")
+    limit: int = Attribute("Bytes that the log may have, 0 for no limit.")
+
+    def give_back() -> None:
+        """Nobody else writes from now on; repeatable."""
+
+
+class ITaskLog(Interface):
+    """The log of one run: what the task printed, and the worker's own lines between, in order."""
+
+    def info(message: str) -> None:
+        """Write C{[taskcluster <time>] message}, once for each line of the message."""
+
+    def warn(message: str) -> None:
+        """Write C{[taskcluster:warn <time>] message}."""
+
+    def error(message: str) -> None:
+        """Write C{[taskcluster:error] message}."""
+
+    def write(data: bytes) -> None:
+        """Append what a task printed, for platforms that have it in hand."""
+
+    def lend(append: Callable[[bytes], None]) -> ILentLog:
+        """Let another process write to the raw file; until it is given back, the worker's own lines go to C{append}."""
+
+    def follow(call: Callable[[bytes], None]) -> Unsubscribe:
+        """Be given the log from its beginning, in pieces and masked, as it grows.
+
+        After the last piece of a sealed log comes C{b""}.
+        """
+
+
+class ITaskContext(Interface):
+    """One run, as platforms and features see it."""
+
+    task_id: str = Attribute("")
+    run_id: int = Attribute("")
+    task: Mapping[str, Any] = Attribute("The task's definition, as the queue gave it.")
+    payload: Mapping[str, Any] = Attribute("Of the task, checked against the schema.")
+    deadline: datetime = Attribute("Of the task, aware, UTC.")
+    expires: datetime = Attribute("Of the task, aware, UTC.")
+    root_url: str = Attribute("Of the Taskcluster that the run comes from.")
+    folder: str = Attribute("A folder of the worker's own for this run, which no task may enter; removed with the run.")
+    clock: IReactorTime = Attribute("")
+    queue: Any = Attribute("L{tcworker.client.services.Queue}, signing with the run's newest credentials.")
+    log: ITaskLog = Attribute("")
+
+    def mask(secret: str) -> None:
+        """Never leaves the machine in a log from now on, earlier output included."""
+
+    def require_scopes(*alternatives: ScopeExpression) -> Deferred[None]:
+        """Check that the task has the scopes of one alternative.
+
+        Fails with L{MalformedPayload} that names all that lack, L{ResourceUnavailable} if auth is away.
+        """
+
+    def on_credentials(call: Callable[[Credentials], None]) -> Unsubscribe:
+        """Be told of the run's new credentials, at each reclaim."""
+
+    def publish(artifact: Artifact) -> Deferred[None]:
+        """Publish an artifact: reserved names, encoding, retries, fresh addresses are dealt with here.
+
+        L{MalformedPayload} for a name already taken with other content, L{ResourceUnavailable} when the storage or the
+        queue does not take it in the time there is, L{ArchiveError} for a file that cannot be read.
+        """
+
+    def time_left() -> float:
+        """Seconds until uploads must end."""
+
+    def fail(error: TaskError) -> None:
+        """End the run with that error's resolution; from any hook, at any time."""

@@ -1,0 +1,1 @@
+"""One claimed run, from claim to clean-up."""
