@@ -143,6 +143,9 @@ class IArchivedFile(Interface):
         producer's Deferred with L{ArchiveError}.
         """
 
+    def close() -> None:
+        """It will not be opened again; whoever was given the file calls this once it is published. Repeatable."""
+
 
 @dataclass(frozen=True)
 class ArchiveFault:
