@@ -1,0 +1,86 @@
+"""The schema of payloads, put together from what each platform and feature wants to read; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+
+from tcworker.errors import MalformedPayload
+from tcworker.task.claim import read_date
+from tcworker.task.violations import describe
+
+_FORMATS = FormatChecker(formats=())
+
+SHARED = "features"
+"""The one object of the payload that several owners may have keys in."""
+
+
+@_FORMATS.checks("date-time", raises=ValueError)
+def _is_date_time(value: object) -> bool:
+    if isinstance(value, str):
+        read_date(value)
+        return "T" in value.upper() and (value[-1] in "zZ" or "+" in value or value.count("-") > 2)
+    return True
+
+
+class PayloadSchema:
+    """What a payload must look like for one platform and the features of a worker.
+
+    @param slices: the name of a platform or feature, and its slice: a JSON schema's C{properties} and C{required}.
+    @raise ValueError: two owners want the same key.
+    """
+
+    def __init__(self, slices: Mapping[str, Mapping[str, Any]]) -> None:
+        self._schema = _join(slices)
+        self._validator = Draft202012Validator(self._schema, format_checker=_FORMATS)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The whole JSON schema."""
+        return self._schema
+
+    def check(self, payload: object) -> None:
+        """Raise L{MalformedPayload} with a message for each violation, its path first."""
+        found = sorted(
+            self._validator.iter_errors(payload), key=lambda error: [str(key) for key in error.absolute_path]
+        )
+        messages = [message for error in found for message in describe(error, "payload")]
+        if messages:
+            raise MalformedPayload(*dict.fromkeys(messages))
+
+
+def _order(error: ValidationError) -> list[tuple[str, int]]:
+    return [("", key) if isinstance(key, int) else (key, 0) for key in error.absolute_path]
+
+
+def _join(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Put slices together to one closed object; C{features} is the union of what each slice has there."""
+    joined: dict[str, Any] = _claim_keys(slices, "payload")
+    shared = {owner: part["properties"][SHARED] for owner, part in slices.items() if _shares(part)}
+    if shared:
+        joined["properties"][SHARED] = _claim_keys(shared, f"payload.{SHARED}")
+    return joined
+
+
+def _claim_keys(slices: Mapping[str, Mapping[str, Any]], place: str) -> dict[str, Any]:
+    owners: dict[str, str] = {}
+    properties: dict[str, Any] = {}
+    required: set[str] = set()
+    for owner, part in slices.items():
+        required.update(part.get("required", ()))
+        for key, schema in part.get("properties", {}).items():
+            if key in owners and key != SHARED:
+                raise ValueError(f"{place}.{key} is wanted by both {owners[key]} and {owner}")
+            owners[key], properties[key] = owner, schema
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(required),
+        "additionalProperties": False,
+    }
+
+
+def _shares(part: Mapping[str, Any]) -> bool:
+    return SHARED in part.get("properties", {})
