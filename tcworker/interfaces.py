@@ -250,6 +250,9 @@ class IPlatform(Interface):
     schema: Mapping[str, Any] = Attribute(
         "JSON schema of its slice of the payload: C{properties} and C{required}; unknown keys are refused elsewhere."
     )
+    separates_tasks: bool = Attribute(
+        "Whether no task can reach what an earlier one left, so that it may run while that is still being uploaded."
+    )
 
     def accepts(payload: Mapping[str, Any]) -> bool:
         """Whether a payload is meant for this platform; pure. A worker with one platform does not ask."""
