@@ -1,0 +1,68 @@
+"""The variables of a task: its own C{env}, and those that say which task it is (contracts of generic-worker, 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from tcworker.config import Config
+from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+
+
+@implementer(IFeature)
+class EnvFeature:
+    """Sets the payload's variables, and over them those that every task gets."""
+
+    name = "env"
+    schema: Mapping[str, Any] = {
+        "properties": {"env": {"type": "object", "additionalProperties": {"type": "string"}}},
+        "required": [],
+    }
+    after = ()
+
+    def __init__(self, reactor: IReactorTime, config: Config) -> None:
+        of_worker = {
+            "TASKCLUSTER_WORKER_LOCATION": config.worker_location,
+            "TASKCLUSTER_INSTANCE_TYPE": config.instance_type,
+        }
+        self._of_worker = {name: value for name, value in of_worker.items() if value}
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature:
+        """See L{IFeature.for_task}."""
+        return _Env({**context.payload.get("env", {}), **_of_run(context), **self._of_worker})
+
+
+def _of_run(context: ITaskContext) -> Mapping[str, str]:
+    return {
+        "TASK_ID": context.task_id,
+        "RUN_ID": str(context.run_id),
+        "TASK_GROUP_ID": str(context.task.get("taskGroupId", context.task_id)),
+        "TASKCLUSTER_ROOT_URL": context.root_url,
+    }
+
+
+@implementer(ITaskFeature)
+class _Env:
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def load(self, engine: IEngine) -> Deferred[None]:
+        for name, value in self._variables.items():
+            engine.set_env(name, value)
+        return succeed(None)
+
+    def started(self, execution: IExecution) -> Deferred[None]:
+        return succeed(None)
+
+    def stopped(self, result: IResult) -> Deferred[None]:
+        return succeed(None)
+
+    def upload(self, result: IResult) -> Deferred[None]:
+        return succeed(None)
+
+    def cleanup(self) -> Deferred[None]:
+        return succeed(None)

@@ -1,0 +1,75 @@
+"""How long a task may run: C{maxRunTime}, in seconds (contracts of generic-worker, 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+from tcworker.config import Config
+from tcworker.errors import MalformedPayload, TaskFailed
+from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+
+
+@implementer(IFeature)
+class MaxRunTimeFeature:
+    """Ends a task that runs longer than it said it would, and refuses one that wants to run longer than allowed."""
+
+    name = "max-run-time"
+    schema: Mapping[str, Any] = {
+        "properties": {"maxRunTime": {"type": "integer", "minimum": 1}},
+        "required": ["maxRunTime"],
+    }
+    after = ()
+
+    def __init__(self, reactor: IReactorTime, config: Config) -> None:
+        self._most = config.max_task_run_time
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature:
+        """See L{IFeature.for_task}."""
+        seconds = int(context.payload["maxRunTime"])
+        if seconds > self._most:
+            raise MalformedPayload(
+                f"payload.maxRunTime: task's maxRunTime of {seconds} exceeded allowed maximum of {self._most}"
+            )
+        return _MaxRunTime(context, seconds)
+
+
+@implementer(ITaskFeature)
+class _MaxRunTime:
+    """The time of one run, from the start of its sandbox to its end: neither mounts nor uploads count."""
+
+    def __init__(self, context: ITaskContext, seconds: int) -> None:
+        self._context = context
+        self._seconds = seconds
+        self._timer: IDelayedCall | None = None
+
+    def load(self, engine: IEngine) -> Deferred[None]:
+        return succeed(None)
+
+    def started(self, execution: IExecution) -> Deferred[None]:
+        self._timer = self._context.clock.callLater(self._seconds, self._passed)
+        return succeed(None)
+
+    def stopped(self, result: IResult) -> Deferred[None]:
+        self._stop()
+        return succeed(None)
+
+    def upload(self, result: IResult) -> Deferred[None]:
+        return succeed(None)
+
+    def cleanup(self) -> Deferred[None]:
+        # An aborted sandbox has no result, and so no "stopped".
+        self._stop()
+        return succeed(None)
+
+    def _stop(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _passed(self) -> None:
+        self._context.fail(TaskFailed(f"task aborted - max run time exceeded ({self._seconds} seconds)"))
