@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.feature.base import TaskFeature
+from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
 
 
 @implementer(IFeature)
@@ -45,24 +46,11 @@ def _of_run(context: ITaskContext) -> Mapping[str, str]:
     }
 
 
-@implementer(ITaskFeature)
-class _Env:
+class _Env(TaskFeature):
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
     def load(self, engine: IEngine) -> Deferred[None]:
         for name, value in self._variables.items():
             engine.set_env(name, value)
-        return succeed(None)
-
-    def started(self, execution: IExecution) -> Deferred[None]:
-        return succeed(None)
-
-    def stopped(self, result: IResult) -> Deferred[None]:
-        return succeed(None)
-
-    def upload(self, result: IResult) -> Deferred[None]:
-        return succeed(None)
-
-    def cleanup(self) -> Deferred[None]:
         return succeed(None)

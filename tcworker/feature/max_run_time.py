@@ -11,7 +11,8 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, TaskFailed
-from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.feature.base import TaskFeature
+from tcworker.interfaces import IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 
 
 @implementer(IFeature)
@@ -38,8 +39,7 @@ class MaxRunTimeFeature:
         return _MaxRunTime(context, seconds)
 
 
-@implementer(ITaskFeature)
-class _MaxRunTime:
+class _MaxRunTime(TaskFeature):
     """The time of one run, from the start of its sandbox to its end: neither mounts nor uploads count."""
 
     def __init__(self, context: ITaskContext, seconds: int) -> None:
@@ -47,18 +47,12 @@ class _MaxRunTime:
         self._seconds = seconds
         self._timer: IDelayedCall | None = None
 
-    def load(self, engine: IEngine) -> Deferred[None]:
-        return succeed(None)
-
     def started(self, execution: IExecution) -> Deferred[None]:
         self._timer = self._context.clock.callLater(self._seconds, self._passed)
         return succeed(None)
 
     def stopped(self, result: IResult) -> Deferred[None]:
         self._stop()
-        return succeed(None)
-
-    def upload(self, result: IResult) -> Deferred[None]:
         return succeed(None)
 
     def cleanup(self) -> Deferred[None]:

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.errors import TaskError
-from tcworker.feature.outcome import as_task_error, join
+from tcworker.task.outcome import as_task_error, join
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 from tcworker.waiting import OneShot
 
