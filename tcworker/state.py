@@ -1,0 +1,197 @@
+"""What a worker remembers when it dies: the runs in its hands, and what it owes the queue about each."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads
+
+from tcworker.interfaces import Credentials, SandboxRecord
+from tcworker.state_folder import StateFolder
+from tcworker.task.claim import read_date, write_date
+from tcworker.task.resolution import Resolution
+from tcworker.waiting import Threads
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One claimed run; a run with a resolution that is not reported is owed to the queue.
+
+    @ivar credentials: the run's newest.
+    @ivar sandbox: where it ran, C{None} before that.
+    @ivar resolution: how it ended, C{None} while that is open.
+    @ivar crashes: how many times in a row the worker died with this task in its hands; the store counts them itself
+        whenever it is opened.
+    """
+
+    task_id: str
+    run_id: int
+    taken_until: datetime
+    deadline: datetime
+    credentials: Credentials
+    sandbox: SandboxRecord | None = None
+    resolution: Resolution | None = None
+    reported: bool = False
+    crashes: int = 0
+
+
+class StateStore:
+    """The state directory of one worker; calls take effect in the order in which they were made.
+
+    What was written survives the worker's death by any signal. Changes to a run that is not there are ignored.
+    """
+
+    def __init__(self, threads: Threads, folder: StateFolder) -> None:
+        self._threads = threads
+        self._folder = folder
+
+    @classmethod
+    def open(cls, reactor: IReactorThreads, folder: str) -> Deferred[StateStore]:
+        """Lock a folder, made if need be, and open what is in it.
+
+        Fails with L{StateDirectoryTaken}, L{tcworker.state_folder.StateUnusable} or C{OSError}.
+        """
+        return Deferred.fromCoroutine(cls._open(reactor, folder))
+
+    @classmethod
+    async def _open(cls, reactor: IReactorThreads, path: str) -> StateStore:
+        # One thread keeps the order of calls, and SQLite has one writer.
+        threads = Threads(reactor, 1, "state")
+        try:
+            folder = await threads.run(StateFolder.open, path)
+            await threads.run(_count_crashes, folder.database)
+        except BaseException:
+            await threads.stop()
+            raise
+        return cls(threads, folder)
+
+    def claimed(self, record: RunRecord) -> Deferred[None]:
+        """Remember a run; to be awaited before anything of its task happens."""
+        return self._write(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            record.task_id,
+            record.run_id,
+            write_date(record.taken_until),
+            write_date(record.deadline),
+            _write_credentials(record.credentials),
+            _write_sandbox(record.sandbox) if record.sandbox else None,
+            record.resolution.state if record.resolution else None,
+            record.resolution.reason if record.resolution else None,
+            record.reported,
+        )
+
+    def reclaimed(self, task_id: str, run_id: int, taken_until: datetime, credentials: Credentials) -> Deferred[None]:
+        """Keep the credentials of a reclaim; to be awaited before they are used."""
+        return self._set(
+            task_id, run_id, taken_until=write_date(taken_until), credentials=_write_credentials(credentials)
+        )
+
+    def sandboxed(self, task_id: str, run_id: int, sandbox: SandboxRecord) -> Deferred[None]:
+        """Say where the run's processes and files are."""
+        return self._set(task_id, run_id, sandbox=_write_sandbox(sandbox))
+
+    def decided(self, task_id: str, run_id: int, resolution: Resolution) -> Deferred[None]:
+        """Say how the run ended, which the queue is to be told."""
+        return self._set(task_id, run_id, state=resolution.state, reason=resolution.reason)
+
+    def reported(self, task_id: str, run_id: int) -> Deferred[None]:
+        """The queue knows how the run ended."""
+        return self._set(task_id, run_id, reported=True)
+
+    def done(self, task_id: str, run_id: int) -> Deferred[None]:
+        """Forget a run, of which nothing is left and nothing owed."""
+        return self._write("DELETE FROM runs WHERE task_id = ? AND run_id = ?", task_id, run_id)
+
+    def runs(self) -> Deferred[list[RunRecord]]:
+        """All runs that are remembered."""
+        return self._threads.run(_read_runs, self._folder.database)
+
+    def close(self) -> Deferred[None]:
+        """Finish what was asked for, close everything and give the folder up; to be called once."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        try:
+            await self._threads.run(self._folder.close)
+        finally:
+            await self._threads.stop()
+
+    def _set(self, task_id: str, run_id: int, **columns: str | bool) -> Deferred[None]:
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        return self._write(
+            f"UPDATE runs SET {assignments} WHERE task_id = ? AND run_id = ?", *columns.values(), task_id, run_id
+        )
+
+    def _write(self, statement: str, *values: str | int | None) -> Deferred[None]:
+        return self._threads.run(_execute, self._folder.database, statement, values)
+
+
+def _execute(database: sqlite3.Connection, statement: str, values: tuple[str | int | None, ...]) -> None:
+    database.execute(statement, values)
+
+
+def _count_crashes(database: sqlite3.Connection) -> None:
+    database.executescript("""
+        BEGIN IMMEDIATE;
+        DELETE FROM crashes WHERE task_id NOT IN (SELECT task_id FROM runs);
+        INSERT INTO crashes SELECT DISTINCT task_id, 1 FROM runs WHERE true
+            ON CONFLICT (task_id) DO UPDATE SET count = count + 1;
+        COMMIT;
+    """)
+
+
+def _read_runs(database: sqlite3.Connection) -> list[RunRecord]:
+    cursor = database.execute(
+        "SELECT task_id, run_id, taken_until, deadline, credentials, sandbox, state, reason, reported,"
+        " coalesce(count, 0) FROM runs LEFT JOIN crashes USING (task_id) ORDER BY runs.rowid"
+    )
+    return [_read_run(*row) for row in cursor]
+
+
+def _read_run(
+    task_id: str,
+    run_id: int,
+    taken_until: str,
+    deadline: str,
+    credentials: str,
+    sandbox: str | None,
+    state: str | None,
+    reason: str | None,
+    reported: int,
+    crashes: int,
+) -> RunRecord:
+    return RunRecord(
+        task_id,
+        run_id,
+        read_date(taken_until),
+        read_date(deadline),
+        Credentials.from_json(json.loads(credentials)),
+        _read_sandbox(json.loads(sandbox)) if sandbox else None,
+        Resolution(state, reason) if state and reason else None,
+        bool(reported),
+        crashes,
+    )
+
+
+def _write_credentials(credentials: Credentials) -> str:
+    return json.dumps(
+        {
+            "clientId": credentials.client_id,
+            "accessToken": credentials.access_token,
+            "certificate": credentials.certificate,
+        }
+    )
+
+
+def _write_sandbox(sandbox: SandboxRecord) -> str:
+    return json.dumps({"platform": sandbox.platform, "details": dict(sandbox.details)})
+
+
+def _read_sandbox(stored: Mapping[str, Any]) -> SandboxRecord:
+    return SandboxRecord(stored["platform"], stored["details"])
