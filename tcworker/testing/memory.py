@@ -1,0 +1,190 @@
+"""A run's log in memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from io import FileIO
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+from tcworker.interfaces import ILentLog, ITaskLog, Unsubscribe
+from tcworker.waiting import now
+
+MASK = "[masked]"
+_POLL = 0.02
+
+
+@implementer(ITaskLog)
+class MemoryLog:
+    """A log that is kept in memory, and in an unnamed file for as long as it is lent.
+
+    It grows without limit, and is complete as soon as whoever writes has written.
+
+    @param clock: gives the time in the worker's own lines, and looks after a lent file for those who follow.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._data = bytearray()
+        self._lent: LentFile | None = None
+        self._followers: list[_Follower] = []
+        self._secrets: list[bytes] = []
+        self._sealed = False
+
+    @property
+    def data(self) -> bytes:
+        """All that was printed so far, masked."""
+        self._catch_up()
+        return self._masked(bytes(self._data))
+
+    @property
+    def text(self) -> str:
+        """All that was printed so far, masked, as text."""
+        return self.data.decode(errors="replace")
+
+    def info(self, message: str) -> None:
+        """See L{ITaskLog.info}."""
+        self._own_lines(f"[taskcluster {self._stamp()}]", message)
+
+    def warn(self, message: str) -> None:
+        """See L{ITaskLog.warn}."""
+        self._own_lines(f"[taskcluster:warn {self._stamp()}]", message)
+
+    def error(self, message: str) -> None:
+        """See L{ITaskLog.error}."""
+        self._own_lines("[taskcluster:error]", message)
+
+    def write(self, data: bytes) -> None:
+        """See L{ITaskLog.write}."""
+        if self._sealed:
+            raise AssertionError(f"the log is sealed, nobody may write {data[:80]!r} to it")
+        if self._lent is not None:
+            self._lent.append(data)
+        else:
+            self._data += data
+            self._tell()
+
+    def lend(self, append: Callable[[bytes], None]) -> ILentLog:
+        """See L{ITaskLog.lend}. The lent file has no limit."""
+        if self._lent is not None:
+            raise AssertionError("the log is already lent")
+        self._lent = LentFile(bytes(self._data), append, self._take_back)
+        self._watch()
+        return self._lent
+
+    def follow(self, call: Callable[[bytes], None]) -> Unsubscribe:
+        """See L{ITaskLog.follow}. What is there already comes before this returns."""
+        follower = _Follower(call)
+        self._followers.append(follower)
+        self._catch_up()
+        self._tell()
+        self._watch()
+        return lambda: self._followers.remove(follower) if follower in self._followers else None
+
+    def mask(self, secret: str) -> None:
+        """Hide a secret from all who read from now on."""
+        self._secrets.append(secret.encode())
+
+    def seal(self) -> None:
+        """Nothing more comes."""
+        self._sealed = True
+        self._tell()
+
+    def _stamp(self) -> str:
+        return now(self._clock).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _own_lines(self, prefix: str, message: str) -> None:
+        self.write("".join(f"{prefix} {line}\n" for line in message.split("\n")).encode())
+
+    def _masked(self, data: bytes) -> bytes:
+        for secret in self._secrets:
+            data = data.replace(secret, MASK.encode())
+        return data
+
+    def _tell(self) -> None:
+        for follower in list(self._followers):
+            follower.tell(self._data, self._masked)
+            if self._sealed:
+                self._followers.remove(follower)
+                follower.call(b"")
+
+    def _catch_up(self) -> None:
+        if self._lent is not None:
+            self._data += self._lent.read_from(len(self._data))
+
+    def _watch(self) -> None:
+        """While the file is lent, somebody else writes to it: look for news as long as anybody follows."""
+        if self._lent is not None and self._followers:
+            self._lent.watch(self._clock, self._look)
+
+    def _look(self) -> None:
+        self._catch_up()
+        self._tell()
+        self._watch()
+
+    def _take_back(self) -> None:
+        self._catch_up()
+        self._lent = None
+        self._tell()
+
+
+class _Follower:
+    """One who follows, and how much they have been given."""
+
+    def __init__(self, call: Callable[[bytes], None]) -> None:
+        self.call = call
+        self._given = 0
+
+    def tell(self, data: bytearray, masked: Callable[[bytes], bytes]) -> None:
+        news, self._given = bytes(data[self._given :]), len(data)
+        if news:
+            self.call(masked(news))
+
+
+@implementer(ILentLog)
+class LentFile:
+    """The log as an unnamed file, in the hands of whoever runs the task's commands."""
+
+    limit = 0
+
+    def __init__(self, data: bytes, append: Callable[[bytes], None], taken_back: Callable[[], None]) -> None:
+        self.append = append
+        self._taken_back = taken_back
+        self._file, self._ring = _unnamed_file(), _unnamed_file()
+        self._file.write(data)
+        self._timer: IDelayedCall | None = None
+        self.descriptor = self._file.fileno()
+        self.ring = self._ring.fileno()
+
+    def give_back(self) -> None:
+        """See L{ILentLog.give_back}."""
+        if self._file.closed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._taken_back()
+        self._file.close()
+        self._ring.close()
+
+    def read_from(self, offset: int) -> bytes:
+        """Give what was written after an offset."""
+        return os.pread(self.descriptor, os.fstat(self.descriptor).st_size - offset, offset)
+
+    def watch(self, clock: IReactorTime, look: Callable[[], None]) -> None:
+        """Look once more in a moment, unless that is planned already."""
+
+        def due() -> None:
+            self._timer = None
+            look()
+
+        if self._timer is None:
+            self._timer = clock.callLater(_POLL, due)
+
+
+def _unnamed_file() -> FileIO:
+    descriptor, path = tempfile.mkstemp(prefix="tcworker-log-")
+    os.unlink(path)
+    return FileIO(descriptor, "r+b")

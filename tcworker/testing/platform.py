@@ -1,0 +1,194 @@
+"""A platform in memory, for tests of whatever runs tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from tcworker.errors import Discarded, FeatureNotSupported, MalformedPayload, NamingConflict
+from tcworker.interfaces import (
+    ICacheFolder,
+    IEngine,
+    IExecution,
+    IPlatform,
+    ITaskContext,
+    SandboxRecord,
+    Service,
+)
+from tcworker.testing.files import Files
+from tcworker.testing.sandbox import FakeExecution
+from tcworker.testing.script import task_error
+from tcworker.waiting import pause
+
+
+class FakeMachine:
+    """What outlives a worker: the sandboxes that nobody disposed, by name; C{None} for one that is being started."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self.sandboxes: dict[str, FakeExecution | None] = {}
+
+    def new_name(self) -> str:
+        """A name that no sandbox had before."""
+        return f"fake-{next(self._numbers)}"
+
+    def processes(self) -> list[str]:
+        """Every process that lives, as C{sandbox/process}."""
+        running = ((name, sandbox) for name, sandbox in self.sandboxes.items() if sandbox is not None)
+        return [f"{name}/{process}" for name, sandbox in running for process in sandbox.processes]
+
+    def free(self, name: str) -> None:
+        """Nothing of a sandbox is left."""
+        self.sandboxes.pop(name, None)
+
+
+@implementer(IPlatform)
+class FakePlatform:
+    """A platform that runs tasks in memory, by the clock that it is given.
+
+    Its payload:
+      - C{script}: the steps of the task's one command, see L{tcworker.testing.script.Script};
+      - C{start}: C{{"seconds": n, "reason": r, "message": m}}, all optional: how long a start takes, and how it fails;
+      - C{malformed}: what L{new_engine} refuses the payload with.
+
+    A start that takes no time fires at once; the script begins in the next turn of the clock.
+
+    @ivar machine: may be handed to a second platform, which then stands for the worker after a restart.
+    @ivar executions: every sandbox that was started, in order.
+    """
+
+    name = "fake"
+    separates_tasks = True
+    schema: Mapping[str, Any] = {
+        "properties": {
+            "script": {"type": "array", "items": {"type": "object", "minProperties": 1, "maxProperties": 1}},
+            "start": {"type": "object"},
+            "malformed": {"type": "string"},
+        },
+        "required": ["script"],
+    }
+
+    def __init__(self, clock: IReactorTime, config: object = None, machine: FakeMachine | None = None) -> None:
+        self.clock = clock
+        self.machine = machine or FakeMachine()
+        self.executions: list[FakeExecution] = []
+
+    def accepts(self, payload: Mapping[str, Any]) -> bool:
+        """See L{IPlatform.accepts}."""
+        return "script" in payload
+
+    def prepare(self, left: Sequence[SandboxRecord]) -> Deferred[None]:
+        """See L{IPlatform.prepare}."""
+        for record in left:
+            sandbox = self.machine.sandboxes.get(record.details["name"])
+            if sandbox is not None:
+                sandbox.abort("its worker is gone").addErrback(lambda _: None)
+            self.machine.free(record.details["name"])
+        return succeed(None)
+
+    def new_engine(self, context: ITaskContext) -> IEngine:
+        """See L{IPlatform.new_engine}."""
+        if "malformed" in context.payload:
+            raise MalformedPayload(context.payload["malformed"])
+        return FakeEngine(self, context)
+
+    def new_cache_folder(self, name: str) -> Deferred[ICacheFolder]:
+        """See L{IPlatform.new_cache_folder}."""
+        return fail(FeatureNotSupported("the fake platform has no caches"))
+
+    def dispose(self) -> Deferred[None]:
+        """See L{IPlatform.dispose}."""
+        if self.machine.sandboxes:
+            raise AssertionError(f"sandboxes are left: {sorted(self.machine.sandboxes)}")
+        return succeed(None)
+
+
+@implementer(IEngine)
+class FakeEngine:
+    """A script before it runs."""
+
+    def __init__(self, platform: FakePlatform, context: ITaskContext) -> None:
+        self._platform, self._context = platform, context
+        self._env: dict[str, str] = {}
+        self._consumed = self._discarded = False
+        self._starting: Deferred[IExecution] | None = None
+        self.files = Files()
+
+    def set_env(self, name: str, value: str) -> None:
+        """See L{IEngine.set_env}."""
+        if not name or "=" in name or "\0" in name + value:
+            raise MalformedPayload(f"{name!r} cannot be a variable's name, or has a value that no variable can have")
+        if name in self._env:
+            raise NamingConflict(f"the variable {name} is set twice")
+        self._env[name] = value
+
+    def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
+        """See L{IEngine.attach_cache}."""
+        return fail(FeatureNotSupported("the fake platform has no caches"))
+
+    def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
+        """See L{IEngine.attach_proxy}."""
+        return fail(FeatureNotSupported("the fake platform has no proxies"))
+
+    def attach_service(self, service: Service) -> Deferred[None]:
+        """See L{IEngine.attach_service}."""
+        return fail(FeatureNotSupported("the fake platform has no services"))
+
+    def start(self) -> Deferred[IExecution]:
+        """See L{IEngine.start}."""
+        if self._discarded:
+            return fail(Discarded("the sandbox was discarded before it started"))
+        if self._consumed:
+            return fail(RuntimeError("the sandbox was started before"))
+        self._consumed = True
+        self._starting = Deferred.fromCoroutine(self._start())
+        return self._starting
+
+    def discard(self) -> Deferred[None]:
+        """See L{IEngine.discard}."""
+        self._discarded = True
+        if self._starting is not None:
+            self._starting.cancel()
+        return succeed(None)
+
+    async def _start(self) -> IExecution:
+        how = self._context.payload.get("start", {})
+        name = self._platform.machine.new_name()
+        self._platform.machine.sandboxes[name] = None
+        try:
+            await self._take_time(how.get("seconds", 0))
+            if "reason" in how:
+                raise task_error(how["reason"], how.get("message", "the sandbox does not start"))
+        except BaseException:
+            self._platform.machine.free(name)
+            raise
+        return self._run(name)
+
+    async def _take_time(self, seconds: float) -> None:
+        try:
+            if seconds:
+                await pause(self._context.clock, seconds)
+        except CancelledError:
+            if self._discarded:
+                raise Discarded("the sandbox was discarded while it started") from None
+            raise
+
+    def _run(self, name: str) -> FakeExecution:
+        machine = self._platform.machine
+        execution = FakeExecution(
+            self._platform.clock,
+            self._context.payload["script"],
+            env=self._env,
+            files=self.files,
+            record=SandboxRecord(self._platform.name, {"name": name}),
+            output=self._context.log.write,
+            freed=lambda: machine.free(name),
+        )
+        machine.sandboxes[name] = execution
+        self._platform.executions.append(execution)
+        return execution
