@@ -58,8 +58,8 @@ class WorkerInputs(Protocol):
     def drain(self, seconds: float | None, exit: Exit) -> None:
         """Take no more tasks and go when the running ones are done, after so many seconds at the latest."""
 
-    def stop_now(self, seconds: float, exit: Exit) -> None:
-        """End the running tasks and go, within so many seconds."""
+    def stop_now(self, seconds: float | None, exit: Exit) -> None:
+        """End the running tasks and go, within so many seconds, C{None}: as many as are configured."""
 
     def grace_passed(self) -> None:
         """The seconds given are over."""
@@ -101,8 +101,8 @@ class WorkerActions(Protocol):
     def limit(self, seconds: float | None) -> None:
         """C{grace_passed} comes after so many seconds (C{None}: those configured), or earlier if it already would."""
 
-    def close(self) -> None:
-        """Close everything else; answers C{closed}."""
+    def close(self, exit: Exit) -> None:
+        """Close everything else, unless that has begun; answers C{closed}."""
 
     def ended(self, exit: Exit) -> None:
         """The worker is over."""
@@ -123,9 +123,10 @@ class WorkerCore:
         self.exit = self.exit or exit
         self.actions.stop_claiming()
 
-    def leave(self) -> None:
-        """All is closed, or there is no time left to wait for it."""
-        self.actions.ended(self.exit or Exit(0, "stopped"))
+    @property
+    def why(self) -> Exit:
+        """Why it goes, once it does."""
+        return self.exit or Exit(0, "stopped")
 
 
 def _claim(machine: WorkerInputs, core: WorkerCore) -> None:
@@ -162,13 +163,13 @@ def _shorten_drain(machine: WorkerInputs, core: WorkerCore, seconds: float | Non
     core.actions.limit_drain(seconds)
 
 
-def _stop(machine: WorkerInputs, core: WorkerCore, seconds: float, exit: Exit) -> None:
+def _stop(machine: WorkerInputs, core: WorkerCore, seconds: float | None, exit: Exit) -> None:
     core.actions.limit(seconds)
     core.go(exit)
     core.actions.stop_tasks()
 
 
-def _shorten(machine: WorkerInputs, core: WorkerCore, seconds: float, exit: Exit) -> None:
+def _shorten(machine: WorkerInputs, core: WorkerCore, seconds: float | None, exit: Exit) -> None:
     core.actions.limit(seconds)
     core.actions.stop_tasks()
 
@@ -179,11 +180,11 @@ def _drained_too_long(machine: WorkerInputs, core: WorkerCore) -> None:
 
 
 def _close(machine: WorkerInputs, core: WorkerCore) -> None:
-    core.actions.close()
+    core.actions.close(core.why)
 
 
 def _leave(machine: WorkerInputs, core: WorkerCore) -> None:
-    core.leave()
+    core.actions.ended(core.why)
 
 
 _builder = TypeMachineBuilder(WorkerInputs, WorkerCore)

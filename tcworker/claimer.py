@@ -1,0 +1,180 @@
+"""Asks for tasks: one claimWork at a time, and the pauses between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tcworker.client.services import Queue
+from tcworker.config import Config
+from tcworker.errors import CallFailed, TaskclusterError
+from tcworker.host.service import HostService
+from tcworker.interfaces import JSON, Exit
+from tcworker.lifecycle import WorkerInputs
+from tcworker.retry import Backoff
+from tcworker.task.claim import Claim
+
+MOST = 32
+"""Tasks that one claimWork may ask for (contracts of the queue, 1.3)."""
+
+PAUSE = 5.0
+"""Seconds between two claimWork calls when the first brought nothing."""
+
+LAST_CLAIM = 20.0
+"""Seconds that a stopping worker waits for the claimWork in flight: as long as the queue holds it."""
+
+FAILURES = Backoff(first=PAUSE, most=60.0)
+
+IDLE_TIMEOUT, HOST_SAYS_GO, REFUSED = 68, 70, 69
+"""Exit statuses (contracts of generic-worker, 6)."""
+
+_log = Logger()
+
+
+class Claimer:
+    """Asks for tasks when it is told to, and tells the machine what came of it.
+
+    @param ended: called whenever no claimWork is in flight any more.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        config: Config,
+        host: HostService,
+        queue: Queue,
+        machine: WorkerInputs,
+        ended: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._config = config
+        self._host = host
+        self._queue = queue
+        self._machine = machine
+        self._ended = ended
+        self._asking: Deferred[Callable[[], None]] | None = None
+        self._pause: IDelayedCall | None = None
+        self._began = 0.0
+        self._delays: Iterator[float] = FAILURES.delays()
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._asking is not None
+
+    def claim(self, most: int, idle_seconds: float | None) -> None:
+        """Ask for tasks, unless that is being done or it is too early.
+
+        @param idle_seconds: for how long nothing has run, C{None} while something does.
+        """
+        if self._asking is not None or self._pause is not None:
+            return
+        self._began = self._clock.seconds()
+        asking = Deferred.fromCoroutine(self._ask(min(most, MOST), idle_seconds))
+        self._asking = asking
+        asking.addCallbacks(self._answered, self._failed)
+
+    def rest(self) -> None:
+        """Pause until the usual time between two calls is over."""
+        self._delays = FAILURES.delays()
+        self._wait(self._began + PAUSE - self._clock.seconds())
+
+    def back_off(self) -> None:
+        """Pause for longer after each failure in a row."""
+        self._wait(next(self._delays))
+
+    def stop(self) -> None:
+        """Ask no more; the answer of a call in flight still comes, or is given up after L{LAST_CLAIM}."""
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = None
+        if self._asking is not None:
+            self._asking.addTimeout(LAST_CLAIM, self._clock)
+
+    def _wait(self, seconds: float) -> None:
+        self._pause = self._clock.callLater(max(0.0, seconds), self._pause_over)
+
+    def _pause_over(self) -> None:
+        self._pause = None
+        self._machine.pause_over()
+
+    async def _ask(self, most: int, idle_seconds: float | None) -> Callable[[], None]:
+        """Do all that belongs to a claim; give the input that says what came of it."""
+        if idle_seconds is not None and (exit := await self._idle_exit(idle_seconds)) is not None:
+            return lambda: self._machine.idle_over(exit)
+        if not self._has_room():
+            return self._machine.no_room
+        answer = await self._queue.claim_work(
+            self._config.task_queue_id,
+            {"workerGroup": self._config.worker_group, "workerId": self._config.worker_id, "tasks": most},
+        )
+        self._delays = FAILURES.delays()
+        claims = _read(answer)
+        return (lambda: self._machine.tasks_claimed(claims)) if claims else self._machine.nothing_claimed
+
+    async def _idle_exit(self, seconds: float) -> Exit | None:
+        timeout = self._config.idle_timeout_secs
+        if timeout and seconds >= timeout:
+            return Exit(IDLE_TIMEOUT, f"nothing to do for {seconds:.0f} s")
+        if await self._host.should_shut_down_now(seconds):
+            return Exit(HOST_SAYS_GO, "the host says that the worker is to go")
+        return None
+
+    def _has_room(self) -> bool:
+        """Whether the disk has what the configuration asks for; one look at the file system's own figures."""
+        stat = os.statvfs(self._config.tasks_dir)
+        free = stat.f_bavail * stat.f_frsize // 2**20
+        needed = self._config.required_disk_space_megabytes
+        if free < needed:
+            _log.warn(
+                "claiming nothing: {path} has {free} MiB free, requiredDiskSpaceMegabytes is {needed}",
+                path=self._config.tasks_dir,
+                free=free,
+                needed=needed,
+            )
+        return free >= needed
+
+    def _answered(self, tell: Callable[[], None]) -> None:
+        self._asking = None
+        tell()
+        self._ended()
+
+    def _failed(self, failure: Failure) -> None:
+        self._asking = None
+        error = failure.value
+        if isinstance(error, CallFailed) and error.status in (401, 403):
+            self._machine.claim_refused(Exit(REFUSED, self._refusal(error)))
+        else:
+            self._log_failure(failure)
+            self._machine.claim_failed()
+        self._ended()
+
+    def _refusal(self, error: CallFailed) -> str:
+        config = self._config
+        return (
+            f"{config.root_url} refuses the credentials of {self._host.credentials().client_id}, which need"
+            f" queue:claim-work:{config.task_queue_id} and"
+            f" queue:worker-id:{config.worker_group}/{config.worker_id}: {error}"
+        )
+
+    def _log_failure(self, failure: Failure) -> None:
+        if isinstance(failure.value, TaskclusterError):
+            _log.warn("no claim from {url}, trying again: {error}", url=self._config.root_url, error=str(failure.value))
+        elif not failure.check(CancelledError):
+            _log.failure("claiming failed, trying again", failure=failure)
+
+
+def _read(answer: JSON) -> list[Claim]:
+    """The claims of an answer; one that cannot be read is logged and left to run out."""
+    claims = []
+    for claim in answer["tasks"]:
+        try:
+            claims.append(Claim.from_json(claim))
+        except (KeyError, TypeError, ValueError) as error:
+            _log.error("a claim that cannot be read: {error!r}", error=error)
+    return claims

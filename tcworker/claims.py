@@ -1,0 +1,286 @@
+"""The worker's life: its machine, its slots, and the runs in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tcworker.claimer import Claimer
+from tcworker.config import Config
+from tcworker.errors import ConfigError, InternalError
+from tcworker.host.service import HostService
+from tcworker.interfaces import Exit, ITaskContext, Unsubscribe
+from tcworker.lifecycle import new_worker_machine
+from tcworker.task.claim import Claim
+from tcworker.task.facilities import Facilities
+from tcworker.task.reporter import Reporter
+from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution
+from tcworker.task.service import TaskService
+from tcworker.waiting import Loose, OneShot
+
+COUNT_REACHED, INTERNAL_ERROR = 0, 69
+"""Exit statuses (contracts of generic-worker, 6)."""
+
+GRACE = 25.0
+"""Seconds for stopping when there is no configuration yet to say."""
+
+_log = Logger()
+
+
+class ClaimService(MultiService):
+    """Claims tasks and runs them until it is told to go; implements L{tcworker.lifecycle.WorkerActions}.
+
+    @param close: closes all else of the worker, last of all; given why it ends.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        host: HostService,
+        boot: Callable[[], Deferred[Facilities]],
+        close: Callable[[Exit], Deferred[None]],
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._host = host
+        self._boot = boot
+        self._close = close
+        self._loose = Loose(_log)
+        self._machine = new_worker_machine(self)
+        self._booted: OneShot[Config] = OneShot()
+        self._stopped: OneShot[Exit] = OneShot()
+        self._booting: Deferred[Facilities] | None = None
+        self._failure: Failure | None = None
+        self._facilities: Facilities | None = None
+        self._claimer: Claimer | None = None
+        self._watchers: list[Callable[[ITaskContext], None]] = []
+        self._tasks: set[TaskService] = set()
+        self._slots: set[TaskService] = set()
+        self._turning_away = 0
+        self._done_count = 0
+        self._idle_since = clock.seconds()
+        self._going = False
+        self._closing = False
+        self._end: float | None = None
+        self._grace: IDelayedCall | None = None
+
+    def startService(self) -> None:
+        """Boot, then claim."""
+        super().startService()
+        self._booting = self._boot()
+        self._booting.addCallbacks(self._has_booted, self._boot_failed)
+
+    def _has_booted(self, facilities: Facilities) -> None:
+        self._booting = None
+        self._facilities = facilities
+        queue = facilities.new_queue(self._host.credentials)
+        self._claimer = Claimer(
+            self._clock, facilities.config, self._host, queue, self._machine, self._see_whether_gone
+        )
+        self._machine.booted()
+        self._booted.succeed(facilities.config)
+        self._see_whether_gone()
+
+    def _boot_failed(self, failure: Failure) -> None:
+        self._booting = None
+        if not failure.check(CancelledError):
+            self._failure = failure
+        self._booted.fail(failure)
+        status = failure.value.exit_status if isinstance(failure.value, ConfigError) else INTERNAL_ERROR
+        self._machine.boot_failed(Exit(status, str(failure.value)))
+        self._see_whether_gone()
+
+    def drain(self, seconds: float | None, exit: Exit) -> None:
+        """Claim no more and go when what runs is done, after so many seconds at the latest."""
+        _log.info("draining: {why}", why=exit.why)
+        self._machine.drain(seconds, exit)
+
+    def shut_down(self, seconds: float | None, exit: Exit) -> None:
+        """End what runs and go, within so many seconds; C{None}: as many as are configured."""
+        _log.info("stopping: {why}", why=exit.why)
+        self._machine.stop_now(seconds, exit)
+
+    def when_booted(self) -> Deferred[Config]:
+        """Fire with the configuration when the first claim is made; fails with what prevented that."""
+        return self._booted.wait()
+
+    def when_stopped(self) -> Deferred[Exit]:
+        """Fire when all is closed; fails with what prevented the boot."""
+        return self._stopped.wait()
+
+    def watch_runs(self, call: Callable[[ITaskContext], None]) -> Unsubscribe:
+        """Be told of each run, before anything happens to it."""
+        self._watchers.append(call)
+        return lambda: self._watchers.remove(call) if call in self._watchers else None
+
+    # What the machine can have done.
+
+    def claim(self) -> None:
+        """See L{WorkerActions.claim}."""
+        assert self._claimer is not None
+        free = self._free_slots()
+        if free > 0:
+            self._claimer.claim(free, None if self._tasks else self._clock.seconds() - self._idle_since)
+        elif not self._claimer.in_flight:
+            self._machine.slots_taken()
+
+    def _free_slots(self) -> int:
+        assert self._facilities is not None
+        config = self._facilities.config
+        free = config.capacity - len(self._slots)
+        if config.number_of_tasks_to_run:
+            free = min(free, config.number_of_tasks_to_run - self._done_count - len(self._tasks))
+        return free
+
+    def rest(self) -> None:
+        """See L{WorkerActions.rest}."""
+        assert self._claimer is not None
+        self._claimer.rest()
+
+    def back_off(self) -> None:
+        """See L{WorkerActions.back_off}."""
+        assert self._claimer is not None
+        self._claimer.back_off()
+
+    def start(self, claims: Sequence[Claim]) -> None:
+        """See L{WorkerActions.start}."""
+        for claim in claims:
+            try:
+                self._start(claim)
+            except Exception:
+                _log.failure("run {run} cannot begin; its claim runs out", run=claim.name)
+
+    def _start(self, claim: Claim) -> None:
+        assert self._facilities is not None
+        task = TaskService(
+            claim, self._facilities, sandbox_over=self._sandbox_over, ended=self._ended, suspect=self._suspect
+        )
+        self._tasks.add(task)
+        self._slots.add(task)
+        for call in tuple(self._watchers):
+            call(task.context)
+        task.setServiceParent(self)
+
+    def _sandbox_over(self, task: TaskService) -> None:
+        """The sandbox is dead; its slot can be taken if nothing that follows can reach what is still to be uploaded."""
+        assert self._facilities is not None
+        config = self._facilities.config
+        uploading = len(self._tasks) - len(self._slots)
+        if task.separated and config.overlap_uploads and uploading < config.capacity:
+            self._free(task)
+
+    def _free(self, task: TaskService) -> None:
+        if task in self._slots:
+            self._slots.remove(task)
+            self._machine.slot_freed()
+
+    def _ended(self, task: TaskService, resolution: Resolution) -> None:
+        self._tasks.discard(task)
+        self._done_count += 1
+        self._idle_since = self._clock.seconds()
+        self._loose.run(_disown(task), "ending a run")
+        self._see_whether_count_reached()
+        self._free(task)
+        self._see_whether_gone()
+
+    def _see_whether_count_reached(self) -> None:
+        assert self._facilities is not None
+        count = self._facilities.config.number_of_tasks_to_run
+        if count and self._done_count >= count:
+            self._machine.count_reached(Exit(COUNT_REACHED, f"{count} tasks are done, as configured"))
+
+    def _suspect(self, error: InternalError) -> None:
+        self.drain(None, Exit(INTERNAL_ERROR, f"internal error: {error}"))
+
+    def turn_away(self, claims: Sequence[Claim]) -> None:
+        """See L{WorkerActions.turn_away}."""
+        for claim in claims:
+            self._turning_away += 1
+            self._loose.run(self._turn_away(claim), "turning a task away")
+
+    async def _turn_away(self, claim: Claim) -> None:
+        assert self._facilities is not None
+        _log.info("turned away, the worker is going", run=claim.name)
+        queue = self._facilities.new_queue(lambda: claim.credentials)
+        try:
+            await Reporter(claim, queue, self._clock, self._seconds_left).report(WORKER_SHUTDOWN)
+        finally:
+            self._turning_away -= 1
+            self._see_whether_gone()
+
+    def stop_claiming(self) -> None:
+        """See L{WorkerActions.stop_claiming}."""
+        self._going = True
+        if self._booting is not None:
+            self._booting.cancel()
+        if self._claimer is not None:
+            self._claimer.stop()
+        self._see_whether_gone()
+
+    def stop_tasks(self) -> None:
+        """See L{WorkerActions.stop_tasks}."""
+        for task in tuple(self._tasks):
+            task.shut_down(self._seconds_left())
+        self._see_whether_gone()
+
+    def limit_drain(self, seconds: float | None) -> None:
+        """See L{WorkerActions.limit_drain}."""
+        if seconds is not None:
+            self._shorten(seconds)
+            self._set_grace(self._seconds_left() - self._grace_secs)
+
+    def limit(self, seconds: float | None) -> None:
+        """See L{WorkerActions.limit}."""
+        self._shorten(self._grace_secs if seconds is None else seconds)
+        self._set_grace(self._seconds_left())
+
+    @property
+    def _grace_secs(self) -> float:
+        return self._facilities.config.shutdown_grace_secs if self._facilities is not None else GRACE
+
+    def _shorten(self, seconds: float) -> None:
+        end = self._clock.seconds() + seconds
+        self._end = end if self._end is None else min(end, self._end)
+
+    def _seconds_left(self) -> float:
+        return self._grace_secs if self._end is None else max(0.0, self._end - self._clock.seconds())
+
+    def _set_grace(self, seconds: float) -> None:
+        if self._grace is not None and self._grace.active():
+            self._grace.cancel()
+        self._grace = self._clock.callLater(max(0.0, seconds), self._machine.grace_passed)
+
+    def _see_whether_gone(self) -> None:
+        in_flight = self._claimer is not None and self._claimer.in_flight
+        if self._going and not (self._tasks or self._turning_away or in_flight or self._booting):
+            self._machine.tasks_gone()
+
+    def close(self, exit: Exit) -> None:
+        """See L{WorkerActions.close}."""
+        if not self._closing:
+            self._closing = True
+            self._loose.run(self._close_all(exit), "closing")
+
+    async def _close_all(self, exit: Exit) -> None:
+        try:
+            await self._close(exit)
+        finally:
+            self._machine.closed()
+
+    def ended(self, exit: Exit) -> None:
+        """See L{WorkerActions.ended}."""
+        if self._grace is not None and self._grace.active():
+            self._grace.cancel()
+        if self._failure is not None:
+            self._stopped.fail(self._failure)
+        else:
+            self._stopped.succeed(exit)
+
+
+def _disown(task: TaskService) -> Deferred[None]:
+    return maybeDeferred(task.disownServiceParent)

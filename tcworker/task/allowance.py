@@ -1,0 +1,43 @@
+"""How long a run's uploads may take."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from twisted.internet.interfaces import IReactorTime
+
+from tcworker.waiting import now
+
+AFTER_RESOLUTION = 25 * 60.0
+"""Seconds in which the queue takes artifacts of a run that ended as an exception (contracts of the queue, 1.9)."""
+
+TOLERANCE = 5 * 60.0
+"""Seconds for which auth takes credentials after their end (contracts of the queue, 3.3)."""
+
+
+class Allowance:
+    """The time in which uploads must end; the shortest limit counts.
+
+    @ivar taken_until: when the claim, and with it its credentials, ends; set anew at each reclaim.
+    """
+
+    def __init__(self, clock: IReactorTime, taken_until: datetime) -> None:
+        self.taken_until = taken_until
+        self._clock = clock
+        self._until: float | None = None
+        self._tolerance = 0.0
+
+    def limit(self, seconds: float) -> None:
+        """From now so many seconds and no more; repeatable."""
+        until = self._clock.seconds() + seconds
+        self._until = until if self._until is None else min(until, self._until)
+
+    def claim_lost(self) -> None:
+        """Nobody prolongs the credentials any more; what auth tolerates after their end is all there is."""
+        self._tolerance = TOLERANCE
+
+    def left(self) -> float:
+        """Seconds; 0 when the time is over."""
+        claim = (self.taken_until - now(self._clock)) / timedelta(seconds=1) + self._tolerance
+        limit = claim if self._until is None else self._until - self._clock.seconds()
+        return max(0.0, min(claim, limit))

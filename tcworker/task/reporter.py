@@ -1,0 +1,63 @@
+"""Tells the queue how a run ended, for as long as that can matter (contracts of the queue, 1.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from tcworker.client.services import Queue
+from tcworker.errors import CallFailed, TaskclusterError
+from tcworker.interfaces import JSON
+from tcworker.retry import Backoff
+from tcworker.task.claim import Claim
+from tcworker.task.resolution import COMPLETED, FAILED, Resolution
+from tcworker.waiting import pause
+from tcworker.worker_log import RunLogger
+
+RETRIES = Backoff(first=1.0, most=30.0)
+
+
+class Reporter:
+    """Reports one run.
+
+    @param time_left: seconds until the claim ends or the worker must be gone; asked again before each attempt.
+    """
+
+    def __init__(self, claim: Claim, queue: Queue, clock: IReactorTime, time_left: Callable[[], float]) -> None:
+        self._claim = claim
+        self._queue = queue
+        self._clock = clock
+        self._time_left = time_left
+        self._log = RunLogger(claim.name)
+
+    async def report(self, resolution: Resolution) -> bool:
+        """Tell the queue; answer whether the matter is settled, by us or by somebody before us.
+
+        Not settled is a run whose claim, or whose worker's time, ran out while Taskcluster was away.
+        """
+        for delay in RETRIES.delays():
+            try:
+                await self._call(resolution)
+            except CallFailed as error:
+                if error.status < 500:
+                    self._log.warn("the queue does not take the report: {error}", error=error)
+                    return True
+                self._log.warn("reporting failed, trying again: {error}", error=error)
+            except TaskclusterError as error:
+                self._log.warn("reporting failed, trying again: {error}", error=error)
+            else:
+                return True
+            if self._time_left() <= delay:
+                return False
+            await pause(self._clock, delay)
+        return False
+
+    def _call(self, resolution: Resolution) -> Deferred[JSON]:
+        run = (self._claim.task_id, self._claim.run_id)
+        if resolution == COMPLETED:
+            return self._queue.report_completed(*run)
+        if resolution == FAILED:
+            return self._queue.report_failed(*run)
+        return self._queue.report_exception(*run, {"reason": resolution.reason})

@@ -1,0 +1,306 @@
+"""One claimed run: does what its machine decides, with its claim, log, sandbox and features."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.python.failure import Failure
+
+from tcworker.errors import InternalError, TaskError
+from tcworker.feature.registry import RunFeatures
+from tcworker.interfaces import Credentials, GzippedArtifact, IResult, ITaskContext, LinkArtifact, SandboxRecord
+from tcworker.state import RunRecord
+from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
+from tcworker.task.claim import Claim
+from tcworker.task.facilities import Facilities
+from tcworker.task.keeper import ClaimKeeper
+from tcworker.task.log_names import LogNames
+from tcworker.task.machine import new_run_machine
+from tcworker.task.opening import closing_lines, opening_lines
+from tcworker.task.outcome import as_task_error
+from tcworker.task.reporter import Reporter
+from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
+from tcworker.task.sandbox import Sandbox
+from tcworker.waiting import Loose, OneShot
+from tcworker.worker_log import RunLogger
+
+LOG_TYPE = "text/plain; charset=utf-8"
+
+
+class TaskService(Service):
+    """Runs one claim from its start to the end of its cleanup; implements L{tcworker.task.machine.RunActions}.
+
+    @param sandbox_over: called when the sandbox is dead and its C{stopped} hooks are done.
+    @param ended: called last, with how the run ended.
+    @param suspect: called with an error that makes the worker itself suspect.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        facilities: Facilities,
+        *,
+        sandbox_over: Callable[[TaskService], None],
+        ended: Callable[[TaskService, Resolution], None],
+        suspect: Callable[[InternalError], None],
+    ) -> None:
+        self.claim = claim
+        self._facilities = facilities
+        self._sandbox_over = sandbox_over
+        self._ended = ended
+        self._suspect = suspect
+        self._logger = RunLogger(claim.name)
+        self._loose = Loose(self._logger)
+        self._began = facilities.clock.seconds()
+        self._folder = facilities.folder_of(claim)
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self._allowance = Allowance(facilities.clock, claim.taken_until)
+        self._log = facilities.new_log(self._folder, self.fail)
+        self.context: ITaskContext = facilities.new_context(
+            claim, self._folder, self._log, self.fail, self._allowance.left
+        )
+        self._keeper = ClaimKeeper(
+            claim, self.context.queue, facilities.clock, renewed=self._renewed, ended=self._taken_away
+        )
+        self._reporter = Reporter(claim, self.context.queue, facilities.clock, self._allowance.left)
+        self._machine = new_run_machine(self)
+        self._features = RunFeatures(self.context, {}, {})
+        self._log_names = LogNames()
+        self._sandbox: Sandbox | None = None
+        self._why: str | None = None
+        self._only_log = False
+        self._uploads: Deferred[None] | None = None
+        self._report: OneShot[None] | None = None
+        self._reporting: Deferred[None] | None = None
+        self._owed = False
+        self._over = False
+
+    def startService(self) -> None:
+        """Begin: the claim is in the state store before anything of the task happens."""
+        super().startService()
+        self._logger.info("claimed")
+        self._keeper.start()
+        self._loose.run(self._begin(), "beginning the run")
+
+    def stopService(self) -> Deferred[None]:
+        """Drop whatever is still being done; the state store keeps what is owed."""
+        super().stopService()
+        self._keeper.stop()
+        return self._loose.wait() if self._over else self._loose.cancel()
+
+    @property
+    def separated(self) -> bool:
+        """Whether a later task cannot reach what this one left."""
+        return self._sandbox is None or self._sandbox.separated
+
+    def shut_down(self, seconds: float) -> None:
+        """The worker must be gone in so many seconds."""
+        self._machine.shutting_down(seconds)
+
+    def fail(self, error: TaskError) -> None:
+        """End the run with an error's resolution."""
+        if isinstance(error, InternalError) and error.fatal:
+            self._suspect(error)
+        self._machine.error(error)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self.fail(as_task_error(failure, self.claim.name, "running the task"))
+
+    async def _begin(self) -> None:
+        try:
+            await self._facilities.state.claimed(self._record())
+            opening_lines(self.context, self._facilities.config)
+            self._judge()
+        except Exception:
+            self._failed(Failure())
+        else:
+            self._machine.accepted()
+
+    def _record(self) -> RunRecord:
+        return RunRecord(
+            task_id=self.claim.task_id,
+            run_id=self.claim.run_id,
+            taken_until=self.claim.taken_until,
+            deadline=self.claim.deadline,
+            credentials=self.claim.credentials,
+        )
+
+    def _judge(self) -> None:
+        """Decide who runs the payload. Raises L{MalformedPayload}."""
+        platform = self._facilities.platform_for(self.claim.task.get("payload"))
+        self._log_names = LogNames.from_payload(self.context.payload)
+        self._features = self._facilities.features.for_task(self.context)
+        self._sandbox = Sandbox(
+            platform,
+            self._features,
+            self.context,
+            self._machine,
+            failed=self._failed,
+            recorded=self._keep_sandbox,
+            log=self._logger,
+        )
+
+    def _keep_sandbox(self, record: SandboxRecord) -> None:
+        kept = self._facilities.state.sandboxed(self.claim.task_id, self.claim.run_id, record)
+        self._loose.run(kept, "recording the sandbox")
+
+    async def _renew(self, credentials: Credentials, taken_until: datetime) -> None:
+        await self._facilities.state.reclaimed(self.claim.task_id, self.claim.run_id, taken_until, credentials)
+        self._allowance.taken_until = taken_until
+        self.context.replace_credentials(credentials)  # type: ignore[attr-defined]  # it is the worker's own
+
+    def _renewed(self, credentials: Credentials, taken_until: datetime) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._renew(credentials, taken_until))
+
+    def _taken_away(self, resolution: Resolution) -> None:
+        self._logger.info("the queue ended the run: {resolution}", resolution=str(resolution))
+        if resolution == CLAIM_LOST:
+            self._allowance.claim_lost()
+            self._machine.claim_lost()
+        else:
+            self._allowance.limit(AFTER_RESOLUTION)
+            self._machine.decided_by_queue(resolution)
+
+    # What the machine can have done.
+
+    def load(self) -> None:
+        """See L{RunActions.load}."""
+        assert self._sandbox is not None
+        self._sandbox.load()
+
+    def discard(self) -> None:
+        """See L{RunActions.discard}."""
+        if self._sandbox is not None:
+            self._sandbox.discard()
+
+    def kill(self, why: str) -> None:
+        """See L{RunActions.kill}."""
+        assert self._sandbox is not None
+        self.context.log.warn(f"ending the task: {why}")
+        self._sandbox.kill(why, min(self._facilities.config.kill_grace_secs, self._allowance.left() / 4))
+
+    def abort(self, why: str) -> None:
+        """See L{RunActions.abort}."""
+        assert self._sandbox is not None
+        self._sandbox.abort(why)
+
+    def explain(self, why: str) -> None:
+        """See L{RunActions.explain}: it becomes the log's last lines."""
+        self._why = why
+
+    def hurry(self, seconds: float) -> None:
+        """See L{RunActions.hurry}."""
+        self._allowance.limit(seconds)
+
+    def only_log(self) -> None:
+        """See L{RunActions.only_log}."""
+        self._only_log = True
+        if self._uploads is not None:
+            self._uploads.cancel()
+
+    def upload(self, result: IResult | None) -> None:
+        """See L{RunActions.upload}."""
+        self._sandbox_over(self)
+        self._loose.run(self._upload(result), "uploading")
+
+    async def _upload(self, result: IResult | None) -> None:
+        if self._sandbox is not None:
+            await self._sandbox.settled()
+        closing_lines(self.context, self._facilities.clock.seconds() - self._began)
+        if self._report is not None:
+            await self._report.wait()
+            await self._publish_log()
+            await self._publish_artifacts(result)
+        else:
+            await self._publish_artifacts(result)
+            await self._publish_log()
+        self._machine.uploaded()
+
+    async def _publish_artifacts(self, result: IResult | None) -> None:
+        if result is None or self._only_log:
+            return
+        self._uploads = self._features.upload(result).addErrback(self._failed)
+        await self._uploads
+
+    async def _publish_log(self) -> None:
+        if self._why is not None:
+            self._log.error(self._why)
+        try:
+            await self._publish_sealed_log()
+        except Exception:
+            self._failed(Failure())
+
+    async def _publish_sealed_log(self) -> None:
+        sealed = await self._log.seal()
+        expires = self.context.expires
+        backing = GzippedArtifact(self._log_names.backing, expires, sealed.file, LOG_TYPE, sealed.length)
+        live = LinkArtifact(self._log_names.live, expires, self._log_names.backing, LOG_TYPE)
+        await gatherResults([self.context.publish(backing), self.context.publish(live)], consumeErrors=True)
+
+    def report(self, resolution: Resolution) -> None:
+        """See L{RunActions.report}."""
+        if resolution in DECIDED_BY_QUEUE:
+            self.drop_report()
+            self._machine.reported()
+            return
+        if self._report is None:
+            self._report = OneShot()
+            self._reporting = Deferred.fromCoroutine(self._tell(resolution))
+            self._loose.run(self._reporting, "reporting")
+        self._report.wait().addCallback(lambda _: self._machine.reported())
+
+    async def _tell(self, resolution: Resolution) -> None:
+        assert self._report is not None
+        run = (self.claim.task_id, self.claim.run_id)
+        try:
+            await self._facilities.state.decided(*run, resolution)
+            self._owed = not await self._reporter.report(resolution)
+            if not self._owed:
+                self._keeper.stop()
+                self._allowance.limit(AFTER_RESOLUTION)
+                await self._facilities.state.reported(*run)
+        finally:
+            self._report.succeed(None)
+
+    def drop_report(self) -> None:
+        """See L{RunActions.drop_report}."""
+        if self._reporting is not None:
+            self._reporting.cancel()
+        self._owed = False
+
+    def clean_up(self) -> None:
+        """See L{RunActions.clean_up}."""
+        self._keeper.stop()
+        self._loose.run(self._clean_up(), "cleaning up")
+
+    async def _clean_up(self) -> None:
+        await self._try(self._features.cleanup(), "cleaning up after the features")
+        if self._sandbox is not None:
+            await self._try(self._sandbox.dispose(), "removing the sandbox")
+        await self._try(self._log.dispose(), "closing the log")
+        await self._try(self._facilities.threads.run(shutil.rmtree, self._folder), "removing the run's folder")
+        if not self._owed:
+            await self._try(self._facilities.state.done(self.claim.task_id, self.claim.run_id), "forgetting the run")
+        self._machine.cleaned()
+
+    async def _try(self, step: Awaitable[None], what: str) -> None:
+        try:
+            await step
+        except CancelledError:
+            raise
+        except Exception:
+            self._logger.failure("{what} failed", what=what)
+
+    def done(self, resolution: Resolution) -> None:
+        """See L{RunActions.done}."""
+        self._over = True
+        self._logger.info(
+            "ended as {resolution}{owed}", resolution=str(resolution), owed=", not yet reported" if self._owed else ""
+        )
+        self._ended(self, resolution)

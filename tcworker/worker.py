@@ -1,0 +1,151 @@
+"""The worker: one service, to be added to an application or to any other C{MultiService}."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tcworker.claims import ClaimService
+from tcworker.client.http import HTTP
+from tcworker.config import Config
+from tcworker.feature.registry import FeatureSet
+from tcworker.host.service import HostService
+from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, Unsubscribe
+from tcworker.recovery import settle
+from tcworker.state import StateStore
+from tcworker.task.facilities import Facilities
+from tcworker.waiting import Threads
+
+SHUTDOWN, INTERRUPTED = 72, 71
+"""Exit statuses (contracts of generic-worker, 6)."""
+
+_log = Logger()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the configuration names, made."""
+
+    platforms: Sequence[IPlatform]
+    features: Sequence[IFeature]
+
+
+class Worker(MultiService):
+    """Claims tasks and runs them, from C{startService} until it is told to go.
+
+    It touches nothing that is not its own: no signal, no global, no log observer. L{tcworker.assemble.new_worker} makes
+    one from a configuration.
+
+    @param configure: makes the configuration of what the host said; raises L{ConfigError}.
+    @param assemble: makes the parts that the configuration names; raises L{ConfigError}.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        host: IHost,
+        configure: Callable[[Mapping[str, Any]], Config],
+        assemble: Callable[[Config], Parts],
+    ) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._assemble = assemble
+        self._closers: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._host = HostService(reactor, host, configure)
+        self._host.setServiceParent(self)
+        self._claims = ClaimService(reactor, self._host, self._boot, self._close)
+        self._claims.setServiceParent(self)
+
+    def startService(self) -> None:
+        """Boot and claim; L{when_booted} and L{when_stopped} say how that goes."""
+        super().startService()
+        self._unsubscribe = self._host.on_shutting_down(self._noticed)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop within the seconds that the configuration gives (C{shutdownGraceSecs}); fires when nothing is left."""
+        self.stop_now(None, "the service is being stopped")
+        return self._claims.when_stopped().addBoth(lambda _: self._stop_children())
+
+    def _stop_children(self) -> Deferred[None]:
+        self._unsubscribe()
+        return super().stopService()
+
+    def drain(self, why: str = "asked to", exit_status: int = INTERRUPTED) -> None:
+        """Take no more tasks, and stop when the running ones are done."""
+        self._claims.drain(None, Exit(exit_status, why))
+
+    def stop_now(self, seconds: float | None = None, why: str = "asked to", exit_status: int = SHUTDOWN) -> None:
+        """End the running tasks as C{worker-shutdown}, and stop.
+
+        @param seconds: in which that must be done; C{None} for those of the configuration.
+        """
+        self._claims.shut_down(seconds, Exit(exit_status, why))
+
+    def when_booted(self) -> Deferred[Config]:
+        """Fire with the configuration when the worker begins to claim; fails with what prevents that."""
+        return self._claims.when_booted()
+
+    def when_stopped(self) -> Deferred[Exit]:
+        """Fire when the last run is over and all is closed; fails with what prevented the boot."""
+        return self._claims.when_stopped()
+
+    def watch_runs(self, call: Callable[[ITaskContext], None]) -> Unsubscribe:
+        """Be told of each claimed run, before anything happens to it."""
+        return self._claims.watch_runs(call)
+
+    def _noticed(self, notice: Notice) -> None:
+        if notice.graceful:
+            self._claims.drain(notice.seconds_left, Exit(SHUTDOWN, notice.why))
+        else:
+            self._claims.shut_down(notice.seconds_left, Exit(SHUTDOWN, notice.why))
+
+    def _boot(self) -> Deferred[Facilities]:
+        return Deferred.fromCoroutine(self._prepare())
+
+    async def _prepare(self) -> Facilities:
+        config = await self._host.load()
+        _say_what_is_ignored(config)
+        parts = self._assemble(config)
+        facilities = await self._open(config, parts)
+        left = await facilities.state.runs()
+        sandboxes = [run.sandbox for run in left if run.sandbox is not None]
+        for platform in parts.platforms:
+            self._closers.append((platform.name, platform.dispose))
+            await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
+        await settle(left, facilities)
+        return facilities
+
+    async def _open(self, config: Config, parts: Parts) -> Facilities:
+        state = await StateStore.open(self._reactor, config.state_dir)
+        self._closers.append(("the state store", state.close))
+        threads = Threads(self._reactor, 4, "worker")
+        self._closers.append(("the threads", threads.stop))
+        http = HTTP(self._reactor, connections=config.capacity + 14, ca_bundle=config.ca_bundle, environ=os.environ)
+        self._closers.append(("the connections", http.close))
+        features = FeatureSet(parts.features)
+        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features)
+
+    def _close(self, exit: Exit) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._close_all(exit))
+
+    async def _close_all(self, exit: Exit) -> None:
+        """Close what was opened, last first, whatever fails on the way."""
+        _log.info("stopped: {why}", why=exit.why)
+        await self._host.leave(exit)
+        while self._closers:
+            what, close = self._closers.pop()
+            try:
+                await close()
+            except Exception:
+                _log.failure("closing {what} failed", what=what)
+
+
+def _say_what_is_ignored(config: Config) -> None:
+    if config.ignored:
+        _log.info("accepted without effect here: {names}", names=", ".join(config.ignored))
