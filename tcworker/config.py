@@ -1,0 +1,140 @@
+"""The worker's settings: typed, checked, each knowing where it came from.
+
+The keys and what they may hold are in L{tcworker.config_schema}; docs/configuration.md explains them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tcworker.config_faults import check
+from tcworker.config_schema import KEYS, NAMES, WITHOUT_MEANING
+from tcworker.config_source import Merged, Source, load_file, merge
+from tcworker.interfaces import Credentials
+
+__all__ = ["Config", "Source", "load_file", "parse", "parse_some"]
+
+FEATURES = ("env", "artifacts", "max-run-time")
+"""The built-in features, all of which a worker has by default."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a worker; times in seconds, paths absolute.
+
+    @ivar number_of_tasks_to_run: 0 for any number.
+    @ivar idle_timeout_secs: 0 for never.
+    @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
+    @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
+    @ivar inherit_env: names of the worker's own variables that tasks get.
+    @ivar extensions: settings of somebody's own classes by their dotted names.
+    @ivar ignored: keys that are there and mean nothing to this worker.
+    @ivar origins: the name of the source of each value, by its place; C{default} where none gave one.
+    """
+
+    root_url: str
+    credentials: Credentials
+    worker_type: str
+    worker_id: str
+    provisioner_id: str = "test-provisioner"
+    worker_group: str = "test-worker-group"
+    capacity: int = 1
+    number_of_tasks_to_run: int = 0
+    idle_timeout_secs: int = 0
+    max_task_run_time: int = 86400
+    required_disk_space_megabytes: int = 10240
+    create_object_artifacts: bool = False
+    kill_grace_secs: float = 5
+    shutdown_grace_secs: float = 25
+    overlap_uploads: bool = True
+    tasks_dir: str = field(default_factory=lambda: os.path.abspath("tasks"))
+    state_dir: str = field(default_factory=lambda: os.path.abspath("state"))
+    logs_max_megabytes: int = 1000
+    ca_bundle: str | None = None
+    task_user: str | None = None
+    inherit_env: tuple[str, ...] = ()
+    host: str = "local"
+    platforms: tuple[str, ...] = ("native",)
+    features: tuple[str, ...] = FEATURES
+    extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    worker_type_metadata: Mapping[str, Any] = field(default_factory=dict)
+    worker_location: str = ""
+    availability_zone: str = ""
+    region: str = ""
+    instance_type: str = ""
+    instance_id: str = ""
+    public_ip: str = ""
+    private_ip: str = ""
+    ignored: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def task_queue_id(self) -> str:
+        """The queue that this worker takes its tasks from, which is also its worker pool's id."""
+        return f"{self.provisioner_id}/{self.worker_type}"
+
+
+READERS = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+    "array": tuple,
+    "object": dict,
+}
+"""How a value that fits its schema becomes a field's; JSON may say 1.0 where a whole number is meant."""
+
+SIMPLE = KEYS.keys() - {"clientId", "accessToken", "certificate", "logs"}
+"""The keys that have a field of their own."""
+
+PATHS = frozenset({"tasksDir", "stateDir", "caBundle"})
+
+
+def parse(sources: Sequence[Source]) -> Config:
+    """Lay sources one over the other, later ones over earlier ones, and make settings of them.
+
+    Raises L{ConfigError} with all faults there are. Relative paths start from the process's working directory, as with
+    the reference worker.
+    """
+    merged = merge(sources, NAMES)
+    check(merged, whole=True)
+    return _config(merged)
+
+
+def parse_some(sources: Sequence[Source]) -> Mapping[str, Any]:
+    """Lay sources one over the other that something required may still be missing from.
+
+    Raises L{ConfigError} with all other faults; gives the settings by their keys.
+    """
+    merged = merge(sources, NAMES)
+    check(merged, whole=False)
+    return merged.values
+
+
+def _config(merged: Merged) -> Config:
+    values = merged.values
+    fields = {_field(key): _read(key, value) for key, value in values.items() if key in SIMPLE}
+    if "maxMegabytes" in values.get("logs", {}):
+        fields["logs_max_megabytes"] = int(values["logs"]["maxMegabytes"])
+    return Config(
+        credentials=Credentials.from_json(values),
+        ignored=tuple(sorted(WITHOUT_MEANING & values.keys())),
+        origins={key: merged.origin(key) or "default" for key in KEYS} | dict(merged.origins),
+        **fields,
+    )
+
+
+def _field(key: str) -> str:
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower()
+
+
+def _read(key: str, value: Any) -> Any:
+    if key in PATHS:
+        return os.path.abspath(value)
+    if key == "rootURL":
+        return value.rstrip("/")
+    return READERS[KEYS[key]["type"]](value)

@@ -1,0 +1,98 @@
+"""What is wrong with a configuration, in words; never with a secret in them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from tcworker.config_schema import REQUIRED, SCHEMA, SECRET
+from tcworker.config_source import UNREADABLE, Merged, type_name
+from tcworker.errors import ConfigError, Fault
+from tcworker.interfaces import JSON
+
+INVALID = 73
+"""The exit status for values that do not fit (contracts of generic-worker, section 6)."""
+
+
+def check(merged: Merged, *, whole: bool) -> None:
+    """Raise L{ConfigError} with every fault there is.
+
+    @param whole: whether these are all settings, so that what is required must be there.
+    """
+    errors = list(Draft202012Validator(SCHEMA).iter_errors(merged.values))
+    unknown = [
+        fault for error in errors if error.validator == "additionalProperties" for fault in _unknown(merged, error)
+    ]
+    unfit = [_unfit(merged, error) for error in errors if error.validator != "additionalProperties"]
+    unfit.extend(_own_rules(merged))
+    if whole:
+        unfit.extend(Fault(key, "nothing", SCHEMA["properties"][key]["expected"]) for key in _missing(merged.values))
+    if unknown or unfit:
+        raise ConfigError([*unknown, *unfit], UNREADABLE if unknown else INVALID)
+
+
+def _missing(values: Mapping[str, Any]) -> list[str]:
+    return [key for key in REQUIRED if key not in values]
+
+
+def _unknown(merged: Merged, error: ValidationError) -> Iterator[Fault]:
+    known = error.schema["properties"]
+    for key in error.instance:
+        if key not in known:
+            yield Fault(_place(merged, [*error.absolute_path, key]), "an unknown key", _nearest(key, known))
+
+
+def _nearest(key: str, known: Mapping[str, Any]) -> str:
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(key.casefold(), folded, n=1)
+    if near:
+        return f"perhaps {folded[near[0]]}"
+    return f"one of {', '.join(known)}" if len(known) <= 5 else "a key of docs/configuration.md"
+
+
+def _unfit(merged: Merged, error: ValidationError) -> Fault:
+    path = list(error.absolute_path)
+    found = type_name(error.instance) + " that is not shown" if path[0] in SECRET else _show(error.instance)
+    if error.validator == "uniqueItems":
+        found = f"the same twice in {found}"
+    return Fault(_place(merged, path), found, error.schema["expected"])
+
+
+def _show(value: JSON) -> str:
+    text = re.sub("//[^/]*@", "//…@", json.dumps(value, default=str))
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _place(merged: Merged, path: list[str | int]) -> str:
+    place = ""
+    for step in path:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
+    origin = merged.origin(place.partition("[")[0])
+    return f"{origin}: {place}" if origin else place
+
+
+def _own_rules(merged: Merged) -> Iterator[Fault]:
+    values = merged.values
+    if isinstance(values.get("certificate"), str) and not _is_certificate(values["certificate"]):
+        yield _breach(merged, "certificate", "text that is not shown")
+    for key in ("killGraceSecs", "shutdownGraceSecs"):
+        if isinstance(values.get(key), float) and not math.isfinite(values[key]):
+            yield _breach(merged, key, str(values[key]))
+
+
+def _breach(merged: Merged, key: str, found: str) -> Fault:
+    return Fault(_place(merged, [key]), found, SCHEMA["properties"][key]["expected"])
+
+
+def _is_certificate(text: str) -> bool:
+    try:
+        return not text or isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

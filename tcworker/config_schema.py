@@ -1,0 +1,143 @@
+"""The keys of the configuration: what each may be, and which ones only the reference worker gives a meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ID = r"^[a-zA-Z0-9_-]{1,38}\Z"
+_ID_WORDS = "1 to 38 letters, digits, - or _"
+
+
+def _text(expected: str = "text", pattern: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "expected": expected, **({"pattern": pattern} if pattern else {}), **more}
+
+
+def _whole(least: int, most: int | None = None, unit: str = "") -> dict[str, Any]:
+    limits = f"from {least} to {most}" if most is not None else f"of at least {least}"
+    schema = {"type": "integer", "minimum": least, "expected": f"a whole number {unit}{limits}"}
+    return schema | ({"maximum": most} if most is not None else {})
+
+
+def _number(unit: str) -> dict[str, Any]:
+    return {"type": "number", "minimum": 0, "expected": f"a number of {unit}, 0 or more"}
+
+
+def _flag() -> dict[str, Any]:
+    return {"type": "boolean", "expected": "true or false"}
+
+
+def _names(expected: str, pattern: str, least: int = 0) -> dict[str, Any]:
+    item = _text(expected, pattern)
+    return {"type": "array", "items": item, "uniqueItems": True, "minItems": least, "expected": f"a list of {expected}"}
+
+
+_CLASS = "a built-in name or a class as package.module.Class"
+_CLASS_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z"
+
+KEYS: dict[str, dict[str, Any]] = {
+    "rootURL": _text("a URL like https://tc.example.com", r"^https?://[^\s/?#@]+(/[^\s?#]*)?\Z"),
+    "clientId": _text("a client id of Taskcluster", r"^[A-Za-z0-9!@/:.+|_-]+\Z"),
+    "accessToken": _text("the client's access token", r"^[!-~]+\Z"),
+    "certificate": _text("the certificate of temporary credentials, JSON as text"),
+    "provisionerId": _text(_ID_WORDS, _ID),
+    "workerType": _text(
+        "1 to 38 lower-case letters, digits or -, a letter first and no - at the end",
+        r"^[a-z]([-a-z0-9]{0,36}[a-z0-9])?\Z",
+    ),
+    "workerGroup": _text(_ID_WORDS, _ID),
+    "workerId": _text(_ID_WORDS, _ID),
+    "capacity": _whole(1, 255),
+    "numberOfTasksToRun": _whole(0),
+    "idleTimeoutSecs": _whole(0, unit="of seconds "),
+    "maxTaskRunTime": _whole(1, unit="of seconds "),
+    "requiredDiskSpaceMegabytes": _whole(0),
+    "createObjectArtifacts": _flag(),
+    "tasksDir": _text("a folder's path", r"[^\0]"),
+    "workerTypeMetadata": {"type": "object", "expected": "an object"},
+    "workerLocation": _text("text, usually JSON"),
+    "availabilityZone": _text(),
+    "region": _text(),
+    "instanceType": _text(),
+    "instanceId": _text(),
+    "publicIP": _text(),
+    "privateIP": _text(),
+    "stateDir": _text("a folder's path", r"[^\0]"),
+    "killGraceSecs": _number("seconds"),
+    "shutdownGraceSecs": _number("seconds"),
+    "overlapUploads": _flag(),
+    "logs": {
+        "type": "object",
+        "properties": {"maxMegabytes": _whole(1)},
+        "additionalProperties": False,
+        "expected": "an object",
+    },
+    "caBundle": _text("the path of a file of certificates in PEM", r"[^\0]"),
+    "taskUser": _text("the name of an account of this machine", r"^[^\s:/]+\Z"),
+    "inheritEnv": _names("names of variables", r"^[^=\0]+\Z"),
+    "host": _text(_CLASS, _CLASS_NAME),
+    "platforms": _names(_CLASS, _CLASS_NAME, least=1),
+    "features": _names(_CLASS, _CLASS_NAME),
+    "extensions": {
+        "type": "object",
+        "additionalProperties": {"type": "object", "expected": "an object, the settings of that class"},
+        "expected": "an object: settings by package.module.Class",
+    },
+}
+"""What each key may be; C{expected} says it in words."""
+
+REQUIRED = ("rootURL", "clientId", "accessToken", "workerType", "workerId")
+
+WITHOUT_MEANING = frozenset(
+    {
+        "allowedHighMemoryDurationSecs",
+        "cachesDir",
+        "cleanUpTaskDirs",
+        "d2gConfig",
+        "disableNativePayloads",
+        "disableOOMProtection",
+        "disableReboots",
+        "downloadsDir",
+        "ed25519SigningKeyLocation",
+        "enableChainOfTrust",
+        "enableInteractive",
+        "enableLiveLog",
+        "enableLoopbackAudio",
+        "enableLoopbackVideo",
+        "enableMetadata",
+        "enableMounts",
+        "enableOSGroups",
+        "enableResourceMonitor",
+        "enableRunTaskAsCurrentUser",
+        "enableTaskclusterProxy",
+        "headlessTasks",
+        "interactivePort",
+        "livelogExecutable",
+        "livelogExposePort",
+        "livelogPortBase",
+        "loopbackAudioDeviceNumber",
+        "loopbackVideoDeviceNumber",
+        "maxMemoryUsagePercent",
+        "minAvailableMemoryBytes",
+        "runAfterUserCreation",
+        "sentryProject",
+        "shutdownMachineOnIdle",
+        "shutdownMachineOnInternalError",
+        "taskclusterProxyExecutable",
+        "taskclusterProxyPort",
+        "wstAudience",
+        "wstServerURL",
+    }
+)
+"""Keys of the reference worker that are accepted, whatever they hold, and change nothing here."""
+
+SECRET = frozenset({"accessToken", "certificate", "extensions"})
+"""Keys whose values nobody may read in a log or an error."""
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {**KEYS, **{key: {} for key in WITHOUT_MEANING}},
+    "additionalProperties": False,
+}
+
+NAMES = {name.casefold(): name for name in SCHEMA["properties"]}
+"""The right spelling of a key by its case-folded form."""

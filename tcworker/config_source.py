@@ -1,0 +1,139 @@
+"""Where settings come from: files, hosts, programs; read, and laid one over the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from tcworker.errors import ConfigError, Fault
+from tcworker.interfaces import JSON
+
+UNREADABLE = 64
+"""The exit status for a file that cannot be read or has unknown keys (contracts of generic-worker, section 6)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Settings from one place.
+
+    @ivar name: as people know it: a file's path, C{host}, C{command line}.
+    @ivar values: in the configuration's own names.
+    @ivar warnings: for the log.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def load_file(path: str) -> Source:
+    """Read a file of settings, YAML or JSON. Raises L{ConfigError} (64) when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            values = _parse(file.read())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError([Fault(path, _why(error), "a readable file of YAML or JSON")], UNREADABLE) from None
+    faults = _shape_faults(path, values)
+    if faults:
+        raise ConfigError(faults, UNREADABLE)
+    return Source(path, values or {}, _permission_warnings(path, mode, values or {}))
+
+
+def _parse(text: str) -> JSON:
+    # Tabs may indent JSON but not YAML.
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            pass
+    return yaml.safe_load(text)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "an error of the system"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        # What the parser quotes may be part of a secret.
+        problem = re.sub(r"'.*'", "'…'", error.problem or "a mistake")
+        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {problem}"
+    return "bytes that are not text in UTF-8"
+
+
+def _shape_faults(path: str, values: JSON) -> list[Fault]:
+    if values is None:
+        return []
+    if not isinstance(values, dict):
+        return [Fault(path, type_name(values), "keys with values")]
+    return [Fault(path, f"the key {key!r}", "keys that are text") for key in values if not isinstance(key, str)]
+
+
+def _permission_warnings(path: str, mode: int, values: Mapping[str, Any]) -> tuple[str, ...]:
+    if mode & 0o077 and any(key.casefold() in ("accesstoken", "certificate") for key in values):
+        return (f"{path} holds credentials and others may read it (mode {mode:04o}); chmod 600 it",)
+    return ()
+
+
+def type_name(value: JSON) -> str:
+    """Say what kind of value something is, without showing it."""
+    kinds: list[tuple[type | tuple[type, ...], str]] = [
+        (bool, "true or false"),
+        ((int, float), "a number"),
+        (str, "text"),
+        (dict, "an object"),
+        (list, "a list"),
+        (type(None), "nothing"),
+    ]
+    return next((name for kind, name in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Settings of several sources laid one over the other.
+
+    @ivar origins: the name of the source of each value, by its place: C{logs.maxMegabytes}.
+    """
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+    def origin(self, place: str) -> str | None:
+        """Name the source that a place, or the nearest one around it, came from."""
+        while place and place not in self.origins:
+            place = place.rpartition(".")[0]
+        return self.origins.get(place)
+
+
+def merge(sources: Sequence[Source], names: Mapping[str, str]) -> Merged:
+    """Lay sources one over the other: later ones win, objects are merged, null takes a setting away.
+
+    @param names: the right spelling of the keys of the first level, by their case-folded form: the reference worker,
+        and worker-runner with it, does not care for case.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source in sources:
+        spelled = {names.get(key.casefold(), key): value for key, value in source.values.items()}
+        _lay_over(values, origins, spelled, source.name, "")
+    return Merged(values, origins)
+
+
+def _lay_over(below: dict[str, Any], origins: dict[str, str], above: Mapping[str, Any], name: str, place: str) -> None:
+    for key, value in above.items():
+        here = f"{place}{key}"
+        if isinstance(value, Mapping) and isinstance(below.get(key, {}), dict):
+            below[key] = dict(below.get(key, {}))
+            origins.setdefault(here, name)
+            _lay_over(below[key], origins, value, name, f"{here}.")
+        elif value is None:
+            below.pop(key, None)
+        else:
+            below[key] = value
+            origins[here] = name

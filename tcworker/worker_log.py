@@ -1,0 +1,92 @@
+"""The worker's own log: lines that say when, how grave, from where and about which run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO, cast
+
+from twisted.logger import FileLogObserver, LogEvent, Logger, LogLevel, eventAsText
+from twisted.python.compat import ioType
+
+# Tasks' names and servers' messages end up in lines: none of them may move an operator's cursor.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+class RunLogger(Logger):
+    """A logger whose lines say which run they are about.
+
+    @param run: C{taskId/runId}.
+    @param namespace: by default the module that makes it.
+    """
+
+    def __init__(self, run: str, namespace: str | None = None) -> None:
+        super().__init__(namespace or sys._getframe(1).f_globals["__name__"])
+        self._run = run
+
+    def emit(self, level: LogLevel, format: str | None = None, **kwargs: object) -> None:
+        super().emit(level, format, run=self._run, **kwargs)
+
+
+def text_observer(stream: IO[str] | IO[bytes]) -> FileLogObserver:
+    """Make an observer that writes lines for people; those that continue an event begin with a tab."""
+    return _observer(stream, _format_text)
+
+
+def json_observer(stream: IO[str] | IO[bytes]) -> FileLogObserver:
+    """Make an observer that writes one JSON object a line.
+
+    Its keys: C{time}, C{level}, C{namespace}, C{message}, and C{run} and C{traceback} where there are.
+    """
+    return _observer(stream, _format_json)
+
+
+OBSERVERS: dict[str, Callable[[IO[str] | IO[bytes]], FileLogObserver]] = {
+    "text": text_observer,
+    "json": json_observer,
+}
+"""What C{--log-format} can say."""
+
+
+def _observer(stream: IO[str] | IO[bytes], format: Callable[[LogEvent], str]) -> FileLogObserver:
+    return FileLogObserver(cast(IO[str], stream) if ioType(stream) is str else stream, format)
+
+
+def _format_text(event: LogEvent) -> str:
+    run = f"[{event['run']}] " if "run" in event else ""
+    text = f"{_time(event)} {_level(event)} [{_namespace(event)}] {run}{_text(event, traceback=True)}"
+    return text.translate(_CONTROLS).replace("\n", "\n\t") + "\n"
+
+
+def _format_json(event: LogEvent) -> str:
+    line = {
+        "time": _time(event),
+        "level": _level(event),
+        "namespace": _namespace(event),
+        "message": _text(event, traceback=False),
+    }
+    if "run" in event:
+        line["run"] = str(event["run"])
+    if event.get("log_failure") is not None:
+        line["traceback"] = event["log_failure"].getTraceback()
+    return json.dumps(line) + "\n"
+
+
+def _time(event: LogEvent) -> str:
+    moment = datetime.fromtimestamp(event.get("log_time", 0), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _level(event: LogEvent) -> str:
+    level = event.get("log_level")
+    return level.name if level is not None else "info"
+
+
+def _namespace(event: LogEvent) -> str:
+    return str(event.get("log_namespace", "-"))
+
+
+def _text(event: LogEvent, *, traceback: bool) -> str:
+    return eventAsText(event, includeTraceback=traceback, includeTimestamp=False, includeSystem=False).rstrip("\n")
