@@ -13,7 +13,8 @@ BELOW_ALL = -1
 ABOVE_ALL = 99
 
 LAYERS: Mapping[str, int] = {
-    # The longest prefix counts, and state_folder is of the family of state. What stands alone is below all others, so that anybody may use it.
+    # The longest prefix counts, and state_folder is of the family of state.
+    # What stands alone is below all others, so that anybody may use it.
     "tcworker": BELOW_ALL,
     "tcworker.launcher": BELOW_ALL,
     "tcworker.interfaces": 0,
@@ -34,6 +35,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.pulse": 2,
     "tcworker.state": 2,
     "tcworker.process": 2,
+    "tcworker.filebody": 2,
     "tcworker.cache": 3,
     "tcworker.engine": 3,
     "tcworker.host": 3,
@@ -41,6 +43,8 @@ LAYERS: Mapping[str, int] = {
     "tcworker.tunnel": 3,
     "tcworker.feature": 4,
     "tcworker.task": 5,
+    "tcworker.recovery": 6,
+    "tcworker.claimer": 6,
     "tcworker.claims": 6,
     "tcworker.web": 6,
     "tcworker.worker": 7,

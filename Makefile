@@ -1,0 +1,50 @@
+# Everything starts from an environment of its own, .venv, made from requirements.lock by the first command that needs it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help environment demo test soak lint format packages bench clean
+
+help:
+	@echo "make demo    run a real task on this machine: it builds tcworker's own wheel"
+	@echo "make test    lint, then the whole test suite; installs what it needs with apt"
+	@echo "make soak    the suite with its long tables and soaks whole"
+	@echo "make lint    ruff and mypy        make format  let ruff write what it can"
+	@echo "make bench   measure a worker     make clean   remove what these commands made"
+
+environment: $(READY)
+
+$(READY): requirements.lock setup.py pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tests/install-packages python3-venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/tcworker run examples/build-wheel.yml
+
+packages:
+	@tests/install-packages $$(sed 's/#.*//' tests/packages.txt)
+
+test: lint packages
+	$(BIN)/python -m tests.run
+
+soak: $(READY) packages
+	TCWORKER_SOAK=1 $(BIN)/python -m tests.run
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python bench/throughput.py
+
+clean:
+	rm -rf .venv build dist tcworker.egg-info _trial_temp* .mypy_cache .ruff_cache
