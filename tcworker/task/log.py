@@ -1,0 +1,264 @@
+"""The log of one run: written raw, masked and compressed while it grows, sealed at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tcworker.errors import ResourceUnavailable
+from tcworker.filebody import DescriptorFile
+from tcworker.interfaces import IArchivedFile, ILentLog, ITaskLog, Unsubscribe
+from tcworker.task import log_framing
+from tcworker.task.log_follow import Follower
+from tcworker.task.log_gzip import PIECE, GzipStream, LogReader
+from tcworker.task.log_memory import compress_in_memory
+from tcworker.task.log_pump import Pump
+from tcworker.task.log_raw import LentLog, RawLog, unnamed_file
+from tcworker.waiting import Loose, Threads, now
+
+_log = Logger()
+
+_LOOK_EVERY = 0.25
+"""Seconds between two looks at a log that somebody else writes."""
+
+_MOST_UNWRITTEN = 64 * 1024
+"""Bytes kept in memory for the end of a log that the disk did not take."""
+
+
+@dataclass(frozen=True)
+class SealedLog:
+    """The whole log, as gzip.
+
+    @ivar length: bytes before compression.
+    """
+
+    file: IArchivedFile
+    length: int
+
+
+@implementer(ITaskLog)
+class TaskLog:
+    """The log of one run.
+
+    The raw file is in the run's own folder, and for no task to read. What is in it goes through the masks into a gzip
+    stream while it grows, so that at the end only the last piece is left to be compressed.
+
+    @param threads: for logs that grow fast; what is little is done at once.
+    @param limit: bytes that the log may have, 0 for no limit; of a longer one the middle is missing.
+    @param broken: is told, once, that the log cannot be written; it goes on as well as it can.
+    @raise ResourceUnavailable: the log cannot even be begun.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        clock: IReactorTime,
+        threads: Threads,
+        *,
+        limit: int,
+        broken: Callable[[ResourceUnavailable], None],
+    ) -> None:
+        self._clock = clock
+        self._threads = threads
+        self._tell_broken: Callable[[ResourceUnavailable], None] | None = broken
+        self._secrets: list[bytes] = []
+        self._append: Callable[[bytes], None] | None = None
+        self._lent: LentLog | None = None
+        self._timer: IDelayedCall | None = None
+        self._followers: list[Follower] = []
+        self._finishing = Loose(_log)
+        self._sealed = self._disposed = self._compressing_failed = False
+        self._unwritten = bytearray()
+        self._file: IArchivedFile | None = None
+        try:
+            self._raw = RawLog(folder, limit)
+            self._compressed = unnamed_file(folder)
+        except OSError as error:
+            raise ResourceUnavailable(f"cannot begin the task's log in {folder}: {error.strerror}") from error
+        self._stream = GzipStream(self._new_reader(), self._keep, self._forget)
+        self._pump = Pump(threads, self._behind, self._stream.step, lambda _: None, self._cannot_compress)
+
+    def mask(self, secret: str) -> None:
+        """Let a secret not leave the machine in this log from now on, earlier output included.
+
+        What a follower was already given cannot be taken back.
+        """
+        encoded = secret.encode()
+        if encoded and encoded not in self._secrets:
+            self._secrets.append(encoded)
+
+    def info(self, message: str) -> None:
+        """See L{ITaskLog.info}."""
+        self._write_line(log_framing.info(now(self._clock), message))
+
+    def warn(self, message: str) -> None:
+        """See L{ITaskLog.warn}."""
+        self._write_line(log_framing.warn(now(self._clock), message))
+
+    def error(self, message: str) -> None:
+        """See L{ITaskLog.error}."""
+        self._write_line(log_framing.error(message))
+
+    def write(self, data: bytes) -> None:
+        """See L{ITaskLog.write}."""
+        if self._append is not None:
+            self._append(data)
+        else:
+            self._put(self._raw.write, data)
+
+    def lend(self, append: Callable[[bytes], None]) -> ILentLog:
+        """See L{ITaskLog.lend}."""
+        self._lent = self._raw.lend(self._given_back)
+        self._append = append
+        self._timer = self._clock.callLater(_LOOK_EVERY, self._look)
+        return self._lent
+
+    def follow(self, call: Callable[[bytes], None]) -> Unsubscribe:
+        """See L{ITaskLog.follow}. A few pieces may come before this returns."""
+        if self._disposed:
+            call(b"")
+            return lambda: None
+        follower = Follower(self._new_reader(), self._threads, lambda: self._raw.size, call)
+        self._followers.append(follower)
+        if self._sealed:
+            self._finish(follower)
+        else:
+            follower.kick()
+        return follower.leave
+
+    def seal(self) -> Deferred[SealedLog]:
+        """Give the whole log; nothing is written to it from now on. To be called once."""
+        return Deferred.fromCoroutine(self._seal())
+
+    def dispose(self) -> Deferred[None]:
+        """Close all files, once those who follow a sealed log have all of it."""
+        return Deferred.fromCoroutine(self._dispose())
+
+    def _write_line(self, line: bytes) -> None:
+        if self._sealed:
+            _log.warn("a line came after the end of a task's log: {line}", line=line.decode(errors="replace").rstrip())
+        elif self._append is not None:
+            self._append(line)
+        else:
+            self._put(self._raw.write_line, line)
+
+    def _put(self, write: Callable[[bytes], None], data: bytes) -> None:
+        if self._sealed:
+            return
+        try:
+            write(data)
+        except OSError as error:
+            if len(self._unwritten) < _MOST_UNWRITTEN:
+                self._unwritten += data
+            self._broken(error)
+        self._grown(PIECE)
+
+    def _look(self) -> None:
+        self._timer = self._clock.callLater(_LOOK_EVERY, self._look)
+        self._grown(0)
+
+    def _grown(self, much: int) -> None:
+        """Tell those who follow, and compress what came if it is more than C{much}."""
+        for follower in self._followers:
+            follower.kick()
+        if self._behind() > much:
+            self._pump.kick()
+
+    def _behind(self) -> int:
+        return self._stream.behind(self._raw.size)
+
+    def _given_back(self) -> None:
+        self._append = self._lent = None
+        self._stop_looking()
+        if not self._disposed:
+            self._grown(PIECE)
+
+    def _stop_looking(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    async def _seal(self) -> SealedLog:
+        if self._lent is not None:
+            self._lent.give_back()
+        self._sealed = True
+        if self._raw.has_end:
+            await self._join_end()
+        await self._pump.caught_up()
+        for follower in self._followers:
+            self._finish(follower)
+        sealed = self._finish_stream()
+        if sealed is None:
+            sealed = await self._threads.run(self._seal_in_memory)
+        self._file = sealed.file
+        return sealed
+
+    def _finish_stream(self) -> SealedLog | None:
+        """End the stream in its file; C{None} if that cannot be."""
+        try:
+            if self._compressing_failed:
+                return None
+            self._stream.finish(bytes(self._unwritten))
+            return SealedLog(DescriptorFile(f"{self._raw.path}.gz", os.dup(self._compressed)), self._stream.length)
+        except OSError as error:
+            self._broken(error)
+            return None
+
+    def _seal_in_memory(self) -> SealedLog:
+        file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz")
+        return SealedLog(file, length)
+
+    def _new_reader(self) -> LogReader:
+        return LogReader(self._raw.descriptor, self._secrets)
+
+    async def _join_end(self) -> None:
+        time = now(self._clock)
+        try:
+            await self._threads.run(self._raw.join_end, lambda missing: log_framing.cut(time, missing, self._raw.limit))
+        except OSError as error:
+            self._broken(error)
+
+    async def _dispose(self) -> None:
+        self._stop_looking()
+        await self._pump.stop()
+        await self._finishing.wait()
+        for follower in self._followers:
+            await follower.stop()
+        if not self._disposed:
+            self._sealed = self._disposed = True
+            self._raw.close()
+            os.close(self._compressed)
+            if self._file is not None:
+                self._file.close()
+
+    def _finish(self, follower: Follower) -> None:
+        self._finishing.run(follower.finish(), "giving the rest of a task's log to a follower")
+
+    def _keep(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._compressed, data) :]
+
+    def _forget(self) -> None:
+        os.lseek(self._compressed, 0, os.SEEK_SET)
+        os.ftruncate(self._compressed, 0)
+
+    def _cannot_compress(self, failure: Failure) -> None:
+        self._compressing_failed = True
+        self._forget()
+        if isinstance(failure.value, OSError):
+            self._broken(failure.value)
+        else:
+            _log.failure("a task's log cannot be compressed", failure=failure)
+
+    def _broken(self, error: OSError) -> None:
+        """Say once that the disk does not take the log."""
+        tell, self._tell_broken = self._tell_broken, None
+        if tell is not None:
+            tell(ResourceUnavailable(f"cannot write the task's log, {self._raw.path}: {error.strerror}"))

@@ -1,0 +1,125 @@
+"""The raw log of a run: what the task and the worker wrote, unmasked, never leaving the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import chain
+
+from zope.interface import implementer
+
+from tcworker.interfaces import ILentLog
+from tcworker.launcher.sink import Sink, read_tail
+
+NAME = "live.log"
+
+
+class RawLog:
+    """The raw file, and past half of the limit the ring that keeps its end (L{tcworker.launcher.sink}).
+
+    All methods may raise C{OSError}, for a full disk most of all.
+
+    @ivar path: of the raw file.
+    @ivar descriptor: of the raw file.
+    """
+
+    def __init__(self, folder: str, limit: int) -> None:
+        self.path = os.path.join(folder, NAME)
+        self.limit = limit
+        self.descriptor = _create(self.path)
+        # Without a limit nobody ever writes to the ring.
+        self._ring = unnamed_file(folder) if limit else os.dup(self.descriptor)
+        self._sink: Sink | None = self._new_sink()
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """Bytes in the raw file now."""
+        return os.fstat(self.descriptor).st_size
+
+    @property
+    def lent(self) -> bool:
+        """Whether somebody else writes."""
+        return self._sink is None
+
+    def write(self, data: bytes) -> None:
+        """Append bytes; not while lent."""
+        assert self._sink is not None
+        self._sink.write(data)
+
+    def write_line(self, data: bytes) -> None:
+        """Append whole lines, on a line of their own; not while lent."""
+        assert self._sink is not None
+        self._sink.write_line(data)
+
+    def lend(self, given_back: Callable[[], None]) -> LentLog:
+        """Let somebody else write until it is given back."""
+        if self._sink is None:
+            raise RuntimeError("the log is lent already")
+        self._sink = None
+
+        def take_back() -> None:
+            if not self._closed:
+                self._sink = self._new_sink()
+            given_back()
+
+        return LentLog(self.descriptor, self._ring, self.limit, take_back)
+
+    def join_end(self, notice: Callable[[int], bytes]) -> None:
+        """Put the end that the ring keeps behind the raw file; nothing is written after that.
+
+        @param notice: gives the line that says how many bytes are missing between the two.
+        """
+        tail = read_tail(self._ring, self.limit)
+        between = [notice(tail.dropped)] if tail.dropped else []
+        for piece in chain(between, tail.read(self._ring)):
+            _write_all(self.descriptor, piece)
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the ring has something."""
+        return bool(read_tail(self._ring, self.limit).pieces)
+
+    def close(self) -> None:
+        """Close the files; repeatable."""
+        if not self._closed:
+            self._closed = True
+            os.close(self.descriptor)
+            os.close(self._ring)
+
+    def _new_sink(self) -> Sink:
+        return Sink(self.descriptor, self._ring, self.limit)
+
+
+@implementer(ILentLog)
+class LentLog:
+    """See L{ILentLog}."""
+
+    def __init__(self, descriptor: int, ring: int, limit: int, take_back: Callable[[], None]) -> None:
+        self.descriptor = descriptor
+        self.ring = ring
+        self.limit = limit
+        self._take_back: Callable[[], None] | None = take_back
+
+    def give_back(self) -> None:
+        """See L{ILentLog.give_back}."""
+        take_back, self._take_back = self._take_back, None
+        if take_back is not None:
+            take_back()
+
+
+def unnamed_file(folder: str) -> int:
+    """Open a new file that is in a folder's file system, but that nobody can find there."""
+    path = os.path.join(folder, f".{os.urandom(8).hex()}")
+    descriptor = _create(path)
+    os.unlink(path)
+    return descriptor
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
