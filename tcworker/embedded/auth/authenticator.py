@@ -1,0 +1,171 @@
+"""Who signed a request (contracts of the queue, 3.1 to 3.4)."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from mohawk.exc import HawkFail
+from mohawk.util import calculate_mac, parse_authorization_header, parse_content_type
+from twisted.internet.interfaces import IReactorTime
+
+from tcworker.client.scopes import satisfies
+from tcworker.embedded import dates
+from tcworker.embedded.auth.certificates import BadCertificate, Certificate, temporary_token
+from tcworker.embedded.auth.roles import Roles
+from tcworker.embedded.calls import Caller
+from tcworker.embedded.faults import ApiError
+from tcworker.interfaces import Credentials
+
+SKEW = 15 * 60
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    """What a signature is about.
+
+    @ivar target: the request's target as it came, nothing decoded.
+    @ivar host: in lower case.
+    @ivar authorization: the header's value.
+    """
+
+    method: str
+    target: str
+    host: str
+    port: int
+    authorization: str | None = None
+    content_type: str = ""
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A permanent client."""
+
+    credentials: Credentials
+    scopes: Sequence[str]
+
+
+class _Refused(Exception):
+    """A signature that is not good; the message says why."""
+
+
+class Authenticator:
+    """Knows the clients and checks what they sign."""
+
+    def __init__(self, clock: IReactorTime, clients: Sequence[Client], roles: Roles) -> None:
+        self._clock = clock
+        self._clients = {client.credentials.client_id: client for client in clients}
+        self._roles = roles
+
+    def authenticate(self, request: SignedRequest) -> Caller:
+        """Say who signed; nobody in particular without a signature. Raises L{ApiError} for a wrong one."""
+        if request.authorization is None:
+            return Caller("anonymous", self._roles.anonymous)
+        try:
+            return self._verify(request, request.authorization)
+        except (HawkFail, BadCertificate, _Refused) as refusal:
+            raise ApiError("AuthenticationFailed", f"Authentication failed: {refusal}") from None
+
+    def _verify(self, request: SignedRequest, authorization: str) -> Caller:
+        header = _read_header(authorization)
+        if abs(self._clock.seconds() - float(header["ts"])) > SKEW:
+            raise _Refused("the request's time is more than 15 minutes from the server's")
+        ext = _read_ext(header.get("ext", ""))
+        token, scopes, expires = self._claims(header["id"], ext.get("certificate"))
+        _check_mac(request, header, token)
+        if header.get("hash"):
+            _check_content(request, header["hash"])
+        return self._caller(header["id"], scopes, expires, ext.get("authorizedScopes"))
+
+    def _claims(self, client_id: str, certificate: Any) -> tuple[str, Sequence[str], int | None]:
+        """Give the access token, scopes and end that go with a name, as far as they are true if the MAC is right."""
+        if certificate is None:
+            client = self._client(client_id)
+            return client.credentials.access_token, client.scopes, None
+        said = Certificate.from_json(certificate)
+        issuer = self._client(said.issuer or client_id)
+        self._check_certificate(client_id, said, issuer)
+        return temporary_token(issuer.credentials.access_token, said.seed), said.scopes, said.expiry
+
+    def _check_certificate(self, client_id: str, said: Certificate, issuer: Client) -> None:
+        said.check_times(dates.now(self._clock))
+        held = self._roles.expand(issuer.scopes)
+        if said.issuer == client_id:
+            raise BadCertificate("ext.certificate.issuer must not be the name it gives")
+        if said.issuer and not satisfies(held, f"auth:create-client:{client_id}"):
+            raise BadCertificate(f"{said.issuer} may not name credentials {client_id}")
+        said.check_signature(client_id, issuer.credentials.access_token)
+        if not satisfies(held, {"AllOf": list(said.scopes)}):
+            raise BadCertificate("ext.certificate.scopes are more than its issuer has")
+
+    def _client(self, client_id: str) -> Client:
+        try:
+            return self._clients[client_id]
+        except KeyError:
+            raise _Refused(f"there is no client {client_id}") from None
+
+    def _caller(self, client_id: str, scopes: Sequence[str], expires: int | None, authorized: Any) -> Caller:
+        if authorized is not None:
+            held = self._roles.expand([*scopes, *self._roles.anonymous])
+            if not isinstance(authorized, list) or not satisfies(held, {"AllOf": authorized}):
+                raise _Refused("ext.authorizedScopes are more than the client has")
+            scopes = authorized
+        return Caller(client_id, (*self._roles.expand(scopes), *self._roles.anonymous), expires)
+
+
+def _read_header(authorization: str) -> Mapping[str, str]:
+    try:
+        header: Mapping[str, str] = parse_authorization_header(authorization)
+        if not header["ts"].isdigit() or not all(header[name] for name in ("id", "nonce", "mac")):
+            raise _Refused("the Authorization header is not complete")
+    except (ValueError, KeyError):
+        raise _Refused("the Authorization header is not one of Hawk") from None
+    return header
+
+
+def _read_ext(ext: str) -> Mapping[str, Any]:
+    """Read C{ext}: JSON in base64 of either alphabet, its padding optional."""
+    if not ext:
+        return {}
+    padded = ext.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        read = json.loads(b64decode(padded + "=" * (-len(padded) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        raise _Refused("ext is not JSON in base64") from None
+    if not isinstance(read, dict):
+        raise _Refused("ext is not a JSON object")
+    return read
+
+
+def _check_mac(request: SignedRequest, header: Mapping[str, str], token: str) -> None:
+    resource = SimpleNamespace(
+        timestamp=header["ts"],
+        nonce=header["nonce"],
+        method=request.method,
+        name=request.target,
+        host=request.host,
+        port=str(request.port),
+        ext=header.get("ext"),
+        app=header.get("app"),
+        dlg=header.get("dlg"),
+        credentials={"algorithm": "sha256", "key": token},
+    )
+    expected: bytes = calculate_mac("header", resource, header.get("hash"))
+    if not hmac.compare_digest(expected, header["mac"].encode()):
+        raise _Refused("the MAC is wrong: another access token, or not the request that was signed")
+
+
+def _check_content(request: SignedRequest, claimed: str) -> None:
+    """Compare the hash of the body. (mohawk's own function prints the whole body on the way.)"""
+    content_type = parse_content_type(request.content_type)
+    digest = hashlib.sha256(f"hawk.1.payload\n{content_type}\n".encode() + request.content + b"\n").digest()
+    if not hmac.compare_digest(b64encode(digest), claimed.encode()):
+        raise _Refused("the body is not the one that was signed")

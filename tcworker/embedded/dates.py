@@ -1,0 +1,28 @@
+"""Points in time: inside they are whole milliseconds since 1970, outside they are RFC 3339 texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from twisted.internet.interfaces import IReactorTime
+
+MINUTE = 60_000
+DAY = 24 * 60 * MINUTE
+
+
+def read(text: str) -> int:
+    """Read a date of any precision and zone. Raises C{ValueError}."""
+    date = datetime.fromisoformat(text.upper())
+    aware = date.replace(tzinfo=UTC) if date.tzinfo is None else date
+    return int(aware.timestamp() * 1_000_000 + 0.5) // 1000
+
+
+def write(when: int) -> str:
+    """Write a date as the services do: UTC, milliseconds, C{Z} (contracts of the queue, 0.7)."""
+    seconds, milliseconds = divmod(when, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def now(clock: IReactorTime) -> int:
+    """What time it is by a clock."""
+    return int(clock.seconds() * 1000)

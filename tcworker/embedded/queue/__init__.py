@@ -1,0 +1,1 @@
+"""The queue: tasks, their runs, claims and artifacts."""

@@ -1,0 +1,71 @@
+"""The kinds of artifacts: what each is made of, and which may take another's place (contracts of the queue, 1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tcworker.embedded.faults import conflict
+from tcworker.embedded.queue.store import Artifact
+from tcworker.embedded.schemas import DATE, Schema, closed
+from tcworker.interfaces import JSON
+
+REASONS = (
+    "file-missing-on-worker",
+    "invalid-resource-on-worker",
+    "too-large-file-on-worker",
+    "file-not-readable-on-worker",
+)
+
+_CONTENT_TYPE: Schema = {"type": "string", "maxLength": 255}
+
+
+def _kind(name: str, properties: Mapping[str, Schema], *required: str) -> Schema:
+    common: Mapping[str, Any] = {"storageType": {"const": name}, "expires": DATE}
+    return closed({**common, **properties}, "storageType", "expires", *required)
+
+
+KINDS: Mapping[str, Schema] = {
+    "s3": _kind(
+        "s3",
+        {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
+        "contentType",
+    ),
+    "reference": _kind(
+        "reference",
+        {"url": {"type": "string", "format": "uri"}, "contentType": _CONTENT_TYPE},
+        *("url", "contentType"),
+    ),
+    "link": _kind(
+        "link",
+        {
+            "artifact": {"type": "string", "pattern": "^[ -~]+$", "maxLength": 1024},
+            "contentType": {**_CONTENT_TYPE, "default": "application/binary"},
+        },
+        "artifact",
+    ),
+    "error": _kind(
+        "error",
+        {"reason": {"enum": list(REASONS)}, "message": {"type": "string", "maxLength": 4096}},
+        *("reason", "message"),
+    ),
+}
+
+FINISH_ARTIFACT = closed({"uploadId": {"type": "string"}}, "uploadId")
+
+
+def details_of(body: JSON) -> JSON:
+    """Give what only an artifact's own kind has."""
+    return {key: body[key] for key in ("url", "artifact", "reason", "message") if key in body}
+
+
+def check_replacement(old: Artifact, new: Artifact) -> None:
+    """Raise L{ApiError} unless a new artifact may take an old one's name."""
+    if new.storage_type != "link" and new.content_type != old.content_type:
+        raise conflict(f"Artifact {old.name} exists with contentType {old.content_type}.")
+    if new.expires < old.expires:
+        raise conflict(f"Artifact {old.name} exists and expires later than that.")
+    if (old.storage_type, new.storage_type) in (("reference", "reference"), ("reference", "link")):
+        return
+    if old.storage_type != new.storage_type or old.details != new.details:
+        raise conflict(f"Artifact {old.name} exists and is another one.")

@@ -1,0 +1,89 @@
+"""The HTTP server underneath: no access log, connections that it can close, large bodies beside the artifacts."""
+
+from __future__ import annotations
+
+import tempfile
+from io import BytesIO
+from typing import IO
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from tcworker.waiting import OneShot
+
+KEEP_ALIVE = 90
+IN_MEMORY = 100_000
+LINGER = 1
+
+
+class _Channel(HTTPChannel):
+    """A connection that its server knows of."""
+
+    site: EmbeddedSite
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.closed: OneShot[None] = OneShot()
+        self.site.channels.add(self)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # the base has a default
+        self.site.channels.discard(self)
+        super().connectionLost(reason)
+        self.closed.succeed(None)
+
+
+class EmbeddedSite(Site):
+    """A site whose large request bodies are spooled into a folder, so that an upload need only be linked into place.
+
+    Twisted writes them there piece by piece as they arrive; that is the page cache's work and takes the reactor no
+    longer than reading them from the socket does.
+
+    @ivar channels: the connections that are open.
+    """
+
+    # Not the base's proxy that also speaks HTTP/2, hence another type.
+    protocol = _Channel  # type: ignore[assignment]
+
+    def __init__(self, resource: IResource, spool: str, reactor: IReactorTime) -> None:
+        super().__init__(resource, timeout=KEEP_ALIVE, reactor=reactor)
+        self.displayTracebacks = False
+        self.channels: set[_Channel] = set()
+        self._spool = spool
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> _Channel:  # type: ignore[override]  # see protocol
+        channel: _Channel = super().buildProtocol(addr)
+        channel.site = self
+        channel.requestFactory = Request
+        return channel
+
+    def log(self, request: Request) -> None:  # type: ignore[override]  # the base means its own Request
+        """Write nothing."""
+
+    def getContentFile(self, length: int | None) -> IO[bytes]:
+        """Where Twisted puts a request's body; asked by its C{Request}."""
+        if length is not None and length < IN_MEMORY:
+            return BytesIO()
+        return tempfile.NamedTemporaryFile(dir=self._spool)
+
+    def close_connections(self) -> Deferred[None]:
+        """End every connection once what was written is sent, or after a second; fires when the last is gone."""
+        closing = [channel.closed.wait() for channel in self.channels]
+        for channel in list(self.channels):
+            channel.loseConnection()
+        hurry = self.reactor.callLater(LINGER, self._abort)
+
+        def gone(_: object) -> None:
+            if hurry.active():
+                hurry.cancel()
+
+        return DeferredList(closing).addCallback(gone)
+
+    def _abort(self) -> None:
+        for channel in list(self.channels):
+            channel.forceAbortClient()

@@ -1,0 +1,25 @@
+"""How long the queue waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Times:
+    """In seconds; the defaults are those of a real deployment (contracts of the queue, 1.3, 1.4 and 1.7).
+
+    @ivar claim: how long a claim lasts without being reclaimed.
+    @ivar poll: how long claimWork waits for a task.
+    @ivar deadline_delay: from a task's deadline until the queue resolves it.
+    @ivar dependencies: from a task's resolution until those that waited for it are scheduled.
+    @ivar upload: how long an address for an upload is good.
+    @ivar download: how long an address for a download is good.
+    """
+
+    claim: float = 1200
+    poll: float = 20
+    deadline_delay: float = 60
+    dependencies: float = 5
+    upload: float = 45 * 60
+    download: float = 30 * 60
