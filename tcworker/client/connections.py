@@ -1,0 +1,137 @@
+"""Connections to servers: whom to trust, through which proxy, and what an upload must know about its own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificates
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IProducer, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
+from zope.interface import implementer
+
+from tcworker.client.bodies import Upload
+from tcworker.client.connect import TunnelEndpoint
+from tcworker.client.proxies import Proxies, Proxy
+from tcworker.errors import ConfigError, Fault
+
+CONNECT_SECONDS = 30.0
+
+
+def whom_to_trust(ca_bundle: str | None) -> IPolicyForHTTPS:
+    """The certificates that a server's must come from: those of a PEM file, or the system's.
+
+    Raises L{ConfigError} for a file that has none.
+    """
+    root = None if ca_bundle is None else trustRootFromCertificates(_load(ca_bundle))
+    return HostnameCachingHTTPSPolicy(BrowserLikePolicyForHTTPS(root))
+
+
+def _load(ca_bundle: str) -> list[Certificate]:
+    try:
+        certificates = load_pem_x509_certificates(Path(ca_bundle).read_bytes())
+    except (OSError, ValueError) as error:
+        fault = Fault("caBundle", f"{ca_bundle}: {error}", "a file with certificates in PEM format")
+        raise ConfigError([fault]) from error
+    return [Certificate.loadPEM(certificate.public_bytes(Encoding.PEM)) for certificate in certificates]
+
+
+@implementer(IAgentEndpointFactory)
+class Network:
+    """Knows the way to each server.
+
+    @param reactor: anything that endpoints of host names can connect with.
+    """
+
+    def __init__(self, reactor: Any, trust: IPolicyForHTTPS, proxies: Proxies) -> None:
+        self._reactor = reactor
+        self._trust = trust
+        self._proxies = proxies
+        self._endpoint = lru_cache(maxsize=64)(self._make_endpoint)
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """The way to a server, with TLS up to the server itself for https."""
+        return self._endpoint(uri.scheme, uri.host, uri.port)
+
+    def endpoint_for_proxy(self, proxy: Proxy) -> IStreamClientEndpoint:
+        """The way to a proxy that is asked for whole addresses, as is the custom for http."""
+        return WatchedEndpoint(self._to_proxy(proxy))
+
+    def _make_endpoint(self, scheme: bytes, host: bytes, port: int) -> IStreamClientEndpoint:
+        endpoint = self._to_host(scheme.decode("ascii"), host.decode("ascii"), port)
+        if scheme == b"https":
+            endpoint = wrapClientTLS(self._trust.creatorForNetloc(host, port), endpoint)
+        return WatchedEndpoint(endpoint)
+
+    def _to_host(self, scheme: str, host: str, port: int) -> IStreamClientEndpoint:
+        proxy = self._proxies.find(scheme, host, port) if scheme == "https" else None
+        if proxy is None:
+            return self._direct(host, port)
+        return TunnelEndpoint(self._to_proxy(proxy), proxy, host, port)
+
+    def _to_proxy(self, proxy: Proxy) -> IStreamClientEndpoint:
+        endpoint = self._direct(proxy.host, proxy.port)
+        if not proxy.secure:
+            return endpoint
+        return wrapClientTLS(self._trust.creatorForNetloc(proxy.host.encode("ascii"), proxy.port), endpoint)
+
+    def _direct(self, host: str, port: int) -> IStreamClientEndpoint:
+        return HostnameEndpoint(self._reactor, host, port, timeout=CONNECT_SECONDS)
+
+
+class _Watched(ProtocolWrapper):
+    """A connection whose upload learns that the answer has begun while it is still sending.
+
+    Twisted's parser holds the connection back at the end of an answer's headers, and tells of them only when the whole
+    request is sent. That pause is the sign: the upload pauses in its stead, so that the answer is read to its end.
+    """
+
+    _upload: Upload | None = None
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        if isinstance(producer, Upload):
+            self._upload = producer
+            producer.connection = self
+        super().registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        self._upload = None
+        super().unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Called by the parser."""
+        held = self._inner if self._upload is None else self._upload
+        held.pauseProducing()
+
+    def abortConnection(self) -> None:
+        """Close the connection without sending what still waits."""
+        self._inner.abortConnection()
+
+    @property
+    def _inner(self) -> Any:
+        """The transport, whose interface has less than every real one."""
+        return self.transport
+
+
+class _WatchedFactory(WrappingFactory[_Watched]):
+    protocol = _Watched
+    noisy = False
+
+
+@implementer(IStreamClientEndpoint)
+class WatchedEndpoint:
+    """An endpoint whose connections are watched for early answers."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        connecting: Deferred[Any] = self._endpoint.connect(_WatchedFactory(factory))
+        return connecting.addCallback(lambda watched: watched.wrappedProtocol)

@@ -1,0 +1,243 @@
+"""HTTP as everything in tcworker speaks it: one pool of connections, a limit on every call, no secret in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+
+from tcworker.client.bodies import Answering, BytesBody, Collected, Cut, TooLong, Upload
+from tcworker.client.connections import Network, whom_to_trust
+from tcworker.client.proxies import Proxies, Proxy
+from tcworker.client.trouble import explain, shown
+from tcworker.errors import Unreachable
+
+IDLE_CONNECTION_SECONDS = 45
+"""How long an idle connection is kept: less than servers keep theirs, so that no request meets a closing one."""
+
+MOST_BYTES = 64 << 20
+"""How long an answer may be that is kept in memory; a claim of 32 large tasks fits."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered.
+
+    @ivar headers: by their names in lower case; repeated ones joined by commas.
+    @ivar body: all of it, uncompressed; empty where it was given away piece by piece.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {shown(self.url)}"
+
+
+class HTTP:
+    """A client. It follows no redirects, keeps no cookies, and repeats no request by itself.
+
+    Raises L{ConfigError} for a bundle without certificates or a proxy's address that is none.
+
+    @param reactor: the whole reactor.
+    @param connections: how many idle ones to each host are kept for the next call; any number may be in use.
+    @param ca_bundle: a PEM file with the certificates to trust, C{None} for the system's.
+    @param environ: where C{HTTP_PROXY}, C{HTTPS_PROXY} and C{NO_PROXY} may stand.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        connections: int = 14,
+        ca_bundle: str | None = None,
+        environ: Mapping[str, str] = {},
+    ) -> None:
+        self._reactor = reactor
+        self._pool = HTTPConnectionPool(reactor)
+        self._pool.maxPersistentPerHost = connections
+        self._pool.cachedConnectionTimeout = IDLE_CONNECTION_SECONDS
+        self._pool.retryAutomatically = False
+        self._proxies = Proxies(environ)
+        self._network = Network(reactor, whom_to_trust(ca_bundle), self._proxies)
+        self._direct = _client(Agent.usingEndpointFactory(reactor, self._network, self._pool))
+        self._through: dict[Proxy, HTTPClient] = {}
+        self._running: set[Deferred[Any]] = set()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = {},
+        body: bytes | IBodyProducer | None = None,
+        timeout: float = 60.0,
+        idle: float | None = None,
+    ) -> Deferred[Answer]:
+        """Send one request and read its answer, whatever the status. Cancelling it ends the request.
+
+        Fails with L{Unreachable}, or L{tcworker.client.trouble.Unsent} if the server cannot have seen it, or with what
+        the body's producer failed with. An error that is answered while the body is being sent ends that.
+
+        @param url: percent-encoded already; sent as it stands.
+        @param body: a producer that is not read to its end gets C{stopProducing}, even if it never started.
+        @param timeout: seconds for the whole call.
+        @param idle: if given, in place of C{timeout}: seconds without a byte moving either way.
+        """
+        collected = Collected(MOST_BYTES)
+        request = _Request(method, url, headers)
+        limit = _Limit(self._reactor, timeout if idle is None else idle, idle is not None)
+        exchange = self._run(self._exchange(request, body, collected.write, limit), limit)
+        return exchange.addCallback(lambda response: Answer(response.code, _flat(response), collected.content()))
+
+    def download(
+        self, url: str, write: Callable[[bytes], None], *, headers: Mapping[str, str] = {}, idle: float = 60.0
+    ) -> Deferred[Answer]:
+        """Get something large: each piece is given to C{write}; what that raises ends the call and comes out of it.
+
+        Otherwise as L{request}. The answer's own body is empty.
+        """
+        limit = _Limit(self._reactor, idle, True)
+        exchange = self._run(self._exchange(_Request("GET", url, headers), None, write, limit), limit)
+        return exchange.addCallback(lambda response: Answer(response.code, _flat(response), b""))
+
+    def close(self) -> Deferred[None]:
+        """End all that runs and close all connections."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        running = list(self._running)
+        for exchange in running:
+            exchange.cancel()
+        await DeferredList(running)
+        await self._pool.closeCachedConnections()
+
+    def _run(self, exchange: Coroutine[Deferred[Any], Any, IResponse], limit: _Limit) -> Deferred[IResponse]:
+        running: Deferred[IResponse] = Deferred.fromCoroutine(exchange)
+        self._running.add(running)
+        limit.start(running.cancel)
+
+        def ended(result: IResponse | Failure) -> IResponse | Failure:
+            self._running.discard(running)
+            limit.stop()
+            return result
+
+        return running.addBoth(ended)
+
+    async def _exchange(
+        self, request: _Request, body: bytes | IBodyProducer | None, write: Callable[[bytes], None], limit: _Limit
+    ) -> IResponse:
+        upload = Upload(_producer(body), limit.moved)
+        answering = Answering(write, limit.moved)
+        try:
+            response = await self._send(request, None if body is None else upload)
+            response.deliverBody(answering)
+            await answering.done
+            if response.code < 300 and not upload.complete:
+                raise Cut("it was answered before all of it was sent")
+            return response
+        except Exception as error:
+            raise _fault(request, upload.problem or answering.problem, limit, error) from None
+        finally:
+            upload.end()
+
+    async def _send(self, request: _Request, upload: Upload | None) -> IResponse:
+        client, headers = self._direct, Headers({name: [value] for name, value in request.headers.items()})
+        proxy = self._proxies.find_for_url(request.url)
+        if proxy is not None:
+            client = self._client_through(proxy)
+            for name, value in proxy.headers.items():
+                headers.setRawHeaders(name, [value])
+        return await client.request(
+            request.method,
+            request.url,
+            headers=headers,
+            data=upload,
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
+        )
+
+    def _client_through(self, proxy: Proxy) -> HTTPClient:
+        if proxy not in self._through:
+            endpoint = self._network.endpoint_for_proxy(proxy)
+            self._through[proxy] = _client(ProxyAgent(endpoint, self._reactor, self._pool))
+        return self._through[proxy]
+
+
+class _Limit:
+    """The time that an exchange has.
+
+    @ivar passed: whether it is over.
+    """
+
+    passed = False
+
+    def __init__(self, clock: IReactorTime, seconds: float, idle: bool) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._idle = idle
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def words(self) -> str:
+        """What happened when it has passed."""
+        return f"nothing moved for {self._seconds:g} s" if self._idle else f"no answer within {self._seconds:g} s"
+
+    def start(self, end: Callable[[], None]) -> None:
+        def expire() -> None:
+            self.passed = True
+            end()
+
+        self._timer = self._clock.callLater(self._seconds, expire)
+
+    def moved(self) -> None:
+        """A byte went out or came in."""
+        if self._idle and self._timer is not None and self._timer.active():
+            self._timer.reset(self._seconds)
+
+    def stop(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+def _client(agent: IAgent) -> HTTPClient:
+    return HTTPClient(agent, IndexableCookieJar(DefaultCookiePolicy(allowed_domains=())))
+
+
+def _producer(body: bytes | IBodyProducer | None) -> IBodyProducer:
+    return BytesBody(body or b"") if body is None or isinstance(body, bytes) else body
+
+
+def _fault(request: _Request, own: BaseException | None, limit: _Limit, error: Exception) -> BaseException:
+    """What a caller gets for C{error}; C{own} is what the caller's own producer or consumer failed with."""
+    if own is not None and not isinstance(own, TooLong | CancelledError):
+        return own
+    if limit.passed:
+        return Unreachable(str(request), limit.words)
+    return explain(str(request), error)
+
+
+def _flat(response: IResponse) -> Mapping[str, str]:
+    return {
+        name.decode("ascii").lower(): ", ".join(value.decode("latin-1") for value in values)
+        for name, values in response.headers.getAllRawHeaders()
+    }

@@ -1,0 +1,252 @@
+"""Taskcluster's services: one class each, whose methods are the calls that the service has.
+
+A method takes the arguments of the call's route in order, then the body if the call has one, and the query by keyword,
+all in snake_case: C{queue.create_artifact(task_id, run_id, name, {...})}, C{queue.list_artifacts(task_id, run_id,
+limit=10)}. It fires with the answer's JSON, C{None} if there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tcworker.client.hawk import sign
+from tcworker.client.http import HTTP, Answer
+from tcworker.client.routes import Route, routes, snake_case
+from tcworker.client.trouble import Unsent, without_queries
+from tcworker.errors import CallFailed, TaskclusterError, Unreachable
+from tcworker.interfaces import JSON, Credentials
+from tcworker.retry import Backoff
+from tcworker.waiting import pause
+
+SECONDS = 30.0
+"""How long one attempt may take."""
+
+CLAIM_SECONDS = 35.0
+"""How long a claimWork may take: the queue keeps it for 20 s when there is no work."""
+
+
+BACKOFF = Backoff(0.1, 30.0)
+"""As Taskcluster's own clients wait before a call is made again."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call, ready to be made as often as it takes.
+
+    @ivar target: path and query.
+    """
+
+    name: str
+    method: str
+    target: str
+    body: bytes | None = field(repr=False)
+
+
+class Service:
+    """A service of Taskcluster. Its calls fail with L{CallFailed} or L{Unreachable}.
+
+    A call whose answer is lost, or is the server's own failure (5xx), is made again, signed anew; one that is refused
+    (4xx) is not. Cancelling it ends the request.
+
+    @cvar module: where the C{taskcluster} package describes it.
+    @param credentials: asked at every attempt, so that they may be replaced while a call waits; C{None} from it sends
+        the call unsigned.
+    @param authorized_scopes: what the calls may be used for at the most.
+    @param attempts: how often a call is made before its failure is passed on.
+    """
+
+    module: ClassVar[str]
+    _log = Logger()
+
+    def __init__(
+        self,
+        http: HTTP,
+        root_url: str,
+        credentials: Callable[[], Credentials | None],
+        clock: IReactorTime,
+        *,
+        authorized_scopes: Sequence[str] | None = None,
+        backoff: Backoff = BACKOFF,
+        attempts: int = 6,
+    ) -> None:
+        self._http = http
+        self._root_url = root_url.rstrip("/")
+        self._credentials = credentials
+        self._clock = clock
+        self._authorized_scopes = authorized_scopes
+        self._backoff = backoff
+        self._most_attempts = attempts
+
+    def __getattr__(self, name: str) -> Callable[..., Deferred[JSON]]:
+        route = routes(type(self).module).get(name)
+        if route is None:
+            raise AttributeError(f"the {type(self).__name__} service has no call {name}")
+        return partial(self._make, route)
+
+    def _make(self, route: Route, *arguments: JSON, **query: JSON) -> Deferred[JSON]:
+        return Deferred.fromCoroutine(self._repeat(_prepare(route, arguments, query)))
+
+    async def _repeat(self, call: _Call) -> JSON:
+        for delay in islice(self._backoff.delays(), self._most_attempts - 1):
+            try:
+                return await self._attempt(call, SECONDS)
+            except TaskclusterError as error:
+                if not _passes(error):
+                    raise
+                self._log.info("{error}; trying again in {delay:.1f} s", error=error, delay=delay)
+            await pause(self._clock, delay)
+        return await self._attempt(call, SECONDS)
+
+    async def _attempt(self, call: _Call, seconds: float) -> JSON:
+        url = self._root_url + call.target
+        headers = {} if call.body is None else {"Content-Type": "application/json"}
+        credentials = self._credentials()
+        if credentials is not None:
+            headers["Authorization"] = sign(
+                call.method,
+                url,
+                credentials,
+                time=self._clock.seconds(),
+                authorized_scopes=self._authorized_scopes,
+            )
+        try:
+            answer = await self._http.request(call.method, url, headers=headers, body=call.body, timeout=seconds)
+        except Unreachable as error:
+            raise type(error)(call.name, f"{self._root_url}: {error.message}") from None
+        return _read(call.name, answer)
+
+
+class Queue(Service):
+    """Tasks, their runs and their artifacts.
+
+    @ivar lost_claims: how often the answer of a claimWork was lost, with the credentials of the runs that it may have
+        held; the queue gives such runs to another worker after 20 minutes.
+    """
+
+    module = "queue"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.lost_claims = 0
+
+    def claim_work(self, task_queue_id: str, body: JSON) -> Deferred[JSON]:
+        """Ask for tasks; waits up to 20 s for one. Never made again by itself, for the answer holds credentials.
+
+        Cancelling it does not end the request: runs in its answer are then counted as lost.
+        """
+        call = _prepare(routes(self.module)["claim_work"], (task_queue_id, body), {})
+        waiting: Deferred[JSON] = Deferred(lambda _: None)
+        Deferred.fromCoroutine(self._attempt(call, CLAIM_SECONDS)).addBoth(self._claimed, waiting)
+        return waiting
+
+    def _claimed(self, result: JSON | Failure, waiting: Deferred[JSON]) -> None:
+        given_up = waiting.called
+        waiting.callback(result)
+        if isinstance(result, Failure):
+            if _may_have_claimed(result.value):
+                self._lost(result.getErrorMessage())
+        elif given_up and result and result.get("tasks"):
+            self._lost("nobody waited for the answer any more")
+
+    def _lost(self, why: str) -> None:
+        self.lost_claims += 1
+        self._log.warn("the answer of a claimWork is lost ({why}); {count} so far", why=why, count=self.lost_claims)
+
+
+class Auth(Service):
+    """Clients, roles and scopes."""
+
+    module = "auth"
+
+
+class Index(Service):
+    """Names of tasks."""
+
+    module = "index"
+
+
+class Object(Service):
+    """Objects: content of artifacts."""
+
+    module = "object"
+
+
+class PurgeCache(Service):
+    """Requests to throw caches away."""
+
+    module = "purgecache"
+
+
+class Secrets(Service):
+    """Secrets by name."""
+
+    module = "secrets"
+
+
+class WorkerManager(Service):
+    """Worker pools and their workers."""
+
+    module = "workermanager"
+
+
+def _prepare(route: Route, arguments: Sequence[JSON], query: Mapping[str, JSON]) -> _Call:
+    expected = len(route.arguments) + route.has_body
+    if len(arguments) != expected:
+        wanted = ", ".join([*route.arguments, *(["body"] if route.has_body else [])])
+        raise TypeError(f"{route.name} takes ({wanted}), got {len(arguments)} arguments")
+    in_path = arguments[: len(route.arguments)]
+    body = json.dumps(arguments[-1], separators=(",", ":")).encode() if route.has_body else None
+    return _Call(route.name, route.method, route.path(in_path) + _query(route, query), body)
+
+
+def _query(route: Route, query: Mapping[str, JSON]) -> str:
+    names = {snake_case(name): name for name in route.query}
+    unknown = query.keys() - names.keys()
+    if unknown:
+        raise TypeError(f"{route.name} has no query parameter {', '.join(sorted(unknown))}")
+    given = {names[name]: value for name, value in query.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _passes(error: TaskclusterError) -> bool:
+    """Whether the same call may succeed later."""
+    return not isinstance(error, CallFailed) or error.status >= 500
+
+
+def _may_have_claimed(error: BaseException | None) -> bool:
+    """Whether a claimWork that ended so may have claimed something: not if the queue itself says what is wrong."""
+    if isinstance(error, CallFailed):
+        return error.status >= 500 and not error.code
+    return not isinstance(error, Unsent)
+
+
+def _read(name: str, answer: Answer) -> JSON:
+    content = _content(name, answer)
+    if answer.status < 400:
+        return content
+    words = content if isinstance(content, dict) else {}
+    message = str(words.get("message") or words.get("error") or "no reason given").split("\n\n---\n")[0].strip()
+    code = str(words.get("code") or words.get("reason") or "")
+    raise CallFailed(name, answer.status, code, without_queries(message))
+
+
+def _content(name: str, answer: Answer) -> JSON:
+    """The JSON of an answer. What is none comes from something on the way to Taskcluster, even if it is a success."""
+    try:
+        return json.loads(answer.body) if answer.body else None
+    except ValueError:
+        if answer.status >= 400:
+            return None
+        kind = answer.headers.get("content-type", "something")
+        raise Unreachable(name, f"answered {answer.status} with {kind} where JSON was expected") from None

@@ -1,0 +1,56 @@
+"""What went wrong with a request, in words and without secrets."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from OpenSSL.SSL import Error as TLSError
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.web._newclient import RequestNotSent  # not exported where the rest of its family is
+
+from tcworker.errors import Unreachable
+
+
+class Unsent(Unreachable):
+    """The server cannot have seen the request, since there was no connection to it."""
+
+
+def explain(what: str, error: Exception) -> Exception:
+    """The error that a caller gets for one of Twisted's: C{CancelledError} if somebody gave up, else L{Unreachable}.
+
+    @param what: names the request, without secrets.
+    """
+    cause = _innermost(error)
+    if isinstance(cause, CancelledError):
+        return cause
+    unsent = isinstance(error, ConnectError | DNSLookupError | ConnectTimeout | RequestNotSent)
+    return (Unsent if unsent else Unreachable)(what, _words(cause))
+
+
+def shown(url: str) -> str:
+    """A URL without what may be secret in it: credentials and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?…' if parts.query else ''}"
+
+
+def without_queries(text: str) -> str:
+    """A text whose URLs have lost their queries, which hold the signature of a signed one."""
+    return re.sub(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]+", r"\1?…", text)
+
+
+def _innermost(error: Exception) -> Exception:
+    """What lies under an error that wraps others, as those of Twisted's HTTP do."""
+    reasons = getattr(error, "reasons", None)
+    if not reasons:
+        return error
+    cause = reasons[-1].value
+    return _innermost(cause) if isinstance(cause, Exception) else error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TLSError) and error.args and isinstance(error.args[0], list):
+        return "TLS: " + ("; ".join(str(part[-1]) for part in error.args[0]) or "connection lost")
+    return without_queries(str(error) or type(error).__name__)
