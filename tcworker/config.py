@@ -16,7 +16,7 @@ from tcworker.config_schema import KEYS, NAMES, WITHOUT_MEANING
 from tcworker.config_source import Merged, Source, load_file, merge
 from tcworker.interfaces import Credentials
 
-__all__ = ["Config", "Source", "load_file", "parse", "parse_some"]
+__all__ = ["Config", "Merged", "Source", "load_file", "parse", "parse_some"]
 
 FEATURES = ("env", "artifacts", "max-run-time")
 """The built-in features, all of which a worker has by default."""
@@ -105,14 +105,14 @@ def parse(sources: Sequence[Source]) -> Config:
     return _config(merged)
 
 
-def parse_some(sources: Sequence[Source]) -> Mapping[str, Any]:
+def parse_some(sources: Sequence[Source]) -> Merged:
     """Lay sources one over the other that something required may still be missing from.
 
-    Raises L{ConfigError} with all other faults; gives the settings by their keys.
+    Raises L{ConfigError} with all other faults.
     """
     merged = merge(sources, NAMES)
     check(merged, whole=False)
-    return merged.values
+    return merged
 
 
 def _config(merged: Merged) -> Config:

@@ -46,7 +46,7 @@ def _unknown(merged: Merged, error: ValidationError) -> Iterator[Fault]:
     known = error.schema["properties"]
     for key in error.instance:
         if key not in known:
-            yield Fault(_place(merged, [*error.absolute_path, key]), "an unknown key", _nearest(key, known))
+            yield Fault(merged.locate([*error.absolute_path, key]), "an unknown key", _nearest(key, known))
 
 
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
@@ -62,20 +62,12 @@ def _unfit(merged: Merged, error: ValidationError) -> Fault:
     found = type_name(error.instance) + " that is not shown" if path[0] in SECRET else _show(error.instance)
     if error.validator == "uniqueItems":
         found = f"the same twice in {found}"
-    return Fault(_place(merged, path), found, error.schema["expected"])
+    return Fault(merged.locate(path), found, error.schema["expected"])
 
 
 def _show(value: JSON) -> str:
     text = re.sub("//[^/]*@", "//…@", json.dumps(value, default=str))
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _place(merged: Merged, path: list[str | int]) -> str:
-    place = ""
-    for step in path:
-        place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
-    origin = merged.origin(place.partition("[")[0])
-    return f"{origin}: {place}" if origin else place
 
 
 def _own_rules(merged: Merged) -> Iterator[Fault]:
@@ -88,7 +80,7 @@ def _own_rules(merged: Merged) -> Iterator[Fault]:
 
 
 def _breach(merged: Merged, key: str, found: str) -> Fault:
-    return Fault(_place(merged, [key]), found, SCHEMA["properties"][key]["expected"])
+    return Fault(merged.locate([key]), found, SCHEMA["properties"][key]["expected"])
 
 
 def _is_certificate(text: str) -> bool:

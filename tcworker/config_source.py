@@ -110,6 +110,14 @@ class Merged:
             place = place.rpartition(".")[0]
         return self.origins.get(place)
 
+    def locate(self, path: Sequence[str | int]) -> str:
+        """Write a place in the settings as people read it: C{worker.yml: platforms[0]}."""
+        place = ""
+        for step in path:
+            place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
+        origin = self.origin(place.partition("[")[0])
+        return f"{origin}: {place}" if origin else place
+
 
 def merge(sources: Sequence[Source], names: Mapping[str, str]) -> Merged:
     """Lay sources one over the other: later ones win, objects are merged, null takes a setting away.

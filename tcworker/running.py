@@ -1,0 +1,129 @@
+"""A process that is there for one worker: its signals, its end and its exit status.
+
+An application of somebody's own needs none of this: there a worker is a service among others.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import IO, Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger, globalLogBeginner
+from twisted.python.failure import Failure
+
+from tcworker.errors import ConfigError, StateDirectoryTaken
+from tcworker.state_folder import StateUnusable
+from tcworker.worker import Worker
+from tcworker.worker_log import OBSERVERS
+
+INTERNAL_ERROR = 69
+"""The exit status of a worker that could not boot (contracts of generic-worker, section 6)."""
+
+HURRY = 5.0
+"""Seconds that a second signal leaves."""
+
+NOW, DRAIN = "now", "drain"
+
+SIGNALS = {signal.SIGTERM: NOW, signal.SIGHUP: NOW, signal.SIGINT: DRAIN}
+
+_log = Logger()
+
+
+class WorkerProcess(MultiService):
+    """Owns a worker, and stops the reactor when that has stopped.
+
+    SIGTERM and SIGHUP end the running tasks, SIGINT lets them finish, a second signal leaves five seconds. One that was
+    ignored when the process began stays ignored (C{nohup}, or C{&} in a script).
+
+    @param ended: called with the status that the process should end with.
+    """
+
+    def __init__(self, reactor: Any, worker: Worker, ended: Callable[[int], None]) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._worker = worker
+        self._ended = ended
+        self._signalled = False
+        self._replaced: dict[signal.Signals, Any] = {}
+        worker.setServiceParent(self)
+
+    def startService(self) -> None:
+        """Start the worker, and listen to signals once the reactor's own handlers are in place."""
+        super().startService()
+        self._reactor.callWhenRunning(self._listen)
+        self._worker.when_stopped().addCallbacks(lambda exit: exit.status, _explain).addCallback(self._end)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the worker, if it runs, and leave the signals to others again."""
+        stopped: Deferred[Any] = super().stopService()
+        return stopped.addBoth(self._stop_listening)
+
+    def received(self, number: signal.Signals) -> None:
+        """Do what a signal asks for."""
+        if self._signalled:
+            self._worker.stop_now(HURRY, f"a second signal, {number.name}")
+        elif SIGNALS[number] == DRAIN:
+            self._worker.drain(number.name)
+        else:
+            self._worker.stop_now(None, number.name)
+        self._signalled = True
+
+    def _listen(self) -> None:
+        if not self.running:
+            return
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._replaced[number] = signal.signal(number, self._handle)
+
+    def _stop_listening(self, result: Any) -> Any:
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
+        self._replaced.clear()
+        return result
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self.received, signal.Signals(number))
+
+    def _end(self, status: int) -> None:
+        self._ended(status)
+        if self.running:
+            self._reactor.callWhenRunning(self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        # Somebody else may have stopped it since.
+        if self.running:
+            self._reactor.stop()
+
+
+def _explain(failure: Failure) -> int:
+    """Say why a worker could not boot, each fault on a line of its own, and give the status to end with."""
+    error = failure.value
+    if isinstance(error, ConfigError):
+        for fault in error.faults:
+            _log.error("{fault}", fault=fault)
+        return error.exit_status
+    if isinstance(error, StateDirectoryTaken | StateUnusable):
+        _log.error("{error}", error=error)
+    else:
+        _log.failure("the worker could not start", failure=failure)
+    return INTERNAL_ERROR
+
+
+def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) -> int:
+    """Run a worker until it ends, and give the status to exit with.
+
+    @param reactor: not yet running.
+    @param log_format: a key of L{OBSERVERS}.
+    @param stream: where the log goes; what is printed goes there too.
+    """
+    statuses: list[int] = []
+    globalLogBeginner.beginLoggingTo([OBSERVERS[log_format](stream)])
+    process = WorkerProcess(reactor, worker, statuses.append)
+    reactor.addSystemEventTrigger("before", "shutdown", process.stopService)
+    reactor.callWhenRunning(process.startService)
+    reactor.run()
+    return statuses[0] if statuses else 0
