@@ -16,6 +16,7 @@ from tcworker.errors import ResourceUnavailable
 from tcworker.filebody import DescriptorFile
 from tcworker.interfaces import IArchivedFile, ILentLog, ITaskLog, Unsubscribe
 from tcworker.task import log_framing
+from tcworker.task.jobs import Jobs
 from tcworker.task.log_follow import Follower
 from tcworker.task.log_gzip import PIECE, GzipStream, LogReader
 from tcworker.task.log_memory import compress_in_memory
@@ -67,6 +68,7 @@ class TaskLog:
     ) -> None:
         self._clock = clock
         self._threads = threads
+        self._jobs = Jobs(threads)
         self._tell_broken: Callable[[ResourceUnavailable], None] | None = broken
         self._secrets: list[bytes] = []
         self._append: Callable[[bytes], None] | None = None
@@ -196,7 +198,7 @@ class TaskLog:
             self._finish(follower)
         sealed = self._finish_stream()
         if sealed is None:
-            sealed = await self._threads.run(self._seal_in_memory)
+            sealed = await self._jobs.run(self._seal_in_memory)
         self._file = sealed.file
         return sealed
 
@@ -221,12 +223,13 @@ class TaskLog:
     async def _join_end(self) -> None:
         time = now(self._clock)
         try:
-            await self._threads.run(self._raw.join_end, lambda missing: log_framing.cut(time, missing, self._raw.limit))
+            await self._jobs.run(self._raw.join_end, lambda missing: log_framing.cut(time, missing, self._raw.limit))
         except OSError as error:
             self._broken(error)
 
     async def _dispose(self) -> None:
         self._stop_looking()
+        await self._jobs.settled()
         await self._pump.stop()
         await self._finishing.wait()
         for follower in self._followers:

@@ -1,0 +1,38 @@
+"""Jobs in threads whose end somebody must wait for: a file may not be closed under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from tcworker.waiting import OneShot, Threads
+
+T = TypeVar("T")
+
+
+class Jobs:
+    """Runs jobs in threads, and knows when none of them runs any more."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._running: set[OneShot[Any]] = set()
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call in a thread. Cancelling this gives up the result; the job itself goes on."""
+        job: OneShot[T] = OneShot()
+        self._running.add(job)
+        result = job.wait()
+        self._threads.run(work, *args).addBoth(self._ended, job)
+        return result
+
+    async def settled(self) -> None:
+        """Wait until all jobs have ended, well or not."""
+        while self._running:
+            await next(iter(self._running)).wait().addErrback(lambda _: None)
+
+    def _ended(self, result: Any, job: OneShot[Any]) -> None:
+        self._running.discard(job)
+        # Whoever gave the result up has cancelled its Deferred, and gets nothing.
+        job.succeed(result)
