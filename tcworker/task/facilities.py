@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.http import HTTP
@@ -16,7 +17,7 @@ from tcworker.feature.registry import FeatureSet
 from tcworker.interfaces import JSON, Credentials, IPlatform
 from tcworker.state import StateStore
 from tcworker.task.claim import Claim
-from tcworker.task.context import TaskContext
+from tcworker.task.context import MOST_UPLOADS, TaskContext
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LOGS_SCHEMA
 from tcworker.task.payload import PayloadSchema
@@ -37,6 +38,7 @@ class Facilities:
     state: StateStore
     platforms: Sequence[IPlatform]
     features: FeatureSet
+    uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
     def __post_init__(self) -> None:
         self.schemas: Mapping[str, PayloadSchema] = {
@@ -85,4 +87,5 @@ class Facilities:
             threads=self.threads,
             fail=fail,
             time_left=time_left,
+            uploads=self.uploads,
         )

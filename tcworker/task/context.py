@@ -1,0 +1,153 @@
+"""One run, as platforms and features see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from tcworker.client.http import HTTP
+from tcworker.client.scopes import missing, satisfies
+from tcworker.client.services import Auth, Object, Queue
+from tcworker.config import Config
+from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskclusterError, TaskError
+from tcworker.interfaces import (
+    Artifact,
+    Credentials,
+    ErrorArtifact,
+    FileArtifact,
+    ITaskContext,
+    ScopeExpression,
+    Unsubscribe,
+)
+from tcworker.task.claim import Claim
+from tcworker.task.log import TaskLog
+from tcworker.task.log_names import LogNames
+from tcworker.task.publish import Publisher
+from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
+from tcworker.waiting import Threads
+from tcworker.worker_log import RunLogger
+
+MOST_UPLOADS = 10
+"""How many artifacts a worker uploads side by side (contracts of generic-worker, 3)."""
+
+
+@implementer(ITaskContext)
+class TaskContext:
+    """See L{ITaskContext}.
+
+    @param fail: ends the run with an error's resolution.
+    @param time_left: seconds until uploads must end.
+    @param uploads: shared by all runs of a worker, so that they have no more than so many uploads together.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        clock: IReactorTime,
+        config: Config,
+        http: HTTP,
+        folder: str,
+        log: TaskLog,
+        threads: Threads,
+        fail: Callable[[TaskError], None],
+        time_left: Callable[[], float],
+        uploads: DeferredSemaphore,
+    ) -> None:
+        self.task_id, self.run_id = claim.task_id, claim.run_id
+        self.task, self.payload = claim.task, claim.task.get("payload", {})
+        self.deadline, self.expires = claim.deadline, claim.expires
+        self.root_url = config.root_url
+        self.folder = folder
+        self.clock = clock
+        self.log = log
+        self._credentials: Credentials = claim.credentials
+        self.queue = Queue(http, config.root_url, lambda: self._credentials, clock)
+        self._auth = Auth(http, config.root_url, lambda: self._credentials, clock)
+        self._told: list[Callable[[Credentials], None]] = []
+        self._fail = fail
+        self._time_left = time_left
+        self._logger = RunLogger(claim.name)
+        run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, time_left))
+        upload = (
+            ObjectUpload(http, run, lambda credentials: Object(http, config.root_url, lambda: credentials, clock))
+            if config.create_object_artifacts
+            else S3Upload(http, run)
+        )
+        self._publisher = Publisher(run, upload, folder, threads, uploads)
+
+    @property
+    def credentials(self) -> Credentials:
+        """The run's newest credentials."""
+        return self._credentials
+
+    def replace_credentials(self, credentials: Credentials) -> None:
+        """Sign with these from now on, and tell all who asked to be told."""
+        self._credentials = credentials
+        for call in list(self._told):
+            try:
+                call(credentials)
+            except Exception:
+                self._logger.failure("somebody who was told of new credentials failed")
+
+    def mask(self, secret: str) -> None:
+        """See L{ITaskContext.mask}."""
+        self.log.mask(secret)
+
+    def require_scopes(self, *alternatives: ScopeExpression) -> Deferred[None]:
+        """See L{ITaskContext.require_scopes}."""
+        return Deferred.fromCoroutine(self._require(alternatives))
+
+    def on_credentials(self, call: Callable[[Credentials], None]) -> Unsubscribe:
+        """See L{ITaskContext.on_credentials}."""
+        self._told.append(call)
+        return lambda: self._told.remove(call) if call in self._told else None
+
+    def publish(self, artifact: Artifact) -> Deferred[None]:
+        """See L{ITaskContext.publish}.
+
+        A file, or an error in place of one, comes from the payload and may not take the name of a log: it is left out
+        with a warning, since people publish the whole of C{public} (contracts of generic-worker, 3).
+        """
+        return Deferred.fromCoroutine(self._publish(artifact))
+
+    def time_left(self) -> float:
+        """See L{ITaskContext.time_left}."""
+        return self._time_left()
+
+    def fail(self, error: TaskError) -> None:
+        """See L{ITaskContext.fail}."""
+        self._fail(error)
+
+    async def _publish(self, artifact: Artifact) -> None:
+        if isinstance(artifact, FileArtifact | ErrorArtifact) and artifact.name in self._reserved():
+            self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the log of the task")
+        else:
+            await self._publisher.publish(artifact)
+
+    def _reserved(self) -> frozenset[str]:
+        return LogNames.from_payload(self.payload).reserved
+
+    async def _require(self, alternatives: Sequence[ScopeExpression]) -> None:
+        scopes = self.task.get("scopes", [])
+        if any(satisfies(scopes, expression) for expression in alternatives):
+            return
+        expanded = await self._expand(scopes)
+        if not any(satisfies(expanded, expression) for expression in alternatives):
+            lacking = [", ".join(missing(expanded, expression)) for expression in alternatives]
+            raise MalformedPayload(
+                f"the task lacks scopes: {', or '.join(lacking)}",
+                f"it has: {', '.join(scopes) or 'none'}",
+            )
+
+    async def _expand(self, scopes: Sequence[str]) -> Sequence[str]:
+        """What the task has by the roles that it may assume."""
+        try:
+            answer = await self._auth.expand_scopes({"scopes": list(scopes)})
+        except TaskclusterError as error:
+            raise ResourceUnavailable(f"the task's scopes could not be expanded: {error}") from error
+        expanded: Sequence[str] = answer["scopes"]
+        return expanded

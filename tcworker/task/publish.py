@@ -1,0 +1,107 @@
+"""The one place where artifacts leave the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twisted.internet.defer import DeferredSemaphore
+
+from tcworker.errors import NamingConflict
+from tcworker.interfaces import (
+    JSON,
+    Artifact,
+    ErrorArtifact,
+    FileArtifact,
+    GzippedArtifact,
+    IArchivedFile,
+    LinkArtifact,
+    ReferenceArtifact,
+)
+from tcworker.task.claim import write_date
+from tcworker.task.content import content_encoding, content_type
+from tcworker.task.transform import Coder, Gunzip, Gzip, transform
+from tcworker.task.upload import Content, ObjectUpload, Run, S3Upload
+from tcworker.waiting import Threads
+
+_LONGEST_MESSAGE = 4096
+
+
+class Publisher:
+    """Publishes the artifacts of one run.
+
+    @param upload: how content is stored; L{ObjectUpload} takes no content encoding.
+    @param folder: for content that is compressed on its way.
+    @param slots: how many may be uploaded side by side.
+    """
+
+    def __init__(
+        self, run: Run, upload: S3Upload | ObjectUpload, folder: str, threads: Threads, slots: DeferredSemaphore
+    ) -> None:
+        self._run = run
+        self._upload = upload
+        self._encodes = isinstance(upload, S3Upload)
+        self._folder = folder
+        self._threads = threads
+        self._slots = slots
+        self._taken: dict[str, Artifact | None] = {}
+
+    async def publish(self, artifact: Artifact) -> None:
+        """See L{tcworker.interfaces.ITaskContext.publish}."""
+        self._take_name(artifact)
+        try:
+            await self._store(artifact)
+        except BaseException:
+            # The same artifact may be tried again.
+            del self._taken[artifact.name]
+            raise
+
+    def _take_name(self, artifact: Artifact) -> None:
+        """Refuse a second artifact of the same name; the queue itself would let it take the first one's place."""
+        taken = self._taken.get(artifact.name, artifact)
+        replaced = isinstance(taken, ReferenceArtifact) and isinstance(artifact, ReferenceArtifact | LinkArtifact)
+        if taken != artifact and not replaced:
+            raise NamingConflict(f"two artifacts have the name {artifact.name}; give them two")
+        # Of content no more than its name is kept, for there may be very many.
+        self._taken[artifact.name] = None if isinstance(artifact, FileArtifact | GzippedArtifact) else artifact
+
+    async def _store(self, artifact: Artifact) -> None:
+        if isinstance(artifact, FileArtifact | GzippedArtifact):
+            async with self._slots:
+                await self._store_content(artifact)
+        else:
+            await self._run.declare(artifact.name, _declaration(artifact))
+
+    async def _store_content(self, artifact: FileArtifact | GzippedArtifact) -> None:
+        has, wanted = self._encodings(artifact)
+        kind = artifact.content_type or content_type(artifact.name)
+        length = artifact.length if isinstance(artifact, GzippedArtifact) else artifact.file.size
+        file = artifact.file if has == wanted else await self._turn(artifact.file, wanted)
+        try:
+            content = Content(artifact.name, file, kind, wanted, length)
+            await self._upload.send(content, write_date(artifact.expires))
+        finally:
+            if file is not artifact.file:
+                file.close()
+
+    def _encodings(self, artifact: FileArtifact | GzippedArtifact) -> tuple[str, str]:
+        """What content has, and what it shall be stored as."""
+        if isinstance(artifact, GzippedArtifact):
+            return "gzip", "gzip" if self._encodes else "identity"
+        wanted = artifact.content_encoding or content_encoding(artifact.name)
+        return "identity", wanted if self._encodes else "identity"
+
+    async def _turn(self, file: IArchivedFile, wanted: str) -> IArchivedFile:
+        coder: Coder = Gzip() if wanted == "gzip" else Gunzip()
+        return await transform(file, coder, self._folder, self._threads)
+
+
+def _declaration(artifact: LinkArtifact | ReferenceArtifact | ErrorArtifact) -> Mapping[str, JSON]:
+    expires = {"expires": write_date(artifact.expires)}
+    match artifact:
+        case LinkArtifact():
+            kind = {"storageType": "link", "artifact": artifact.target, "contentType": artifact.content_type}
+        case ReferenceArtifact():
+            kind = {"storageType": "reference", "url": artifact.url, "contentType": artifact.content_type}
+        case ErrorArtifact():
+            kind = {"storageType": "error", "reason": artifact.reason, "message": artifact.message[:_LONGEST_MESSAGE]}
+    return {**kind, **expires}
