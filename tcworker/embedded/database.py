@@ -1,8 +1,8 @@
 """The database: one SQLite file in WAL mode, one connection, one transaction a job.
 
-Jobs run in the reactor's thread. Measured: a job of four statements with its commit takes 0.05 ms there (WAL,
-synchronous NORMAL, no fsync before a checkpoint), and three times that through a thread, most of it the hop. A commit
-survives the death of this process; only the loss of power can take the last ones.
+Jobs run in the reactor's thread. Measured (WAL, synchronous NORMAL): a job of four statements with its commit takes
+0.06 ms there, 10 ms when it comes to a checkpoint, and 0.27 ms through a thread of its own, most of it the hop. A
+commit survives the death of this process; only the loss of power can take the last ones.
 """
 
 from __future__ import annotations

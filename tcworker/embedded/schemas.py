@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from jsonschema import Draft7Validator, FormatChecker
+from jsonschema import Draft7Validator, FormatChecker, validators
 from jsonschema.exceptions import ValidationError
 
 from tcworker.embedded import dates
@@ -35,6 +36,8 @@ def closed(properties: Mapping[str, Schema], *required: str) -> Schema:
     }
 
 
+MOST_FAULTS = 50
+
 FORMATS = FormatChecker(())
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
@@ -52,17 +55,26 @@ def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or bool(_URI.fullmatch(value))
 
 
+def _check_pattern(_: Any, pattern: str, value: object, __: Any) -> Iterator[ValidationError]:
+    """Compare with the whole value: C{$} of Python's would let a newline pass."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+_Validator = validators.extend(Draft7Validator, {"pattern": _check_pattern})
+
+
 class Checker:
-    """Checks what fits one schema."""
+    """Checks what fits one schema. Patterns are for the whole of a value."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._validator = Draft7Validator(schema, format_checker=FORMATS)
+        self._validator = _Validator(schema, format_checker=FORMATS)
 
     def check(self, body: JSON) -> JSON:
-        """Give the body with its defaults. Raises L{ApiError} that lists every fault."""
+        """Give the body with its defaults. Raises L{ApiError} that lists its faults."""
         filled = _with_defaults(self._schema, body)
-        faults = [_describe(fault) for fault in _leaves(self._validator.iter_errors(filled))]
+        faults = [_describe(fault) for fault in islice(_leaves(self._validator.iter_errors(filled)), MOST_FAULTS)]
         if faults:
             listed = "\n".join(f"  * {fault}" for fault in faults)
             raise ApiError("InputValidationError", f"The body does not fit its schema:\n{listed}")
@@ -101,7 +113,7 @@ class Variants:
         self._checkers = {kind: Checker(schema) for kind, schema in schemas.items()}
 
     def check(self, body: JSON) -> JSON:
-        """Give the body with its defaults. Raises L{ApiError} that lists every fault."""
+        """Give the body with its defaults. Raises L{ApiError} that lists its faults."""
         kind = body.get(self._key) if isinstance(body, dict) else None
         if not isinstance(kind, str) or kind not in self._checkers:
             known = ", ".join(self._checkers)

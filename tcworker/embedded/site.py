@@ -45,8 +45,7 @@ class EmbeddedSite(Site):
     @ivar channels: the connections that are open.
     """
 
-    # Not the base's proxy that also speaks HTTP/2, hence another type.
-    protocol = _Channel  # type: ignore[assignment]
+    protocol = _Channel  # type: ignore[assignment]  # the base has a proxy that also speaks HTTP/2
 
     def __init__(self, resource: IResource, spool: str, reactor: IReactorTime) -> None:
         super().__init__(resource, timeout=KEEP_ALIVE, reactor=reactor)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
+import slugid
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -57,7 +58,8 @@ class Addresses:
         expires, signature = given.get("expires", [""])[0], given.get("signature", [""])[0]
         if not expires.isdecimal() or int(expires) < dates.now(self._clock):
             return False
-        return hmac.compare_digest(self._sign(method, key, int(expires), content_type), signature)
+        expected = self._sign(method, key, int(expires), content_type)
+        return hmac.compare_digest(expected.encode(), signature.encode())
 
     def _sign(self, method: str, key: str, expires: int, content_type: str) -> str:
         text = "\n".join([method, key, str(expires), content_type])
@@ -76,16 +78,19 @@ class StorageResource(Resource):
     """Serves C{/storage/…}.
 
     @param folder: where the files are.
+    @param spool: on the same disk, for what is not whole yet.
     """
 
     isLeaf = True
 
-    def __init__(self, folder: str, database: Database, addresses: Addresses) -> None:
+    def __init__(self, folder: str, spool: str, database: Database, addresses: Addresses) -> None:
         super().__init__()
         self._folder = folder
+        self._spool = spool
         self._database = database
         self._addresses = addresses
-        self._answering = Loose(Logger())
+        self._log = Logger()
+        self._answering = Loose(self._log)
 
     def render(self, request: Request) -> int:
         """Answer GET, HEAD and PUT at our own addresses."""
@@ -97,6 +102,13 @@ class StorageResource(Resource):
         return self._answering.wait()
 
     async def _answer(self, request: Request) -> None:
+        try:
+            await self._serve(request)
+        except Exception:
+            self._log.failure("An artifact could not be stored or served")
+            _end(request, 500)
+
+    async def _serve(self, request: Request) -> None:
         target, _, query = request.uri.decode("latin-1").partition("?")
         key = unquote(target[len(PREFIX) :])
         request.setHeader("Access-Control-Allow-Origin", "*")
@@ -119,7 +131,7 @@ class StorageResource(Resource):
 
     def _keep(self, content: BinaryIO, path: str) -> None:
         """Put a body into its place, whole or not at all."""
-        fresh = f"{path}.new"
+        fresh = os.path.join(self._spool, slugid.v4())
         if isinstance(name := getattr(content, "name", None), str):
             content.flush()
             os.link(name, fresh)

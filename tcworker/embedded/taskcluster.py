@@ -29,6 +29,8 @@ from tcworker.embedded.times import Times
 from tcworker.interfaces import Credentials
 from tcworker.waiting import OneShot
 
+__all__ = ["Taskcluster", "Times"]
+
 ROOT_CLIENT = "static/taskcluster/root"
 QUEUE_CLIENT = "static/taskcluster/queue"
 REAL_TIMES = Times()
@@ -67,6 +69,7 @@ class Taskcluster(Service):
         self.root_url = ""
         self._listening: OneShot[str] = OneShot()
         self._port: IListeningPort | None = None
+        self._database: Database | None = None
 
     def when_listening(self) -> Deferred[str]:
         """Fire with the root URL once it can be called; fails when it cannot listen."""
@@ -76,17 +79,10 @@ class Taskcluster(Service):
         super().startService()
         try:
             self._open()
-            site: ServerFactory[Any] = self._site
-            self._port = self._reactor.listenTCP(self._port_number, site, interface=self._interface)
+            self._listen()
         except Exception as error:
             self._listening.fail(error)
             raise
-        host = self._port.getHost()
-        assert isinstance(host, IPv4Address | IPv6Address)
-        self.root_url = f"http://{self._interface}:{host.port}"
-        self._addresses.root_url = self.root_url
-        self._queue.start()
-        self._listening.succeed(self.root_url)
 
     def stopService(self) -> Deferred[None]:
         """Answer those who wait, close every connection and the database."""
@@ -97,35 +93,45 @@ class Taskcluster(Service):
         """Answer every claimWork that waits with an empty list, now."""
         self._queue.claims.end_polls()
 
+    def _listen(self) -> None:
+        site: ServerFactory[Any] = self._site
+        self._port = self._reactor.listenTCP(self._port_number, site, interface=self._interface)
+        host = self._port.getHost()
+        assert isinstance(host, IPv4Address | IPv6Address)
+        self.root_url = f"http://{self._interface}:{host.port}"
+        self._addresses.root_url = self.root_url
+        self._queue.start()
+        self._listening.succeed(self.root_url)
+
     def _open(self) -> None:
         """Open the folder and build the services on it."""
         artifacts, spool = (os.path.join(self._folder, name) for name in ("artifacts", "uploads"))
         for folder in (self._folder, artifacts, spool):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        self._database = Database(os.path.join(self._folder, "taskcluster.db"), store.SCHEMA + storage.SCHEMA)
+        for left in os.scandir(spool):
+            os.unlink(left)
+        database = Database(os.path.join(self._folder, "taskcluster.db"), store.SCHEMA + storage.SCHEMA)
+        self._database = database
         clock, heartbeat = self._reactor, Heartbeat(self._reactor)
-        roles, issuer = Roles({ANONYMOUS: ANONYMOUS_SCOPES}), Credentials(QUEUE_CLIENT, self._key(QUEUE_CLIENT))
-        self._addresses = Addresses(clock, self._key("addresses"))
-        self._queue = QueueService(clock, self._times, self._database, self._addresses, issuer, heartbeat)
-        clients = [Client(self.root_credentials, ["*"]), Client(issuer, ["*"])]
+        roles = Roles({ANONYMOUS: ANONYMOUS_SCOPES})
+        issuer = Credentials(QUEUE_CLIENT, database.key(QUEUE_CLIENT, _new_key()))
+        clients = [Client(credentials, roles.expand(["*"])) for credentials in (self.root_credentials, issuer)]
+        self._addresses = Addresses(clock, database.key("addresses", _new_key()))
+        self._queue = QueueService(clock, self._times, database, self._addresses, issuer, heartbeat)
         apis = [self._queue.api, AuthService(roles, heartbeat).api]
         self._calls = ApiResource(clock, Authenticator(clock, clients, roles), apis)
-        self._storage = StorageResource(artifacts, self._database, self._addresses)
+        self._storage = StorageResource(artifacts, spool, database, self._addresses)
         self._site = EmbeddedSite(_Root(self._calls, self._storage), spool, clock)
 
-    def _key(self, name: str) -> str:
-        """Give a secret of this server's own, the same whenever it runs in this folder."""
-        return self._database.key(name, _new_key())
-
     async def _stop(self) -> None:
-        if self._port is None:
-            return
-        await maybeDeferred(self._port.stopListening)
-        await self._queue.stop()
-        await self._calls.wait()
-        await self._site.close_connections()
-        await self._storage.wait()
-        self._database.close()
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+            await self._queue.stop()
+            await self._calls.wait()
+            await self._site.close_connections()
+            await self._storage.wait()
+        if self._database is not None:
+            self._database.close()
 
 
 class _Root(Resource):

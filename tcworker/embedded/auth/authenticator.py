@@ -47,7 +47,10 @@ class SignedRequest:
 
 @dataclass(frozen=True)
 class Client:
-    """A permanent client."""
+    """A permanent client.
+
+    @ivar scopes: with all roles expanded.
+    """
 
     credentials: Credentials
     scopes: Sequence[str]
@@ -97,13 +100,12 @@ class Authenticator:
 
     def _check_certificate(self, client_id: str, said: Certificate, issuer: Client) -> None:
         said.check_times(dates.now(self._clock))
-        held = self._roles.expand(issuer.scopes)
         if said.issuer == client_id:
             raise BadCertificate("ext.certificate.issuer must not be the name it gives")
-        if said.issuer and not satisfies(held, f"auth:create-client:{client_id}"):
+        if said.issuer and not satisfies(issuer.scopes, f"auth:create-client:{client_id}"):
             raise BadCertificate(f"{said.issuer} may not name credentials {client_id}")
         said.check_signature(client_id, issuer.credentials.access_token)
-        if not satisfies(held, {"AllOf": list(said.scopes)}):
+        if not satisfies(issuer.scopes, {"AllOf": list(said.scopes)}):
             raise BadCertificate("ext.certificate.scopes are more than its issuer has")
 
     def _client(self, client_id: str) -> Client:
@@ -114,8 +116,10 @@ class Authenticator:
 
     def _caller(self, client_id: str, scopes: Sequence[str], expires: int | None, authorized: Any) -> Caller:
         if authorized is not None:
+            if not isinstance(authorized, list) or not all(isinstance(scope, str) for scope in authorized):
+                raise _Refused("ext.authorizedScopes is not a list of scopes")
             held = self._roles.expand([*scopes, *self._roles.anonymous])
-            if not isinstance(authorized, list) or not satisfies(held, {"AllOf": authorized}):
+            if not satisfies(held, {"AllOf": authorized}):
                 raise _Refused("ext.authorizedScopes are more than the client has")
             scopes = authorized
         return Caller(client_id, (*self._roles.expand(scopes), *self._roles.anonymous), expires)

@@ -50,12 +50,13 @@ class Certificate:
     def _read(cls, certificate: Any) -> Certificate:
         if certificate["version"] != 1:
             raise BadCertificate("ext.certificate.version must be 1")
+        texts = [certificate["seed"], certificate["signature"], certificate.get("issuer", ""), *certificate["scopes"]]
+        if not all(isinstance(text, str) and text.isascii() for text in texts):
+            raise BadCertificate("ext.certificate's seed, signature, issuer and scopes must be ASCII strings")
         if len(certificate["seed"]) != SEED_LENGTH:
             raise BadCertificate(f"ext.certificate.seed must have {SEED_LENGTH} characters")
         if type(certificate["start"]) is not int or type(certificate["expiry"]) is not int:
             raise BadCertificate("ext.certificate.start and expiry must be numbers")
-        if not all(isinstance(scope, str) for scope in certificate["scopes"]):
-            raise BadCertificate("ext.certificate.scopes must be strings")
         scopes, start, expiry, seed = (certificate[name] for name in ("scopes", "start", "expiry", "seed"))
         return cls(scopes, start, expiry, seed, certificate.get("issuer"), certificate["signature"])
 

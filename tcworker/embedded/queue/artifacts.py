@@ -118,7 +118,7 @@ class Artifacts:
         }
 
     async def _finish(self, call: Call) -> Reply:
-        await self._transactions.run(_find, call.params["taskId"], int(call.params["runId"]), call.params["name"])
+        await self._transactions.run(_addressed, call)
         raise bad_input("Only artifacts of storageType object are finished.")
 
     async def _redirect(self, call: Call) -> Reply:

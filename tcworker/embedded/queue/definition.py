@@ -25,7 +25,7 @@ _METADATA = closed(
         "name": _text(255),
         "description": _text(32768),
         "owner": _text(255),
-        "source": _text(4096, pattern="^(https?://|ssh://|git@)"),
+        "source": _text(4096, pattern="^(https?://|ssh://|git@)[^\\0]*$"),
     },
     *("name", "description", "owner", "source"),
 )
