@@ -18,8 +18,9 @@ from tcworker.interfaces import Exit, ITaskContext, Unsubscribe
 from tcworker.lifecycle import new_worker_machine
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
+from tcworker.task.outcome import as_task_error
 from tcworker.task.reporter import Reporter
-from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution
+from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution, resolution_of
 from tcworker.task.service import TaskService
 from tcworker.waiting import Loose, OneShot
 
@@ -61,7 +62,8 @@ class ClaimService(MultiService):
         self._watchers: list[Callable[[ITaskContext], None]] = []
         self._tasks: set[TaskService] = set()
         self._slots: set[TaskService] = set()
-        self._turning_away = 0
+        self._uploading: set[TaskService] = set()
+        self._giving_back = 0
         self._done_count = 0
         self._idle_since = clock.seconds()
         self._going = False
@@ -153,7 +155,9 @@ class ClaimService(MultiService):
             try:
                 self._start(claim)
             except Exception:
-                _log.failure("run {run} cannot begin; its claim runs out", run=claim.name)
+                error = as_task_error(Failure(), claim.name, "beginning the run")
+                _log.error("cannot begin: {error}", error=str(error), run=claim.name)
+                self._give_back(claim, resolution_of(error))
 
     def _start(self, claim: Claim) -> None:
         assert self._facilities is not None
@@ -167,12 +171,17 @@ class ClaimService(MultiService):
         task.setServiceParent(self)
 
     def _sandbox_over(self, task: TaskService) -> None:
-        """The sandbox is dead; its slot can be taken if nothing that follows can reach what is still to be uploaded."""
+        self._uploading.add(task)
+        self._free_what_may_overlap()
+
+    def _free_what_may_overlap(self) -> None:
+        """Free the slots of runs that only upload, where no later task can reach what is still to be uploaded."""
         assert self._facilities is not None
         config = self._facilities.config
-        uploading = len(self._tasks) - len(self._slots)
-        if task.separated and config.overlap_uploads and uploading < config.capacity:
-            self._free(task)
+        for task in self._uploading & self._slots:
+            already = len(self._uploading - self._slots)
+            if config.overlap_uploads and task.separated and already < config.capacity:
+                self._free(task)
 
     def _free(self, task: TaskService) -> None:
         if task in self._slots:
@@ -181,11 +190,13 @@ class ClaimService(MultiService):
 
     def _ended(self, task: TaskService, resolution: Resolution) -> None:
         self._tasks.discard(task)
+        self._uploading.discard(task)
         self._done_count += 1
         self._idle_since = self._clock.seconds()
         self._loose.run(_disown(task), "ending a run")
         self._see_whether_count_reached()
         self._free(task)
+        self._free_what_may_overlap()
         self._see_whether_gone()
 
     def _see_whether_count_reached(self) -> None:
@@ -200,17 +211,20 @@ class ClaimService(MultiService):
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.turn_away}."""
         for claim in claims:
-            self._turning_away += 1
-            self._loose.run(self._turn_away(claim), "turning a task away")
+            _log.info("turned away, the worker is going", run=claim.name)
+            self._give_back(claim, WORKER_SHUTDOWN)
 
-    async def _turn_away(self, claim: Claim) -> None:
+    def _give_back(self, claim: Claim, resolution: Resolution) -> None:
+        self._giving_back += 1
+        self._loose.run(self._report(claim, resolution), "giving a task back")
+
+    async def _report(self, claim: Claim, resolution: Resolution) -> None:
         assert self._facilities is not None
-        _log.info("turned away, the worker is going", run=claim.name)
         queue = self._facilities.new_queue(lambda: claim.credentials)
         try:
-            await Reporter(claim, queue, self._clock, self._seconds_left).report(WORKER_SHUTDOWN)
+            await Reporter(claim, queue, self._clock, self._seconds_left).report(resolution)
         finally:
-            self._turning_away -= 1
+            self._giving_back -= 1
             self._see_whether_gone()
 
     def stop_claiming(self) -> None:
@@ -257,7 +271,7 @@ class ClaimService(MultiService):
 
     def _see_whether_gone(self) -> None:
         in_flight = self._claimer is not None and self._claimer.in_flight
-        if self._going and not (self._tasks or self._turning_away or in_flight or self._booting):
+        if self._going and not (self._tasks or self._giving_back or in_flight or self._booting):
             self._machine.tasks_gone()
 
     def close(self, exit: Exit) -> None:

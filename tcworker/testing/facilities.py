@@ -1,0 +1,198 @@
+"""What the runs of a worker share, in memory: for tests of claims and runs by the test's own clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, execute, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from tcworker.config import Config
+from tcworker.errors import TaskError
+from tcworker.feature.registry import FeatureSet
+from tcworker.interfaces import JSON, Credentials, IFeature, IPlatform, SandboxRecord
+from tcworker.state import RunRecord, StateStore
+from tcworker.task.claim import Claim, read_date, write_date
+from tcworker.task.context import TaskContext
+from tcworker.task.facilities import Facilities
+from tcworker.task.log import TaskLog
+from tcworker.task.resolution import Resolution
+from tcworker.testing.context import TASK_ID, FakeTaskContext
+from tcworker.testing.platform import FakePlatform
+from tcworker.testing.queue import FakeQueue
+from tcworker.waiting import Threads, now
+
+
+class NoThreads:
+    """Threads that do their work at once, in the caller's."""
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """See L{Threads.run}."""
+        return execute(work, *args)
+
+    def stop(self) -> Deferred[None]:
+        """See L{Threads.stop}."""
+        return succeed(None)
+
+
+class MemoryState:
+    """A state store that forgets everything with the test.
+
+    @ivar kept: the runs that are remembered, by task and run.
+    @ivar written: every call, as a tuple of its name and what it changed.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, int], RunRecord] = {}
+        self.written: list[tuple[Any, ...]] = []
+
+    def claimed(self, record: RunRecord) -> Deferred[None]:
+        """See L{StateStore.claimed}."""
+        self.kept[record.task_id, record.run_id] = record
+        self.written.append(("claimed", record.task_id))
+        return succeed(None)
+
+    def reclaimed(self, task_id: str, run_id: int, taken_until: datetime, credentials: Credentials) -> Deferred[None]:
+        """See L{StateStore.reclaimed}."""
+        return self._change(("reclaimed", write_date(taken_until)), task_id, run_id, taken_until=taken_until)
+
+    def sandboxed(self, task_id: str, run_id: int, sandbox: SandboxRecord) -> Deferred[None]:
+        """See L{StateStore.sandboxed}."""
+        return self._change(("sandboxed",), task_id, run_id, sandbox=sandbox)
+
+    def decided(self, task_id: str, run_id: int, resolution: Resolution) -> Deferred[None]:
+        """See L{StateStore.decided}."""
+        return self._change(("decided", str(resolution)), task_id, run_id, resolution=resolution)
+
+    def reported(self, task_id: str, run_id: int) -> Deferred[None]:
+        """See L{StateStore.reported}."""
+        return self._change(("reported",), task_id, run_id, reported=True)
+
+    def done(self, task_id: str, run_id: int) -> Deferred[None]:
+        """See L{StateStore.done}."""
+        del self.kept[task_id, run_id]
+        self.written.append(("done",))
+        return succeed(None)
+
+    def _change(self, written: tuple[Any, ...], task_id: str, run_id: int, **changes: Any) -> Deferred[None]:
+        self.kept[task_id, run_id] = replace(self.kept[task_id, run_id], **changes)
+        self.written.append(written)
+        return succeed(None)
+
+
+class FakeFacilities(Facilities):
+    """Runs tasks on a L{FakePlatform}, with real logs in a folder and everything else in memory.
+
+    @ivar queue: what the worker's and every run's own queue calls go to.
+    @ivar contexts: those of the runs so far, in order; each knows what was published.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        folder: str,
+        *,
+        platform: IPlatform | None = None,
+        features: Sequence[IFeature] = (),
+        **settings: Any,
+    ) -> None:
+        os.makedirs(folder, exist_ok=True)
+        config = Config(
+            root_url="https://tc.example.com",
+            credentials=Credentials("worker", "secret"),
+            worker_type="test",
+            worker_id="w1",
+            provisioner_id="test",
+            state_dir=folder,
+            tasks_dir=folder,
+            required_disk_space_megabytes=0,
+            **settings,
+        )
+        self.queue = FakeQueue()
+        self.contexts: list[FakeTaskContext] = []
+        self.memory = MemoryState()
+        super().__init__(
+            config=config,
+            clock=clock,
+            http=cast(Any, None),
+            threads=cast(Threads, NoThreads()),
+            state=cast(StateStore, self.memory),
+            platforms=[platform or FakePlatform(clock)],
+            features=FeatureSet(features),
+        )
+
+    def new_queue(self, credentials: Callable[[], Credentials]) -> Any:
+        """See L{Facilities.new_queue}: always the same one."""
+        return self.queue
+
+    def new_context(
+        self,
+        claim: Claim,
+        folder: str,
+        log: TaskLog,
+        fail: Callable[[TaskError], None],
+        time_left: Callable[[], float],
+    ) -> TaskContext:
+        """See L{Facilities.new_context}."""
+        context = _RunContext(self.clock, claim, folder, log, fail, time_left)
+        context.queue = self.queue
+        self.contexts.append(context)
+        return cast(TaskContext, context)
+
+    def claim(
+        self, payload: Mapping[str, Any] | None = None, *, task_id: str = TASK_ID, seconds: float = 1200
+    ) -> Claim:
+        """A claim as the queue would answer it, of a task with this payload, for so many seconds."""
+        return Claim.from_json(self.claim_answer(payload, task_id=task_id, seconds=seconds))
+
+    def claim_answer(
+        self, payload: Mapping[str, Any] | None = None, *, task_id: str = TASK_ID, seconds: float = 1200
+    ) -> JSON:
+        """The same as JSON, one element of C{tasks} in claimWork's answer."""
+        task = FakeTaskContext(self.clock, payload or {"script": []}, task_id=task_id).task
+        return {
+            "status": {"taskId": task_id},
+            "runId": 0,
+            "task": task,
+            "takenUntil": write_date(now(self.clock) + timedelta(seconds=seconds)),
+            "credentials": {"clientId": "run", "accessToken": "first"},
+        }
+
+    def reclaim_answer(self, seconds: float = 1200) -> JSON:
+        """What reclaimTask answers."""
+        until = write_date(now(self.clock) + timedelta(seconds=seconds))
+        return {"takenUntil": until, "credentials": {"clientId": "run", "accessToken": "next"}}
+
+
+class _RunContext(FakeTaskContext):
+    """A context with the run's own log and clock, and that tells its run of errors."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        claim: Claim,
+        folder: str,
+        log: TaskLog,
+        fail: Callable[[TaskError], None],
+        time_left: Callable[[], float],
+    ) -> None:
+        super().__init__(
+            clock, claim.task["payload"], task=claim.task, task_id=claim.task_id, run_id=claim.run_id, folder=folder
+        )
+        self.deadline, self.expires = read_date(claim.task["deadline"]), read_date(claim.task["expires"])
+        self.log = log  # type: ignore[assignment]  # the run's own instead of one in memory
+        self._fail = fail
+        self._time_left = time_left
+
+    def fail(self, error: TaskError) -> None:
+        """See L{ITaskContext.fail}."""
+        super().fail(error)
+        self._fail(error)
+
+    def time_left(self) -> float:
+        """See L{ITaskContext.time_left}."""
+        return self._time_left()

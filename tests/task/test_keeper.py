@@ -1,0 +1,142 @@
+"""Keeping a claim: in time, through outages, and noticing when it is gone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from tcworker.errors import CallFailed
+from tcworker.interfaces import Credentials
+from tcworker.task.keeper import ClaimKeeper
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
+from tcworker.testing.facilities import FakeFacilities
+from tcworker.waiting import now
+
+
+class Keeping(TestCase):
+    """A claim of 1,200 seconds on a clock of the test's own."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.facilities = FakeFacilities(self.clock, self.mktemp())
+        self.queue = self.facilities.queue
+        self.ended: list[Resolution] = []
+        self.credentials: list[str] = []
+        self.keep(1200)
+
+    def keep(self, seconds: float) -> None:
+        self.keeper = ClaimKeeper(
+            self.facilities.claim(seconds=seconds),
+            self.queue,  # type: ignore[arg-type]  # a fake
+            self.clock,
+            renewed=self.renewed,
+            ended=self.ended.append,
+        )
+        self.keeper.start()
+        self.addCleanup(lambda keeper=self.keeper: keeper.stop())
+
+    def renewed(self, credentials: Credentials, taken_until: Any) -> Deferred[None]:
+        self.credentials.append(credentials.access_token)
+        return succeed(None)
+
+    def waiting(self) -> int:
+        return len(self.queue.waiting("reclaim_task"))
+
+    def test_a_long_claim_is_renewed_three_minutes_before_its_end(self) -> None:
+        self.clock.advance(1019)
+        self.assertEqual(self.waiting(), 0)
+        self.clock.advance(1)
+        self.assertEqual(self.waiting(), 1)
+
+    def test_a_short_claim_is_renewed_at_half_of_its_time(self) -> None:
+        self.keeper.stop()
+        self.keep(100)
+        self.clock.advance(49)
+        self.assertEqual(self.waiting(), 0)
+        self.clock.advance(1)
+        self.assertEqual(self.waiting(), 1)
+
+    def test_each_renewal_brings_new_credentials_and_another_renewal(self) -> None:
+        for count in (1, 2, 3):
+            self.clock.advance(1020)
+            self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+            self.assertEqual(self.credentials, ["next"] * count)
+            self.assertEqual(self.keeper.taken_until, now(self.clock) + timedelta(seconds=1200))
+        self.assertEqual(self.ended, [])
+
+    def test_an_outage_is_sat_out_with_growing_pauses(self) -> None:
+        self.clock.advance(1020)
+        for seconds in (1, 2, 4, 8, 16, 30, 30):
+            self.queue.lose("reclaim_task")
+            self.assertEqual(self.waiting(), 0)
+            self.clock.advance(seconds)
+            self.assertEqual(self.waiting(), 1)
+        self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+        self.assertEqual((self.credentials, self.ended), (["next"], []))
+
+    def test_an_error_of_the_server_is_an_outage_too(self) -> None:
+        self.clock.advance(1020)
+        self.queue.fail("reclaim_task", CallFailed("reclaimTask", 500, "InternalServerError", "sorry"))
+        self.clock.advance(1)
+        self.assertEqual((self.waiting(), self.ended), (1, []))
+
+    def test_an_outage_that_lasts_longer_than_the_claim_loses_it(self) -> None:
+        self.queue.always("reclaim_task", CallFailed("reclaimTask", 503, "", "away"))
+        self.clock.pump([1.0] * 1199)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(2)
+        self.assertEqual(self.ended, [CLAIM_LOST])
+
+    def test_a_conflict_is_looked_up(self) -> None:
+        for reason, expected in {
+            "canceled": CANCELED,
+            "deadline-exceeded": DEADLINE_EXCEEDED,
+            "claim-expired": CLAIM_LOST,
+            "worker-shutdown": CLAIM_LOST,
+        }.items():
+            self.setUp()
+            self.clock.advance(1020)
+            self.queue.refuse("reclaim_task")
+            self.queue.answer("status", {"status": {"runs": [{"reasonResolved": reason}]}})
+            self.assertEqual(self.ended, [expected])
+
+    def test_a_conflict_that_cannot_be_looked_up_counts_as_cancelled(self) -> None:
+        self.clock.advance(1020)
+        self.queue.refuse("reclaim_task")
+        self.queue.refuse("status", 403, "InsufficientScopes")
+        self.assertEqual(self.ended, [CANCELED])
+
+    def test_an_answer_without_sense_loses_the_claim_and_is_logged(self) -> None:
+        self.clock.advance(1020)
+        self.queue.answer("reclaim_task", {"takenUntil": "soon"})
+        self.assertEqual(self.ended, [CLAIM_LOST])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_the_deadline_is_watched_without_the_queue(self) -> None:
+        self.queue.always("reclaim_task", lambda call: self.facilities.reclaim_answer())
+        self.clock.pump([899.0] * 4)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(5)
+        self.assertEqual(self.ended, [DEADLINE_EXCEEDED])
+
+    def test_it_ends_once(self) -> None:
+        self.clock.advance(1020)
+        self.queue.refuse("reclaim_task")
+        self.queue.answer("status", {"status": {"runs": [{"reasonResolved": "canceled"}]}})
+        self.clock.advance(4000)
+        self.assertEqual(len(self.ended), 1)
+
+    def test_stopping_leaves_no_timer_and_says_nothing(self) -> None:
+        self.keeper.stop()
+        self.keeper.stop()
+        self.assertEqual((self.clock.getDelayedCalls(), self.ended), ([], []))
+
+    def test_stopping_gives_up_a_call_under_way(self) -> None:
+        self.clock.advance(1020)
+        self.keeper.stop()
+        self.assertTrue(self.queue.made("reclaim_task")[0].cancelled)
+        self.assertEqual((self.clock.getDelayedCalls(), self.ended), ([], []))

@@ -1,0 +1,315 @@
+"""One run from its claim to the end of its cleanup, on a platform in memory and a clock of the test's own."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from tcworker.errors import InternalError, TaskFailed
+from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
+from tcworker.task.service import TaskService
+from tcworker.testing.facilities import FakeFacilities
+
+BACKING = "public/logs/live_backing.log"
+LIVE = "public/logs/live.log"
+STATUS = {"status": {"runs": [{"reasonResolved": "canceled"}]}}
+
+
+@implementer(IFeature, ITaskFeature)
+class Recorder:
+    """A feature that writes down its hooks, and holds or fails those it is told to."""
+
+    name = "recorder"
+    schema: ClassVar[Mapping[str, Any]] = {"properties": {}, "required": []}
+    after = ()
+
+    def __init__(self) -> None:
+        self.hooks: list[str] = []
+        self.answers: dict[str, Deferred[None]] = {}
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature:
+        return self
+
+    def _hook(self, name: str) -> Deferred[None]:
+        self.hooks.append(name)
+        return self.answers.get(name) or succeed(None)
+
+    def load(self, engine: IEngine) -> Deferred[None]:
+        return self._hook("load")
+
+    def started(self, execution: IExecution) -> Deferred[None]:
+        return self._hook("started")
+
+    def stopped(self, result: IResult) -> Deferred[None]:
+        return self._hook("stopped")
+
+    def upload(self, result: IResult) -> Deferred[None]:
+        return self._hook("upload")
+
+    def cleanup(self) -> Deferred[None]:
+        return self._hook("cleanup")
+
+
+class Running(TestCase):
+    """A run, with everything around it in memory."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.feature = Recorder()
+        self.folder = self.mktemp()
+        self.facilities = FakeFacilities(self.clock, self.folder, features=[self.feature])
+        self.queue = self.facilities.queue
+        self.over: list[TaskService] = []
+        self.ended: list[Resolution] = []
+        self.suspect: list[InternalError] = []
+
+    def run_task(self, *script: Mapping[str, Any], seconds: float = 1200, **payload: Any) -> TaskService:
+        """Start a run of a script, and let what takes no time happen."""
+        task = TaskService(
+            self.facilities.claim({"script": list(script), **payload}, seconds=seconds),
+            self.facilities,
+            sandbox_over=self.over.append,
+            ended=lambda task, resolution: self.ended.append(resolution),
+            suspect=self.suspect.append,
+        )
+        task.startService()
+        self.addCleanup(task.stopService)
+        self.clock.advance(0)
+        return task
+
+    @property
+    def log(self) -> str:
+        """The log as it was published."""
+        return gzip.decompress(self.facilities.contexts[0].contents[BACKING]).decode()
+
+    @property
+    def published(self) -> list[str]:
+        return [artifact.name for artifact in self.facilities.contexts[0].published]
+
+
+class WhenAllGoesWell(Running):
+    """A task that does what it should."""
+
+    def test_it_is_reported_completed_after_its_log(self) -> None:
+        self.run_task({"print": "hello"})
+        self.assertEqual(sorted(self.published), [LIVE, BACKING])
+        self.assertEqual(self.queue.methods(), ["report_completed"])
+        self.queue.answer("report_completed")
+        self.assertEqual(self.ended, [COMPLETED])
+
+    def test_its_log_has_the_worker_s_lines_around_its_own(self) -> None:
+        self.run_task({"print": "hello"})
+        lines = [line.rpartition("] ")[2] for line in self.log.splitlines()]
+        wanted = ["=== Task Starting ===", "hello", "=== Task Finished ==="]
+        self.assertEqual([line for line in lines if line in wanted], wanted)
+
+    def test_every_hook_is_called_in_its_order(self) -> None:
+        self.run_task()
+        self.queue.answer("report_completed")
+        self.assertEqual(self.feature.hooks, ["load", "started", "stopped", "upload", "cleanup"])
+
+    def test_it_is_remembered_until_nothing_of_it_is_left(self) -> None:
+        self.run_task()
+        self.assertEqual([name for name, *_ in self.facilities.memory.written], ["claimed", "sandboxed", "decided"])
+        self.queue.answer("report_completed")
+        self.assertEqual(self.facilities.memory.kept, {})
+
+    def test_nothing_is_left(self) -> None:
+        self.run_task({"print": "hello"})
+        self.queue.answer("report_completed")
+        self.assertEqual(os.listdir(os.path.join(self.folder, "runs")), [])
+        self.assertEqual(self.facilities.platforms[0].machine.sandboxes, {})  # type: ignore[attr-defined]
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_its_sandbox_is_over_before_its_uploads_are(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        task = self.run_task()
+        self.assertEqual((self.over, self.published), ([task], []))
+
+    def test_the_claim_is_before_everything_in_the_state_store(self) -> None:
+        stored: Deferred[None] = Deferred()
+        self.patch(self.facilities.memory, "claimed", lambda record: stored)
+        self.run_task({"print": "hello"})
+        self.assertEqual(self.feature.hooks, [])
+        stored.callback(None)
+        self.assertEqual(self.feature.hooks[0], "load")
+
+    def test_a_report_nobody_takes_is_kept_for_the_next_start(self) -> None:
+        self.run_task(seconds=300)
+        for _ in range(400):
+            if self.queue.waiting("report_completed"):
+                self.queue.lose("report_completed")
+            if self.queue.waiting("reclaim_task"):
+                self.queue.lose("reclaim_task")
+            self.clock.advance(1)
+        self.assertIn(self.ended, ([COMPLETED], [CLAIM_LOST]))
+
+
+class WhenTheTaskFails(Running):
+    """Faults of the task or of what it asks for."""
+
+    def test_a_status_other_than_0_is_failed_and_says_so_last(self) -> None:
+        self.run_task({"exit": 3})
+        self.assertEqual(self.queue.methods(), ["report_failed"])
+        self.assertIn("[taskcluster:error] command 0 exited with status 3", self.log.splitlines()[-1])
+
+    def test_a_signal_is_named(self) -> None:
+        self.run_task({"signal": 11})
+        self.assertIn("was killed by SIGSEGV", self.log)
+
+    def test_a_payload_that_does_not_fit_is_malformed_and_says_every_place(self) -> None:
+        self.run_task({}, bogus=1)
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "malformed-payload"})
+        self.assertIn("payload.script[0]", self.log)
+        self.assertIn("bogus", self.log)
+        self.assertEqual(self.feature.hooks, [])
+
+    def test_a_sandbox_that_does_not_start(self) -> None:
+        self.run_task(start={"reason": "resource-unavailable", "message": "no disk"})
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "resource-unavailable"})
+        self.assertIn("no disk", self.log)
+
+    def test_a_feature_that_cannot_load_keeps_the_sandbox_from_starting(self) -> None:
+        self.feature.answers["load"] = fail(TaskFailed("no such mount"))
+        self.run_task({"print": "hello"})
+        self.assertEqual(self.queue.methods(), ["report_failed"])
+        self.assertNotIn("hello", self.log)
+        self.assertIn("no such mount", self.log)
+        self.queue.answer("report_failed")
+        self.assertEqual(self.feature.hooks, ["load", "cleanup"])
+
+    def test_a_feature_can_end_the_run_at_any_time(self) -> None:
+        self.run_task({"sleep": 100})
+        self.facilities.contexts[0].fail(TaskFailed("enough"))
+        self.clock.advance(1)
+        self.assertEqual(self.queue.methods(), ["report_failed"])
+        self.assertIn("[taskcluster:error] enough", self.log)
+
+    def test_what_nobody_foresaw_is_an_internal_error_with_an_incident(self) -> None:
+        self.feature.answers["upload"] = fail(ZeroDivisionError("a secret detail"))
+        self.run_task()
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "internal-error"})
+        self.assertIn("incident", self.log)
+        self.assertNotIn("a secret detail", self.log)
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_a_fatal_error_makes_the_worker_suspect(self) -> None:
+        error = InternalError("the disk is read-only", fatal=True)
+        self.feature.answers["started"] = fail(error)
+        self.run_task({"sleep": 1})
+        self.clock.advance(10)
+        self.assertEqual([str(error) for error in self.suspect], ["the disk is read-only"])
+
+    def test_a_failing_cleanup_does_not_keep_the_rest_from_being_cleaned(self) -> None:
+        self.feature.answers["cleanup"] = fail(OSError("busy"))
+        self.run_task()
+        self.queue.answer("report_completed")
+        self.assertEqual((self.ended, os.listdir(os.path.join(self.folder, "runs"))), ([COMPLETED], []))
+        self.flushLoggedErrors(OSError)
+
+
+class WhenTheQueueEndsIt(Running):
+    """Cancelled, or the claim lost."""
+
+    def cancel(self) -> None:
+        self.clock.advance(1020)
+        self.queue.refuse("reclaim_task")
+        self.queue.answer("status", STATUS)
+
+    def test_a_cancelled_run_is_killed_and_publishes_and_reports_nothing(self) -> None:
+        self.run_task({"print": "hello"}, {"sleep": 5000})
+        self.cancel()
+        self.clock.advance(1)
+        self.assertIn("hello", self.log)
+        self.assertIn("the task was canceled", self.log)
+        self.assertEqual(self.ended, [CANCELED])
+        self.assertEqual([name for name in self.queue.methods() if name.startswith("report")], [])
+
+    def test_a_task_that_ignores_sigterm_is_killed_after_the_grace(self) -> None:
+        self.run_task({"ignore_term": True}, {"sleep": 5000})
+        self.cancel()
+        self.clock.advance(4)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(2)
+        self.assertEqual(self.ended, [CANCELED])
+
+    def test_one_cancelled_while_loading_never_starts(self) -> None:
+        self.feature.answers["load"] = Deferred()
+        self.run_task({"print": "hello"})
+        self.cancel()
+        self.assertEqual(self.ended, [CANCELED])
+        self.assertNotIn("hello", self.log)
+
+    def test_a_lost_claim_publishes_the_log_alone(self) -> None:
+        self.run_task({"sleep": 5000})
+        self.queue.always("reclaim_task", lambda call: (_ for _ in ()).throw(ValueError))
+        self.clock.advance(1020)
+        self.clock.advance(1)
+        self.assertEqual((self.ended, self.feature.hooks), ([CLAIM_LOST], ["load", "started", "cleanup"]))
+        self.assertIn("claim was lost", self.log)
+        self.flushLoggedErrors(ValueError)
+
+    def test_reclaimed_credentials_are_kept_before_they_are_used(self) -> None:
+        self.run_task({"sleep": 5000})
+        self.clock.advance(1020)
+        self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+        self.assertIn("reclaimed", [name for name, *_ in self.facilities.memory.written])
+        self.assertEqual(self.facilities.contexts[0].credentials.access_token, "next")
+
+
+class WhenTheWorkerMustGo(Running):
+    """Shutting down with a run in hand."""
+
+    def test_the_report_comes_before_the_uploads(self) -> None:
+        self.run_task({"print": "hello"}, {"sleep": 5000}).shut_down(60)
+        self.clock.advance(1)
+        self.assertEqual((self.queue.calls[-1].body, self.published), ({"reason": "worker-shutdown"}, []))
+        self.queue.answer("report_exception")
+        self.assertEqual(sorted(self.published), [LIVE, BACKING])
+        self.assertEqual(self.ended, [WORKER_SHUTDOWN])
+        self.assertIn("hello", self.log)
+
+    def test_the_log_comes_before_the_artifacts_then(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"sleep": 5000}).shut_down(60)
+        self.clock.advance(1)
+        self.queue.answer("report_exception")
+        self.assertEqual((sorted(self.published), self.ended), ([LIVE, BACKING], []))
+
+    def test_the_grace_of_a_killed_task_fits_into_the_time(self) -> None:
+        self.run_task({"ignore_term": True}, {"sleep": 5000}).shut_down(8)
+        self.clock.advance(2)
+        self.queue.answer("report_exception")
+        self.assertEqual(self.ended, [WORKER_SHUTDOWN])
+
+    def test_a_run_that_is_uploading_goes_on(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        task = self.run_task()
+        task.shut_down(60)
+        self.feature.answers["upload"].callback(None)
+        self.queue.answer("report_completed")
+        self.assertEqual(self.ended, [COMPLETED])
+
+    def test_stopping_the_service_leaves_no_timer_and_keeps_what_is_owed(self) -> None:
+        task = self.run_task({"sleep": 5000})
+        self.successResultOf(task.stopService())
+        self.assertEqual(len(self.facilities.memory.kept), 1)
+
+
+class FailedOrNot(Running):
+    """Several things go wrong: the first counts."""
+
+    def test_a_failing_command_and_a_failing_upload(self) -> None:
+        self.feature.answers["upload"] = fail(TaskFailed("artifact missing"))
+        self.run_task({"exit": 1})
+        self.queue.answer("report_failed")
+        self.assertEqual(self.ended, [FAILED])
+        self.assertTrue(self.log.splitlines()[-1].endswith("command 0 exited with status 1"))

@@ -1,0 +1,356 @@
+"""Claiming, slots, and going: a worker's life on a clock of the test's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from tcworker.claims import ClaimService
+from tcworker.errors import CallFailed, ConfigError, Fault
+from tcworker.interfaces import Credentials, Exit, ITaskContext
+from tcworker.task.facilities import Facilities
+from tcworker.testing.facilities import FakeFacilities
+
+SLEEP = {"script": [{"sleep": 100}]}
+QUICK: dict[str, Any] = {"script": []}
+EXIT = Exit(72, "asked to")
+
+
+class FakeHost:
+    """A host that says when to go."""
+
+    def __init__(self) -> None:
+        self.go = False
+        self.asked: list[float] = []
+
+    def credentials(self) -> Credentials:
+        return Credentials("worker", "secret")
+
+    def should_shut_down_now(self, idle_seconds: float) -> Deferred[bool]:
+        self.asked.append(idle_seconds)
+        return succeed(self.go)
+
+
+class Working(TestCase):
+    """A worker that has booted."""
+
+    capacity = 1
+    settings: dict[str, Any] = {}  # noqa: RUF012  # replaced by subclasses, never changed
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.host = FakeHost()
+        self.facilities = FakeFacilities(self.clock, self.mktemp(), capacity=self.capacity, **self.settings)
+        self.queue = self.facilities.queue
+        self.booting: Deferred[Facilities] = Deferred()
+        self.closed: list[Exit] = []
+        self.claims = ClaimService(self.clock, self.host, lambda: self.booting, self.close)  # type: ignore[arg-type]
+        self.claims.startService()
+        self.stopped = self.claims.when_stopped()
+        self.boot()
+
+    def boot(self) -> None:
+        self.booting.callback(self.facilities)
+
+    def close(self, exit: Exit) -> Deferred[None]:
+        self.closed.append(exit)
+        return succeed(None)
+
+    def give(self, *payloads: dict[str, Any]) -> None:
+        """Answer the claimWork in flight with tasks of these payloads."""
+        first = len(self.facilities.contexts)
+        tasks = [
+            self.facilities.claim_answer(payload, task_id=f"task-{first + number}")
+            for number, payload in enumerate(payloads)
+        ]
+        self.queue.answer("claim_work", {"tasks": tasks})
+        self.clock.advance(0)
+
+    @property
+    def asking(self) -> list[int]:
+        """For how many tasks each claimWork in flight asks."""
+        return [call.body["tasks"] for call in self.queue.waiting("claim_work")]
+
+    def reasons(self) -> list[str]:
+        return [call.body["reason"] for call in self.queue.made("report_exception")]
+
+
+class OneSlot(Working):
+    """The usual worker."""
+
+    def test_it_asks_for_one_task_by_its_own_name(self) -> None:
+        call = self.queue.waiting("claim_work")[0]
+        self.assertEqual(call.args[0], "test/test")
+        self.assertEqual(call.body, {"workerGroup": "test-worker-group", "workerId": "w1", "tasks": 1})
+
+    def test_it_asks_again_when_the_task_is_over(self) -> None:
+        self.give(SLEEP)
+        self.assertEqual(self.asking, [])
+        self.clock.advance(100)
+        self.assertEqual(self.asking, [1])
+
+    def test_the_next_task_runs_while_the_last_one_uploads(self) -> None:
+        self.give(QUICK)
+        self.assertEqual(self.queue.waiting("report_completed") != [], True)
+        self.give(SLEEP)
+        self.assertEqual(len(self.facilities.contexts), 2)
+
+    def test_no_third_one_while_the_first_still_uploads(self) -> None:
+        self.give(QUICK)
+        self.give(QUICK)
+        self.assertEqual(self.asking, [])
+        self.queue.answer("report_completed")
+        self.assertEqual(self.asking, [1])
+
+    def test_an_early_answer_without_tasks_is_followed_by_a_pause(self) -> None:
+        self.clock.advance(2)
+        self.give()
+        self.clock.advance(2.9)
+        self.assertEqual(self.asking, [])
+        self.clock.advance(0.2)
+        self.assertEqual(self.asking, [1])
+
+    def test_a_late_one_by_none(self) -> None:
+        self.clock.advance(20)
+        self.give()
+        self.assertEqual(self.asking, [1])
+
+    def test_taskcluster_away_is_asked_again_after_growing_pauses(self) -> None:
+        waited = []
+        for _ in range(4):
+            self.queue.lose("claim_work")
+            begun = self.clock.seconds()
+            while not self.asking:
+                self.clock.advance(0.5)
+            waited.append(self.clock.seconds() - begun)
+        self.assertEqual(waited, sorted(waited))
+        self.assertGreater(waited[-1], 2 * waited[0])
+
+    def test_refused_credentials_end_the_worker_and_say_what_they_lack(self) -> None:
+        self.queue.fail("claim_work", CallFailed("claimWork", 403, "InsufficientScopes", "no"))
+        exit = self.successResultOf(self.stopped)
+        self.assertEqual(exit.status, 69)
+        for part in ("worker", "queue:claim-work:test/test", "queue:worker-id:test-worker-group/w1"):
+            self.assertIn(part, exit.why)
+
+    def test_a_claim_that_cannot_be_read_does_not_hurt_the_others(self) -> None:
+        good = self.facilities.claim_answer(SLEEP)
+        self.queue.answer("claim_work", {"tasks": [{"status": {}}, good]})
+        self.assertEqual(len(self.facilities.contexts), 1)
+
+    def test_an_answer_that_is_none_counts_as_a_failure(self) -> None:
+        self.queue.answer("claim_work", {"tusks": []})
+        self.assertEqual(self.asking, [])
+        self.clock.advance(10)
+        self.assertEqual(self.asking, [1])
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_those_who_watch_are_told_of_a_run_before_anything_happens(self) -> None:
+        seen: list[ITaskContext] = []
+        stop = self.claims.watch_runs(seen.append)
+        self.give(QUICK)
+        self.assertEqual([context.task_id for context in seen], ["task-0"])
+        stop()
+        stop()
+        self.give(QUICK)
+        self.assertEqual(len(seen), 1)
+
+    def test_the_host_is_asked_while_nothing_runs(self) -> None:
+        self.clock.advance(20)
+        self.give()
+        self.assertEqual(self.host.asked, [0.0, 20.0])
+        self.host.go = True
+        self.clock.advance(20)
+        self.give()
+        self.assertEqual(self.successResultOf(self.stopped).status, 70)
+
+
+class ManySlots(Working):
+    """A worker with four."""
+
+    capacity = 4
+
+    def test_it_asks_for_as_many_as_are_free(self) -> None:
+        self.assertEqual(self.asking, [4])
+        self.give(SLEEP, SLEEP, SLEEP)
+        self.assertEqual(self.asking, [1])
+        self.give(SLEEP)
+        self.assertEqual(self.asking, [])
+
+    def test_one_call_at_a_time(self) -> None:
+        self.give(SLEEP, SLEEP, {"script": [{"sleep": 1}]})
+        self.clock.advance(1)
+        self.assertEqual(self.asking, [1])
+        self.give(SLEEP)
+        self.assertEqual(self.asking, [1])
+
+
+class MoreThanTheQueueGives(Working):
+    """More slots than one call may ask for."""
+
+    capacity = 40
+
+    def test_it_asks_for_32(self) -> None:
+        self.assertEqual(self.asking, [32])
+
+
+class ACountOfTasks(Working):
+    """C{numberOfTasksToRun}."""
+
+    capacity = 4
+    settings = {"number_of_tasks_to_run": 2}  # noqa: RUF012  # as above
+
+    def test_it_goes_after_them(self) -> None:
+        self.assertEqual(self.asking, [2])
+        self.give(QUICK)
+        self.assertEqual(self.asking, [1])
+        self.give(QUICK)
+        self.assertEqual(self.asking, [])
+        self.queue.answer("report_completed")
+        self.assertNoResult(self.stopped)
+        self.queue.answer("report_completed")
+        self.assertEqual(self.successResultOf(self.stopped).status, 0)
+
+
+class WhenIdle(Working):
+    """C{idleTimeoutSecs}."""
+
+    settings = {"idle_timeout_secs": 30}  # noqa: RUF012  # as above
+
+    def test_it_goes_when_nothing_ran_for_so_long(self) -> None:
+        for _ in range(2):
+            self.clock.advance(20)
+            self.give()
+        self.assertEqual(self.successResultOf(self.stopped).status, 68)
+
+    def test_a_run_begins_the_time_anew(self) -> None:
+        self.clock.advance(20)
+        self.give(SLEEP)
+        self.clock.advance(100)
+        self.queue.answer("report_completed")
+        self.clock.advance(20)
+        self.give()
+        self.assertNoResult(self.stopped)
+
+
+class TooLittleDisk(Working):
+    """C{requiredDiskSpaceMegabytes}."""
+
+    def boot(self) -> None:
+        self.facilities.config = self.facilities.config.__class__(
+            **{**self.facilities.config.__dict__, "required_disk_space_megabytes": 10**9}
+        )
+        super().boot()
+
+    def test_nothing_is_claimed(self) -> None:
+        self.assertEqual(self.asking, [])
+        self.clock.advance(60)
+        self.assertEqual(self.asking, [])
+        self.claims.shut_down(1, EXIT)
+        self.successResultOf(self.stopped)
+
+
+class Going(Working):
+    """Drained, or stopped now."""
+
+    capacity = 2
+
+    def test_draining_lets_what_runs_finish(self) -> None:
+        self.give(SLEEP)
+        self.claims.drain(None, EXIT)
+        self.give()
+        self.clock.advance(100)
+        self.assertNoResult(self.stopped)
+        self.queue.answer("report_completed")
+        self.assertEqual((self.successResultOf(self.stopped), self.closed), (EXIT, [EXIT]))
+
+    def test_stopping_ends_what_runs_as_worker_shutdown(self) -> None:
+        self.give(SLEEP)
+        self.claims.shut_down(20, EXIT)
+        self.give()
+        self.clock.advance(1)
+        self.assertEqual(self.reasons(), ["worker-shutdown"])
+        self.queue.answer("report_exception")
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+
+    def test_the_claim_in_flight_is_awaited_and_its_tasks_turned_away(self) -> None:
+        for go in (lambda: self.claims.drain(None, EXIT), lambda: self.claims.shut_down(25, EXIT)):
+            self.setUp()
+            go()
+            self.assertNoResult(self.stopped)
+            self.give(SLEEP, SLEEP)
+            self.assertEqual((self.reasons(), self.facilities.contexts), (["worker-shutdown"] * 2, []))
+            self.queue.answer("report_exception")
+            self.assertNoResult(self.stopped)
+            self.queue.answer("report_exception")
+            self.successResultOf(self.stopped)
+
+    def test_but_not_for_ever(self) -> None:
+        self.claims.drain(None, EXIT)
+        self.clock.advance(20)
+        self.successResultOf(self.stopped)
+
+    def test_a_drain_that_takes_too_long_becomes_a_stop_while_there_is_time(self) -> None:
+        self.give(SLEEP)
+        self.claims.drain(60, EXIT)
+        self.give()
+        self.clock.advance(34)
+        self.assertEqual(self.reasons(), [])
+        self.clock.advance(1)
+        self.clock.advance(1)
+        self.assertEqual(self.reasons(), ["worker-shutdown"])
+
+    def test_what_takes_longer_than_the_grace_is_left_to_the_state_store(self) -> None:
+        self.give(SLEEP)
+        self.claims.shut_down(10, EXIT)
+        self.give()
+        self.clock.pump([1.0] * 9)
+        self.assertNoResult(self.stopped)
+        self.clock.advance(1)
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+        self.assertEqual(len(self.facilities.memory.kept), 1)
+
+    def test_a_second_order_shortens(self) -> None:
+        self.give(SLEEP)
+        self.claims.shut_down(100, EXIT)
+        self.claims.shut_down(5, EXIT)
+        self.give()
+        self.clock.advance(5)
+        self.successResultOf(self.stopped)
+
+    def test_when_it_is_over_no_timer_is_left(self) -> None:
+        self.claims.shut_down(10, EXIT)
+        self.give()
+        self.successResultOf(self.stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def tearDown(self) -> Any:
+        return self.claims.stopService()
+
+
+class Booting(Working):
+    """Before the first claim."""
+
+    def boot(self) -> None:
+        pass
+
+    def test_an_order_to_go_prevents_the_first_claim(self) -> None:
+        self.claims.drain(None, EXIT)
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+        self.assertEqual((self.queue.calls, self.closed), ([], [EXIT]))
+
+    def test_a_boot_that_fails_fails_the_worker_once_all_is_closed(self) -> None:
+        booted = self.claims.when_booted()
+        error = ConfigError([Fault("worker.yml: capacity", "0", "1 to 255")])
+        self.booting.errback(error)
+        self.assertEqual(self.failureResultOf(self.stopped, ConfigError).value, error)
+        self.failureResultOf(booted, ConfigError)
+        self.assertEqual([exit.status for exit in self.closed], [73])
+
+    def test_those_who_wait_for_it_get_the_configuration(self) -> None:
+        booted = self.claims.when_booted()
+        self.booting.callback(self.facilities)
+        self.assertEqual(self.successResultOf(booted), self.facilities.config)
