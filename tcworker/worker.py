@@ -74,7 +74,8 @@ class Worker(MultiService):
 
     def _stop_children(self) -> Deferred[None]:
         self._unsubscribe()
-        return super().stopService()
+        stopped: Deferred[None] = super().stopService()
+        return stopped
 
     def drain(self, why: str = "asked to", exit_status: int = INTERRUPTED) -> None:
         """Take no more tasks, and stop when the running ones are done."""
