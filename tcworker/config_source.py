@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ def load_file(path: str) -> Source:
         with open(path, encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             values = _parse(file.read())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, _TwiceError) as error:
         raise ConfigError([Fault(path, _why(error), "a readable file of YAML or JSON")], UNREADABLE) from None
     faults = _shape_faults(path, values)
     if faults:
@@ -47,19 +47,47 @@ def load_file(path: str) -> Source:
     return Source(path, values or {}, _permission_warnings(path, mode, values or {}))
 
 
+class _TwiceError(Exception):
+    """One key stands twice in an object."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice in an object."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse the second of two equal keys."""
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"the key {key.value} for the second time"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _no_key_twice(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    values = dict(pairs)
+    for key, _ in pairs if len(values) < len(pairs) else ():
+        if sum(key == other for other, _ in pairs) > 1:
+            raise _TwiceError(f"the key {key} twice")
+    return values
+
+
 def _parse(text: str) -> JSON:
     # Tabs may indent JSON but not YAML.
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_no_key_twice)
         except json.JSONDecodeError:
             pass
-    return yaml.safe_load(text)
+    return yaml.load(text, _Loader)
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or "an error of the system"
+    if isinstance(error, _TwiceError):
+        return str(error)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         # What the parser quotes may be part of a secret.
         problem = re.sub(r"'.*'", "'…'", error.problem or "a mistake")
@@ -136,12 +164,18 @@ def merge(sources: Sequence[Source], names: Mapping[str, str]) -> Merged:
 def _lay_over(below: dict[str, Any], origins: dict[str, str], above: Mapping[str, Any], name: str, place: str) -> None:
     for key, value in above.items():
         here = f"{place}{key}"
-        if isinstance(value, Mapping) and isinstance(below.get(key, {}), dict):
+        if not (isinstance(value, Mapping) and isinstance(below.get(key), dict)):
+            _forget(below, origins, key, here)
+        if isinstance(value, Mapping):
             below[key] = dict(below.get(key, {}))
             origins.setdefault(here, name)
             _lay_over(below[key], origins, value, name, f"{here}.")
-        elif value is None:
-            below.pop(key, None)
-        else:
+        elif value is not None:
             below[key] = value
             origins[here] = name
+
+
+def _forget(values: dict[str, Any], origins: dict[str, str], key: str, place: str) -> None:
+    values.pop(key, None)
+    for known in [known for known in origins if known == place or known.startswith(f"{place}.")]:
+        del origins[known]

@@ -1,0 +1,223 @@
+"""What a worker remembers, who may read it and who holds it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from tcworker.errors import StateDirectoryTaken
+from tcworker.interfaces import Credentials, SandboxRecord
+from tcworker.state import RunRecord, StateStore
+from tcworker.state_folder import VERSION, StateUnusable
+from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN
+
+TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def record(task_id: str = "task-1", run_id: int = 0, **more: Any) -> RunRecord:
+    credentials = Credentials("task-client", "token", '{"version": 1}')
+    return RunRecord(task_id, run_id, TAKEN_UNTIL, TAKEN_UNTIL + timedelta(days=1), credentials, **more)
+
+
+def hold(folder: str) -> subprocess.Popen[bytes]:
+    """Open a state directory in another process, until its standard input is closed."""
+    code = """
+        import sys
+        from tcworker.state_folder import StateFolder
+        folder = StateFolder.open(sys.argv[1])
+        print("open", flush=True)
+        sys.stdin.read()
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def overwrite(path: str) -> None:
+    Path(path).write_bytes(b"no database" * 1000)
+
+
+class StateTestCase(TestCase):
+    timeout = 20
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+
+    async def open(self) -> StateStore:
+        store = await StateStore.open(reactor, self.folder)
+        return store
+
+    async def left(self) -> list[RunRecord]:
+        """What the next worker finds."""
+        store = await self.open()
+        runs = await store.runs()
+        await store.close()
+        return runs
+
+
+class Runs(StateTestCase):
+    async def after(self, *calls: tuple[str, tuple[Any, ...]]) -> list[RunRecord]:
+        store = await self.open()
+        await store.claimed(record())
+        for name, arguments in calls:
+            await getattr(store, name)(*arguments)
+        runs = await store.runs()
+        await store.close()
+        return runs
+
+    async def test_a_new_folder_has_none(self) -> None:
+        self.assertEqual(await self.left(), [])
+
+    async def test_a_claimed_one_comes_back_whole(self) -> None:
+        whole = record(sandbox=SandboxRecord("native", {"pid": 7}), resolution=COMPLETED, reported=True)
+        store = await self.open()
+        await store.claimed(whole)
+        self.assertEqual(await store.runs(), [whole])
+        await store.close()
+
+    async def test_the_newest_credentials_are_kept(self) -> None:
+        later, renewed = TAKEN_UNTIL + timedelta(minutes=20), Credentials("task-client", "token-2")
+        (run,) = await self.after(("reclaimed", ("task-1", 0, later, renewed)))
+        self.assertEqual((run.taken_until, run.credentials), (later, renewed))
+
+    async def test_where_it_runs(self) -> None:
+        sandbox = SandboxRecord("native", {"supervisor": 4711, "folder": "/x"})
+        (run,) = await self.after(("sandboxed", ("task-1", 0, sandbox)))
+        self.assertEqual(run.sandbox, sandbox)
+
+    async def test_how_it_ended_is_owed_until_it_is_reported(self) -> None:
+        (run,) = await self.after(("decided", ("task-1", 0, WORKER_SHUTDOWN)))
+        self.assertEqual((run.resolution, run.reported), (WORKER_SHUTDOWN, False))
+        (run,) = await self.after(("decided", ("task-1", 0, WORKER_SHUTDOWN)), ("reported", ("task-1", 0)))
+        self.assertTrue(run.reported)
+
+    async def test_one_that_is_done_is_forgotten(self) -> None:
+        self.assertEqual(await self.after(("done", ("task-1", 0))), [])
+
+    async def test_others_are_left_alone(self) -> None:
+        other = record(run_id=1)
+        runs = await self.after(("claimed", (other,)), ("reported", ("task-1", 0)), ("done", ("task-1", 0)))
+        self.assertEqual(runs, [other])
+
+    async def test_changes_to_one_that_is_gone_are_ignored(self) -> None:
+        self.assertEqual(await self.after(("done", ("task-1", 0)), ("decided", ("task-1", 0, COMPLETED))), [])
+
+    async def test_calls_take_effect_in_their_order_without_waiting(self) -> None:
+        store = await self.open()
+        for number in range(20):
+            store.claimed(record(run_id=number))
+        store.done("task-1", 19)
+        self.assertEqual([run.run_id for run in await store.runs()], list(range(19)))
+        await store.close()
+
+    async def test_what_was_asked_before_closing_is_done(self) -> None:
+        store = await self.open()
+        store.claimed(record())
+        await store.close()
+        self.assertEqual(len(await self.left()), 1)
+
+
+class Crashes(StateTestCase):
+    async def live(self, *task_ids: str) -> list[int]:
+        """Find what the last worker left, and die with some tasks in hand; gives how often each was in hand before."""
+        store = await self.open()
+        found = await store.runs()
+        for run in found:
+            await store.done(run.task_id, run.run_id)
+        for task_id in task_ids:
+            await store.claimed(record(task_id))
+        await store.close()
+        return [run.crashes for run in found]
+
+    async def test_none_while_the_worker_lives(self) -> None:
+        store = await self.open()
+        await store.claimed(record())
+        self.assertEqual([run.crashes for run in await store.runs()], [0])
+        await store.close()
+
+    async def test_they_are_counted_by_task(self) -> None:
+        await self.live("a", "b")
+        self.assertEqual(await self.live("a"), [1, 1])
+        self.assertEqual(await self.live(), [2])
+
+    async def test_a_worker_that_ended_well_starts_anew(self) -> None:
+        await self.live("a")
+        await self.live()
+        await self.live("a")
+        self.assertEqual(await self.live(), [1])
+
+
+class TheFolder(StateTestCase):
+    def mode(self, name: str = "") -> int:
+        return stat.S_IMODE(os.stat(os.path.join(self.folder, name)).st_mode)
+
+    async def refusal(self, kind: type[Exception] = StateUnusable) -> str:
+        return str(await self.assertFailure(StateStore.open(reactor, self.folder), kind))
+
+    async def test_nobody_else_may_read_it(self) -> None:
+        umask = os.umask(0)
+        self.addCleanup(os.umask, umask)
+        store = await self.open()
+        await store.claimed(record())
+        modes = {name: self.mode(name) for name in ("", *os.listdir(self.folder))}
+        await store.close()
+        self.assertEqual(
+            modes, {"": 0o700, "lock": 0o600, "state.db": 0o600, "state.db-wal": 0o600, "state.db-shm": 0o600}
+        )
+
+    async def test_an_empty_one_is_made_private(self) -> None:
+        os.mkdir(self.folder, 0o755)
+        await self.left()
+        self.assertEqual(self.mode(), 0o700)
+
+    async def test_one_with_files_of_others_is_refused(self) -> None:
+        os.mkdir(self.folder)
+        os.chmod(self.folder, 0o755)
+        os.mkdir(os.path.join(self.folder, "letters"))
+        self.assertIn("name a folder of the worker's own as stateDir", await self.refusal())
+        self.assertEqual(self.mode(), 0o755)
+
+    async def test_one_worker_at_a_time(self) -> None:
+        store = await self.open()
+        self.assertIn(f"process id {os.getpid()}", await self.refusal(StateDirectoryTaken))
+        await store.close()
+        self.assertEqual(await self.left(), [])
+
+    async def test_another_process_is_named(self) -> None:
+        process = hold(self.folder)
+        message = await self.refusal(StateDirectoryTaken)
+        process.communicate()
+        self.assertIn(f"process id {process.pid}", message)
+        self.assertEqual(await self.left(), [])
+
+    async def test_a_link_in_the_place_of_the_lock_is_refused(self) -> None:
+        os.mkdir(self.folder, 0o700)
+        os.symlink("/dev/null", os.path.join(self.folder, "lock"))
+        await self.refusal(OSError)
+
+    async def test_one_of_a_newer_tcworker_is_refused(self) -> None:
+        await self.left()
+        with sqlite3.connect(os.path.join(self.folder, "state.db")) as database:
+            database.execute(f"PRAGMA user_version = {VERSION + 1}")
+        database.close()
+        self.assertIn("newer tcworker", await self.refusal())
+
+    async def test_a_broken_database_is_told(self) -> None:
+        await self.left()
+        overwrite(os.path.join(self.folder, "state.db"))
+        self.assertIn("move it away", await self.refusal())
+        os.unlink(os.path.join(self.folder, "state.db"))
+        self.assertEqual(await self.left(), [])
