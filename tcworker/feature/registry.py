@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.errors import TaskError
-from tcworker.task.outcome import as_task_error, join
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.task.outcome import as_task_error, join
 from tcworker.waiting import OneShot
 
 _log = Logger()
