@@ -1,0 +1,205 @@
+"""An embedded Taskcluster without a socket: real HTTP on transports in memory, by a clock that a test moves."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import mohawk
+import slugid
+from twisted.internet.protocol import connectionDone
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.interfaces import Credentials
+
+START = 1_800_000_000
+QUEUE = "/api/queue/v1"
+WORKER = {"workerGroup": "group", "workerId": "worker", "tasks": 1}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["code"])
+
+
+class _Socket:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        return io.BytesIO(self._content)
+
+
+class Pending:
+    """A request whose answer may still be to come, on a connection of its own."""
+
+    def __init__(self, channel: Any, transport: StringTransport, method: str) -> None:
+        self._channel, self._transport, self._method = channel, transport, method
+
+    @property
+    def answered(self) -> bool:
+        return bool(self._transport.value())
+
+    def answer(self) -> Answer:
+        response = http.client.HTTPResponse(_Socket(self._transport.value()), method=self._method)  # type: ignore[arg-type]
+        response.begin()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers, response.read())
+
+    def hang_up(self) -> None:
+        self._channel.connectionLost(Failure(connectionDone.value))
+
+
+class WireTestCase(SynchronousTestCase):
+    """Starts a server for each test."""
+
+    times = Times()
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.reactor.advance(START)
+        self.folder = self.mktemp()
+        self.taskcluster = self.start()
+
+    def start(self) -> Taskcluster:
+        taskcluster = Taskcluster(self.reactor, self.folder, times=self.times)
+        taskcluster.startService()
+        self.addCleanup(lambda: taskcluster.running and self.stop(taskcluster))
+        self.root = taskcluster.root_credentials
+        self.site = self.reactor.tcpServers[-1][1]
+        return taskcluster
+
+    def stop(self, taskcluster: Taskcluster) -> None:
+        stopped = taskcluster.stopService()
+        for channel in list(self.site.channels):
+            channel.connectionLost(Failure(connectionDone.value))
+        self.successResultOf(stopped)
+
+    def date(self, **later: float) -> str:
+        return (datetime.fromtimestamp(self.reactor.seconds(), UTC) + timedelta(**later)).isoformat()
+
+    def send(self, method: str, target: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Pending:
+        """Send a request as it stands."""
+        transport = StringTransport()
+        channel = self.site.buildProtocol(None)
+        channel.makeConnection(transport)
+        lines = [f"{method} {target} HTTP/1.1", "Host: taskcluster.test:80", f"Content-Length: {len(content)}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + content)
+        return Pending(channel, transport, method)
+
+    def begin(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        credentials: Credentials | None = None,
+        ext: str | None = None,
+    ) -> Pending:
+        """Send a call signed by mohawk."""
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        if credentials is not None:
+            headers["Authorization"] = self.sign(method, target, content, credentials, ext)
+        return self.send(method, target, content, headers)
+
+    def sign(self, method: str, target: str, content: bytes, credentials: Credentials, ext: str | None = None) -> str:
+        if ext is None and credentials.certificate is not None:
+            ext = encode({"certificate": json.loads(credentials.certificate)})
+        sender = mohawk.Sender(
+            {"id": credentials.client_id, "key": credentials.access_token, "algorithm": "sha256"},
+            f"http://taskcluster.test:80{target}",
+            method,
+            content=content,
+            content_type="application/json" if content else "",
+            ext=ext,
+            _timestamp=str(int(self.reactor.seconds())),
+        )
+        return str(sender.request_header)
+
+    def call(self, method: str, target: str, body: Any = None, credentials: Credentials | None = None) -> Answer:
+        """Call something that is answered at once; by the root client unless credentials are given."""
+        pending = self.begin(method, target, body, credentials or self.root)
+        self.assertTrue(pending.answered, f"no answer to {method} {target}")
+        return pending.answer()
+
+    def queue(self, method: str, path: str, body: Any = None, credentials: Credentials | None = None) -> Any:
+        """Call the queue, which must succeed."""
+        answer = self.call(method, QUEUE + path, body, credentials)
+        self.assertLess(answer.status, 400, answer.content)
+        return answer.json if answer.content else None
+
+    def refused(
+        self, status: int, code: str, method: str, path: str, body: Any = None, credentials: Credentials | None = None
+    ) -> str:
+        """Call the queue, which must refuse; gives the message."""
+        answer = self.call(method, QUEUE + path, body, credentials)
+        self.assertEqual((answer.status, answer.code), (status, code), answer.content)
+        return str(answer.json["message"])
+
+    def definition(self, **more: Any) -> dict[str, Any]:
+        return {
+            "taskQueueId": "prov/type",
+            "created": self.date(),
+            "deadline": self.date(hours=1),
+            "payload": {},
+            "metadata": {"name": "n", "description": "d", "owner": "o", "source": "https://example.com"},
+            **more,
+        }
+
+    def create(self, **more: Any) -> str:
+        """Create a task and give its taskId."""
+        task_id = str(slugid.nice())
+        self.queue("PUT", f"/task/{task_id}", self.definition(**more))
+        return task_id
+
+    def claim(self) -> Any:
+        """Claim the one task that waits."""
+        [claim] = self.queue("POST", "/claim-work/prov%2Ftype", WORKER)["tasks"]
+        return claim
+
+    def run_of_own(self, **more: Any) -> tuple[str, Credentials]:
+        """Create and claim a task; gives the path of its run and the run's credentials."""
+        task_id = self.create(**more)
+        return f"/task/{task_id}/runs/0", Credentials.from_json(self.claim()["credentials"])
+
+    def status(self, task_id: str) -> Any:
+        return self.queue("GET", f"/task/{task_id}/status")["status"]
+
+    def ends(self, task_id: str) -> list[tuple[str, str | None]]:
+        """How each run of a task stands."""
+        return [(run["state"], run.get("reasonResolved")) for run in self.status(task_id)["runs"]]
+
+
+def encode(ext: Any) -> str:
+    """Encode what goes into C{ext}."""
+    from base64 import b64encode
+
+    return b64encode(json.dumps(ext).encode()).decode()
+
+
+def target_of(url: str) -> str:
+    """Give what of an address stands in the request line."""
+    split = urlsplit(url)
+    return f"{split.path}?{split.query}"
