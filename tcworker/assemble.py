@@ -7,19 +7,21 @@ the settings given so far by their keys; platforms and features with C{(reactor,
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface.interface import InterfaceClass
 
-from tcworker.config import FEATURES, Config, Merged, Source, parse, parse_some
+from tcworker.config import FEATURES, INVALID, Config, Merged, Source, check, lay_over, parse
 from tcworker.errors import ConfigError, Fault
-from tcworker.interfaces import IFeature, IHost, IPlatform
+from tcworker.interfaces import JSON, IFeature, IHost, IPlatform
 from tcworker.worker import Parts, Worker
 
-HOSTS = {"local": "tcworker.host.local.LocalHost"}
+LOCAL = "local"
+
+HOSTS = {LOCAL: "tcworker.host.local.LocalHost"}
 
 PLATFORMS = {"native": "tcworker.engine.native.platform.NativePlatform"}
 
@@ -38,66 +40,96 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source]) -> Worker:
     Raises L{ConfigError} with all faults that can be known before the host has been asked. What the host says then goes
     over all sources.
     """
-    given = parse_some(sources)
-    classes = _Classes(given)
-    if given.values.get("host", "local") == "local":
-        parse(sources)
+    given = lay_over(sources)
+    host = _check(given).host
     for warning in (warning for source in sources for warning in source.warnings):
         _log.warn("{warning}", warning=warning)
 
     def configure(values: Mapping[str, Any]) -> Config:
         return parse([*sources, Source("host", values)])
 
-    return Worker(reactor, classes.host(reactor, given.values), configure, lambda config: make_parts(reactor, config))
+    return Worker(reactor, host(reactor, given.values), configure, lambda config: make_parts(reactor, config))
 
 
 def make_parts(reactor: IReactorTime, config: Config) -> Parts:
     """Make the platforms and features that a configuration names. Raises L{ConfigError}."""
-    named = {"platforms": list(config.platforms), "features": list(config.features), "host": config.host}
+    named = {"platforms": config.platforms, "features": config.features, "host": config.host}
     classes = _Classes(Merged({**named, "extensions": config.extensions}, config.origins))
+    if classes.faults:
+        raise ConfigError(classes.faults)
     return Parts(
         platforms=[make(reactor, config) for make in classes.platforms],
         features=[make(reactor, config) for make in classes.features],
     )
 
 
+def _check(given: Merged) -> _Classes:
+    """Find the classes. Raises L{ConfigError} with the faults of values and of names together."""
+    faults, status = _faults(given)
+    classes = _Classes(given)
+    known = {fault.place for fault in faults}
+    faults += [fault for fault in classes.faults if fault.place not in known]
+    if faults:
+        raise ConfigError(faults, status)
+    return classes
+
+
+def _faults(given: Merged) -> tuple[list[Fault], int]:
+    # Only a host that adds something can still bring what is missing.
+    whole = given.values.get("host", LOCAL) == LOCAL
+    try:
+        check(given, whole=whole)
+    except ConfigError as error:
+        return list(error.faults), error.exit_status
+    return [], INVALID
+
+
 class _Classes:
-    """The classes that settings name. Raises L{ConfigError} for all that cannot be had."""
+    """The classes that settings name, and the faults of those that cannot be had; settings may be of the wrong type."""
 
     def __init__(self, settings: Merged) -> None:
         self._settings = settings
-        self._faults: list[Fault] = []
-        values = {"host": "local", "platforms": ["native"], "features": FEATURES, **settings.values}
+        self.faults: list[Fault] = []
+        values = {"host": LOCAL, "platforms": ["native"], "features": FEATURES, **settings.values}
         self.host = self._find(["host"], values["host"], HOSTS, IHost)
         self.platforms = self._find_all("platforms", values["platforms"], PLATFORMS, IPlatform)
         self.features = self._find_all("features", values["features"], BUILT_IN_FEATURES, IFeature)
-        named = [values["host"], *values["platforms"], *values["features"]]
-        self._faults.extend(self._unused(values.get("extensions", {}), named))
-        if self._faults:
-            raise ConfigError(self._faults)
+        self._find_unused(values)
 
-    def _find_all(
-        self, key: str, names: Sequence[str], built_in: Mapping[str, str], interface: InterfaceClass
-    ) -> list[Any]:
-        return [self._find([key, index], name, built_in, interface) for index, name in enumerate(names)]
+    def _find_all(self, key: str, names: JSON, built_in: Mapping[str, str], interface: InterfaceClass) -> list[Any]:
+        return [self._find([key, index], name, built_in, interface) for index, name in enumerate(_items(names))]
 
-    def _find(self, path: list[str | int], name: str, built_in: Mapping[str, str], interface: InterfaceClass) -> Any:
-        module, _, attribute = built_in.get(name, name).rpartition(".")
-        expected = f"{' or '.join(built_in)}, or package.module.Class of an {interface.getName()}"
-        try:
-            found = getattr(importlib.import_module(module), attribute) if module else None
-        except Exception as error:  # whatever somebody's module may raise while it is imported
-            self._faults.append(
-                Fault(self._settings.locate(path), f"{name}, which cannot be imported ({error!r})", expected)
-            )
+    def _find(self, path: list[str | int], name: JSON, built_in: Mapping[str, str], interface: InterfaceClass) -> Any:
+        if not isinstance(name, str):
             return None
-        if not isinstance(found, type) or not interface.implementedBy(found):
-            why = f", which implements no {interface.getName()}" if module else ""
-            self._faults.append(Fault(self._settings.locate(path), name + why, expected))
+        found, problem = _import(built_in.get(name, name))
+        if not problem and not (isinstance(found, type) and interface.implementedBy(found)):
+            problem = f", which implements no {interface.getName()}"
+        if problem:
+            expected = f"{' or '.join(built_in)}, or package.module.Class of an {interface.getName()}"
+            self.faults.append(Fault(self._settings.locate(path), f"{name}{problem}", expected))
         return found
 
-    def _unused(self, extensions: Mapping[str, Any], named: Sequence[str]) -> Iterator[Fault]:
-        for name in extensions:
-            if name not in named:
+    def _find_unused(self, values: Mapping[str, Any]) -> None:
+        used = [values["host"], *_items(values["platforms"]), *_items(values["features"])]
+        for name in _items(values.get("extensions")):
+            if name not in used:
                 place = self._settings.locate(["extensions", name])
-                yield Fault(place, "settings of a class that nothing names", f"one of {', '.join(named)}")
+                self.faults.append(
+                    Fault(place, "settings of a class that nothing names", "host, platforms or features to name it")
+                )
+
+
+def _import(name: str) -> tuple[Any, str]:
+    """Give what a dotted name stands for, and what is wrong with the name otherwise."""
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        return None, ", which is not built in"
+    try:
+        return getattr(importlib.import_module(module), attribute), ""
+    except Exception as error:  # whatever somebody's module may raise while it is imported
+        return None, f", which cannot be imported ({type(error).__name__}: {error})"
+
+
+def _items(value: JSON) -> Sequence[Any]:
+    return list(value) if isinstance(value, list | tuple | dict) else []

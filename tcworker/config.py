@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tcworker.config_faults import check
+from tcworker.config_faults import INVALID, check
 from tcworker.config_schema import KEYS, NAMES, WITHOUT_MEANING
 from tcworker.config_source import Merged, Source, load_file, merge
 from tcworker.interfaces import Credentials
 
-__all__ = ["Config", "Merged", "Source", "load_file", "parse", "parse_some"]
+__all__ = ["INVALID", "Config", "Merged", "Source", "check", "lay_over", "load_file", "parse"]
 
 FEATURES = ("env", "artifacts", "max-run-time")
 """The built-in features, all of which a worker has by default."""
@@ -100,19 +100,14 @@ def parse(sources: Sequence[Source]) -> Config:
     Raises L{ConfigError} with all faults there are. Relative paths start from the process's working directory, as with
     the reference worker.
     """
-    merged = merge(sources, NAMES)
+    merged = lay_over(sources)
     check(merged, whole=True)
     return _config(merged)
 
 
-def parse_some(sources: Sequence[Source]) -> Merged:
-    """Lay sources one over the other that something required may still be missing from.
-
-    Raises L{ConfigError} with all other faults.
-    """
-    merged = merge(sources, NAMES)
-    check(merged, whole=False)
-    return merged
+def lay_over(sources: Sequence[Source]) -> Merged:
+    """Lay sources one over the other, later ones over earlier ones, unchecked."""
+    return merge(sources, NAMES)
 
 
 def _config(merged: Merged) -> Config:

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.config import Config, Source, parse, parse_some
+from tcworker.config import Config, Source, check, lay_over, parse
 from tcworker.config_schema import KEYS, WITHOUT_MEANING
 from tcworker.errors import ConfigError, Fault
 from tcworker.interfaces import Credentials
@@ -115,7 +115,7 @@ class SeveralSources(SynchronousTestCase):
         self.assertEqual(values["workerTypeMetadata"], {"a": 1})
 
     def test_an_object_in_the_place_of_a_value_replaces_it(self) -> None:
-        merged = parse_some(
+        merged = lay_over(
             [Source("a", {"workerTypeMetadata": {"a": 1}}), Source("b", {"workerTypeMetadata": {"a": {"b": 1}}})]
         )
         self.assertEqual(merged.values["workerTypeMetadata"], {"a": {"b": 1}})
@@ -153,8 +153,8 @@ class Faults(SynchronousTestCase):
         self.assertEqual({fault.found for fault in error.faults}, {"nothing"})
 
     def test_what_is_missing_may_come_from_the_host_later(self) -> None:
-        self.assertEqual(parse_some([Source("f", {"capacity": 2})]).values, {"capacity": 2})
-        self.assertRaises(ConfigError, parse_some, [Source("f", {"capacity": 0})])
+        check(lay_over([Source("f", {"capacity": 2})]), whole=False)
+        self.assertRaises(ConfigError, check, lay_over([Source("f", {"capacity": 0})]), whole=False)
 
     def test_an_unknown_key_with_the_nearest_known_one(self) -> None:
         self.assertEqual(self.only_fault(capacty=2), Fault("worker.yml: capacty", "an unknown key", "perhaps capacity"))
