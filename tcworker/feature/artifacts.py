@@ -162,9 +162,8 @@ class _Artifacts(TaskFeature):
     async def _upload(self, result: IResult) -> None:
         slots = DeferredSemaphore(_AT_ONCE)
         entries = [_Entry(self._context, wanted, slots) for wanted in self._wanted]
-        outcomes = await DeferredList(
-            [Deferred.fromCoroutine(entry.publish(result)) for entry in entries], consumeErrors=True
-        )
+        running: list[Deferred[Any]] = [Deferred.fromCoroutine(entry.publish(result)) for entry in entries]
+        outcomes = await DeferredList(running, consumeErrors=True)
         errors = [self._error(value) for _, value in outcomes if isinstance(value, Failure)]
         if error := join([*errors, *(error for entry in entries for error in entry.errors)]):
             raise error
