@@ -53,6 +53,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.tap": 10,
     "tcworker.embedded": 10,
     "tcworker.local_run": 11,
+    "tcworker.check": 11,
     "tcworker.cli": 12,
     "tcworker.testing": ABOVE_ALL,
 }

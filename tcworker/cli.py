@@ -1,0 +1,178 @@
+"""The C{tcworker} command: its arguments, and who does what they ask for.
+
+What a command needs is imported by that command alone: C{tcworker --help} is there at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tcworker
+
+UNUSABLE = 64
+"""The exit status for a command line or a file that cannot be used."""
+
+RUN = """\
+Run tasks on this machine, with a Taskcluster inside that lasts as long as they do.
+
+A FILE holds a task definition or only a payload, in YAML or JSON, with JSON-e. The exit status is that of the worst
+task: 0 completed, 1 failed, 2 exception; 64 for a file that cannot be used. docs/running-tasks.md tells more."""
+
+WORKER = """\
+Run a worker until it is told to go: tasks may finish after SIGINT, and end at once after SIGTERM."""
+
+CHECK = """\
+Show what settings a worker would have, and where each value comes from. Secrets are not shown."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # it exits, as the base class does
+        self.print_usage(sys.stderr)
+        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what a command line asks for, and give the status to exit with."""
+    options = _parser().parse_args(arguments)
+    status: int = options.do(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="tcworker", description="A Taskcluster worker.")
+    parser.add_argument("--version", action="version", version=f"tcworker {tcworker.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_run(_command(commands, "run", "run tasks on this machine", RUN))
+    _add_worker(_command(commands, "worker", "run a worker of a Taskcluster", WORKER))
+    _add_check(_command(commands, "check", "show a worker's settings", CHECK))
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, help: str, description: str) -> _Parser:
+    return commands.add_parser(
+        name, help=help, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", metavar="FILE", help="several are one task group")
+    parser.add_argument(
+        "--param", action="append", default=[], type=_param, metavar="KEY=VALUE", help="a value for JSON-e, as text"
+    )
+    parser.add_argument("--capacity", type=_count, default=1, metavar="N", help="run N tasks at a time (1)")
+    parser.add_argument("--checkout", metavar="DIR", help="give each task a copy of DIR; it finds it in $CHECKOUT")
+    parser.add_argument("--artifacts", metavar="DIR", help="where artifacts go; by default a new folder")
+    parser.add_argument("--verbose", action="store_true", help="show the worker's own log, too")
+    _add_worker_options(parser.add_argument_group("without a FILE, the same as tcworker worker"), required=False)
+    parser.set_defaults(do=_run)
+
+
+def _add_worker(parser: argparse.ArgumentParser) -> None:
+    _add_worker_options(parser, required=True)
+    parser.set_defaults(do=_worker)
+
+
+def _add_worker_options(parser: argparse._ActionsContainer, *, required: bool) -> None:
+    _add_config(parser, required=required)
+    parser.add_argument("--log-format", choices=["text", "json"], default="text", help="of the log on stderr")
+    parser.add_argument("--with-worker-runner", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker-runner-protocol-pipe", metavar="PATH", help=argparse.SUPPRESS)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    parser.set_defaults(do=_check)
+
+
+def _add_config(parser: argparse._ActionsContainer, *, required: bool) -> None:
+    parser.add_argument(
+        "--config",
+        action="append",
+        required=required,
+        metavar="FILE",
+        help="the settings, YAML or JSON; of several the later ones win",
+    )
+
+
+def _param(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text} is not KEY=VALUE, with letters, digits and _ in KEY")
+    return key, value
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 255:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 255")
+    return int(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not options.files and options.config:
+        return _worker(options)
+    if not options.files or options.config:
+        print("tcworker run: give FILEs, or --config and none", file=sys.stderr)
+        return UNUSABLE
+    from tcworker.local_run.command import RunOptions
+    from tcworker.local_run.main import main as run_tasks
+
+    return run_tasks(
+        RunOptions(
+            files=options.files,
+            params=dict(options.param),
+            capacity=options.capacity,
+            artifacts=options.artifacts,
+            checkout=options.checkout,
+            verbose=options.verbose,
+        )
+    )
+
+
+def _worker(options: argparse.Namespace) -> int:
+    if options.with_worker_runner or options.worker_runner_protocol_pipe:
+        print("tcworker: it does not speak worker-runner's protocol yet; start it without", file=sys.stderr)
+        return UNUSABLE
+    from tcworker.assemble import new_worker
+    from tcworker.config import load_file
+    from tcworker.errors import ConfigError
+    from tcworker.running import run_forever
+
+    reactor = _reactor()
+    try:
+        worker = new_worker(reactor, [load_file(path) for path in options.config])
+    except ConfigError as error:
+        return _refuse(error, error.exit_status)
+    return run_forever(reactor, worker, options.log_format, sys.stderr)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from tcworker.assemble import new_worker
+    from tcworker.check import report
+    from tcworker.config import load_file, parse
+    from tcworker.errors import ConfigError
+
+    try:
+        sources = [load_file(path) for path in options.config]
+        config = parse(sources)
+        new_worker(_reactor(), sources)
+    except ConfigError as error:
+        return _refuse(error, error.exit_status)
+    for warning in (warning for source in sources for warning in source.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    for line in report(config):
+        print(line)
+    return 0
+
+
+def _refuse(error: Exception, status: int) -> int:
+    print(error, file=sys.stderr)
+    return status
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor

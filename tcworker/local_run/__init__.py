@@ -1,0 +1,1 @@
+"""C{tcworker run}: tasks from files, run here, on a Taskcluster that lasts as long as they do."""

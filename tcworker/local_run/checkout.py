@@ -1,0 +1,114 @@
+"""C{--checkout}: each task gets a copy of a working tree, and finds it through a variable."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from tcworker.errors import ResourceUnavailable
+from tcworker.feature.base import TaskFeature
+from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
+from tcworker.waiting import Threads
+
+VARIABLE = "CHECKOUT"
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copy a working tree into a new folder: of a git work tree what git does not ignore, else everything.
+
+    Links stay links; sockets, pipes and devices are left out, and so is C{.git}.
+    """
+    os.makedirs(target)
+    paths = _paths_of_git(source)
+    for path in _all_paths(source, apart=target) if paths is None else paths:
+        _copy(os.path.join(source, path), os.path.join(target, path))
+
+
+def _paths_of_git(folder: str) -> list[str] | None:
+    """What git knows or would know of a folder; C{None} when it is in no work tree."""
+    # Neither the owner of the folder nor a hook in its configuration matters: files are listed, nothing else.
+    options = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", folder]
+    command = ["git", *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+    try:
+        listed = subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    except OSError:
+        return None
+    if listed.returncode != 0:
+        return None
+    return [os.fsdecode(path) for path in listed.stdout.split(b"\0") if path]
+
+
+def _all_paths(source: str, apart: str) -> Iterator[str]:
+    apart = os.path.realpath(apart)
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if os.path.realpath(os.path.join(folder, name)) != apart]
+        for name in (*folders, *files):
+            yield os.path.relpath(os.path.join(folder, name), source)
+
+
+def _copy(source: str, target: str) -> None:
+    try:
+        mode = os.lstat(source).st_mode
+    except FileNotFoundError:
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if stat.S_ISDIR(mode):
+        _copy_folder(source, target)
+    elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _copy_folder(source: str, target: str) -> None:
+    if os.path.exists(os.path.join(source, ".git")):
+        copy_tree(source, target)
+    else:
+        os.makedirs(target, exist_ok=True)
+
+
+@implementer(IFeature)
+class CheckoutFeature:
+    """Gives each run a fresh copy of a folder, which goes when the run does.
+
+    @param scratch: an existing folder, in which the copies are made.
+    """
+
+    name = "checkout"
+    schema: Mapping[str, Any] = {"properties": {}, "required": []}
+    after = ()
+
+    def __init__(self, threads: Threads, folder: str, scratch: str) -> None:
+        self._threads = threads
+        self._folder = folder
+        self._scratch = scratch
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature:
+        """See L{IFeature.for_task}."""
+        copy = os.path.join(self._scratch, f"{context.task_id}-{context.run_id}")
+        return _Checkout(self._threads, self._folder, copy)
+
+
+class _Checkout(TaskFeature):
+    def __init__(self, threads: Threads, folder: str, copy: str) -> None:
+        self._threads = threads
+        self._folder = folder
+        self._copy = copy
+
+    def load(self, engine: IEngine) -> Deferred[None]:
+        engine.set_env(VARIABLE, self._copy)
+        return self._threads.run(self._make)
+
+    def cleanup(self) -> Deferred[None]:
+        return self._threads.run(shutil.rmtree, self._copy, True)
+
+    def _make(self) -> None:
+        try:
+            copy_tree(self._folder, self._copy)
+        except OSError as error:
+            raise ResourceUnavailable(f"{self._folder} could not be copied: {error}") from error

@@ -1,0 +1,145 @@
+"""C{tcworker run FILE…} from its options to its exit status."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError
+
+from tcworker.errors import ConfigError, TaskclusterError
+from tcworker.interfaces import Exit, IFeature
+from tcworker.local_run.artifacts import Downloads
+from tcworker.local_run.checkout import CheckoutFeature
+from tcworker.local_run.closing import Closing
+from tcworker.local_run.definitions import LocalTask, make_tasks
+from tcworker.local_run.deployment import Deployment
+from tcworker.local_run.files import UnusableFiles, read_files
+from tcworker.local_run.group import Group
+from tcworker.local_run.outcomes import EXCEPTION, UNUSABLE, exit_status
+from tcworker.local_run.output import YELLOW, Output
+from tcworker.local_run.witness import WitnessFeature
+from tcworker.waiting import Threads, now
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says.
+
+    @ivar params: for JSON-e.
+    @ivar artifacts: a folder; C{None} for a new one.
+    @ivar checkout: a folder of which each task gets a copy.
+    """
+
+    files: Sequence[str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    capacity: int = 1
+    artifacts: str | None = None
+    checkout: str | None = None
+    verbose: bool = False
+
+
+class WorkerStopped(Exception):
+    """The worker stopped before the tasks were resolved."""
+
+
+class RunCommand:
+    """One run of the command.
+
+    @param stream: where logs and last lines go.
+    @param colours: whether it shows colours.
+    """
+
+    def __init__(self, reactor: Any, options: RunOptions, stream: BinaryIO, colours: bool) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._files = Threads(reactor, 1, "files")
+        self._printing = Threads(reactor, 1, "printing")
+        self._output = Output(stream, colours=colours, threads=self._printing, broken=self.interrupt)
+        self._group: Group | None = None
+        self._interrupted = False
+
+    def run(self) -> Deferred[int]:
+        """Do all of it; fires with the status to exit with. To be called once."""
+        self._running = Deferred.fromCoroutine(self._run())
+        return self._running
+
+    def interrupt(self) -> None:
+        """Cancel the tasks, whose logs are still published; the second time end at once."""
+        if self._interrupted or self._group is None:
+            self._running.cancel()
+            return
+        self._interrupted = True
+        self._output.say("Cancelling. Once more, to end at once.", YELLOW)
+        self._group.cancel()
+
+    async def _run(self) -> int:
+        try:
+            return await self._run_tasks(self._read())
+        except UnusableFiles as error:
+            print(error, file=sys.stderr)
+            return UNUSABLE
+        except CancelledError:
+            return EXCEPTION
+        except (ConfigError, TaskclusterError, WorkerStopped, OSError) as error:
+            print(f"tcworker run: {error}", file=sys.stderr)
+            return EXCEPTION
+        finally:
+            await self._output.flush()
+            await self._files.stop()
+            await self._printing.stop()
+
+    def _read(self) -> Sequence[LocalTask]:
+        checkout = self._options.checkout
+        if checkout is not None and not os.path.isdir(checkout):
+            raise UnusableFiles([f"{checkout}: is no folder to check out"])
+        return make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
+
+    async def _run_tasks(self, tasks: Sequence[LocalTask]) -> int:
+        if len(tasks) > 1 and self._options.capacity > 1:
+            self._output.tell_apart([task.name for task in tasks])
+        folder = tempfile.mkdtemp(prefix="tcworker-run-")
+        group = Group(self._reactor, tasks, self._output)
+        deployment = self._deployment(folder, group)
+        try:
+            await deployment.start()
+            await group.create(deployment.queue)
+            return await self._follow(tasks, group, deployment)
+        finally:
+            await deployment.stop()
+            await self._files.run(shutil.rmtree, folder, True)
+
+    def _deployment(self, folder: str, group: Group) -> Deployment:
+        features: list[IFeature] = [WitnessFeature(group.witness)]
+        if self._options.checkout is not None:
+            features.append(CheckoutFeature(self._files, os.path.abspath(self._options.checkout), folder))
+        return Deployment(self._reactor, folder, capacity=self._options.capacity, features=features)
+
+    async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: Deployment) -> int:
+        self._group = group
+        downloads = Downloads(deployment.http, deployment.queue, self._files)
+        closing = Closing(tasks, downloads, self._output, self._options.artifacts)
+        deployment.worker.watch_runs(group.watch)
+        deployment.start_worker()
+        outcomes = group.until_resolved(closing.resolved)
+        await _first_of(outcomes, deployment.worker.when_stopped().addCallback(_too_early))
+        await deployment.drain()
+        await closing.worker_stopped()
+        return exit_status(await outcomes)
+
+
+async def _first_of(*waiting: Deferred[Any]) -> None:
+    """Return when one has fired; raise what one fails with."""
+    try:
+        await DeferredList(waiting, fireOnOneCallback=True, fireOnOneErrback=True, consumeErrors=True)
+    except FirstError as error:
+        error.subFailure.raiseException()
+
+
+def _too_early(exit: Exit) -> None:
+    raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")

@@ -1,0 +1,167 @@
+"""What files hold, made into tasks: missing parts filled in, dependencies resolved, in an order that can be created."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import slugid
+from jsonschema import Draft7Validator
+
+from tcworker.embedded.queue.definition import DEFINITION
+from tcworker.embedded.schemas import SLUGID
+from tcworker.local_run.files import TaskFile, UnusableFiles
+from tcworker.task.claim import write_date
+from tcworker.task.violations import describe
+
+PROVISIONER_ID, WORKER_TYPE = "local", "tcworker-run"
+TASK_QUEUE_ID = f"{PROVISIONER_ID}/{WORKER_TYPE}"
+"""The queue that all tasks go through here, whatever their definitions say: there is one worker."""
+
+MAX_RUN_TIME = 3600
+"""Seconds that a payload gets that stands alone and says nothing of it."""
+
+OF_QUEUE = ("provisionerId", "workerType", "taskQueueId")
+
+
+@dataclass(frozen=True)
+class LocalTask:
+    """One task, ready to be created.
+
+    @ivar name: short, and no other task of the command has it.
+    @ivar path: of its file, as it was given.
+    """
+
+    task_id: str
+    name: str
+    path: str
+    definition: Mapping[str, Any]
+
+    @property
+    def dependencies(self) -> Sequence[str]:
+        """The task ids that it waits for; in L{make_tasks}' answer all of them are tasks of the same command."""
+        return self.definition.get("dependencies", ())  # type: ignore[no-any-return]  # from JSON, checked
+
+    def is_called(self, name: str) -> bool:
+        """Whether another file means this task by a name: its task id, its file with or without folder and ending."""
+        return name in (self.task_id, self.name, self.path, os.path.basename(self.path))
+
+
+def make_tasks(files: Sequence[TaskFile], now: datetime) -> list[LocalTask]:
+    """Make one task group of files, in the order in which it can be created.
+
+    Raises L{UnusableFiles} with all faults.
+    """
+    names = _names([file.path for file in files])
+    faults: list[str] = []
+    tasks = [_task(file, name, now, faults) for file, name in zip(files, names, strict=True)]
+    faults.extend(_same_ids(tasks))
+    tasks = [_with_dependencies(task, tasks, faults) for task in tasks]
+    if faults:
+        raise UnusableFiles(faults)
+    return [_of_group(task, tasks[0].task_id) for task in _in_order(tasks)]
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for path in paths:
+        stem = os.path.splitext(os.path.basename(path))[0]
+        others = sum(name == stem or name.startswith(f"{stem}-") for name in names)
+        names.append(f"{stem}-{others + 1}" if stem in names else stem)
+    return names
+
+
+def _task(file: TaskFile, name: str, now: datetime, faults: list[str]) -> LocalTask:
+    content = dict(file.content)
+    task_id = content.pop("taskId", None) or slugid.nice()
+    if not re.fullmatch(SLUGID, str(task_id)):
+        faults.append(f"{file.path}: taskId: found {task_id}, expected a slug of 22 characters, or no taskId at all")
+    if "payload" not in content and not {"command", "image"} & content.keys():
+        faults.append(f"{file.path}: found neither a task definition (with payload) nor a payload (with command)")
+        return LocalTask(task_id, name, file.path, {})
+    definition = content if "payload" in content else {"payload": {"maxRunTime": MAX_RUN_TIME, **content}}
+    filled = _filled(definition, name, now)
+    faults.extend(f"{file.path}: {fault}" for fault in _faults(filled))
+    return LocalTask(task_id, name, file.path, filled)
+
+
+def _filled(definition: Mapping[str, Any], name: str, now: datetime) -> dict[str, Any]:
+    metadata = {
+        "name": name,
+        "description": "",
+        "owner": f"{getpass.getuser()}@{socket.gethostname()}",
+        "source": f"https://localhost/{quote(name)}",
+    }
+    own = definition.get("metadata", {})
+    return {
+        "created": write_date(now),
+        "deadline": write_date(now + timedelta(days=1)),
+        **definition,
+        "metadata": {**metadata, **own} if isinstance(own, dict) else own,
+    }
+
+
+def _faults(definition: Mapping[str, Any]) -> Iterator[str]:
+    # Names of other files are no task ids yet, so that they are looked at later.
+    checked = {key: value for key, value in definition.items() if key != "dependencies"}
+    for error in Draft7Validator(DEFINITION).iter_errors(checked):
+        for message in describe(error, "task"):
+            yield message.removeprefix("task.")
+    dependencies = definition.get("dependencies", [])
+    if not isinstance(dependencies, list) or not all(isinstance(name, str) for name in dependencies):
+        yield "dependencies: expected a list of task ids and file names"
+
+
+def _same_ids(tasks: Sequence[LocalTask]) -> list[str]:
+    first: dict[str, str] = {}
+    return [
+        f"{task.path}: taskId: {task.task_id} is that of {first[task.task_id]}, too"
+        for task in tasks
+        if first.setdefault(task.task_id, task.path) != task.path
+    ]
+
+
+def _with_dependencies(task: LocalTask, tasks: Sequence[LocalTask], faults: list[str]) -> LocalTask:
+    if faults or not task.dependencies:
+        return task
+    found = [_find(task, index, name, tasks, faults) for index, name in enumerate(task.dependencies)]
+    return replace(task, definition={**task.definition, "dependencies": list(dict.fromkeys(found))})
+
+
+def _find(task: LocalTask, index: int, name: str, tasks: Sequence[LocalTask], faults: list[str]) -> str:
+    """Give the id of the task that C{task} means by a name."""
+    beside = os.path.realpath(os.path.join(os.path.dirname(task.path), name))
+    fitting = [other for other in tasks if os.path.realpath(other.path) == beside]
+    fitting = fitting or [other for other in tasks if other.is_called(name)]
+    if len(fitting) == 1:
+        return fitting[0].task_id
+    paths = ", ".join(other.path for other in fitting)
+    problem = f"could be any of {paths}" if fitting else "is no task of this command"
+    faults.append(f"{task.path}: dependencies[{index}]: {name} {problem}")
+    return ""
+
+
+def _in_order(tasks: Sequence[LocalTask]) -> list[LocalTask]:
+    """Dependencies first, otherwise as given. Raises L{UnusableFiles} when tasks wait for each other."""
+    ordered: dict[str, LocalTask] = {}
+    waiting = list(tasks)
+    while waiting:
+        ready = next((task for task in waiting if all(required in ordered for required in task.dependencies)), None)
+        if ready is None:
+            paths = ", ".join(task.path for task in waiting)
+            raise UnusableFiles([f"{task.path}: dependencies: a circle among {paths}" for task in waiting])
+        ordered[ready.task_id] = ready
+        waiting.remove(ready)
+    return list(ordered.values())
+
+
+def _of_group(task: LocalTask, group_id: str) -> LocalTask:
+    own = {key: value for key, value in task.definition.items() if key not in OF_QUEUE}
+    return replace(task, definition={**own, "taskQueueId": TASK_QUEUE_ID, "taskGroupId": group_id})

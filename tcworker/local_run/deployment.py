@@ -1,0 +1,123 @@
+"""A Taskcluster and a worker of it, in one process and one temporary folder, for as long as some tasks take."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+
+from tcworker.assemble import make_parts
+from tcworker.client.http import HTTP
+from tcworker.client.services import Queue
+from tcworker.config import Config, Source, parse
+from tcworker.embedded.taskcluster import Taskcluster
+from tcworker.embedded.times import Times
+from tcworker.host.local import LocalHost
+from tcworker.interfaces import Exit, IFeature
+from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE
+from tcworker.worker import Parts, Worker
+
+TIMES = Times(deadline_delay=1, dependencies=0.02)
+"""Nobody waits here for the sake of a large deployment."""
+
+END_POLLS_EVERY = 0.05
+
+
+class Deployment:
+    """All that tasks need to run, with the worker on the other side of real HTTP.
+
+    @param folder: an empty one.
+    @param features: those that the worker has beside its own.
+    @ivar queue: signs as somebody who may do everything; once L{start} is done.
+    @ivar http: what it speaks through.
+    @ivar worker: to be started with L{start_worker}.
+    """
+
+    queue: Queue
+    http: HTTP
+    worker: Worker
+
+    def __init__(self, reactor: Any, folder: str, *, capacity: int, features: Sequence[IFeature]) -> None:
+        self._reactor = reactor
+        self._folder = folder
+        self._capacity = capacity
+        self._features = features
+        self._taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), times=TIMES)
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(self) -> None:
+        """Start the Taskcluster, and make a worker that does not run yet."""
+        self._closers.append(self._taskcluster.stopService)
+        self._taskcluster.startService()
+        root_url = await self._taskcluster.when_listening()
+        credentials = self._taskcluster.root_credentials
+        self.http = HTTP(self._reactor)
+        self._closers.append(self.http.close)
+        self.queue = Queue(self.http, root_url, lambda: credentials, self._reactor)
+        self.worker = self._new_worker(self._settings(root_url))
+
+    def start_worker(self) -> None:
+        """Let the worker claim."""
+        self._closers.append(self._stop_worker)
+        self.worker.startService()
+
+    async def drain(self) -> None:
+        """Let the worker do and publish all that it began, and stop."""
+        self.worker.drain("the tasks are done")
+        await self._until_stopped()
+
+    async def stop(self) -> None:
+        """Stop all there is, whatever it is doing."""
+        while self._closers:
+            await self._closers.pop()()
+
+    async def _stop_worker(self) -> None:
+        self.worker.stop_now(0.0, "the command ends")
+        await self._until_stopped().addErrback(lambda _: None)
+        await self.worker.stopService()
+
+    def _until_stopped(self) -> Deferred[Exit]:
+        """Wait for the worker, but not for a claimWork, which would take its 20 seconds."""
+        ending = LoopingCall(self._taskcluster.end_polls)
+        ending.clock = self._reactor
+        ending.start(END_POLLS_EVERY)
+
+        def ended(result: Any) -> Any:
+            ending.stop()
+            return result
+
+        return self.worker.when_stopped().addBoth(ended)
+
+    def _settings(self, root_url: str) -> Mapping[str, Any]:
+        credentials = self._taskcluster.root_credentials
+        return {
+            "rootURL": root_url,
+            "clientId": credentials.client_id,
+            "accessToken": credentials.access_token,
+            "provisionerId": PROVISIONER_ID,
+            "workerType": WORKER_TYPE,
+            "workerGroup": "local",
+            "workerId": re.sub("[^a-zA-Z0-9_-]", "-", socket.gethostname())[:38] or "local",
+            "capacity": self._capacity,
+            "tasksDir": os.path.join(self._folder, "tasks"),
+            "stateDir": os.path.join(self._folder, "state"),
+            "requiredDiskSpaceMegabytes": 0,
+            "inheritEnv": sorted(name for name in os.environ if not name.startswith("TASKCLUSTER_")),
+        }
+
+    def _new_worker(self, settings: Mapping[str, Any]) -> Worker:
+        source = Source("tcworker run", settings)
+
+        def configure(values: Mapping[str, Any]) -> Config:
+            return parse([source, Source("host", values)])
+
+        def assemble(config: Config) -> Parts:
+            parts = make_parts(self._reactor, config)
+            return Parts(parts.platforms, [*parts.features, *self._features])
+
+        return Worker(self._reactor, LocalHost(self._reactor, settings), configure, assemble)

@@ -1,0 +1,62 @@
+"""The process of C{tcworker run FILE…}: its reactor, its signals and its log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
+from twisted.python.failure import Failure
+
+from tcworker.local_run.command import RunCommand, RunOptions
+from tcworker.local_run.outcomes import EXCEPTION
+from tcworker.worker_log import text_observer
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(options: RunOptions) -> int:
+    """Run the tasks with the process's own reactor, and give the status to exit with."""
+    from twisted.internet import reactor as module
+
+    reactor: Any = module
+    _log_to_stderr(options.verbose)
+    colours = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+    command = RunCommand(reactor, options, sys.stdout.buffer, colours)
+    statuses: list[int] = []
+
+    def start() -> None:
+        _on_signals(lambda: reactor.callFromThread(command.interrupt))
+        command.run().addCallbacks(statuses.append, _explain).addBoth(stop)
+
+    def stop(_: object) -> None:
+        reactor.stop()
+
+    reactor.callWhenRunning(start)
+    reactor.run()
+    return statuses[0] if statuses else EXCEPTION
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    level = LogLevel.info if verbose else LogLevel.warn
+    observer = FilteringLogObserver(text_observer(sys.stderr), [LogLevelFilterPredicate(level)])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+
+
+def _on_signals(call: Callable[[], object]) -> None:
+    """Be told of signals that end a command, but of those that were ignored when it began (C{nohup})."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        call()
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
+def _explain(failure: Failure) -> None:
+    print(f"tcworker run: a fault of its own: {failure.getTraceback()}", file=sys.stderr)
