@@ -43,7 +43,7 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source]) -> Worker:
     given = lay_over(sources)
     host = _check(given).host
     for warning in (warning for source in sources for warning in source.warnings):
-        _log.warn("{warning}", warning=warning)
+        _log.warn("{text}", text=warning)
 
     def configure(values: Mapping[str, Any]) -> Config:
         return parse([*sources, Source("host", values)])
@@ -65,8 +65,10 @@ def make_parts(reactor: IReactorTime, config: Config) -> Parts:
 
 def _check(given: Merged) -> _Classes:
     """Find the classes. Raises L{ConfigError} with the faults of values and of names together."""
-    faults, status = _faults(given)
-    classes = _Classes(given)
+    # Only a host that adds something can still bring what is missing, or a use for what has none.
+    whole = given.values.get("host", LOCAL) == LOCAL
+    faults, status = _faults(given, whole)
+    classes = _Classes(given, whole=whole)
     known = {fault.place for fault in faults}
     faults += [fault for fault in classes.faults if fault.place not in known]
     if faults:
@@ -74,9 +76,7 @@ def _check(given: Merged) -> _Classes:
     return classes
 
 
-def _faults(given: Merged) -> tuple[list[Fault], int]:
-    # Only a host that adds something can still bring what is missing.
-    whole = given.values.get("host", LOCAL) == LOCAL
+def _faults(given: Merged, whole: bool) -> tuple[list[Fault], int]:
     try:
         check(given, whole=whole)
     except ConfigError as error:
@@ -87,14 +87,15 @@ def _faults(given: Merged) -> tuple[list[Fault], int]:
 class _Classes:
     """The classes that settings name, and the faults of those that cannot be had; settings may be of the wrong type."""
 
-    def __init__(self, settings: Merged) -> None:
+    def __init__(self, settings: Merged, *, whole: bool = True) -> None:
         self._settings = settings
         self.faults: list[Fault] = []
         values = {"host": LOCAL, "platforms": ["native"], "features": FEATURES, **settings.values}
         self.host = self._find(["host"], values["host"], HOSTS, IHost)
         self.platforms = self._find_all("platforms", values["platforms"], PLATFORMS, IPlatform)
         self.features = self._find_all("features", values["features"], BUILT_IN_FEATURES, IFeature)
-        self._find_unused(values)
+        if whole:
+            self._find_unused(values)
 
     def _find_all(self, key: str, names: JSON, built_in: Mapping[str, str], interface: InterfaceClass) -> list[Any]:
         return [self._find([key, index], name, built_in, interface) for index, name in enumerate(_items(names))]
