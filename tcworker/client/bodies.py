@@ -137,25 +137,22 @@ class Answering(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._moved()
+        if self.problem is not None:
+            return
         try:
             self._write(data)
         except Exception as error:
             self.problem = error
-            self._fire(Failure())
             self._close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        # An answer without a length ends with its connection; whoever reads it must see whether it is whole.
-        whole = reason.check(ResponseDone, PotentialDataLoss)
-        self._fire(None if whole else reason)
-
-    def _fire(self, result: Failure | None) -> None:
         if self.done.called:
             return
-        if result is None:
+        # An answer without a length ends with its connection; whoever reads it must see whether it is whole.
+        if self.problem is None and reason.check(ResponseDone, PotentialDataLoss):
             self.done.callback(None)
         else:
-            self.done.errback(result)
+            self.done.errback(self.problem or reason)
 
     def _close(self) -> None:
         if self.transport is not None:

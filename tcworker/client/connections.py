@@ -8,11 +8,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IProducer, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
@@ -21,6 +23,7 @@ from tcworker.client.bodies import Upload
 from tcworker.client.connect import TunnelEndpoint
 from tcworker.client.proxies import Proxies, Proxy
 from tcworker.errors import ConfigError, Fault
+from tcworker.waiting import OneShot
 
 CONNECT_SECONDS = 30.0
 
@@ -55,6 +58,7 @@ class Network:
         self._trust = trust
         self._proxies = proxies
         self._endpoint = lru_cache(maxsize=64)(self._make_endpoint)
+        self._open: set[_Watched] = set()
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """The way to a server, with TLS up to the server itself for https."""
@@ -62,13 +66,18 @@ class Network:
 
     def endpoint_for_proxy(self, proxy: Proxy) -> IStreamClientEndpoint:
         """The way to a proxy that is asked for whole addresses, as is the custom for http."""
-        return WatchedEndpoint(self._to_proxy(proxy))
+        return WatchedEndpoint(self._to_proxy(proxy), self._open)
+
+    async def close(self) -> None:
+        """Close every connection; to be called when nobody makes new ones."""
+        lost = [connection.abort() for connection in self._open]
+        await DeferredList(lost)
 
     def _make_endpoint(self, scheme: bytes, host: bytes, port: int) -> IStreamClientEndpoint:
         endpoint = self._to_host(scheme.decode("ascii"), host.decode("ascii"), port)
         if scheme == b"https":
             endpoint = wrapClientTLS(self._trust.creatorForNetloc(host, port), endpoint)
-        return WatchedEndpoint(endpoint)
+        return WatchedEndpoint(endpoint, self._open)
 
     def _to_host(self, scheme: str, host: str, port: int) -> IStreamClientEndpoint:
         proxy = self._proxies.find(scheme, host, port) if scheme == "https" else None
@@ -94,6 +103,19 @@ class _Watched(ProtocolWrapper):
     """
 
     _upload: Upload | None = None
+
+    def __init__(self, factory: _WatchedFactory, inner: IProtocol) -> None:
+        super().__init__(factory, inner)
+        self._lost: OneShot[None] = OneShot()
+
+    def abort(self) -> Deferred[None]:
+        """Close the connection at once; fires when it is closed."""
+        self.abortConnection()
+        return self._lost.wait()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._lost.succeed(None)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         if isinstance(producer, Upload):
@@ -124,14 +146,25 @@ class _WatchedFactory(WrappingFactory[_Watched]):
     protocol = _Watched
     noisy = False
 
+    def __init__(self, factory: IProtocolFactory, opened: set[_Watched]) -> None:
+        super().__init__(factory)
+        self._opened = opened
+
+    def registerProtocol(self, connection: _Watched) -> None:
+        self._opened.add(connection)
+
+    def unregisterProtocol(self, connection: _Watched) -> None:
+        self._opened.discard(connection)
+
 
 @implementer(IStreamClientEndpoint)
 class WatchedEndpoint:
-    """An endpoint whose connections are watched for early answers."""
+    """An endpoint whose connections are watched for early answers, and kept in a set while they are open."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, opened: set[_Watched]) -> None:
         self._endpoint = endpoint
+        self._opened = opened
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        connecting: Deferred[Any] = self._endpoint.connect(_WatchedFactory(factory))
+        connecting: Deferred[Any] = self._endpoint.connect(_WatchedFactory(factory, self._opened))
         return connecting.addCallback(lambda watched: watched.wrappedProtocol)

@@ -129,6 +129,7 @@ class HTTP:
             exchange.cancel()
         await DeferredList(running)
         await self._pool.closeCachedConnections()
+        await self._network.close()
 
     def _run(self, exchange: Coroutine[Deferred[Any], Any, IResponse], limit: _Limit) -> Deferred[IResponse]:
         running: Deferred[IResponse] = Deferred.fromCoroutine(exchange)

@@ -36,7 +36,8 @@ class Proxy:
         """Read a proxy's URL. Raises L{ConfigError}, which shows nothing of it but the variable's name."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
-            port = parts.port or _PORTS[parts.scheme]
+            usual = _PORTS[parts.scheme]
+            port = parts.port or usual
         except (KeyError, ValueError):
             port = 0
         if not port or not parts.hostname:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tcworker.interfaces import JSON
 
@@ -40,6 +40,18 @@ class Route:
         """The path for these arguments, each encoded as one segment whatever it holds."""
         values = dict(zip(self.arguments, arguments, strict=True))
         return re.sub(r"<(\w+)>", lambda place: quote(str(values[place[1]]), safe=""), self.template)
+
+    def query_string(self, query: Mapping[str, JSON]) -> str:
+        """What follows the path, for parameters in snake_case; those that are C{None} are left out.
+
+        Raises C{TypeError} for parameters that the call does not have.
+        """
+        names = {snake_case(name): name for name in self.query}
+        unknown = query.keys() - names.keys()
+        if unknown:
+            raise TypeError(f"{self.name} has no query parameter {', '.join(sorted(unknown))}")
+        given = {names[name]: value for name, value in query.items() if value is not None}
+        return f"?{urlencode(given)}" if given else ""
 
 
 @cache

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -22,7 +21,7 @@ from twisted.python.failure import Failure
 
 from tcworker.client.hawk import sign
 from tcworker.client.http import HTTP, Answer
-from tcworker.client.routes import Route, routes, snake_case
+from tcworker.client.routes import Route, routes
 from tcworker.client.trouble import Unsent, without_queries
 from tcworker.errors import CallFailed, TaskclusterError, Unreachable
 from tcworker.interfaces import JSON, Credentials
@@ -152,7 +151,8 @@ class Queue(Service):
 
     def _claimed(self, result: JSON | Failure, waiting: Deferred[JSON]) -> None:
         given_up = waiting.called
-        waiting.callback(result)
+        if not given_up:
+            waiting.callback(result)
         if isinstance(result, Failure):
             if _may_have_claimed(result.value):
                 self._lost(result.getErrorMessage())
@@ -205,18 +205,9 @@ def _prepare(route: Route, arguments: Sequence[JSON], query: Mapping[str, JSON])
     if len(arguments) != expected:
         wanted = ", ".join([*route.arguments, *(["body"] if route.has_body else [])])
         raise TypeError(f"{route.name} takes ({wanted}), got {len(arguments)} arguments")
-    in_path = arguments[: len(route.arguments)]
     body = json.dumps(arguments[-1], separators=(",", ":")).encode() if route.has_body else None
-    return _Call(route.name, route.method, route.path(in_path) + _query(route, query), body)
-
-
-def _query(route: Route, query: Mapping[str, JSON]) -> str:
-    names = {snake_case(name): name for name in route.query}
-    unknown = query.keys() - names.keys()
-    if unknown:
-        raise TypeError(f"{route.name} has no query parameter {', '.join(sorted(unknown))}")
-    given = {names[name]: value for name, value in query.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
+    target = route.path(arguments[: len(route.arguments)]) + route.query_string(query)
+    return _Call(route.name, route.method, target, body)
 
 
 def _passes(error: TaskclusterError) -> bool:
