@@ -51,11 +51,33 @@ class _Socket:
         return io.BytesIO(self._content)
 
 
+class _Transport(StringTransport):
+    """A transport whose connection is lost when it is told to lose it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channel: Any = None
+
+    def loseConnection(self) -> None:
+        if not self.disconnecting:
+            super().loseConnection()
+            self.channel.connectionLost(Failure(connectionDone.value))
+
+
 class Pending:
     """A request whose answer may still be to come, on a connection of its own."""
 
-    def __init__(self, channel: Any, transport: StringTransport, method: str) -> None:
-        self._channel, self._transport, self._method = channel, transport, method
+    def __init__(self, transport: _Transport, method: str) -> None:
+        self._transport, self._method = transport, method
+
+    @property
+    def content(self) -> bytes:
+        """All that came back on this connection."""
+        return self._transport.value()
+
+    def more(self, content: bytes) -> None:
+        """Send something more on the same connection."""
+        self._transport.channel.dataReceived(content)
 
     @property
     def answered(self) -> bool:
@@ -68,7 +90,7 @@ class Pending:
         return Answer(response.status, headers, response.read())
 
     def hang_up(self) -> None:
-        self._channel.connectionLost(Failure(connectionDone.value))
+        self._transport.loseConnection()
 
 
 class WireTestCase(SynchronousTestCase):
@@ -91,23 +113,20 @@ class WireTestCase(SynchronousTestCase):
         return taskcluster
 
     def stop(self, taskcluster: Taskcluster) -> None:
-        stopped = taskcluster.stopService()
-        for channel in list(self.site.channels):
-            channel.connectionLost(Failure(connectionDone.value))
-        self.successResultOf(stopped)
+        self.successResultOf(taskcluster.stopService())
 
     def date(self, **later: float) -> str:
         return (datetime.fromtimestamp(self.reactor.seconds(), UTC) + timedelta(**later)).isoformat()
 
     def send(self, method: str, target: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Pending:
         """Send a request as it stands."""
-        transport = StringTransport()
-        channel = self.site.buildProtocol(None)
+        transport = _Transport()
+        channel = transport.channel = self.site.buildProtocol(None)
         channel.makeConnection(transport)
         lines = [f"{method} {target} HTTP/1.1", "Host: taskcluster.test:80", f"Content-Length: {len(content)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + content)
-        return Pending(channel, transport, method)
+        return Pending(transport, method)
 
     def begin(
         self,
