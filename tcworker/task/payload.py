@@ -43,9 +43,7 @@ class PayloadSchema:
 
     def check(self, payload: object) -> None:
         """Raise L{MalformedPayload} with a message for each violation, its path first."""
-        found = sorted(
-            self._validator.iter_errors(payload), key=lambda error: [str(key) for key in error.absolute_path]
-        )
+        found = sorted(self._validator.iter_errors(payload), key=_order)
         messages = [message for error in found for message in describe(error, "payload")]
         if messages:
             raise MalformedPayload(*dict.fromkeys(messages))

@@ -1,0 +1,180 @@
+"""What a task's author is told about a payload that does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.errors import MalformedPayload
+from tcworker.task.payload import PayloadSchema
+
+NATIVE = {
+    "properties": {
+        "command": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        },
+        "features": {"type": "object", "properties": {"interactive": {"type": "boolean"}}},
+        "mode": {"enum": ["fast", "slow"]},
+        "word": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
+        "mount": {
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": {"file": {"type": "string"}, "content": {"type": "object"}},
+                    "required": ["file", "content"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"cacheName": {"type": "string"}, "directory": {"type": "string"}},
+                    "required": ["cacheName", "directory"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    },
+    "required": ["command"],
+}
+TIME = {
+    "properties": {
+        "maxRunTime": {"type": "integer", "minimum": 1},
+        "expires": {"type": "string", "format": "date-time"},
+        "features": {"type": "object", "properties": {"taskclusterProxy": {"type": "boolean"}}},
+        "retry": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+    },
+    "required": ["maxRunTime"],
+}
+FINE: dict[str, Any] = {"command": [["true"]], "maxRunTime": 60}
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class Checking(SynchronousTestCase):
+    """Each violation, in words."""
+
+    def setUp(self) -> None:
+        self.schema = PayloadSchema({"native": NATIVE, "max-run-time": TIME})
+
+    def faults(self, payload: object) -> list[str]:
+        return list(self.assertRaises(MalformedPayload, self.schema.check, payload).messages)
+
+    def fault(self, **changes: Any) -> list[str]:
+        return self.faults({**FINE, **changes})
+
+    def test_a_payload_that_fits(self) -> None:
+        self.schema.check({**FINE, "features": {"interactive": True, "taskclusterProxy": False}})
+
+    def test_a_wrong_type_deep_inside(self) -> None:
+        self.assertEqual(
+            self.fault(command=[["echo", 3]]), ["payload.command[0][1]: found 3 (a number), expected a string"]
+        )
+
+    def test_true_is_no_number(self) -> None:
+        self.assertEqual(
+            self.fault(maxRunTime=True), ["payload.maxRunTime: found true (a boolean), expected an integer"]
+        )
+
+    def test_all_violations_at_once_in_the_order_of_their_places(self) -> None:
+        places = [fault.split(":")[0] for fault in self.faults({"command": [[], [1], ["ok", None]], "maxRunTime": 0})]
+        self.assertEqual(
+            places,
+            ["payload.command[0]", "payload.command[1][0]", "payload.command[2][1]", "payload.maxRunTime"],
+        )
+
+    def test_items_of_long_lists_come_in_their_order(self) -> None:
+        faults = self.fault(command=[[]] * 11)
+        self.assertEqual(faults[2].split(":")[0], "payload.command[2]")
+        self.assertEqual(faults[10].split(":")[0], "payload.command[10]")
+
+    def test_what_is_missing(self) -> None:
+        self.assertEqual(
+            self.faults({}),
+            [
+                "payload.command: found nothing, expected a list",
+                "payload.maxRunTime: found nothing, expected an integer",
+            ],
+        )
+
+    def test_an_unknown_key_names_the_nearest_known_one(self) -> None:
+        self.assertEqual(self.fault(comand=[]), ['payload.comand: found an unknown key, expected perhaps "command"'])
+
+    def test_several_unknown_keys_are_several_faults(self) -> None:
+        self.assertEqual(len(self.fault(zzz=1, qqq=2)), 2)
+
+    def test_an_unknown_feature(self) -> None:
+        self.assertEqual(
+            self.fault(features={"interactiv": True}),
+            ['payload.features.interactiv: found an unknown key, expected perhaps "interactive"'],
+        )
+
+    def test_too_few_items(self) -> None:
+        self.assertEqual(self.fault(command=[]), ["payload.command: found 0 items, expected 1 or more"])
+
+    def test_a_word_that_is_not_among_those_allowed(self) -> None:
+        self.assertEqual(self.fault(mode="quick"), ['payload.mode: found "quick", expected one of "fast", "slow"'])
+
+    def test_text_of_another_form(self) -> None:
+        self.assertEqual(self.fault(word="A"), ['payload.word: found "A", expected text of the form ^[a-z]+$'])
+
+    def test_text_that_is_too_long(self) -> None:
+        self.assertEqual(
+            self.fault(word="abcdef"), ['payload.word: found "abcdef" (6 characters), expected 5 at the most']
+        )
+
+    def test_an_item_twice(self) -> None:
+        self.assertEqual(self.fault(retry=[1, 1]), ["payload.retry: found [1, 1], expected no item twice"])
+
+    def test_dates(self) -> None:
+        for date in ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00.123+01:00", "2030-01-31T12:00:00-05:00"):
+            self.schema.check({**FINE, "expires": date})
+        for no_date in ("", "tomorrow", "2030-01-31", "2030-01-31T12:00:00", "2030-02-31T12:00:00Z"):
+            self.assertIn("expected a date with time and zone", self.fault(expires=no_date)[0])
+
+    def test_of_several_forms_the_nearest_one_is_meant(self) -> None:
+        self.assertEqual(
+            self.fault(mount={"cacheName": "x"}), ["payload.mount.directory: found nothing, expected a string"]
+        )
+
+    def test_what_is_no_object_at_all(self) -> None:
+        self.assertEqual(self.faults(["x"]), ['payload: found ["x"] (a list), expected an object'])
+
+    def test_a_long_value_is_not_shown_whole(self) -> None:
+        self.assertLess(len(self.fault(maxRunTime="x" * 10_000)[0]), 200)
+
+    @given(anything)
+    def test_whatever_comes_is_judged(self, payload: object) -> None:
+        try:
+            self.schema.check(payload)
+        except MalformedPayload as error:
+            self.assertTrue(all(message.startswith("payload") for message in error.messages))
+
+
+class Joining(SynchronousTestCase):
+    """The slices of several owners."""
+
+    def test_two_owners_of_one_key_are_named(self) -> None:
+        slices = {"one": {"properties": {"env": {}}}, "two": {"properties": {"env": {}}}}
+        error = self.assertRaises(ValueError, PayloadSchema, slices)
+        self.assertIn("one", str(error))
+        self.assertIn("two", str(error))
+        self.assertIn("payload.env", str(error))
+
+    def test_two_owners_of_one_feature_are_named(self) -> None:
+        one = {"properties": {"features": {"type": "object", "properties": {"x": {}}}}}
+        error = self.assertRaises(ValueError, PayloadSchema, {"one": one, "two": one})
+        self.assertIn("payload.features.x", str(error))
+
+    def test_the_whole_schema_is_closed_and_requires_what_each_requires(self) -> None:
+        schema = PayloadSchema({"native": NATIVE, "max-run-time": TIME}).schema
+        self.assertEqual(schema["required"], ["command", "maxRunTime"])
+        self.assertEqual(schema["additionalProperties"], False)
+        self.assertEqual(set(schema["properties"]["features"]["properties"]), {"interactive", "taskclusterProxy"})
