@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from tcworker.client.scopes import missing, satisfies
 from tcworker.errors import MalformedPayload, TaskError
 from tcworker.interfaces import (
     Artifact,
@@ -117,8 +118,6 @@ class FakeTaskContext:
             self._own_folder.cleanup()
 
     async def _require_scopes(self, alternatives: Sequence[ScopeExpression]) -> None:
-        from tcworker.client.scopes import missing, satisfies
-
         scopes = self.task["scopes"]
         if not any(satisfies(scopes, alternative) for alternative in alternatives):
             lacking = [", ".join(missing(scopes, alternative)) for alternative in alternatives]

@@ -73,6 +73,13 @@ class Files:
             folder = below
         folder.entries[name] = node
 
+    def remove(self, path: str) -> None:
+        """Take away what is at a path."""
+        *way, name = _parts(self.absolute(path))
+        folder = _lookup(self.root, "/".join(way))
+        assert isinstance(folder, Folder)
+        del folder.entries[name]
+
     def absolute(self, path: str) -> str:
         """Where a path begins, were it relative."""
         return posixpath.join(self.home, path)

@@ -20,18 +20,23 @@ from tcworker.interfaces import (
     SandboxRecord,
     Service,
 )
-from tcworker.testing.files import Files
+from tcworker.testing.files import Files, Node
 from tcworker.testing.sandbox import FakeExecution
 from tcworker.testing.script import task_error
 from tcworker.waiting import pause
 
 
 class FakeMachine:
-    """What outlives a worker: the sandboxes that nobody disposed, by name; C{None} for one that is being started."""
+    """What outlives a worker.
+
+    @ivar sandboxes: those that nobody disposed, by name; C{None} for one that is being started.
+    @ivar files: what every sandbox sees at these absolute paths.
+    """
 
     def __init__(self) -> None:
         self._numbers = count(1)
         self.sandboxes: dict[str, FakeExecution | None] = {}
+        self.files: dict[str, Node] = {}
 
     def new_name(self) -> str:
         """A name that no sandbox had before."""
@@ -41,6 +46,19 @@ class FakeMachine:
         """Every process that lives, as C{sandbox/process}."""
         running = ((name, sandbox) for name, sandbox in self.sandboxes.items() if sandbox is not None)
         return [f"{name}/{process}" for name, sandbox in running for process in sandbox.processes]
+
+    def new_files(self) -> Files:
+        """What a new sandbox sees."""
+        files = Files()
+        for path, node in self.files.items():
+            files.make(path, node)
+        return files
+
+    def files_of(self, record: SandboxRecord) -> Files:
+        """What a sandbox sees that nobody disposed."""
+        sandbox = self.sandboxes[record.details["name"]]
+        assert sandbox is not None
+        return sandbox.files
 
     def free(self, name: str) -> None:
         """Nothing of a sandbox is left."""
@@ -117,7 +135,6 @@ class FakeEngine:
         self._env: dict[str, str] = {}
         self._consumed = self._discarded = False
         self._starting: Deferred[IExecution] | None = None
-        self.files = Files()
 
     def set_env(self, name: str, value: str) -> None:
         """See L{IEngine.set_env}."""
@@ -184,7 +201,7 @@ class FakeEngine:
             self._platform.clock,
             self._context.payload["script"],
             env=self._env,
-            files=self.files,
+            files=machine.new_files(),
             record=SandboxRecord(self._platform.name, {"name": name}),
             output=self._context.log.write,
             freed=lambda: machine.free(name),

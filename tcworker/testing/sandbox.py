@@ -181,5 +181,6 @@ class FakeResult:
         """See L{IResult.dispose}."""
         if not self.disposed:
             self.disposed = True
+            self.files = Files()
             self._freed()
         return succeed(None)

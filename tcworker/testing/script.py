@@ -39,7 +39,7 @@ class Script:
       - C{{"print": text}} prints a line;
       - C{{"env": True}} prints every variable of the environment as C{NAME=value};
       - C{{"sleep": seconds}};
-      - C{{"write": {"path", "text", "readable"?}}}, C{{"folder": path}}, C{{"link": {"path", "to"}}},
+      - C{{"write": {"path", "text", "readable"?}}}, C{{"folder": {"path", "readable"?}}}, C{{"link": {"path", "to"}}},
         C{{"fifo": path}} make files;
       - C{{"ignore_term": True}}: from now on SIGTERM is ignored;
       - C{{"daemon": name}} leaves a process behind that ignores SIGTERM and never ends;
@@ -79,10 +79,16 @@ class Script:
     def _go_on(self) -> None:
         self._timer = None
         while self._steps and self._timer is None and not self._over:
-            ((name, value),) = self._steps.pop(0).items()
-            self._WORDS[name](self, value)
+            self._step(self._steps.pop(0))
         if self._timer is None:
             self._end(ExitStatus(0))
+
+    def _step(self, step: Mapping[str, Any]) -> None:
+        ((name, value),) = step.items()
+        try:
+            self._WORDS[name](self, value)
+        except (KeyError, TypeError) as error:
+            self._end(MalformedPayload(f"{step!r} is no step of a script: {error!r}"))
 
     def _end(self, how: ExitStatus | TaskError) -> None:
         if self._over:
@@ -105,8 +111,8 @@ class Script:
     def _write(self, file: Mapping[str, Any]) -> None:
         self._files.make(file["path"], File(file["text"].encode(), file.get("readable", True)))
 
-    def _folder(self, path: str) -> None:
-        self._files.make(path, Folder())
+    def _folder(self, folder: Mapping[str, Any]) -> None:
+        self._files.make(folder["path"], Folder(readable=folder.get("readable", True)))
 
     def _link(self, link: Mapping[str, str]) -> None:
         self._files.make(link["path"], Link(link["to"]))
