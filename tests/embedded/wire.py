@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import mohawk
 import slugid
+from twisted.internet import task
 from twisted.internet.protocol import connectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
@@ -67,8 +69,8 @@ class _Transport(StringTransport):
 class Pending:
     """A request whose answer may still be to come, on a connection of its own."""
 
-    def __init__(self, transport: _Transport, method: str) -> None:
-        self._transport, self._method = transport, method
+    def __init__(self, reactor: MemoryReactorClock, transport: _Transport, method: str) -> None:
+        self._reactor, self._transport, self._method = reactor, transport, method
 
     @property
     def content(self) -> bytes:
@@ -84,6 +86,9 @@ class Pending:
         return bool(self._transport.value())
 
     def answer(self) -> Answer:
+        """Give the answer, which must have begun."""
+        while self._transport.channel._requestProducer is not None:
+            self._reactor.advance(0)
         response = http.client.HTTPResponse(_Socket(self._transport.value()), method=self._method)  # type: ignore[arg-type]
         response.begin()
         headers = {name.lower(): value for name, value in response.getheaders()}
@@ -101,6 +106,8 @@ class WireTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.reactor.advance(START)
+        # Twisted hands out files by its one global cooperator, which would need the global reactor.
+        self.patch(task, "_theCooperator", task.Cooperator(scheduler=partial(self.reactor.callLater, 0)))
         self.folder = self.mktemp()
         self.taskcluster = self.start()
 
@@ -118,15 +125,23 @@ class WireTestCase(SynchronousTestCase):
     def date(self, **later: float) -> str:
         return (datetime.fromtimestamp(self.reactor.seconds(), UTC) + timedelta(**later)).isoformat()
 
-    def send(self, method: str, target: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Pending:
-        """Send a request as it stands."""
+    def send(
+        self,
+        method: str,
+        target: str,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        length: int | None = None,
+    ) -> Pending:
+        """Send a request as it stands; C{length} for a body of which C{content} is the beginning."""
+        whole = len(content) if length is None else length
         transport = _Transport()
         channel = transport.channel = self.site.buildProtocol(None)
         channel.makeConnection(transport)
-        lines = [f"{method} {target} HTTP/1.1", "Host: taskcluster.test:80", f"Content-Length: {len(content)}"]
+        lines = [f"{method} {target} HTTP/1.1", "Host: taskcluster.test:80", f"Content-Length: {whole}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + content)
-        return Pending(transport, method)
+        return Pending(self.reactor, transport, method)
 
     def begin(
         self,
