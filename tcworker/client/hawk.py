@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from mohawk.util import HAWK_HEADER_RE, calculate_mac, prepare_header_val
 from tcworker.interfaces import JSON, Credentials
 
 _PORTS = {"http": 80, "https": 443}
+_TIME = re.compile("[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Authorization:
         if scheme.lower() != "hawk" or len(values) != len(found) or HAWK_HEADER_RE.sub("", attributes):
             raise ValueError("not a Hawk authorization header")
         try:
+            if not _TIME.fullmatch(values["ts"]):
+                raise ValueError("the time of a Hawk authorization header is no number")
             return cls(
                 client_id=values["id"],
                 timestamp=int(values["ts"]),
@@ -152,7 +156,11 @@ def open_ext(ext: str) -> Mapping[str, JSON]:
     """Decode an C{ext}, of either base64 alphabet. Raises C{ValueError} if it holds no JSON object."""
     if not ext:
         return {}
-    content = json.loads(b64decode(ext.translate(str.maketrans("-_", "+/")) + "=" * (-len(ext) % 4), validate=True))
+    encoded = ext.translate(str.maketrans("-_", "+/")) + "=" * (-len(ext) % 4)
+    try:
+        content = json.loads(b64decode(encoded, validate=True))
+    except RecursionError:
+        raise ValueError("the ext of a Hawk header is nested too deeply") from None
     if not isinstance(content, dict):
         raise ValueError("the ext of a Hawk header is not an object")
     return content
