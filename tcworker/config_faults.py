@@ -43,10 +43,20 @@ def _missing(values: Mapping[str, Any]) -> list[str]:
 
 
 def _unknown(merged: Merged, error: ValidationError) -> Iterator[Fault]:
-    known = error.schema["properties"]
-    for key in error.instance:
+    known = _schema(error)["properties"]
+    for key in _instance(error):
         if key not in known:
             yield Fault(merged.locate([*error.absolute_path, key]), "an unknown key", _nearest(key, known))
+
+
+def _schema(error: ValidationError) -> Mapping[str, Any]:
+    assert isinstance(error.schema, dict)
+    return error.schema
+
+
+def _instance(error: ValidationError) -> Mapping[str, Any]:
+    assert isinstance(error.instance, dict)
+    return error.instance
 
 
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
@@ -62,7 +72,7 @@ def _unfit(merged: Merged, error: ValidationError) -> Fault:
     found = type_name(error.instance) + " that is not shown" if path[0] in SECRET else _show(error.instance)
     if error.validator == "uniqueItems":
         found = f"the same twice in {found}"
-    return Fault(merged.locate(path), found, error.schema["expected"])
+    return Fault(merged.locate(path), found, _schema(error)["expected"])
 
 
 def _show(value: JSON) -> str:

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import IO, Any, cast
 
-from twisted.logger import FileLogObserver, ILogObserver
+from twisted.logger import ILogObserver
 from twisted.python import usage
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
@@ -60,7 +60,7 @@ class TwistdWorker(WorkerProcess):
     @ivar observer: the log observer for the application; C{None} leaves the log to twistd.
     """
 
-    observer: FileLogObserver | None = None
+    observer: ILogObserver | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Join an application and bring the log observer along, which gives way to C{--logger}."""
@@ -104,7 +104,7 @@ def makeService(options: Options) -> TwistdWorker:
     return service
 
 
-def _observer(options: Options, reactor: Any) -> FileLogObserver | None:
+def _observer(options: Options, reactor: Any) -> ILogObserver | None:
     """Make the log's observer; none for syslog, nor where nothing is known about twistd (in a C{.tac})."""
     twistd = options.parent
     if twistd is None:

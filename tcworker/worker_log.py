@@ -8,11 +8,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO, cast
 
-from twisted.logger import FileLogObserver, LogEvent, Logger, LogLevel, eventAsText
-from twisted.python.compat import ioType
+from twisted.logger import (
+    FileLogObserver,
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    eventAsText,
+)
 
 # Tasks' names and servers' messages end up in lines: none of them may move an operator's cursor.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+NOISY = ("twisted.web.client._HTTP11ClientFactory",)
+"""Who says something at each connection."""
 
 
 class RunLogger(Logger):
@@ -30,12 +42,12 @@ class RunLogger(Logger):
         super().emit(level, format, run=self._run, **kwargs)
 
 
-def text_observer(stream: IO[str] | IO[bytes]) -> FileLogObserver:
+def text_observer(stream: IO[str] | IO[bytes]) -> ILogObserver:
     """Make an observer that writes lines for people; those that continue an event begin with a tab."""
     return _observer(stream, _format_text)
 
 
-def json_observer(stream: IO[str] | IO[bytes]) -> FileLogObserver:
+def json_observer(stream: IO[str] | IO[bytes]) -> ILogObserver:
     """Make an observer that writes one JSON object a line.
 
     Its keys: C{time}, C{level}, C{namespace}, C{message}, and C{run} and C{traceback} where there are.
@@ -43,15 +55,19 @@ def json_observer(stream: IO[str] | IO[bytes]) -> FileLogObserver:
     return _observer(stream, _format_json)
 
 
-OBSERVERS: dict[str, Callable[[IO[str] | IO[bytes]], FileLogObserver]] = {
+OBSERVERS: dict[str, Callable[[IO[str] | IO[bytes]], ILogObserver]] = {
     "text": text_observer,
     "json": json_observer,
 }
 """What C{--log-format} can say."""
 
 
-def _observer(stream: IO[str] | IO[bytes], format: Callable[[LogEvent], str]) -> FileLogObserver:
-    return FileLogObserver(cast(IO[str], stream) if ioType(stream) is str else stream, format)
+def _observer(stream: IO[str] | IO[bytes], format: Callable[[LogEvent], str]) -> ILogObserver:
+    lines = FileLogObserver(cast(IO[str], stream), format)
+    levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
+    for namespace in NOISY:
+        levels.setLogLevelForNamespace(namespace, LogLevel.warn)
+    return FilteringLogObserver(lines, [levels])
 
 
 def _format_text(event: LogEvent) -> str:

@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-from twisted.logger import Logger, LogPublisher
+from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -66,8 +66,13 @@ class TextLines(LogTestCase):
 
     def test_streams_of_bytes_get_utf8(self) -> None:
         stream = io.BytesIO()
-        text_observer(stream)({"log_format": "…"})
+        text_observer(stream)({"log_format": "…", "log_level": LogLevel.info, "log_namespace": "x"})
         self.assertTrue(stream.getvalue().endswith("…\n".encode()))
+
+    def test_connections_are_not_worth_a_line(self) -> None:
+        logger = Logger("twisted.web.client._HTTP11ClientFactory", observer=self.publisher)
+        logger.info("Starting factory")
+        self.assertEqual(self.lines(), [])
 
     def test_an_event_that_cannot_be_formatted_is_still_a_line(self) -> None:
         self.logger().info("{missing}")
