@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -228,8 +229,6 @@ class WireTestCase(SynchronousTestCase):
 
 def encode(ext: Any) -> str:
     """Encode what goes into C{ext}."""
-    from base64 import b64encode
-
     return b64encode(json.dumps(ext).encode()).decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import slugid
@@ -102,8 +103,6 @@ class TemporaryCredentials(AuthTestCase):
         self.assertIn("queue:status:*", self.accepted(self.temporary("mine:a")))
 
     def test_those_that_the_taskcluster_package_makes(self) -> None:
-        from datetime import datetime, timedelta
-
         for name in ("me", None):
             start = datetime.utcfromtimestamp(START)
             made = createTemporaryCredentials(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import slugid
+
 from tcworker.embedded.taskcluster import Times
 from tests.embedded.wire import WireTestCase
 
@@ -69,8 +71,6 @@ class Dependencies(WireTestCase):
         self.assertEqual(self.status(self.create(dependencies=[run.split("/")[2]]))["state"], "pending")
 
     def test_a_task_that_waits_for_itself_waits_for_ever(self) -> None:
-        import slugid
-
         task_id = str(slugid.nice())
         definition = self.definition(dependencies=[task_id])
         self.assertEqual(self.queue("PUT", f"/task/{task_id}", definition)["status"]["state"], "unscheduled")

@@ -1,0 +1,156 @@
+"""The whole server on a real port, used by the C{taskcluster} package's own client in a thread."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from typing import Any
+
+import requests
+import taskcluster
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.interfaces import Credentials
+
+WORKER = {"workerGroup": "group", "workerId": "worker", "tasks": 1}
+
+
+def definition(**more: Any) -> dict[str, Any]:
+    return {
+        "taskQueueId": "prov/type",
+        "created": taskcluster.fromNow("0 seconds"),
+        "deadline": taskcluster.fromNow("1 hour"),
+        "payload": {"a": 1},
+        "metadata": {"name": "n", "description": "d", "owner": "o", "source": "https://example.com"},
+        **more,
+    }
+
+
+class TaskclusterTestCase(TestCase):
+    timeout = 30
+
+    async def setUp(self) -> None:
+        self.server = self.start()
+        await self.server.when_listening()
+
+    def start(self, port: int = 0, folder: str | None = None) -> Taskcluster:
+        self.folder = folder or self.mktemp()
+        server = Taskcluster(reactor, self.folder, port=port, times=Times(poll=20))
+        server.startService()
+        self.addCleanup(server.stopService)
+        return server
+
+    def queue(self, credentials: Credentials | dict[str, str] | None = None) -> Any:
+        """Make a blocking client, to be used in a thread."""
+        root = self.server.root_credentials
+        given = credentials or {"clientId": root.client_id, "accessToken": root.access_token}
+        return taskcluster.Queue({"rootUrl": self.server.root_url, "credentials": given, "maxRetries": 0})
+
+
+class AWholeTask(TaskclusterTestCase):
+    async def test_from_its_creation_to_its_artifacts(self) -> None:
+        await deferToThread(self.live)
+
+    def live(self) -> None:
+        queue, task_id = self.queue(), taskcluster.slugId()
+        self.assertEqual(queue.createTask(task_id, definition())["status"]["state"], "pending")
+        [claim] = queue.claimWork("prov/type", WORKER)["tasks"]
+        self.assertEqual(claim["status"]["taskId"], task_id)
+        run = self.queue(claim["credentials"])
+        renewed = self.queue(run.reclaimTask(task_id, 0)["credentials"])
+        self.upload(renewed, task_id, "public/a file.txt", b"hello")
+        link = {"storageType": "link", "artifact": "public/a file.txt", "expires": taskcluster.fromNow("1 hour")}
+        renewed.createArtifact(task_id, 0, "public/link", link)
+        self.assertEqual(renewed.reportCompleted(task_id, 0)["status"]["state"], "completed")
+        self.assertEqual(self.read(queue.latestArtifact(task_id, "public/link")["url"]), b"hello")
+        self.assertEqual(self.read(queue.buildSignedUrl("getLatestArtifact", task_id, "public/link")), b"hello")
+        self.assertEqual(queue.getArtifact(task_id, 0, "public/link")["storageType"], "s3")
+        names = [artifact["name"] for artifact in queue.listLatestArtifacts(task_id)["artifacts"]]
+        self.assertEqual(names, ["public/a file.txt", "public/link"])
+        self.assertEqual(queue.listTaskGroup(task_id)["tasks"][0]["task"]["payload"], {"a": 1})
+
+    def upload(self, queue: Any, task_id: str, name: str, content: bytes) -> None:
+        body = {"storageType": "s3", "contentType": "text/plain", "expires": taskcluster.fromNow("1 hour")}
+        url = queue.createArtifact(task_id, 0, name, body)["putUrl"]
+        requests.put(url, data=content, headers={"Content-Type": "text/plain"}, timeout=10).raise_for_status()
+
+    def read(self, url: str) -> bytes:
+        answer = requests.get(url, timeout=10)
+        answer.raise_for_status()
+        return answer.content
+
+    async def test_what_is_refused(self) -> None:
+        failure = await self.assertFailure(
+            deferToThread(self.queue().task, taskcluster.slugId()), taskcluster.exceptions.TaskclusterRestFailure
+        )
+        self.assertEqual((failure.status_code, failure.body["code"]), (404, "ResourceNotFound"))
+        wrong = {"clientId": self.server.root_credentials.client_id, "accessToken": "wrong"}
+        refused = deferToThread(self.queue(wrong).task, taskcluster.slugId())
+        await self.assertFailure(refused, taskcluster.exceptions.TaskclusterAuthFailure)
+
+
+class LongPolls(TaskclusterTestCase):
+    def poll(self) -> Deferred[Any]:
+        return deferToThread(self.queue().claimWork, "prov/type", WORKER)
+
+    async def wait_for_pollers(self, count: int) -> None:
+        """Wait until as many claimWork calls wait in the server."""
+        while sum(map(len, self.server._queue.claims._waiting.values())) < count:
+            await deferLater(reactor, 0.01)
+
+    async def test_a_task_reaches_who_waits(self) -> None:
+        polling = self.poll()
+        await self.wait_for_pollers(1)
+        task_id = taskcluster.slugId()
+        await deferToThread(self.queue().createTask, task_id, definition())
+        [claim] = (await polling)["tasks"]
+        self.assertEqual(claim["status"]["taskId"], task_id)
+
+    async def test_stopping_answers_all_who_wait(self) -> None:
+        polling = gatherResults([self.poll() for _ in range(3)])
+        await self.wait_for_pollers(3)
+        await self.server.stopService()
+        self.assertEqual(await polling, [{"tasks": []}] * 3)
+
+    async def test_polls_end_when_told_and_the_server_goes_on(self) -> None:
+        polling = self.poll()
+        await self.wait_for_pollers(1)
+        self.server.end_polls()
+        self.assertEqual(await polling, {"tasks": []})
+        self.assertTrue((await deferToThread(self.queue().ping))["alive"])
+
+
+class StartAndStop(TaskclusterTestCase):
+    async def test_a_port_that_is_taken(self) -> None:
+        port = int(self.server.root_url.rsplit(":", 1)[1])
+        second = Taskcluster(reactor, self.mktemp(), port=port)
+        self.addCleanup(second.stopService)
+        self.assertRaises(CannotListenError, second.startService)
+        failure = await self.assertFailure(second.when_listening(), CannotListenError)
+        self.assertIn(str(port), str(failure))
+
+    async def test_a_connection_that_idles_does_not_keep_it(self) -> None:
+        with socket.create_connection(("127.0.0.1", int(self.server.root_url.rsplit(":", 1)[1]))) as idle:
+            await deferToThread(self.queue().ping)
+            await self.server.stopService()
+            self.assertEqual(await deferToThread(idle.recv, 1), b"")
+
+    async def test_three_in_one_reactor(self) -> None:
+        others = [self.start(), self.start()]
+        roots = {server.root_url for server in (self.server, *others)}
+        self.assertEqual(len(roots), 3)
+
+    def test_its_own_folder_is_nobody_elses(self) -> None:
+        self.assertEqual(stat.S_IMODE(os.stat(self.folder).st_mode), 0o700)
+
+    def test_the_token_is_not_in_its_text(self) -> None:
+        token = self.server.root_credentials.access_token
+        self.assertNotIn(token, repr(self.server.root_credentials))
+        self.assertGreater(len(token), 40)
