@@ -1,0 +1,162 @@
+"""A native sandbox that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProcessProtocol
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from tcworker.engine.native import report
+from tcworker.engine.native.exec import start_exec
+from tcworker.engine.native.result import NativeResult
+from tcworker.engine.native.sandbox import Sandbox
+from tcworker.errors import InternalError, ResourceUnavailable, SandboxAborted, SandboxEnded
+from tcworker.interfaces import (
+    CommandRecord,
+    ExitStatus,
+    IExec,
+    IExecution,
+    IResult,
+    ITaskContext,
+    SandboxRecord,
+    Size,
+)
+from tcworker.launcher.wire import Message
+from tcworker.waiting import Loose, OneShot
+
+_log = Logger()
+
+
+@implementer(IExecution)
+class NativeExecution:
+    """See L{IExecution}; its commands run from the moment that it is made."""
+
+    def __init__(
+        self, context: ITaskContext, commands: Sequence[Sequence[str]], sandbox: Sandbox, record: SandboxRecord
+    ) -> None:
+        self.record = record
+        self._context, self._commands, self._sandbox = context, commands, sandbox
+        self._supervisor = sandbox.supervisor
+        self._finished: OneShot[IResult] = OneShot()
+        self._records: list[CommandRecord] = []
+        self._out_of_memory = False
+        self._killed: str | None = None
+        self._error: Exception | None = None
+        self._result: NativeResult | None = None
+        self._commands_over = False
+        self._supervisor.when_log_broken().addCallback(self._log_broken)
+        self._loose = Loose(_log)
+        self._loose.run(self._drive(), f"running {context.task_id}/{context.run_id}")
+
+    def when_finished(self) -> Deferred[IResult]:
+        """See L{IExecution.when_finished}."""
+        return self._finished.wait()
+
+    def kill(self, why: str, grace: float) -> None:
+        """See L{IExecution.kill}."""
+        if self._commands_over:
+            return
+        self._killed = self._killed or why
+        self._supervisor.kill(grace)
+
+    def abort(self, why: str) -> Deferred[None]:
+        """See L{IExecution.abort}."""
+        return Deferred.fromCoroutine(self._abort(why))
+
+    def new_exec(
+        self, protocol: IProcessProtocol, command: Sequence[str], env: Mapping[str, str], tty: Size | None
+    ) -> Deferred[IExec]:
+        """See L{IExecution.new_exec}."""
+        return Deferred.fromCoroutine(self._new_exec(protocol, command, env, tty))
+
+    async def _abort(self, why: str) -> None:
+        if self._result is not None:
+            raise SandboxEnded("the sandbox has ended, its result is there and must be disposed")
+        self._end_with(SandboxAborted(why))
+        await self._finished.wait().addErrback(lambda _: None)
+
+    async def _new_exec(
+        self, protocol: IProcessProtocol, command: Sequence[str], env: Mapping[str, str], tty: Size | None
+    ) -> IExec:
+        if self._commands_over or self._finished.fired:
+            raise SandboxEnded("the sandbox has ended, nothing more can run in it")
+        means = self._sandbox.means
+        return await start_exec(means.reactor, self._supervisor, means.user.owner, protocol, command, env, tty)
+
+    def _end_with(self, error: Exception) -> None:
+        """Let nothing live, and have no result; the first error stays."""
+        if self._error is None and not self._finished.fired:
+            self._error = error
+            self._supervisor.kill(0)
+
+    def _log_broken(self, problem: str) -> None:
+        self._end_with(ResourceUnavailable(f"the task's log in {self._context.folder} cannot be written: {problem}"))
+
+    async def _drive(self) -> None:
+        try:
+            await self._run_commands()
+            self._commands_over = True
+            await self._supervisor.finish()
+            self._sandbox.loan.hold()
+            await self._supervisor.close_log()
+        except InternalError as error:
+            self._error = self._error or error
+        except BaseException as error:
+            await self._fail(error)
+            raise
+        self._sandbox.loan.give_back()
+        if self._error is not None:
+            await self._fail(self._error)
+        else:
+            self._result = self._new_result()
+            self._finished.succeed(self._result)
+
+    async def _fail(self, error: BaseException) -> None:
+        self._commands_over = True
+        try:
+            await self._sandbox.free()
+        finally:
+            self._finished.fail(error if isinstance(error, Exception) else InternalError(repr(error)))
+
+    async def _run_commands(self) -> None:
+        for index, argv in enumerate(self._commands):
+            if self._stopping:
+                return
+            self._context.log.info(report.opening(index, argv))
+            end = await self._supervisor.run(argv)
+            record = _record(argv, end)
+            self._records.append(record)
+            self._out_of_memory |= bool(end.get("outOfMemory"))
+            self._report(record)
+            if not record.exit.success:
+                return
+
+    @property
+    def _stopping(self) -> bool:
+        return self._killed is not None or self._error is not None
+
+    def _report(self, record: CommandRecord) -> None:
+        if record.problem is None:
+            self._context.log.info(report.closing(record))
+        else:
+            self._context.log.error(report.not_started(record))
+
+    def _new_result(self) -> NativeResult:
+        all_ran = len(self._records) == len(self._commands)
+        success = self._killed is None and all_ran and all(record.exit.success for record in self._records)
+        return NativeResult(self._sandbox, success, self._killed, self._records, self._out_of_memory)
+
+
+def _record(argv: Sequence[str], end: Message) -> CommandRecord:
+    return CommandRecord(
+        argv,
+        ExitStatus(end["status"], end.get("signal")),
+        end.get("user", 0.0),
+        end.get("system", 0.0),
+        end.get("wall", 0.0),
+        end.get("peak", 0),
+        end["problem"],
+    )

@@ -1,0 +1,104 @@
+"""The worker's side of the launcher: one process, started when first needed, and again should it die."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tcworker.launcher import main
+from tcworker.launcher.wire import Message
+from tcworker.process import Channel, IReactor, spawn
+from tcworker.waiting import OneShot
+
+_log = Logger()
+_ITS_END = 3
+
+
+class Launcher:
+    """The launcher of one worker."""
+
+    def __init__(self, reactor: IReactor) -> None:
+        self._reactor = reactor
+        self._keys = count(1)
+        self._process: LauncherProcess | None = None
+
+    def ensure(self) -> None:
+        """Have it run. Raises C{OSError}."""
+        if self._process is None or self._process.dead:
+            self._process = LauncherProcess(self._reactor)
+
+    def supervise(self, order: Mapping[str, Any], raw: int, ring: int) -> tuple[socket.socket, OneShot[None]]:
+        """Have a run supervised (L{tcworker.launcher.supervisor}).
+
+        @return: a socket to its supervisor, and what fires when that has ended and nothing of the run lives.
+        """
+        self.ensure()
+        assert self._process is not None
+        ours, its = socket.socketpair()
+        gone = self._process.supervise(next(self._keys), order, [its.detach(), os.dup(raw), os.dup(ring)])
+        return ours, gone
+
+    def stop(self) -> Deferred[None]:
+        """End it; fires when it is dead."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._process is not None:
+            await self._process.stop()
+            self._process = None
+
+
+class LauncherProcess:
+    """A launcher that runs.
+
+    @ivar dead: whether no new run can be given to it.
+    """
+
+    def __init__(self, reactor: IReactor) -> None:
+        ours, its = socket.socketpair()
+        self.dead = False
+        self._gone: dict[int, OneShot[None]] = {}
+        with its:
+            argv = [sys.executable, "-I", "-S", os.path.abspath(main.__file__), str(_ITS_END)]
+            self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)
+        self._channel = Channel(reactor, ours, self._received, self._lost)
+        self._child.when_ended().addCallback(lambda _: self._ended())
+
+    def supervise(self, key: int, order: Mapping[str, Any], descriptors: list[int]) -> OneShot[None]:
+        """See L{Launcher.supervise}; the descriptors are the launcher's from now on."""
+        gone = self._gone[key] = OneShot()
+        self._channel.send({"do": "supervise", "key": key, **order}, descriptors)
+        return gone
+
+    async def stop(self) -> None:
+        """Let it go, and wait until it went."""
+        self.dead = True
+        self._channel.close()
+        await self._child.when_ended()
+
+    def _received(self, message: Message, descriptors: list[int]) -> None:
+        gone = self._gone.pop(message["key"], None)
+        if gone is not None:
+            gone.succeed(None)
+
+    def _lost(self) -> None:
+        if not self.dead:
+            _log.error("the launcher of native tasks is gone; those that run are killed, the next starts another")
+        self.dead = True
+
+    def _ended(self) -> None:
+        self.dead = True
+        self._channel.close()
+        for gone in self._gone.values():
+            gone.succeed(None)
+        self._gone.clear()
+
+    def _says(self, line: str) -> None:
+        _log.error("the launcher says: {line}", line=line)

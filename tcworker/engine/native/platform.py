@@ -1,0 +1,93 @@
+"""The native platform: tasks are processes of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from zope.interface import implementer
+
+from tcworker.config import Config
+from tcworker.engine.native.account import find_user
+from tcworker.engine.native.engine import NativeEngine
+from tcworker.engine.native.environment import inherited
+from tcworker.engine.native.launcher import Launcher
+from tcworker.engine.native.leftovers import clean_up
+from tcworker.engine.native.means import Means
+from tcworker.errors import FeatureNotSupported
+from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
+from tcworker.process import IReactor
+from tcworker.waiting import Threads
+
+_THREADS = 4
+
+
+@implementer(IPlatform)
+class NativePlatform:
+    """See L{IPlatform}.
+
+    @param config: C{tasks_dir}, C{task_user} and C{inherit_env} are used.
+    """
+
+    name = "native"
+    schema: Mapping[str, Any] = {
+        "properties": {
+            "command": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            }
+        },
+        "required": ["command"],
+    }
+
+    def __init__(self, reactor: IReactor, config: Config) -> None:
+        self._means = Means(
+            reactor=reactor,
+            launcher=Launcher(reactor),
+            threads=Threads(reactor, _THREADS, "native"),
+            user=find_user(config.task_user),
+            tasks_dir=config.tasks_dir,
+            inherited=inherited(os.environ, config.inherit_env),
+        )
+
+    @property
+    def separates_tasks(self) -> bool:
+        """See L{IPlatform.separates_tasks}: all tasks run as one user."""
+        return False
+
+    def accepts(self, payload: Mapping[str, Any]) -> bool:
+        """See L{IPlatform.accepts}."""
+        return "command" in payload and "image" not in payload
+
+    def prepare(self, left: Sequence[SandboxRecord]) -> Deferred[None]:
+        """See L{IPlatform.prepare}."""
+        return Deferred.fromCoroutine(self._prepare(left))
+
+    def new_engine(self, context: ITaskContext) -> IEngine:
+        """See L{IPlatform.new_engine}."""
+        return NativeEngine(self._means, context)
+
+    def new_cache_folder(self, name: str) -> Deferred[ICacheFolder]:
+        """See L{IPlatform.new_cache_folder}."""
+        return fail(FeatureNotSupported("tasks that run natively on this worker cannot have caches"))
+
+    def dispose(self) -> Deferred[None]:
+        """See L{IPlatform.dispose}."""
+        return Deferred.fromCoroutine(self._dispose())
+
+    async def _prepare(self, left: Sequence[SandboxRecord]) -> None:
+        for record in left:
+            await self._means.threads.run(clean_up, record.details)
+        await self._means.threads.run(_make_tasks_dir, self._means.tasks_dir)
+        self._means.launcher.ensure()
+
+    async def _dispose(self) -> None:
+        await self._means.launcher.stop()
+        await self._means.threads.stop()
+
+
+def _make_tasks_dir(path: str) -> None:
+    os.makedirs(path, 0o755, exist_ok=True)

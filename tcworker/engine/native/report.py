@@ -1,0 +1,46 @@
+"""The lines about each command in the log of a task (contracts of generic-worker, section 2)."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Sequence
+
+from tcworker.interfaces import CommandRecord, ExitStatus
+
+
+def opening(index: int, argv: Sequence[str]) -> str:
+    """What is printed before a command."""
+    return f"Executing command {index}: {shlex.join(argv)}"
+
+
+def closing(command: CommandRecord) -> str:
+    """What is printed after a command, several lines."""
+    rows = [
+        ("Exit Code", _exit(command.exit)),
+        ("User Time", _seconds(command.user)),
+        ("Kernel Time", _seconds(command.system)),
+        ("Wall Time", _seconds(command.wall)),
+        ("Peak Memory", f"{command.peak / 2**20:.1f} MiB"),
+        ("Result", "SUCCEEDED" if command.exit.success else "FAILED"),
+    ]
+    width = max(len(label) for label, _ in rows)
+    return "\n".join(f"{label:>{width}}: {value}" for label, value in rows)
+
+
+def not_started(command: CommandRecord) -> str:
+    """What is printed instead, when a command could not be started."""
+    return f"Command could not be started: {command.problem}"
+
+
+def _exit(ended: ExitStatus) -> str:
+    if ended.signal is None:
+        return str(ended.status)
+    try:
+        return f"none, killed by {signal.Signals(ended.signal).name}"
+    except ValueError:
+        return f"none, killed by signal {ended.signal}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f} s"

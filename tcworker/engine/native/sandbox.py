@@ -1,0 +1,31 @@
+"""What one native run consists of: a folder, a supervisor, and the log while that writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+
+from tcworker.engine.native.folder import remove_folder
+from tcworker.engine.native.loan import Loan
+from tcworker.engine.native.means import Means
+from tcworker.engine.native.supervisor import Supervisor
+
+
+@dataclass
+class Sandbox:
+    """Everything that must be freed after a run."""
+
+    means: Means
+    folder: str
+    loan: Loan
+    supervisor: Supervisor
+
+    def free(self) -> Deferred[None]:
+        """Kill what lives, and remove the folder; repeatable."""
+        return Deferred.fromCoroutine(self._free())
+
+    async def _free(self) -> None:
+        await self.supervisor.close()
+        self.loan.give_back()
+        await self.means.threads.run(remove_folder, self.folder)

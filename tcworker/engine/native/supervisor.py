@@ -1,0 +1,138 @@
+"""The worker's side of one run's supervisor (L{tcworker.launcher.supervisor})."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from tcworker.errors import InternalError
+from tcworker.launcher.wire import Message
+from tcworker.process import Channel, IReactor
+from tcworker.waiting import OneShot
+
+
+class ExecEvents(Protocol):
+    """Who is told what becomes of an exec."""
+
+    def started(self) -> None:
+        """It runs."""
+
+    def failed(self, problem: str) -> None:
+        """It could not be started."""
+
+    def ended(self, status: int | None, signal: int | None) -> None:
+        """It is dead."""
+
+
+class Supervisor:
+    """Speaks with the supervisor of a run.
+
+    Whatever it is asked fails with L{InternalError} if it dies; then every process of the run is dead.
+
+    @param end: the socket to it.
+    @param gone: fires when it has ended and nothing of the run lives.
+    """
+
+    def __init__(self, reactor: IReactor, end: socket.socket, gone: OneShot[None]) -> None:
+        self._gone = gone
+        self._log_broken: OneShot[str] = OneShot()
+        self._answers: dict[str, OneShot[Message]] = {}
+        self._execs: dict[int, ExecEvents] = {}
+        self._next_exec = 0
+        self._channel = Channel(reactor, end, self._received, self._lost)
+
+    def when_started(self) -> Deferred[Message]:
+        """C{pid}, C{startTime} and C{group}; to be asked once, at first."""
+        return self._expect("started")
+
+    def run(self, argv: Sequence[str]) -> Deferred[Message]:
+        """Run a command to its end; one at a time."""
+        self._channel.send({"do": "run", "argv": list(argv)})
+        return self._expect("ended")
+
+    def finish(self) -> Deferred[Message]:
+        """Fires when every process is dead and all output is in the log."""
+        self._channel.send({"do": "finish"})
+        return self._expect("over")
+
+    def close_log(self) -> Deferred[Message]:
+        """Fires when all that was appended is in the log, and only we write to it."""
+        self._channel.send({"do": "close-log"})
+        return self._expect("log-closed")
+
+    def append(self, data: bytes) -> None:
+        """Put lines of the worker's own into the log."""
+        self._channel.send({"do": "append", "data": data.decode("latin-1")})
+
+    def when_log_broken(self) -> Deferred[str]:
+        """Fires with what is wrong when the log cannot be written; maybe never."""
+        return self._log_broken.wait()
+
+    def kill(self, grace: float) -> None:
+        """SIGTERM, and SIGKILL after some seconds."""
+        self._channel.send({"do": "kill", "grace": grace})
+
+    def open_files(self, end: socket.socket) -> None:
+        """Let what the task left be opened by whoever is at the other end; after L{finish} only."""
+        self._channel.send({"do": "open-files"}, [end.detach()])
+
+    def start_exec(
+        self, argv: Sequence[str], env: Mapping[str, str], descriptors: Sequence[int], events: ExecEvents
+    ) -> int:
+        """Start another process; a number that names it. The descriptors are no longer the caller's."""
+        self._next_exec += 1
+        key = self._next_exec
+        self._execs[key] = events
+        self._channel.send({"do": "exec", "key": key, "argv": list(argv), "env": dict(env)}, descriptors)
+        return key
+
+    def kill_exec(self, key: int) -> None:
+        """SIGKILL to it and its process group."""
+        self._channel.send({"do": "exec-kill", "key": key})
+
+    async def close(self) -> None:
+        """Let it go: it kills what there is. Returns when nothing of the run lives."""
+        self._channel.close()
+        await self._gone.wait()
+
+    def _expect(self, event: str) -> Deferred[Message]:
+        answer = self._answers[event] = OneShot()
+        if not self._channel.connected:
+            self._gone.wait().addCallback(lambda _: answer.fail(_died()))
+        return answer.wait()
+
+    def _received(self, message: Message, descriptors: list[int]) -> None:
+        event = message["event"]
+        if event == "log-broken":
+            self._log_broken.succeed(message["problem"])
+        elif event.startswith("exec-"):
+            self._exec_event(event, message)
+        elif (answer := self._answers.pop(event, None)) is not None:
+            answer.succeed(message)
+
+    def _exec_event(self, event: str, message: Message) -> None:
+        key = message["key"]
+        if event == "exec-started":
+            self._execs[key].started()
+        elif event == "exec-failed":
+            self._execs.pop(key).failed(message["problem"])
+        else:
+            self._execs.pop(key).ended(message["status"], message["signal"])
+
+    def _lost(self) -> None:
+        self._gone.wait().addCallback(lambda _: self._all_dead())
+
+    def _all_dead(self) -> None:
+        answers, self._answers = self._answers, {}
+        execs, self._execs = self._execs, {}
+        for answer in answers.values():
+            answer.fail(_died())
+        for events in execs.values():
+            events.ended(None, 9)
+
+
+def _died() -> InternalError:
+    return InternalError("the process that watches over the task's commands died, and they with it")

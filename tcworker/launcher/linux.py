@@ -1,0 +1,160 @@
+"""What only Linux has: subreapers, splice, the walk of /proc, control groups, the count of out-of-memory kills.
+
+L{tcworker.launcher.portable} has the same functions for the rest of the world, and L{tcworker.launcher.system} chooses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+
+if sys.platform != "linux":
+    raise ImportError("this module is for Linux")
+
+_PR_SET_CHILD_SUBREAPER = 36
+_KILLED_SOONER = b"500"
+"""oom_score_adj of tasks: when memory is out, they go before the worker."""
+
+
+def become_subreaper() -> None:
+    """Let orphans among the descendants of this process become its own children."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def move(pipe: int, file: int, most: int, offset: int | None) -> int:
+    """Move bytes from a pipe to a file without looking at them; see L{tcworker.launcher.sink.Move}."""
+    return os.splice(pipe, file, most, offset_dst=offset)
+
+
+def prepare_task() -> None:
+    """Called in the process of a command before it changes its user."""
+    with contextlib.suppress(OSError):
+        _write("/proc/self/oom_score_adj", _KILLED_SOONER)
+
+
+def start_time(pid: int) -> str | None:
+    """When a process started, in the kernel's own count; C{None} if there is none (a zombie is none)."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def anybody_left(leaders: Iterable[int]) -> bool:
+    """Whether this process, a subreaper, has children, dead ones not yet reaped included."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def children(parent: int) -> set[int]:
+    """The living children of a process."""
+    return {pid for pid, its_parent in _processes() if its_parent == parent}
+
+
+def signal_all(root: int, leaders: Iterable[int], number: int) -> None:
+    """Send a signal to all descendants of C{root}, each once, and to those born meanwhile."""
+    told: set[int] = set()
+    while new := _descendants(root) - told:
+        _signal(new, number)
+        told |= new
+
+
+def kill_all(root: int, leaders: Iterable[int], group: str | None) -> None:
+    """Kill all descendants of C{root}; to be repeated until there are none."""
+    if group is not None:
+        kill_group(group)
+    family = _descendants(root)
+    _signal(family, signal.SIGSTOP)
+    _signal(family, signal.SIGKILL)
+
+
+def new_group(name: str) -> str | None:
+    """Make a control group of our own below the one we are in, C{None} where that cannot be."""
+    parent = _own_group()
+    if parent is None:
+        return None
+    path = os.path.join(parent, name)
+    try:
+        os.mkdir(path)
+        with open(os.path.join(path, "cgroup.kill"), "wb"):
+            return path
+    except OSError:
+        remove_group(path)
+        return None
+
+
+def enter_group(group: str) -> None:
+    """Put this process into a control group. Raises C{OSError}."""
+    _write(os.path.join(group, "cgroup.procs"), b"0")
+
+
+def kill_group(group: str) -> None:
+    """Kill all processes of a control group, should it be there."""
+    with contextlib.suppress(OSError):
+        _write(os.path.join(group, "cgroup.kill"), b"1")
+
+
+def remove_group(group: str) -> bool:
+    """Remove a control group; whether it is gone."""
+    with contextlib.suppress(OSError):
+        os.rmdir(group)
+    return not os.path.isdir(group)
+
+
+def memory_kills() -> int:
+    """How many processes of this machine the kernel ever killed for want of memory."""
+    with contextlib.suppress(OSError), open("/proc/vmstat", "rb") as lines:
+        return sum(int(line.split()[1]) for line in lines if line.startswith(b"oom_kill "))
+    return 0
+
+
+def _own_group() -> str | None:
+    with open("/proc/self/mounts", "rb") as mounts:
+        points = [line.split()[1] for line in mounts if line.split()[2] == b"cgroup2"]
+    with open("/proc/self/cgroup", "rb") as groups:
+        own = [line.split(b"::", 1)[1].strip() for line in groups if line.startswith(b"0::")]
+    return os.fsdecode(points[0] + own[0].rstrip(b"/")) if points and own else None
+
+
+def _descendants(root: int) -> set[int]:
+    children: dict[int, list[int]] = {}
+    for pid, parent in _processes():
+        children.setdefault(parent, []).append(pid)
+    found: set[int] = set()
+    new = children.get(root, [])
+    while new:
+        found.update(new)
+        new = [child for pid in new for child in children.get(pid, ()) if child not in found]
+    return found
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """All living processes, each with its parent."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (fields := _stat(int(name))) and fields[0] != b"Z":
+            yield int(name), int(fields[1])
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """The fields of /proc/PID/stat from the state on: what stands before may hold blanks and brackets."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, number)
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb", buffering=0) as file:
+        file.write(data)

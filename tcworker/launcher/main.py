@@ -1,0 +1,31 @@
+"""The launcher's program: C{python -I -S main.py DESCRIPTOR}, the descriptor being a socket to the worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+if __name__ == "__main__":
+    # Without site the package is not found by itself; what else is beside it comes last, where it shadows nothing.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+def main(descriptor: int) -> None:
+    """Serve the worker at the other end of a socket."""
+    import socket
+
+    from tcworker.launcher.server import Launcher
+    from tcworker.launcher.system import this_system
+    from tcworker.launcher.wire import Port
+
+    os.setsid()
+    # What is sent to the worker's process group or unit is not for us: the worker decides, and we follow it. Blocked
+    # rather than ignored, so that none is lost for a command between its fork and its exec.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+    os.set_inheritable(descriptor, False)
+    Launcher(this_system(), Port(socket.socket(fileno=descriptor))).run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,189 @@
+"""Opens what a task left behind, with the rights of the task's user and no more, and hands out descriptors.
+
+What is asked (C{do}) and answered, in order:
+
+ - C{open} with C{path}: C{{path}} with a descriptor, or C{{path, fault, message}};
+ - C{list} with C{key} and C{path} of a folder: as C{more}, or C{{path, fault, message}};
+ - C{more} with C{key}: C{{entries, done}}, each entry as the answer to C{open}, its C{path} relative to the folder;
+ - C{forget} with C{key}: no answer;
+ - C{tar} with a pipe: the task's folder is written there, and it is closed; no answer.
+
+C{fault} is C{missing}, C{unreadable} or C{kind} (not a file, or not a folder).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from tcworker.launcher.child import Surroundings, to_bytes
+from tcworker.launcher.wire import Message, Port, close_all
+
+BATCH = 32
+"""How many entries of a folder are opened ahead."""
+
+_MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+
+
+class Fault(Exception):
+    """An entry that cannot be opened; C{kind} as in the module's text."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Opener:
+    """Answers on one port until nobody asks any more."""
+
+    def __init__(self, port: Port, surroundings: Surroundings) -> None:
+        self._port, self._surroundings = port, surroundings
+        self._walks: dict[int, Iterator[tuple[Message, list[int]]]] = {}
+
+    def serve(self) -> None:
+        """Become the task's user, in its folder, and serve."""
+        if self._surroundings.account is not None:
+            self._surroundings.account.become()
+        os.chdir(to_bytes(self._surroundings.folder))
+        while (messages := self._port.receive()) is not None:
+            for message, descriptors in messages:
+                self._answer(message, descriptors)
+
+    def _answer(self, message: Message, descriptors: Sequence[int]) -> None:
+        match message["do"]:
+            case "open":
+                self._send(*open_entry(message["path"], message["path"]))
+            case "list":
+                self._list(message["key"], message["path"])
+            case "more":
+                self._more(message["key"])
+            case "forget":
+                self._walks.pop(message["key"], None)
+            case "tar":
+                _write_tar(descriptors[0])
+
+    def _list(self, key: int, path: str) -> None:
+        try:
+            check_folder(path)
+        except Fault as fault:
+            self._send(_faulty(path, fault), [])
+            return
+        self._walks[key] = walk(path)
+        self._more(key)
+
+    def _more(self, key: int) -> None:
+        batch = list(islice(self._walks[key], BATCH))
+        entries = [entry for entry, _ in batch]
+        descriptors = [descriptor for _, opened in batch for descriptor in opened]
+        self._send({"entries": entries, "done": len(batch) < BATCH}, descriptors)
+
+    def _send(self, message: Message, descriptors: Sequence[int]) -> None:
+        self._port.send(message, descriptors)
+        close_all(descriptors)
+
+
+def open_entry(path: str, name: str) -> tuple[Message, list[int]]:
+    """Open a regular file, and describe it (or why it cannot be) under a name."""
+    try:
+        return {"path": name}, [open_file(path, name)]
+    except Fault as fault:
+        return _faulty(name, fault), []
+
+
+def open_file(path: str, name: str) -> int:
+    """Open a regular file for reading. Raises L{Fault}."""
+    try:
+        # Opening some devices has effects: look first. Nobody is there to change it meanwhile.
+        if stat.S_ISREG(os.stat(to_bytes(path)).st_mode):
+            descriptor = os.open(to_bytes(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise _fault_of(error, name) from error
+    raise Fault("kind", f"{name} is not a file")
+
+
+def check_folder(path: str) -> None:
+    """Make sure that a folder can be listed. Raises L{Fault}."""
+    try:
+        if not stat.S_ISDIR(os.stat(to_bytes(path)).st_mode):
+            raise Fault("kind", f"{path} is not a folder")
+        with os.scandir(to_bytes(path)):
+            return
+    except (OSError, ValueError) as error:
+        raise _fault_of(error, path) from error
+
+
+def walk(top: str) -> Iterator[tuple[Message, list[int]]]:
+    """Open all files below a folder, one at a time, sorted by path; links to folders are not followed."""
+    folders: list[Iterator[tuple[str, bool]]] = [_entries(top, "")]
+    while folders:
+        name, is_folder = next(folders[-1], ("", False))
+        if not name:
+            folders.pop()
+        elif not is_folder:
+            yield open_entry(os.path.join(top, name), name)
+        else:
+            try:
+                check_folder(os.path.join(top, name))
+            except Fault as fault:
+                yield _faulty(name, fault), []
+            else:
+                folders.append(_entries(top, name))
+
+
+def _entries(top: str, folder: str) -> Iterator[tuple[str, bool]]:
+    """The entries of a folder below C{top}, relative to that, and whether each is a folder."""
+    with os.scandir(to_bytes(os.path.join(top, folder))) as entries:
+        found = [(_to_text(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
+    # As whole paths sort: "a-b" comes before "a/b".
+    found.sort(key=lambda entry: entry[0] + "/" if entry[1] else entry[0])
+    yield from ((os.path.join(folder, name), is_folder) for name, is_folder in found)
+
+
+def _to_text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _faulty(name: str, fault: Fault) -> Message:
+    return {"path": name, "fault": fault.kind, "message": str(fault)}
+
+
+def _fault_of(error: OSError | ValueError, name: str) -> Fault:
+    if isinstance(error, ValueError) or error.errno in _MISSING:
+        return Fault("missing", f"there is no {name}")
+    return Fault("unreadable", f"the task's user may not read {name} ({error.strerror})")
+
+
+def _write_tar(pipe: int) -> None:
+    """Write the folder that we are in; what may not be read is left out."""
+    import tarfile
+
+    with (
+        contextlib.suppress(BrokenPipeError),
+        open(pipe, "wb") as file,
+        tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive,
+    ):
+        for name, is_folder in _tree("."):
+            _add(archive, name, is_folder)
+
+
+def _tree(top: str) -> Iterator[tuple[str, bool]]:
+    for name, is_folder in _entries(top, ""):
+        yield os.path.normpath(os.path.join(top, name)), is_folder
+        if is_folder:
+            with contextlib.suppress(OSError):
+                yield from _tree(os.path.join(top, name))
+
+
+def _add(archive: object, name: str, is_folder: bool) -> None:
+    import tarfile
+
+    assert isinstance(archive, tarfile.TarFile)
+    with contextlib.suppress(OSError):
+        archive.add(name, recursive=False)

@@ -1,0 +1,98 @@
+"""What stands in for L{tcworker.launcher.linux} elsewhere: process groups, and nothing that they do not reach."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterable
+
+from tcworker.launcher.sink import copy as move
+
+__all__ = [
+    "anybody_left",
+    "become_subreaper",
+    "children",
+    "enter_group",
+    "kill_all",
+    "kill_group",
+    "memory_kills",
+    "move",
+    "new_group",
+    "prepare_task",
+    "remove_group",
+    "signal_all",
+    "start_time",
+]
+
+
+def become_subreaper() -> None:
+    """Orphans go to the first process of the machine here."""
+
+
+def prepare_task() -> None:
+    """Nothing is prepared here."""
+
+
+def start_time(pid: int) -> str | None:
+    """When a process started, as ps says it; C{None} if there is none."""
+    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None
+
+
+def anybody_left(leaders: Iterable[int]) -> bool:
+    """Whether this process has children, dead ones not yet reaped included, or their process groups have members."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return any(_has_members(leader) for leader in leaders)
+    return True
+
+
+def children(parent: int) -> set[int]:
+    """Orphans are not found here."""
+    return set()
+
+
+def signal_all(root: int, leaders: Iterable[int], number: int) -> None:
+    """Send a signal to the process groups of some leaders."""
+    for leader in leaders:
+        with contextlib.suppress(OSError):
+            os.killpg(leader, number)
+
+
+def kill_all(root: int, leaders: Iterable[int], group: str | None) -> None:
+    """Kill the process groups of some leaders."""
+    signal_all(root, leaders, signal.SIGKILL)
+
+
+def new_group(name: str) -> str | None:
+    """There are no control groups here."""
+    return None
+
+
+def enter_group(group: str) -> None:
+    """There are no control groups here."""
+
+
+def kill_group(group: str) -> None:
+    """There are no control groups here."""
+
+
+def remove_group(group: str) -> bool:
+    """There are no control groups here."""
+    return True
+
+
+def memory_kills() -> int:
+    """Nobody counts them here."""
+    return 0
+
+
+def _has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,236 @@
+"""One run: starts its commands when told, gathers their output, and lets nothing outlive it.
+
+What the worker sends (C{do}) and is answered (C{event}):
+
+ - at first, C{{event: started, pid, startTime, group}};
+ - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, problem, outOfMemory}}, its output
+   being in the log;
+ - C{{do: exec, key, argv, env}} with one descriptor (a terminal) or three: C{{event: exec-started, key}} or
+   C{{event: exec-failed, key, problem}}, and at its end C{{event: exec-ended, key, status, signal}};
+ - C{{do: exec-kill, key}}: no answer;
+ - C{{do: append, data}}: lines for the log (bytes as latin-1); no answer;
+ - C{{do: kill, grace}}: SIGTERM, SIGKILL after so many seconds; no answer but the ends of those that die;
+ - C{{do: finish}}: C{{event: over}} when every process is dead (those asked to end have their grace) and the pipes are
+   empty;
+ - C{{do: close-log}}: C{{event: log-closed}}; nobody here writes to it any more;
+ - C{{do: open-files}} with a socket: L{tcworker.launcher.opener} serves there; only after C{over};
+ - C{{event: log-broken, problem}} once, when the log cannot be written.
+
+If the worker or the launcher goes away before C{over}, all is killed at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from tcworker.launcher.child import Surroundings, reset_signals
+from tcworker.launcher.opener import Opener
+from tcworker.launcher.output import Output
+from tcworker.launcher.processes import Process, Processes
+from tcworker.launcher.sink import Sink
+from tcworker.launcher.system import System
+from tcworker.launcher.wire import Message, Port, close_all
+
+
+class Supervisor:
+    """Supervises a run, in a process of its own.
+
+    @param port: to the worker.
+    @param life: a descriptor that is readable once the launcher is gone.
+    @param message: the launcher's order; see L{Surroundings.of}, and C{limit} of the log.
+    """
+
+    def __init__(self, system: System, port: Port, life: int, raw: int, ring: int, message: Message) -> None:
+        self._port, self._life, self._log = port, life, (raw, ring)
+        self._group = system.new_group(f"{message['group']}_{os.getpid()}")
+        self._surroundings = Surroundings.of(message, self._group)
+        self._system = system
+        self._processes = Processes(system, self._surroundings)
+        self._selector = selectors.DefaultSelector()
+        sink = Sink(raw, ring, message["limit"], system.move)
+        self._output = Output(sink, self._watch, self._unwatch, self._log_broken)
+        self._command: Process | None = None
+        self._execs: dict[Process, int] = {}
+        self._kill_at = math.inf
+        self._asked_to_end = self._finishing = self._over = self._gone = False
+
+    def run(self) -> None:
+        """Serve until the worker goes away."""
+        self._system.become_subreaper()
+        self._watch_children()
+        self._watch(self._port.fileno(), self._receive)
+        self._watch(self._life, self._go)
+        pid = os.getpid()
+        self._tell("started", pid=pid, startTime=self._system.start_time(pid), group=self._group)
+        while not self._gone:
+            for key, _ in self._selector.select(self._timeout()):
+                key.data()
+            self._end_what_is_due()
+        self._kill()
+        self._remove_group()
+
+    def _watch(self, descriptor: int, call: Callable[[], object]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, call)
+
+    def _unwatch(self, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
+
+    def _watch_children(self) -> None:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        self._watch(reading, lambda: self._reap(reading))
+
+    def _timeout(self) -> float | None:
+        return None if self._kill_at == math.inf else max(0.0, self._kill_at - time.monotonic())
+
+    def _end_what_is_due(self) -> None:
+        if time.monotonic() >= self._kill_at:
+            self._kill()
+        if self._finishing and not self._over and (self._kill_at == math.inf or self._processes.alone):
+            self._finish()
+
+    def _receive(self) -> None:
+        messages = self._port.receive()
+        if messages is None:
+            self._go()
+            return
+        for message, descriptors in messages:
+            self._handlers[message["do"]](self, message, descriptors)
+            close_all(descriptors)
+
+    def _go(self) -> None:
+        self._gone = True
+
+    def _tell(self, event: str, **details: object) -> None:
+        try:
+            self._port.send({"event": event, **details})
+        except OSError:
+            self._go()
+
+    def _run(self, message: Message, descriptors: Sequence[int]) -> None:
+        account = self._surroundings.account
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        writing = self._output.new_pipe((account.uid, account.gid) if account else None)
+        try:
+            self._command = self._processes.start(message["argv"], {}, (nothing, writing, writing))
+        except OSError as error:
+            self._tell("ended", status=None, problem=f"no process could be made for it: {error.strerror}")
+        finally:
+            close_all((nothing, writing))
+
+    def _exec(self, message: Message, descriptors: Sequence[int]) -> None:
+        try:
+            process = self._processes.start(message["argv"], message["env"], descriptors)
+        except OSError as error:
+            self._tell("exec-failed", key=message["key"], problem=f"no process could be made: {error.strerror}")
+            return
+        self._execs[process] = message["key"]
+        assert process.problem is not None
+        self._watch(process.problem, lambda: self._exec_begun(process))
+
+    def _exec_begun(self, process: Process) -> None:
+        """Say how the start of an exec went, unless that was said before."""
+        if process.problem is None:
+            return
+        self._unwatch(process.problem)
+        process.read_problem()
+        if process.cannot_start:
+            self._tell("exec-failed", key=self._execs[process], problem=process.cannot_start)
+        else:
+            self._tell("exec-started", key=self._execs[process])
+
+    def _exec_kill(self, message: Message, descriptors: Sequence[int]) -> None:
+        for process, key in self._execs.items():
+            if key == message["key"]:
+                process.kill_group()
+
+    def _append(self, message: Message, descriptors: Sequence[int]) -> None:
+        self._output.write_line(message["data"].encode("latin-1"))
+
+    def _ask_to_end(self, message: Message, descriptors: Sequence[int]) -> None:
+        if self._over:
+            return
+        self._kill_at = min(self._kill_at, time.monotonic() + message["grace"])
+        if message["grace"] > 0 and not self._asked_to_end:
+            self._asked_to_end = True
+            self._processes.terminate()
+
+    def _ask_to_finish(self, message: Message, descriptors: Sequence[int]) -> None:
+        self._finishing = True
+
+    def _close_log(self, message: Message, descriptors: Sequence[int]) -> None:
+        close_all(self._log)
+        self._tell("log-closed")
+
+    def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
+        """Let a process with the task's rights, and no more, answer on a socket."""
+        if os.fork() == 0:
+            status = 1
+            try:
+                self._selector.close()
+                self._port.close()
+                reset_signals()
+                Opener(Port(socket.socket(fileno=descriptors[0])), self._surroundings).serve()
+                status = 0
+            finally:
+                os._exit(status)
+
+    def _reap(self, wakeup: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(wakeup, 4096)
+        for process, end in self._processes.reap():
+            self._ended(process, end)
+
+    def _ended(self, process: Process, end: Message) -> None:
+        if process is self._command:
+            self._command = None
+            process.read_problem()
+            self._output.drain()
+            self._tell("ended", problem=process.cannot_start, **end)
+        elif process in self._execs:
+            self._exec_begun(process)
+            if process.cannot_start is None:
+                self._tell("exec-ended", key=self._execs[process], status=end["status"], signal=end["signal"])
+            del self._execs[process]
+
+    def _kill(self) -> None:
+        self._kill_at = math.inf
+        for process, end in self._processes.kill():
+            self._ended(process, end)
+
+    def _finish(self) -> None:
+        self._kill()
+        self._output.close()
+        self._remove_group()
+        self._unwatch(self._life)
+        self._over = True
+        self._tell("over")
+
+    def _log_broken(self, problem: str) -> None:
+        self._tell("log-broken", problem=problem)
+
+    def _remove_group(self) -> None:
+        if self._group is not None:
+            self._system.remove_group(self._group)
+
+    _handlers: ClassVar[Mapping[str, Callable[[Supervisor, Message, Sequence[int]], None]]] = {
+        "run": _run,
+        "exec": _exec,
+        "exec-kill": _exec_kill,
+        "append": _append,
+        "kill": _ask_to_end,
+        "finish": _ask_to_finish,
+        "close-log": _close_log,
+        "open-files": _open_files,
+    }

@@ -1,0 +1,64 @@
+"""The native platform passes the suite that every platform must pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from twisted.internet import reactor
+from twisted.trial.unittest import SkipTest, TestCase
+
+from tcworker.engine.native.platform import NativePlatform
+from tcworker.interfaces import IPlatform, SandboxRecord
+from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, EngineSuite, Payload, ShellPayloads
+from tests.engine.native.harness import names_in, new_config, new_tasks_dir
+
+
+class NativeContract(EngineSuite, TestCase):
+    """As the user who runs the tests."""
+
+    reactor = reactor
+    payloads = ShellPayloads(lambda script: {"command": [["sh", "-c", script]]})
+    offers = frozenset({SHELLS, TERMINALS}) | (frozenset() if os.geteuid() == 0 else {OWN_USER})
+    user: str | None = None
+
+    def setUp(self):
+        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        return super().setUp()
+
+    def new_platform(self) -> IPlatform:
+        return NativePlatform(self.reactor, new_config(self.tasks_dir, task_user=self.user))
+
+    def failing_start(self) -> Payload:
+        os.rmdir(self.tasks_dir)
+        with open(self.tasks_dir, "w"):
+            pass
+        return self.payloads.prints("never")
+
+    def traces(self) -> Sequence[str]:
+        return names_in(self.tasks_dir)
+
+    def rewrite(self, record: SandboxRecord, path: str, content: bytes | None) -> None:
+        place = os.path.join(record.details["folder"], path)
+        if content is None:
+            os.unlink(place)
+        else:
+            with open(place, "wb") as file:
+                file.write(content)
+
+    def replace_by_link(self, record: SandboxRecord, path: str, target: str) -> None:
+        place = os.path.join(record.details["folder"], path)
+        os.unlink(place)
+        os.symlink(target, place)
+
+
+class NativeContractAsNobody(NativeContract):
+    """As an account of its own, which only root can give tasks."""
+
+    offers = frozenset({SHELLS, TERMINALS, OWN_USER})
+    user = "nobody"
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            raise SkipTest("only root can run tasks as somebody else")
+        return super().setUp()
