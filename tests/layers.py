@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -55,6 +56,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.local_run": 11,
     "tcworker.check": 11,
     "tcworker.cli": 12,
+    "tcworker.__main__": 13,
     "tcworker.testing": ABOVE_ALL,
 }
 
@@ -104,6 +106,7 @@ class Import:
         return f"{self.importer}:{self.line} imports {self.imported}"
 
 
+@cache
 def read_modules(package: Path) -> dict[str, ast.Module]:
     """Parse all modules of a package, by their dotted names."""
     return {_dotted(package, path): ast.parse(path.read_text(), str(path)) for path in package.rglob("*.py")}

@@ -42,7 +42,8 @@ def _paths_of_git(folder: str) -> list[str] | None:
         return None
     if listed.returncode != 0:
         return None
-    return [os.fsdecode(path) for path in listed.stdout.split(b"\0") if path]
+    # A work tree inside this one is listed as a folder, with a slash at its end.
+    return [os.fsdecode(path).rstrip("/") for path in listed.stdout.split(b"\0") if path]
 
 
 def _all_paths(source: str, apart: str) -> Iterator[str]:
