@@ -6,6 +6,7 @@ from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Application
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
 
@@ -13,6 +14,7 @@ from tcworker.assemble import new_worker
 from tcworker.config import load_file
 
 application = Application("site-and-worker")
-site = Site(Data(b"A worker lives here too.\n", "text/plain"))
-StreamServerEndpointService(serverFromString(reactor, os.environ["SITE"]), site).setServiceParent(application)
+pages = Resource()
+pages.putChild(b"", Data(b"A worker lives here too.\n", "text/plain"))
+StreamServerEndpointService(serverFromString(reactor, os.environ["SITE"]), Site(pages)).setServiceParent(application)
 new_worker(reactor, [load_file("worker.yml")]).setServiceParent(application)
