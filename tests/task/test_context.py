@@ -1,0 +1,152 @@
+"""One run, as platforms and features see it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+from unittest.mock import patch
+
+from twisted.internet.defer import DeferredSemaphore, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.client.http import HTTP
+from tcworker.config import Config
+from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskError, TaskFailed, Unreachable
+from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, GzippedArtifact, LinkArtifact
+from tcworker.task.claim import Claim
+from tcworker.task.context import TaskContext
+from tcworker.task.log import TaskLog
+from tcworker.task.log_memory import MemoryFile
+from tcworker.testing.facilities import FakeFacilities
+from tcworker.testing.memory import MemoryLog
+
+BACKING = "public/logs/live_backing.log"
+
+
+class ContextTest(SynchronousTestCase):
+    """A context of a claimed run."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.log = MemoryLog(self.clock)
+        self.errors: list[TaskError] = []
+        self.facilities = FakeFacilities(self.clock, self.mktemp())
+        self.begin({"script": []}, ["queue:create:*", "assume:project:x"])
+
+    def begin(self, payload: Any, scopes: list[str]) -> None:
+        claim = self.facilities.claim(payload)
+        claim = Claim(claim.task_id, 0, {**claim.task, "scopes": scopes}, claim.taken_until, claim.credentials)
+        self.context = TaskContext(
+            claim,
+            clock=self.clock,
+            config=self.config(),
+            http=cast(HTTP, None),
+            folder=self.mktemp(),
+            log=cast(TaskLog, self.log),
+            threads=self.facilities.threads,
+            fail=self.errors.append,
+            time_left=lambda: 42.0,
+            uploads=DeferredSemaphore(1),
+        )
+
+    def config(self) -> Config:
+        return self.facilities.config
+
+
+class TheRun(ContextTest):
+    """What it knows and passes on."""
+
+    def test_errors_and_time(self) -> None:
+        error = TaskFailed("no")
+        self.context.fail(error)
+        self.assertEqual((self.errors, self.context.time_left()), ([error], 42.0))
+
+    def test_masks_go_to_the_log(self) -> None:
+        self.context.mask("secret")
+        self.log.write(b"a secret")
+        self.assertEqual(self.log.text, "a [masked]")
+
+    def test_new_credentials_are_told_to_all_who_want_to_know(self) -> None:
+        told: list[Credentials] = []
+        forget = self.context.on_credentials(told.append)
+        self.context.on_credentials(lambda _: 1 / 0)  # type: ignore[func-returns-value,arg-type]  # it fails
+        new = Credentials("run", "new")
+        self.context.replace_credentials(new)
+        forget()
+        forget()
+        self.context.replace_credentials(Credentials("run", "newer"))
+        self.assertEqual(told, [new])
+        self.assertEqual(self.context.credentials.access_token, "newer")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+
+class Scopes(ContextTest):
+    """What the task may do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        expand = patch.object(self.context._auth, "expand_scopes", self.expand, create=True)
+        expand.start()
+        self.addCleanup(expand.stop)
+        self.expanded: Any = succeed({"scopes": ["queue:create:*", "cache:x"]})
+        self.asked = 0
+
+    def expand(self, body: Any) -> Any:
+        self.asked += 1
+        return self.expanded
+
+    def test_what_it_has_needs_no_question(self) -> None:
+        self.successResultOf(self.context.require_scopes("queue:create:high"))
+        self.assertEqual(self.asked, 0)
+
+    def test_one_of_several_alternatives_is_enough(self) -> None:
+        self.successResultOf(self.context.require_scopes("x", {"AllOf": ["queue:create:a", "queue:create:b"]}))
+
+    def test_what_it_has_by_a_role(self) -> None:
+        self.successResultOf(self.context.require_scopes("cache:x"))
+
+    def test_all_that_lack_are_named_and_those_it_has(self) -> None:
+        required = self.context.require_scopes({"AllOf": ["cache:x", "cache:y", "cache:z"]}, "cache:*")
+        error = str(self.failureResultOf(required, MalformedPayload).value)
+        self.assertIn("cache:y, cache:z, or cache:*", error)
+        self.assertIn("assume:project:x", error)
+
+    def test_auth_is_away(self) -> None:
+        self.expanded = fail(Unreachable("expandScopes", "no answer"))
+        error = self.failureResultOf(self.context.require_scopes("cache:x"), ResourceUnavailable)
+        self.assertIn("no answer", str(error.value))
+
+
+class ReservedNames(ContextTest):
+    """The names of the logs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.stored: list[str] = []
+
+        async def store(artifact: Any) -> None:
+            self.stored.append(artifact.name)
+
+        publishing = patch.object(self.context._publisher, "publish", store)
+        publishing.start()
+        self.addCleanup(publishing.stop)
+
+    def publish(self, artifact: Any) -> None:
+        self.successResultOf(self.context.publish(artifact))
+
+    def test_what_the_payload_has_under_such_a_name_is_left_out_with_a_warning(self) -> None:
+        self.publish(FileArtifact(BACKING, self.context.expires, MemoryFile("x", b"")))
+        self.publish(ErrorArtifact("public/logs/live.log", self.context.expires, "file-missing-on-worker", "no"))
+        self.assertEqual(self.stored, [])
+        self.assertEqual(self.log.text.count("[taskcluster:warn"), 2)
+        self.assertIn(BACKING, self.log.text)
+
+    def test_the_logs_themselves_are_published(self) -> None:
+        self.publish(GzippedArtifact(BACKING, self.context.expires, MemoryFile("x", b""), "text/plain", 0))
+        self.publish(LinkArtifact("public/logs/live.log", self.context.expires, BACKING, "text/plain"))
+        self.assertEqual(len(self.stored), 2)
+
+    def test_any_other_file_is_published(self) -> None:
+        self.publish(FileArtifact(os.path.basename(BACKING), self.context.expires, MemoryFile("x", b"")))
+        self.assertEqual(self.stored, ["live_backing.log"])

@@ -1,0 +1,352 @@
+"""Artifacts on their way out: what the queue and the storage are told, and what becomes of their refusals."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.client.http import HTTP
+from tcworker.client.services import Object
+from tcworker.errors import (
+    ArchiveError,
+    CallFailed,
+    MalformedPayload,
+    NamingConflict,
+    NotReadable,
+    ResourceUnavailable,
+    Unreachable,
+)
+from tcworker.interfaces import (
+    Artifact,
+    Credentials,
+    ErrorArtifact,
+    FileArtifact,
+    GzippedArtifact,
+    IArchivedFile,
+    LinkArtifact,
+    ReferenceArtifact,
+)
+from tcworker.task.claim import read_date
+from tcworker.task.log_memory import MemoryFile
+from tcworker.task.publish import Publisher
+from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
+from tcworker.testing.facilities import NoThreads
+from tcworker.testing.queue import Call, FakeQueue
+from tcworker.waiting import Threads
+from tests.task.storage import Storage
+
+EXPIRES = "2031-01-31T12:00:00.000Z"
+WHEN = read_date(EXPIRES)
+SIGNED = "https://bucket.example.com/key?X-Amz-Signature=topsecret"
+
+
+def file(content: bytes = b"hello") -> IArchivedFile:
+    return MemoryFile("some/file", content)
+
+
+class PublishingTest(SynchronousTestCase):
+    """A publisher before a queue and a storage in memory."""
+
+    def setUp(self) -> None:
+        self.folder = self.mktemp()
+        os.mkdir(self.folder)
+        self.clock = Clock()
+        self.seconds_left = 3600.0
+        self.queue = FakeQueue()
+        self.storage = Storage()
+        run = Run("task", 0, self.queue, Patience(self.clock, lambda: self.seconds_left - self.clock.seconds()))
+        self.publisher = Publisher(run, self.upload(run), self.folder, cast(Threads, NoThreads()), DeferredSemaphore(2))
+        self.addresses = 0
+        self.queue.always("create_artifact", self.address)
+
+    def upload(self, run: Run) -> S3Upload | ObjectUpload:
+        return S3Upload(cast(HTTP, self.storage), run)
+
+    def address(self, call: Call) -> Mapping[str, Any]:
+        if call.body["storageType"] != "s3":
+            return {"storageType": call.body["storageType"]}
+        self.addresses += 1
+        url = f"{SIGNED}&n={self.addresses}"
+        return {"storageType": "s3", "putUrl": url, "contentType": call.body["contentType"], "expires": EXPIRES}
+
+    def publish(self, artifact: Artifact) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.publisher.publish(artifact))
+
+    def published(self, artifact: Artifact) -> None:
+        self.successResultOf(self.publish(artifact))
+
+    def refused(self, artifact: Artifact, *kinds: type[Exception]) -> str:
+        error = str(self.failureResultOf(self.publish(artifact), *kinds).value)
+        self.assertNotIn("topsecret", error)
+        return error
+
+    def declared(self) -> list[tuple[str, Mapping[str, Any]]]:
+        return [(call.args[2], call.body) for call in self.queue.made("create_artifact")]
+
+
+class Content(PublishingTest):
+    """Files to S3."""
+
+    def test_a_text_is_compressed_on_its_way(self) -> None:
+        self.published(FileArtifact("public/a.txt", WHEN, file(b"hello")))
+        (call,) = self.queue.made("create_artifact")
+        self.assertEqual(
+            call.args,
+            (
+                "task",
+                0,
+                "public/a.txt",
+                {
+                    "storageType": "s3",
+                    "contentType": "text/plain; charset=utf-8",
+                    "contentLength": 5,
+                    "expires": EXPIRES,
+                },
+            ),
+        )
+        (put,) = self.storage.puts
+        self.assertEqual(put.headers, {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"})
+        self.assertEqual(gzip.decompress(put.body), b"hello")
+
+    def test_what_is_compressed_already_goes_as_it_is(self) -> None:
+        self.published(FileArtifact("public/a.zip", WHEN, file(b"hello")))
+        (put,) = self.storage.puts
+        self.assertEqual((put.headers["Content-Encoding"], put.body), ("identity", b"hello"))
+
+    def test_the_payload_may_say_it_otherwise(self) -> None:
+        self.published(FileArtifact("a.txt", WHEN, file(), content_type="text/x-own", content_encoding="identity"))
+        (put,) = self.storage.puts
+        self.assertEqual(put.headers, {"Content-Type": "text/x-own", "Content-Encoding": "identity"})
+
+    def test_a_large_file_leaves_nothing_behind(self) -> None:
+        content = os.urandom(300_000)
+        self.published(FileArtifact("a.bin", WHEN, file(content)))
+        self.assertEqual(gzip.decompress(self.storage.puts[0].body), content)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_a_log_goes_with_the_length_that_it_had(self) -> None:
+        log = GzippedArtifact("log", WHEN, file(gzip.compress(b"hello")), "text/plain", 5)
+        self.published(log)
+        self.assertEqual(self.declared()[0][1]["contentLength"], 5)
+        self.assertEqual(self.storage.puts[0].headers["Content-Encoding"], "gzip")
+
+    def test_the_storage_gets_the_type_that_the_queue_answered(self) -> None:
+        self.queue.always("create_artifact", {"putUrl": SIGNED, "contentType": "text/queue"})
+        self.published(FileArtifact("a.txt", WHEN, file()))
+        self.assertEqual(self.storage.puts[0].headers["Content-Type"], "text/queue")
+
+    def test_so_many_at_a_time_and_no_more(self) -> None:
+        self.storage.hangs = True
+        for number in range(5):
+            self.publish(FileArtifact(f"a{number}", WHEN, file())).addErrback(lambda _: None)
+        self.assertEqual(len(self.storage.hanging), 2)
+
+    def test_a_file_that_cannot_be_read(self) -> None:
+        class Unreadable(MemoryFile):
+            def open(self) -> Any:
+                raise NotReadable("not yours")
+
+        self.refused(FileArtifact("a.zip", WHEN, Unreadable("x", b"")), ArchiveError)
+        self.assertEqual(self.storage.puts, [])
+
+
+class WithoutContent(PublishingTest):
+    """What the queue alone keeps."""
+
+    def test_a_link(self) -> None:
+        self.published(LinkArtifact("live", WHEN, "backing", "text/plain"))
+        body = {"storageType": "link", "artifact": "backing", "contentType": "text/plain", "expires": EXPIRES}
+        self.assertEqual(self.declared(), [("live", body)])
+
+    def test_a_reference(self) -> None:
+        self.published(ReferenceArtifact("shell", WHEN, "https://x.example.com", "text/html"))
+        body = {
+            "storageType": "reference",
+            "url": "https://x.example.com",
+            "contentType": "text/html",
+            "expires": EXPIRES,
+        }
+        self.assertEqual(self.declared(), [("shell", body)])
+
+    def test_an_error_whose_message_is_too_long(self) -> None:
+        self.published(ErrorArtifact("a", WHEN, "file-missing-on-worker", "x" * 10_000))
+        ((_, body),) = self.declared()
+        self.assertEqual(body["reason"], "file-missing-on-worker")
+        self.assertEqual(len(body["message"]), 4096)
+
+
+class Names(PublishingTest):
+    """One name, one artifact."""
+
+    def test_another_file_of_the_same_name(self) -> None:
+        self.published(FileArtifact("a", WHEN, file()))
+        self.assertIn("name a", self.refused(FileArtifact("a", WHEN, file()), NamingConflict))
+
+    def test_another_link_of_the_same_name(self) -> None:
+        self.published(LinkArtifact("a", WHEN, "b", "text/plain"))
+        self.published(LinkArtifact("a", WHEN, "b", "text/plain"))
+        self.refused(LinkArtifact("a", WHEN, "c", "text/plain"), MalformedPayload)
+
+    def test_a_link_takes_the_place_of_a_reference(self) -> None:
+        self.published(ReferenceArtifact("live", WHEN, "https://x.example.com"))
+        self.published(LinkArtifact("live", WHEN, "backing", "text/plain"))
+
+    def test_what_failed_can_be_tried_again(self) -> None:
+        artifact = FileArtifact("a", WHEN, file())
+        self.storage.answers = [(404, b"")]
+        self.refused(artifact, ResourceUnavailable)
+        self.published(artifact)
+
+    def test_the_queue_has_it_already(self) -> None:
+        self.queue.always("create_artifact", CallFailed("createArtifact", 409, "RequestConflict", "it differs"))
+        self.assertIn("it differs", self.refused(FileArtifact("a", WHEN, file()), MalformedPayload))
+
+
+class Trouble(PublishingTest):
+    """Refusals and outages."""
+
+    def advance(self, seconds: int) -> None:
+        self.clock.pump([1] * seconds)
+
+    def test_each_try_has_a_fresh_address_and_a_fresh_body(self) -> None:
+        self.storage.answers = [
+            (500, b""),
+            Unreachable("PUT", "connection lost"),
+            (403, b"<Error><Code>AccessDenied</Code></Error>"),
+            (400, b"<Error><Code>RequestTimeout</Code></Error>"),
+        ]
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file(b"content")))
+        self.advance(120)
+        self.successResultOf(publishing)
+        self.assertEqual([put.url[-1] for put in self.storage.puts], ["1", "2", "3", "4", "5"])
+        self.assertEqual({put.body for put in self.storage.puts}, {b"content"})
+
+    def test_a_storage_that_never_takes_it_is_named_when_time_is_up(self) -> None:
+        self.seconds_left = 60
+        self.storage.answers = [(503, b"<Error><Code>SlowDown</Code></Error>")] * 100
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        self.advance(61)
+        error = str(self.failureResultOf(publishing, ResourceUnavailable).value)
+        self.assertIn("artifact a.zip", error)
+        self.assertIn("503 SlowDown", error)
+        self.assertIn("https://bucket.example.com/key", error)
+        self.assertNotIn("topsecret", error)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_upload_that_does_not_end_ends_with_the_time(self) -> None:
+        self.storage.hangs = True
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        self.clock.advance(3600)
+        self.failureResultOf(publishing, ResourceUnavailable)
+
+    def test_an_address_that_is_refused_for_ever(self) -> None:
+        self.storage.answers = [(403, b"")] * 100
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        self.advance(120)
+        self.failureResultOf(publishing, ResourceUnavailable)
+        self.assertEqual(len(self.storage.puts), 5)
+
+    def test_any_other_refusal_is_final(self) -> None:
+        self.storage.answers = [(404, b"nobody knows <Code>NoSuchBucket</Code>")]
+        self.assertIn("404 NoSuchBucket", self.refused(FileArtifact("a.zip", WHEN, file()), ResourceUnavailable))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_queue_that_is_away_for_a_while(self) -> None:
+        errors = [CallFailed("createArtifact", 503, "", "no"), Unreachable("createArtifact", "no")]
+        self.queue.always("create_artifact", lambda call: self.raise_first(errors, call))
+        publishing = self.publish(LinkArtifact("a", WHEN, "b", "text/plain"))
+        self.advance(30)
+        self.successResultOf(publishing)
+
+    def raise_first(self, errors: list[Exception], call: Call) -> Any:
+        if errors:
+            raise errors.pop(0)
+        return self.address(call)
+
+    def test_a_queue_that_refuses(self) -> None:
+        self.queue.always("create_artifact", CallFailed("createArtifact", 403, "InsufficientScopes", "no"))
+        self.assertIn("InsufficientScopes", self.refused(FileArtifact("a", WHEN, file()), ResourceUnavailable))
+
+    def test_giving_up(self) -> None:
+        self.storage.answers = [(503, b"")] * 100
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing.cancel()
+        self.failureResultOf(publishing)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class FakeObjects:
+    """The object service, as far as uploads need it."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self.calls: list[tuple[str, str, Any]] = []
+
+    def create_upload(self, name: str, body: Any) -> Deferred[Any]:
+        self.calls.append(("create_upload", name, body))
+        headers = {"Content-Type": "x/y", "Content-Length": "5", "Content-Encoding": "identity"}
+        return succeed({"uploadMethod": {"putUrl": {"url": SIGNED, "headers": headers}}})
+
+    def finish_upload(self, name: str, body: Any) -> Deferred[Any]:
+        self.calls.append(("finish_upload", name, body))
+        return succeed({})
+
+
+class Objects(PublishingTest):
+    """Files to the object service."""
+
+    def upload(self, run: Run) -> S3Upload | ObjectUpload:
+        return ObjectUpload(cast(HTTP, self.storage), run, self.new_service)
+
+    def new_service(self, credentials: Credentials) -> Object:
+        self.objects = FakeObjects(credentials)
+        return cast(Object, self.objects)
+
+    def address(self, call: Call) -> Mapping[str, Any]:
+        return {
+            "storageType": "object",
+            "name": "t/task/0/a.txt",
+            "projectId": "p",
+            "uploadId": "u",
+            "expires": EXPIRES,
+            "credentials": {"clientId": "upload", "accessToken": "x", "certificate": "{}"},
+        }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.queue.always("finish_artifact", {})
+
+    def test_the_whole_way(self) -> None:
+        self.published(FileArtifact("a.txt", WHEN, file(b"hello")))
+        body = {"storageType": "object", "contentType": "text/plain; charset=utf-8", "expires": EXPIRES}
+        self.assertEqual(self.declared(), [("a.txt", body)])
+        self.assertEqual(self.objects.credentials.client_id, "upload")
+        (put,) = self.storage.puts
+        self.assertEqual(put.body, b"hello")
+        self.assertEqual(put.headers, {"Content-Type": "x/y", "Content-Encoding": "identity"})
+        hashes = {"sha256": hashlib.sha256(b"hello").hexdigest(), "sha512": hashlib.sha512(b"hello").hexdigest()}
+        self.assertEqual(
+            self.objects.calls[-1],
+            ("finish_upload", "t/task/0/a.txt", {"projectId": "p", "uploadId": "u", "hashes": hashes}),
+        )
+        self.assertEqual(self.queue.made("finish_artifact")[0].args, ("task", 0, "a.txt", {"uploadId": "u"}))
+
+    def test_it_is_declared_once_however_often_it_is_tried(self) -> None:
+        self.storage.answers = [(500, b""), (403, b"")]
+        publishing = self.publish(FileArtifact("a.txt", WHEN, file()))
+        self.clock.pump([1] * 30)
+        self.successResultOf(publishing)
+        self.assertEqual(len(self.declared()), 1)
+        created = [body for name, _, body in self.objects.calls if name == "create_upload"]
+        self.assertEqual(created, [created[0]] * 3)
+
+    def test_a_log_is_stored_as_it_was_before_compression(self) -> None:
+        self.published(GzippedArtifact("log", WHEN, file(gzip.compress(b"hello" * 10_000)), "text/plain", 50_000))
+        self.assertEqual(self.storage.puts[0].body, b"hello" * 10_000)
