@@ -78,7 +78,7 @@ class EngineHarness(Base):
     @cvar reactor: the reactor (or, for a platform that knows no other, the clock) that everything waits by.
     @cvar payloads: the platform's payloads.
     @cvar offers: what the platform has of L{SHELLS}, L{TERMINALS}, L{CACHES}, L{PROXIES}, L{SERVICES}; and L{OWN_USER}
-        when its tasks run as a user that is neither root nor the worker's. Of what is not offered the suite checks that
+        when its tasks run as a user that may not read everything, that is not as root. Of what is not offered the suite checks that
         it is refused.
     @ivar platform: prepared before each test, disposed after it.
     """
@@ -117,6 +117,7 @@ class EngineHarness(Base):
         descriptor, path = tempfile.mkstemp(prefix="tcworker-secret-")
         os.write(descriptor, text.encode())
         os.close(descriptor)
+        os.chmod(path, 0)
         self.addCleanup(os.unlink, path)
         return path
 
