@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.config import Config, Source, check, lay_over, parse
+from tcworker.config import Config, Source, check, lay_over, load_file, parse
 from tcworker.config_schema import KEYS, WITHOUT_MEANING
 from tcworker.errors import ConfigError, Fault
 from tcworker.interfaces import Credentials
@@ -231,3 +233,12 @@ class Consistency(SynchronousTestCase):
             if getattr(changed, field.name) == getattr(untouched, field.name)
         }
         self.assertEqual(same, {"extensions", "worker_type_metadata", "ignored"})
+
+    def test_every_key_is_explained(self) -> None:
+        text = Path(__file__).parents[1].joinpath("docs", "configuration.md").read_text()
+        explained = set(re.findall(r"`([A-Za-z0-9]+)[`.]", text))
+        self.assertEqual((set(KEYS) | WITHOUT_MEANING) - explained, set())
+
+    def test_the_example_is_a_configuration(self) -> None:
+        example = load_file(str(Path(__file__).parents[1].joinpath("examples", "worker.yml")))
+        self.assertEqual(parse([example]).task_queue_id, "example/linux")
