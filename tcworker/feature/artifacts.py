@@ -187,6 +187,7 @@ class _Entry:
         self._slots = slots
         self._published = 0
         self._faults = 0
+        self._given_up = False
 
     async def publish(self, result: IResult) -> None:
         """Publish the file, or the folder's files; an error artifact in place of what cannot be had."""
@@ -215,6 +216,8 @@ class _Entry:
         except BaseException:
             await running.cancel()
             raise
+        if self._given_up:
+            raise CancelledError
         self._context.log.info(f"Uploaded {self._published} files from directory {self._wanted.path}")
 
     async def _publish_entry(self, entry: IArchivedFile | ArchiveFault) -> None:
@@ -241,6 +244,9 @@ class _Entry:
             await self._miss(name, error.reason, str(error))
         except TaskError as error:
             self._fault(name, str(error), error)
+        except CancelledError:
+            self._given_up = True
+            raise
         finally:
             file.close()
 
