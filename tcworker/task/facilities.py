@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.http import HTTP
@@ -42,7 +41,6 @@ class Facilities:
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
     def __post_init__(self) -> None:
-        self._uploads = DeferredSemaphore(MOST_UPLOADS)
         self.schemas: Mapping[str, PayloadSchema] = {
             platform.name: PayloadSchema({platform.name: platform.schema, "logs": LOGS_SCHEMA, **self.features.schemas})
             for platform in self.platforms
