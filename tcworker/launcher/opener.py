@@ -1,11 +1,10 @@
 """Opens what a task left behind, with the rights of the task's user and no more, and hands out descriptors.
 
-What is asked (C{do}) and answered, in order:
+What is asked (C{do}) and answered:
 
  - C{open} with C{path}: C{{path}} with a descriptor, or C{{path, fault, message}};
- - C{list} with C{key} and C{path} of a folder: as C{more}, or C{{path, fault, message}};
- - C{more} with C{key}: C{{entries, done}}, each entry as the answer to C{open}, its C{path} relative to the folder;
- - C{forget} with C{key}: no answer;
+ - C{list} with C{path} of a folder: as C{more}, or C{{path, fault, message}};
+ - C{more}: C{{entries, done}}, each entry as the answer to C{open}, its C{path} relative to the folder;
  - C{tar} with a pipe: the task's folder is written there, and it is closed; no answer.
 
 C{fault} is C{missing}, C{unreadable} or C{kind} (not a file, or not a folder).
@@ -38,11 +37,17 @@ class Fault(Exception):
 
 
 class Opener:
-    """Answers on one port until nobody asks any more."""
+    """Answers on one port until nobody asks any more.
 
-    def __init__(self, port: Port, surroundings: Surroundings) -> None:
+    @param packs: whether it will be asked for a tar.
+    """
+
+    def __init__(self, port: Port, surroundings: Surroundings, packs: bool) -> None:
+        if packs:
+            # The task's user may not be able to read our modules.
+            import tarfile  # noqa: F401
         self._port, self._surroundings = port, surroundings
-        self._walks: dict[int, Iterator[tuple[Message, list[int]]]] = {}
+        self._walk: Iterator[tuple[Message, list[int]]] = iter(())
 
     def serve(self) -> None:
         """Become the task's user, in its folder, and serve."""
@@ -58,25 +63,23 @@ class Opener:
             case "open":
                 self._send(*open_entry(message["path"], message["path"]))
             case "list":
-                self._list(message["key"], message["path"])
+                self._list(message["path"])
             case "more":
-                self._more(message["key"])
-            case "forget":
-                self._walks.pop(message["key"], None)
+                self._more()
             case "tar":
                 _write_tar(descriptors[0])
 
-    def _list(self, key: int, path: str) -> None:
+    def _list(self, path: str) -> None:
         try:
             check_folder(path)
         except Fault as fault:
             self._send(_faulty(path, fault), [])
             return
-        self._walks[key] = walk(path)
-        self._more(key)
+        self._walk = walk(path)
+        self._more()
 
-    def _more(self, key: int) -> None:
-        batch = list(islice(self._walks[key], BATCH))
+    def _more(self) -> None:
+        batch = list(islice(self._walk, BATCH))
         entries = [entry for entry, _ in batch]
         descriptors = [descriptor for _, opened in batch for descriptor in opened]
         self._send({"entries": entries, "done": len(batch) < BATCH}, descriptors)
@@ -169,21 +172,16 @@ def _write_tar(pipe: int) -> None:
         open(pipe, "wb") as file,
         tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive,
     ):
-        for name, is_folder in _tree("."):
-            _add(archive, name, is_folder)
+        for name in _tree(""):
+            # Nobody is there to change what is packed: it fails before its first byte, or not at all.
+            with contextlib.suppress(PermissionError, FileNotFoundError):
+                archive.add(name, recursive=False)
 
 
-def _tree(top: str) -> Iterator[tuple[str, bool]]:
-    for name, is_folder in _entries(top, ""):
-        yield os.path.normpath(os.path.join(top, name)), is_folder
+def _tree(folder: str) -> Iterator[str]:
+    """All that is below the folder that we are in and may be listed, links not followed."""
+    for name, is_folder in _entries(".", folder):
+        yield name
         if is_folder:
-            with contextlib.suppress(OSError):
-                yield from _tree(os.path.join(top, name))
-
-
-def _add(archive: object, name: str, is_folder: bool) -> None:
-    import tarfile
-
-    assert isinstance(archive, tarfile.TarFile)
-    with contextlib.suppress(OSError):
-        archive.add(name, recursive=False)
+            with contextlib.suppress(PermissionError):
+                yield from _tree(name)

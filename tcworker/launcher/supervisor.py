@@ -13,7 +13,7 @@ What the worker sends (C{do}) and is answered (C{event}):
  - C{{do: finish}}: C{{event: over}} when every process is dead (those asked to end have their grace) and the pipes are
    empty;
  - C{{do: close-log}}: C{{event: log-closed}}; nobody here writes to it any more;
- - C{{do: open-files}} with a socket: L{tcworker.launcher.opener} serves there; only after C{over};
+ - C{{do: open-files, packs}} with a socket: L{tcworker.launcher.opener} serves there; only after C{over};
  - C{{event: log-broken, problem}} once, when the log cannot be written.
 
 If the worker or the launcher goes away before C{over}, all is killed at once.
@@ -181,7 +181,7 @@ class Supervisor:
                 self._selector.close()
                 self._port.close()
                 reset_signals()
-                Opener(Port(socket.socket(fileno=descriptors[0])), self._surroundings).serve()
+                Opener(Port(socket.socket(fileno=descriptors[0])), self._surroundings, message["packs"]).serve()
                 status = 0
             finally:
                 os._exit(status)

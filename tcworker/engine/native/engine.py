@@ -87,34 +87,22 @@ class NativeEngine:
             self._settled.succeed(None)
 
     async def _begin(self) -> IExecution:
-        folder = await self._make_folder()
+        sandbox = self._supervise(self._make_folder())
         try:
-            sandbox = self._supervise(folder)
-        except BaseException:
-            await self._means.threads.run(remove_folder, folder)
-            raise
-        try:
-            record = await sandbox.supervisor.when_started()
+            started = await sandbox.supervisor.when_started()
         except BaseException:
             await _whatever_happens(sandbox.free())
             raise
-        details = {"folder": folder, "pid": record["pid"], "startTime": record["startTime"], "group": record["group"]}
-        return NativeExecution(self._context, self._commands, sandbox, SandboxRecord("native", details))
+        details = {name: started[name] for name in ("pid", "startTime", "group")}
+        record = SandboxRecord("native", {"folder": sandbox.folder, **details})
+        return NativeExecution(self._context, self._commands, sandbox, record)
 
-    async def _make_folder(self) -> str:
-        means, context = self._means, self._context
-        making: OneShot[str] = OneShot()
-        job = means.threads.run(make_folder, means.tasks_dir, context.task_id, context.run_id, means.user.switch)
-        job.addCallbacks(making.succeed, making.fail)
+    def _make_folder(self) -> str:
+        parent, owner = self._means.tasks_dir, self._means.user.owner
         try:
-            return await making.wait()
-        except CancelledError:
-            # The thread cannot be called back: what it makes must go again.
-            await _whatever_happens(making.wait().addCallback(lambda path: means.threads.run(remove_folder, path)))
-            raise
+            return make_folder(parent, self._context.task_id, self._context.run_id, owner)
         except OSError as error:
-            problem = f"no folder for the task can be made in {means.tasks_dir}: {error.strerror}"
-            raise ResourceUnavailable(problem) from error
+            raise ResourceUnavailable(f"no folder for the task can be made in {parent}: {error.strerror}") from error
 
     def _supervise(self, folder: str) -> Sandbox:
         means, user = self._means, self._means.user
@@ -130,6 +118,7 @@ class NativeEngine:
             end, gone = means.launcher.supervise(order, loan.lent.descriptor, loan.lent.ring)
         except BaseException:
             loan.give_back()
+            remove_folder(folder)
             raise
         supervisor = Supervisor(means.reactor, end, gone)
         loan.pass_to(supervisor.append)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.fdesc import setNonBlocking
 from twisted.internet.interfaces import IAddress, IProcessProtocol
 from twisted.internet.process import ProcessReader, ProcessWriter
 from twisted.python.failure import Failure
@@ -113,11 +114,11 @@ class NativeExec:
         self._protocol.childDataReceived(number, data)
 
     def childConnectionLost(self, number: int, reason: Failure) -> None:
-        """From L{ProcessReader} and L{ProcessWriter}."""
+        """From L{ProcessReader} and L{ProcessWriter}, which leave it to us to close."""
         if number == _STDIN:
-            self._writer = None
+            self._close_input()
         else:
-            del self._readers[number]
+            os.close(self._readers.pop(number).fileno())
         self._protocol.childConnectionLost(number)
         self._end_if_silent()
 
@@ -174,6 +175,14 @@ class NativeExec:
     def getHost(self) -> IAddress:
         """A process has no address."""
         raise NotImplementedError("a process has no address")
+
+    def _close_input(self) -> None:
+        writer, self._writer = self._writer, None
+        assert writer is not None
+        os.close(writer.fileno())
+        if self._has_terminal and _STDOUT in self._readers:
+            # The writer made the terminal blocking, for the reader too.
+            setNonBlocking(self._readers[_STDOUT].fileno())
 
     def _end_if_silent(self) -> None:
         """Say that it is over once it is dead and all of its output is there."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from itertools import count
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
+from tcworker.engine.native.means import Means
 from tcworker.engine.native.supervisor import Supervisor
 from tcworker.errors import ArchiveError, InternalError, NotAFile, NotFound, NotReadable
 from tcworker.filebody import DescriptorFile
 from tcworker.interfaces import ArchiveFault, IArchivedFile
 from tcworker.launcher.wire import Message, close_all
 from tcworker.process import Channel, IReactor
-from tcworker.waiting import Threads
 
 _FAULTS: dict[str, type[ArchiveError]] = {"missing": NotFound, "unreadable": NotReadable, "kind": NotAFile}
 _PIECE = 1 << 16
@@ -24,72 +22,81 @@ _PIECE = 1 << 16
 Answer = tuple[Message, list[int]]
 
 
-class Files:
-    """What a task left, opened by a process that has the task's rights."""
+async def open_file(means: Means, supervisor: Supervisor, path: str) -> IArchivedFile:
+    """See L{tcworker.interfaces.IResult.archive_file}."""
+    opener = _Opener(means.reactor, supervisor)
+    try:
+        message, descriptors = await opener.ask({"do": "open", "path": path})
+    finally:
+        opener.close()
+    _raise_fault(message)
+    return DescriptorFile(path, descriptors[0])
 
-    def __init__(self, reactor: IReactor, supervisor: Supervisor) -> None:
-        self._waiting: deque[Deferred[Answer]] = deque()
-        self._keys = count(1)
+
+async def walk(means: Means, supervisor: Supervisor, path: str) -> AsyncGenerator[IArchivedFile | ArchiveFault, None]:
+    """See L{tcworker.interfaces.IResult.archive_folder}."""
+    opener = _Opener(means.reactor, supervisor)
+    descriptors: list[int] = []
+    try:
+        message, descriptors = await opener.ask({"do": "list", "path": path})
+        _raise_fault(message)
+        while True:
+            for entry in _entries(message, descriptors):
+                yield entry
+            if message["done"]:
+                return
+            message, descriptors = await opener.ask({"do": "more"})
+    finally:
+        close_all(descriptors)
+        opener.close()
+
+
+async def tar(means: Means, supervisor: Supervisor) -> AsyncGenerator[bytes, None]:
+    """See L{tcworker.interfaces.IResult.archive}."""
+    opener = _Opener(means.reactor, supervisor, packs=True)
+    reading, writing = os.pipe()
+    try:
+        opener.tell({"do": "tar"}, [writing])
+        while data := await means.threads.run(os.read, reading, _PIECE):
+            yield data
+    finally:
+        opener.close()
+        os.close(reading)
+
+
+class _Opener:
+    """A process that has the task's rights; it ends with its last question."""
+
+    def __init__(self, reactor: IReactor, supervisor: Supervisor, packs: bool = False) -> None:
+        self._answer: Deferred[Answer] | None = None
         ours, its = socket.socketpair()
-        supervisor.open_files(its)
+        supervisor.open_files(its, packs)
         self._channel = Channel(reactor, ours, self._received, self._lost)
 
-    async def open(self, path: str) -> IArchivedFile:
-        """See L{tcworker.interfaces.IResult.archive_file}."""
-        message, descriptors = await self._ask({"do": "open", "path": path})
-        _raise_fault(message)
-        return DescriptorFile(path, descriptors[0])
+    def ask(self, message: Message) -> Deferred[Answer]:
+        """Ask, one thing at a time."""
+        answer = self._answer = Deferred()
+        self._channel.send(message)
+        return answer
 
-    async def walk(self, path: str) -> AsyncIterator[IArchivedFile | ArchiveFault]:
-        """See L{tcworker.interfaces.IResult.archive_folder}."""
-        key = next(self._keys)
-        message, descriptors = await self._ask({"do": "list", "key": key, "path": path})
-        _raise_fault(message)
-        try:
-            while True:
-                for entry in _entries(message, descriptors):
-                    yield entry
-                if message["done"]:
-                    return
-                message, descriptors = await self._ask({"do": "more", "key": key})
-        finally:
-            close_all(descriptors)
-            self._channel.send({"do": "forget", "key": key})
-
-    async def tar(self, threads: Threads) -> AsyncIterator[bytes]:
-        """The task's folder as a tar. Nothing else can be asked before its end."""
-        reading, writing = os.pipe()
-        self._channel.send({"do": "tar"}, [writing])
-        try:
-            while data := await threads.run(os.read, reading, _PIECE):
-                yield data
-        finally:
-            os.close(reading)
+    def tell(self, message: Message, descriptors: Sequence[int]) -> None:
+        """Say what has no answer; the descriptors are no longer ours."""
+        self._channel.send(message, descriptors)
 
     def close(self) -> None:
         """Nothing more is asked."""
+        self._answer = None
         self._channel.close()
 
-    def _ask(self, message: Message) -> Deferred[Answer]:
-        answer: Deferred[Answer] = Deferred()
-        self._waiting.append(answer)
-        self._channel.send(message)
-        if not self._channel.connected:
-            self._lost()
-        return answer
-
     def _received(self, message: Message, descriptors: list[int]) -> None:
-        answer = self._waiting.popleft()
-        if answer.called:
-            close_all(descriptors)
-        else:
-            answer.callback((message, descriptors))
+        answer, self._answer = self._answer, None
+        assert answer is not None
+        answer.callback((message, descriptors))
 
     def _lost(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for answer in waiting:
-            if not answer.called:
-                answer.errback(InternalError("the process that reads what the task left is gone"))
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.errback(InternalError("the process that reads what the task left died"))
 
 
 def _entries(message: Message, descriptors: list[int]) -> Iterator[IArchivedFile | ArchiveFault]:

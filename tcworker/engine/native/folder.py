@@ -1,18 +1,18 @@
-"""The folder of a task: made, and removed whatever the task put there. For threads: all of it blocks."""
+"""The folder of a task: made at once, and removed (in a thread: that takes its time) whatever the task put there."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 _LONGEST = 20
 
 
-def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int, Sequence[int]] | None) -> str:
+def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] | None) -> str:
     """Make a folder for one run that only its user may enter, and answer its path. Raises C{OSError}."""
     name = _name(task_id, run_id)
     for number in count(1):
@@ -22,7 +22,7 @@ def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int, S
         except FileExistsError:
             continue
         if owner is not None:
-            os.chown(path, owner[0], owner[1])
+            os.chown(path, *owner)
         return path
     raise AssertionError("numbers do not end")
 

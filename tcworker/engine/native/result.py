@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from tcworker.engine.native.files import Files
+from tcworker.engine.native.files import open_file, tar, walk
 from tcworker.engine.native.sandbox import Sandbox
+from tcworker.errors import NotFound
 from tcworker.interfaces import ArchiveFault, CommandRecord, IArchivedFile, IResult
 from tcworker.waiting import OneShot
 
@@ -28,37 +30,37 @@ class NativeResult:
         self.success, self.killed = success, killed
         self.commands, self.out_of_memory = commands, out_of_memory
         self._sandbox = sandbox
-        self._files: Files | None = None
         self._disposed: OneShot[None] | None = None
 
     def archive_file(self, path: str) -> Deferred[IArchivedFile]:
         """See L{IResult.archive_file}."""
-        return Deferred.fromCoroutine(self._opened().open(path))
+        return Deferred.fromCoroutine(self._archive_file(path))
 
-    def archive_folder(self, path: str) -> AsyncIterator[IArchivedFile | ArchiveFault]:
+    async def archive_folder(self, path: str) -> AsyncIterator[IArchivedFile | ArchiveFault]:
         """See L{IResult.archive_folder}."""
-        return self._opened().walk(path)
+        self._check_there(path)
+        async with aclosing(walk(self._sandbox.means, self._sandbox.supervisor, path)) as entries:
+            async for entry in entries:
+                yield entry
 
     async def archive(self) -> AsyncIterator[bytes]:
         """See L{IResult.archive}."""
-        files = Files(self._sandbox.means.reactor, self._sandbox.supervisor)
-        try:
-            async for piece in files.tar(self._sandbox.means.threads):
+        self._check_there("the task's folder")
+        async with aclosing(tar(self._sandbox.means, self._sandbox.supervisor)) as pieces:
+            async for piece in pieces:
                 yield piece
-        finally:
-            files.close()
 
     def dispose(self) -> Deferred[None]:
         """See L{IResult.dispose}."""
         if self._disposed is None:
             self._disposed = OneShot()
-            if self._files is not None:
-                self._files.close()
             self._sandbox.free().addCallbacks(self._disposed.succeed, self._disposed.fail)
         return self._disposed.wait()
 
-    def _opened(self) -> Files:
-        """One process opens files for all who ask."""
-        if self._files is None:
-            self._files = Files(self._sandbox.means.reactor, self._sandbox.supervisor)
-        return self._files
+    async def _archive_file(self, path: str) -> IArchivedFile:
+        self._check_there(path)
+        return await open_file(self._sandbox.means, self._sandbox.supervisor, path)
+
+    def _check_there(self, what: str) -> None:
+        if self._disposed is not None:
+            raise NotFound(f"{what} is gone, with all that the task left")

@@ -75,9 +75,9 @@ class Supervisor:
         """SIGTERM, and SIGKILL after some seconds."""
         self._channel.send({"do": "kill", "grace": grace})
 
-    def open_files(self, end: socket.socket) -> None:
-        """Let what the task left be opened by whoever is at the other end; after L{finish} only."""
-        self._channel.send({"do": "open-files"}, [end.detach()])
+    def open_files(self, end: socket.socket, packs: bool) -> None:
+        """Let what the task left be opened (or packed) for whoever is at the other end; after L{finish} only."""
+        self._channel.send({"do": "open-files", "packs": packs}, [end.detach()])
 
     def start_exec(
         self, argv: Sequence[str], env: Mapping[str, str], descriptors: Sequence[int], events: ExecEvents

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from base64 import b64encode
 from collections.abc import Sequence
 
 from twisted.internet import reactor
@@ -14,11 +17,17 @@ from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, EngineSuite, P
 from tests.engine.native.harness import names_in, new_config, new_tasks_dir
 
 
+def hidden(script: str) -> Payload:
+    """Run a script that cannot be read in the line of the log that shows the command."""
+    encoded = b64encode(script.encode()).decode()
+    return {"command": [["sh", "-c", f'eval "$(printf %s {encoded} | base64 -d)"']]}
+
+
 class NativeContract(EngineSuite, TestCase):
     """As the user who runs the tests."""
 
     reactor = reactor
-    payloads = ShellPayloads(lambda script: {"command": [["sh", "-c", script]]})
+    payloads = ShellPayloads(hidden)
     offers = frozenset({SHELLS, TERMINALS}) | (frozenset() if os.geteuid() == 0 else {OWN_USER})
     user: str | None = None
 
@@ -37,6 +46,16 @@ class NativeContract(EngineSuite, TestCase):
 
     def traces(self) -> Sequence[str]:
         return names_in(self.tasks_dir)
+
+    def make_secret(self, text: str) -> str:
+        """In a folder of its own: the suite reads all that is beside it."""
+        folder = tempfile.mkdtemp(prefix="tcworker-secret-")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
+        path = os.path.join(folder, "secret")
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(text)
+        return path
 
     def rewrite(self, record: SandboxRecord, path: str, content: bytes | None) -> None:
         place = os.path.join(record.details["folder"], path)
