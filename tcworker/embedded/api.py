@@ -95,11 +95,13 @@ class ApiResource(Resource):
     def _find(self, request: Request) -> tuple[Api, Route, dict[str, str]] | None:
         segments = request.path.decode("latin-1").split("/")
         api = self._apis.get(segments[2]) if len(segments) > 4 and segments[3] == "v1" else None
+        # Split first, decoded later: see L{tcworker.embedded.routing}.
         method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
         found = api and api.routes.find(method, segments[4:])
         return (api, *found) if api and found else None
 
     async def _call(self, request: Request, api: Api, route: Route, params: dict[str, str]) -> Reply:
+        # This is the order of the real services: each step answers before the next one looks.
         content = _read(request)
         body = _parse(content, request.getHeader("content-type") or "")
         identify = partial(self._identify, request, content)
@@ -144,6 +146,7 @@ def _body_of(request: Request) -> IO[bytes]:
 
 def _read(request: Request) -> bytes:
     content = _body_of(request).read(BODY_LIMIT + 1)
+    # 500, not 413: the limit is that of a library which the real services do not translate.
     if len(content) > BODY_LIMIT:
         raise ApiError("InternalServerError", f"The body is larger than {BODY_LIMIT} bytes.")
     return content
@@ -192,6 +195,7 @@ def _check_params(params: Mapping[str, str], patterns: Mapping[str, str]) -> Non
 def _check_query(request: Request, known: Mapping[str, str]) -> dict[str, str]:
     _, _, text = request.uri.decode("latin-1").partition("?")
     query = dict(parse_qsl(text, keep_blank_values=True))
+    # A signature in the query is known everywhere.
     query.pop("bewit", None)
     faults = [
         f"{key}={value!r} must match {known[key]}" if key in known else f"{key} is not a known key"

@@ -58,6 +58,7 @@ class EmbeddedSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> _Channel:  # type: ignore[override]  # see protocol
         channel: _Channel = super().buildProtocol(addr)
         channel.site = self
+        # The base sets both on its proxy, which is not there.
         channel.requestFactory = Request
         return channel
 

@@ -143,6 +143,7 @@ class StorageResource(Resource):
         """Put a body into its place, whole or not at all."""
         fresh = os.path.join(self._spool, slugid.v4())
         if isinstance(name := getattr(content, "name", None), str):
+            # A second name for the spooled file, whose first one goes with the request.
             content.flush()
             os.link(name, fresh)
         else:
@@ -167,6 +168,7 @@ class StorageResource(Resource):
             request.finish()
 
     def _path(self, key: str) -> str:
+        # By its hash: names are strangers' and may hold slashes, dots and a thousand letters.
         return os.path.join(self._folder, hashlib.sha256(key.encode()).hexdigest())
 
 

@@ -108,6 +108,7 @@ class Taskcluster(Service):
         artifacts, spool = (os.path.join(self._folder, name) for name in ("artifacts", "uploads"))
         for folder in (self._folder, artifacts, spool):
             os.makedirs(folder, mode=0o700, exist_ok=True)
+        # Uploads that an earlier process did not finish.
         for left in os.scandir(spool):
             os.unlink(left)
         database = Database(os.path.join(self._folder, "taskcluster.db"), store.SCHEMA + storage.SCHEMA)
@@ -126,6 +127,7 @@ class Taskcluster(Service):
     async def _stop(self) -> None:
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)
+            # First those who wait get their answers, then the connections go that carry them.
             await self._queue.stop()
             await self._calls.wait()
             await self._site.close_connections()

@@ -82,6 +82,7 @@ class Authenticator:
         if abs(self._clock.seconds() - float(header["ts"])) > SKEW:
             raise _Refused("the request's time is more than 15 minutes from the server's")
         ext = _read_ext(header.get("ext", ""))
+        # What the certificate says is true only if the MAC, made with its token, is right as well.
         token, scopes, expires = self._claims(header["id"], ext.get("certificate"))
         _check_mac(request, header, token)
         if header.get("hash"):

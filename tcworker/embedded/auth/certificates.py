@@ -50,6 +50,7 @@ class Certificate:
     def _read(cls, certificate: Any) -> Certificate:
         if certificate["version"] != 1:
             raise BadCertificate("ext.certificate.version must be 1")
+        # All of it is a stranger's until the signature is checked, and the check itself needs texts.
         texts = [certificate["seed"], certificate["signature"], certificate.get("issuer", ""), *certificate["scopes"]]
         if not all(isinstance(text, str) and text.isascii() for text in texts):
             raise BadCertificate("ext.certificate's seed, signature, issuer and scopes must be ASCII strings")

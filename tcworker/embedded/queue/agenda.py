@@ -43,6 +43,7 @@ class Agenda:
         delay = max(0.0, (due - dates.now(self._clock)) / 1000)
         if self._timer is None or not self._timer.active():
             self._timer = self._clock.callLater(delay, self._work)
+        # Only ever sooner: whoever looks finds out by itself what comes after.
         elif self._timer.getTime() > self._clock.seconds() + delay:
             self._timer.reset(delay)
 
@@ -75,7 +76,7 @@ class Agenda:
         for task in store.dependents(required.task_id):
             if satisfies(required, task):
                 store.satisfy(required.task_id, task.task_id)
-                if not store.waits(task.task_id) and not task.runs and now <= task.deadline:
+                if not store.waits(task.task_id) and now <= task.deadline:
                     self._transactions.keep(store, task, states.schedule(task, now))
 
 

@@ -90,6 +90,7 @@ class Artifacts:
 
     def _check_run(self, store: Store, artifact: Artifact) -> None:
         task = store.find_task(artifact.task_id)
+        # The real queue calls these bad input, where one would expect 404.
         if task is None:
             raise bad_input(f"There is no task {artifact.task_id}.")
         if artifact.run_id >= len(task.runs):
@@ -123,6 +124,7 @@ class Artifacts:
 
     async def _redirect(self, call: Call) -> Reply:
         """Lead to the content, as browsers like it."""
+        # Here the scope comes before the question whether there is such a task.
         if "runId" not in call.params:
             call.require(f"queue:get-artifact:{call.params['name']}")
         artifact = await self._permitted(call)

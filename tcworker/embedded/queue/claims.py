@@ -92,6 +92,7 @@ class Claims:
 
     async def _wait(self, queue: str, waiter: _Waiter) -> Sequence[JSON]:
         waiters = self._waiting[queue]
+        # Behind those who wait already, even if something is there: then it is being handed to them.
         waiters.append(waiter)
         timer = self._clock.callLater(self._times.poll if self._open else 0, self._dismiss, waiters, waiter)
         try:

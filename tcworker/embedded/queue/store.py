@@ -170,6 +170,7 @@ class Store:
         """Let a task wait for others."""
         self._many("INSERT INTO dependencies (required, task_id) VALUES (?, ?)", [(one, task_id) for one in required])
 
+    # What is satisfied is kept, so that a task's dependencies can still be listed.
     def satisfy(self, required: str, task_id: str) -> None:
         """A task need no longer wait for another."""
         self._run("UPDATE dependencies SET satisfied = 1 WHERE required = ? AND task_id = ?", (required, task_id))

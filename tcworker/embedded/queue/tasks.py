@@ -81,6 +81,7 @@ class Tasks:
             if store.definition(task.task_id) != definition:
                 raise conflict(f"Task {task.task_id} exists with another definition.")
             return known
+        # Kept before its dependencies are looked at: one on itself is allowed, and waits for ever.
         store.add_task(task, definition)
         store.join_group(task.group_id, task.scheduler_id, task.expires)
         store.put_on_agenda(Entry(task.deadline + int(self._times.deadline_delay * 1000), "deadline", task.task_id))
@@ -126,12 +127,14 @@ class Tasks:
 
         async def handle(call: Call) -> JSON:
             task = await self._transactions.run(Store.task, call.params["taskId"])
+            # The scopes depend on the task, so that it is looked for first, by whomever.
             call.require(_scopes_to_change(verb, task))
             return await self._changed(call, change, dates.now(self._clock))
 
         return handle
 
     async def _completed(self, call: Call) -> JSON:
+        # Workers of old say so in the body when it failed.
         failed = isinstance(call.body, dict) and call.body.get("success") is False
         return await self._reported(call, states.report, "failed" if failed else "completed")
 

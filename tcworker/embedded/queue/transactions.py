@@ -34,6 +34,7 @@ class Transactions:
     async def run(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a job with the store, in a transaction; what it raises undoes what it did."""
         store, result = await self._database.run(lambda connection: _call(Store(connection), job, *args, **kwargs))
+        # Not before the commit: who is woken must find what woke it, and a claim is kept before its answer leaves.
         if store.due is not None:
             self.on_due(store.due)
         for task_queue_id in store.ready:
@@ -49,6 +50,7 @@ class Transactions:
             store.remove_pending(before.task_id)
         if after.state == "pending":
             store.add_pending(after)
+        # A claim that is extended leaves the older entry where it is: it does not fit any more, and does nothing.
         if after.state == "running":
             taken_until = after.runs[-1].taken_until or 0
             store.put_on_agenda(Entry(taken_until, "claim", after.task_id, len(after.runs) - 1, taken_until))
