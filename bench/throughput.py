@@ -73,9 +73,9 @@ def payload(wanted: argparse.Namespace) -> JSON:
         "true": ["true"],
         "sleep": ["sleep", f"{wanted.seconds:g}"],
         "log": ["sh", "-c", f"yes '{LINE}' | head -c {size}"],
-        "artifact": ["sh", "-c", f"head -c {size} /dev/urandom > file"],
+        "artifact": ["sh", "-c", f"head -c {size} /dev/urandom > file.zip"],
     }
-    artifact = {"name": "public/file", "path": "file", "type": "file", "contentType": "application/octet-stream"}
+    artifact = {"name": "public/file.zip", "path": "file.zip", "type": "file", "contentType": "application/zip"}
     artifacts = [artifact] if wanted.kind == "artifact" else []
     return {"command": [commands[wanted.kind]], "maxRunTime": 3600, "artifacts": artifacts}
 
