@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -37,15 +37,16 @@ def free_port() -> int:
 class Twistd(ProcessProtocol):
     """A C{twistd} that runs."""
 
+    program: ClassVar = ["-c", "import sys; from twisted.scripts.twistd import run; sys.exit(run())"]
+
     def __init__(self, folder: str, *arguments: str, **environ: str) -> None:
         self.out = {1: "", 2: ""}
         self._expected: tuple[str, Deferred[None]] = ("", Deferred())
         self._ended: OneShot[int | None] = OneShot()
-        command = [sys.executable, "-c", "import sys; from twisted.scripts.twistd import run; sys.exit(run())"]
         self.process = reactor.spawnProcess(
             self,
             sys.executable,
-            [*command, *arguments],
+            [sys.executable, *self.program, *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
             path=folder,
         )
@@ -70,6 +71,12 @@ class Twistd(ProcessProtocol):
         return self._ended.wait().addTimeout(20, reactor)
 
 
+class Command(Twistd):
+    """A C{tcworker} that runs."""
+
+    program: ClassVar = ["-m", "tcworker"]
+
+
 class TwistdTestCase(TestCase):
     timeout = 60
 
@@ -87,11 +94,14 @@ class TwistdTestCase(TestCase):
         }
 
     def start(self, *arguments: str, **environ: str) -> Twistd:
+        self.write_settings()
+        self.twistd = Twistd(str(self.folder), *arguments, **environ)
+        return self.twistd
+
+    def write_settings(self) -> None:
         path = self.folder / "worker.yml"
         path.write_text(json.dumps(self.settings))
         path.chmod(0o600)
-        self.twistd = Twistd(str(self.folder), *arguments, **environ)
-        return self.twistd
 
     def start_tcworker(self, *arguments: str, before: tuple[str, ...] = ()) -> Twistd:
         return self.start("-n", *before, "tcworker", "--config", "worker.yml", *arguments)
@@ -217,6 +227,26 @@ class TacFiles(TwistdTestCase):
         twistd.process.signalProcess("TERM")
         await twistd.ended()
         self.assertIn("the service is being stopped", twistd.out[1])
+
+
+class WithoutTwistd(TwistdTestCase):
+    """C{tcworker worker} has the same signals, exit statuses and log."""
+
+    async def status_after(self, name: str) -> int | None:
+        self.write_settings()
+        self.twistd = Command(str(self.folder), "worker", "--config", "worker.yml")
+        await self.twistd.until(READY)
+        self.twistd.process.signalProcess(name)
+        return await self.twistd.ended()
+
+    async def test_each_signal_has_its_exit_status(self) -> None:
+        for name, status in (("TERM", 72), ("INT", 71)):
+            self.assertEqual(await self.status_after(name), status, name)
+
+    async def test_its_log_is_text_on_stderr(self) -> None:
+        await self.status_after("TERM")
+        self.assertRegex(self.twistd.out[2], r"Z warn \[tcworker\.claimer\] no claim")
+        self.assertEqual(self.twistd.out[1], "")
 
 
 class TheOptions(SynchronousTestCase):
