@@ -16,6 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tcworker.client.http import HTTP
+from tcworker.client.services import Queue
 from tcworker.embedded.taskcluster import Taskcluster, Times
 from tcworker.interfaces import Credentials
 
@@ -94,6 +96,21 @@ class AWholeTask(TaskclusterTestCase):
         wrong = {"clientId": self.server.root_credentials.client_id, "accessToken": "wrong"}
         refused = deferToThread(self.queue(wrong).task, taskcluster.slugId())
         await self.assertFailure(refused, taskcluster.exceptions.TaskclusterAuthFailure)
+
+
+class OurOwnClient(TaskclusterTestCase):
+    async def test_claims_reports_and_reads(self) -> None:
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        queue = Queue(http, self.server.root_url, lambda: self.server.root_credentials, reactor)
+        task_id = taskcluster.slugId()
+        dated = {name: taskcluster.fromNowJSON(later) for name, later in (("created", "0 s"), ("deadline", "1 hour"))}
+        await queue.create_task(task_id, definition(**dated))
+        [claim] = (await queue.claim_work("prov/type", WORKER))["tasks"]
+        credentials = Credentials.from_json(claim["credentials"])
+        run = Queue(http, self.server.root_url, lambda: credentials, reactor)
+        await run.report_exception(task_id, 0, {"reason": "malformed-payload"})
+        self.assertEqual((await queue.status(task_id))["status"]["state"], "exception")
 
 
 class LongPolls(TaskclusterTestCase):
