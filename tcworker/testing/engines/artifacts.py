@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 from tcworker.errors import ArchiveError, NotAFile, NotFound, NotReadable
 from tcworker.interfaces import IResult
 from tcworker.testing.context import read_archived, read_body
-from tcworker.testing.engines.harness import OWN_USER, EngineHarness, Run
+from tcworker.testing.engines.harness import OWN_USER, EngineHarness
 from tcworker.testing.engines.payloads import Made
+from tcworker.testing.engines.run import Run
 
 TREE: Mapping[str, Made] = {
     "top.txt": Made("file", "top"),

@@ -6,7 +6,8 @@ from twisted.internet.defer import CancelledError
 
 from tcworker.errors import SandboxAborted, SandboxEnded
 from tcworker.interfaces import IResult
-from tcworker.testing.engines.harness import EngineHarness, Run
+from tcworker.testing.engines.harness import EngineHarness
+from tcworker.testing.engines.run import Run
 from tcworker.waiting import pause
 
 DELAYS = (0, 0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.04)
@@ -114,8 +115,7 @@ class AbortCases(EngineHarness):
 
     async def test_abort_leaves_nothing(self) -> None:
         """When it fires all is freed, and who waits for the end is told."""
-        await self.finish(self.payloads.prints("warm up"))
-        before = self.snapshot()
+        before = await self.warm()
         run, marker = await self.with_daemon(sleeps=True)
         await self.aborted(run)
         self.assertEqual(self.processes(marker), [])

@@ -5,33 +5,26 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeAlias
 from uuid import uuid4
 
 import slugid
-from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.trial.unittest import SkipTest
 
 from tcworker.errors import SandboxEnded
-from tcworker.interfaces import IEngine, IExecution, IPlatform, IResult, SandboxRecord
+from tcworker.interfaces import IEngine, IPlatform, IResult, SandboxRecord
 from tcworker.testing.context import FakeTaskContext
+from tcworker.testing.engines.patience import Patience
 from tcworker.testing.engines.payloads import Payload, Payloads
+from tcworker.testing.engines.run import Run
 from tcworker.testing.engines.traces import descriptors, processes_with, threads
 from tcworker.testing.engines.traces import processes as descendants
-from tcworker.waiting import OneShot, pause
-
-T = TypeVar("T")
+from tcworker.waiting import pause
 
 Snapshot: TypeAlias = Mapping[str, Sequence[str]]
-
-if TYPE_CHECKING:
-    Base = TestCase
-else:
-    # Were the suite itself a TestCase, trial would run it wherever it is imported.
-    Base = object
 
 SHELLS = "shells"
 TERMINALS = "terminals"
@@ -41,49 +34,17 @@ SERVICES = "services"
 OWN_USER = "own user"
 
 
-@dataclass
-class Run:
-    """A task in a sandbox."""
-
-    context: FakeTaskContext
-    engine: IEngine
-    execution: IExecution
-
-    @property
-    def printed(self) -> str:
-        """The log so far."""
-        return self.context.log.text
-
-    def printed_at(self, _: object) -> str:
-        """The log at the moment of some event."""
-        return self.printed
-
-    def seen(self, text: str) -> Deferred[None]:
-        """Fire when those who follow the log have been given a text."""
-        shown = bytearray()
-        there: OneShot[None] = OneShot()
-
-        def look(data: bytes) -> None:
-            shown.extend(data)
-            if text.encode() in shown:
-                there.succeed(None)
-
-        stop = self.context.log.follow(look)
-        return there.wait().addBoth(lambda outcome: (stop(), outcome)[1])
-
-
-class EngineHarness(Base):
+class EngineHarness(Patience):
     """The part of the suite that a platform's own test case fills in.
 
-    @cvar reactor: the reactor (or, for a platform that knows no other, the clock) that everything waits by.
+    @cvar reactor: what everything waits by.
     @cvar payloads: the platform's payloads.
     @cvar offers: what the platform has of L{SHELLS}, L{TERMINALS}, L{CACHES}, L{PROXIES}, L{SERVICES}; and L{OWN_USER}
-        when its tasks run as a user that may not read everything, that is not as root. Of what is not offered the suite checks that
-        it is refused.
+        when its tasks run as a user that may not read everything, that is not as root. Of what is not offered the suite
+        checks that it is refused.
     @ivar platform: prepared before each test, disposed after it.
     """
 
-    reactor: ClassVar[IReactorTime]
     payloads: ClassVar[Payloads]
     offers: ClassVar[frozenset[str]] = frozenset()
     timeout = 60
@@ -182,6 +143,12 @@ class EngineHarness(Base):
             self.assertNotEqual(self.processes(marker), [], "the suite does not see the daemon")
         return run, marker
 
+    async def warm(self) -> Snapshot:
+        """Run a task, so that what a platform makes once is there, and say what there is then."""
+        _, result = await self.finish(self.payloads.prints("warm up"))
+        await result.dispose()
+        return self.snapshot()
+
     async def ended(self, run: Run) -> IResult:
         """Wait for the end of a task."""
         return await self.soon(run.execution.when_finished(), lambda: f"no end; printed so far: {run.printed!r}")
@@ -198,36 +165,12 @@ class EngineHarness(Base):
             result = await run.execution.when_finished()
             await result.dispose()
 
-    async def soon(self, waiting: Deferred[T], complaint: Callable[[], str], seconds: float = 20) -> T:
-        """Wait, but not for long."""
-        try:
-            return await waiting.addTimeout(seconds, self.reactor)
-        except TimeoutError:
-            raise self.failureException(f"nothing came in {seconds} seconds: {complaint()}") from None
-
-    async def fails(self, waiting: Deferred[T], error: type[Exception], seconds: float = 20) -> Exception:
-        """Wait for a failure of a kind, and give it."""
-        try:
-            result = await self.soon(waiting, lambda: f"neither {error.__name__} nor anything else", seconds)
-        except error as failure:
-            return failure
-        raise self.failureException(f"{error.__name__} expected, but it succeeded with {result!r}")
-
-    async def until(self, true: Callable[[], object], complaint: Callable[[], object], seconds: float = 20) -> None:
-        """Wait until something is true, but not for long."""
-        end = self.reactor.seconds() + seconds
-        while not true():
-            if self.reactor.seconds() > end:
-                raise self.failureException(f"not so after {seconds} seconds: {complaint()}")
-            await pause(self.reactor, 0.02)
-
     def snapshot(self) -> Snapshot:
         """What there is now of all that a sandbox could leave behind."""
         return {
             "of the platform": sorted(self.traces()),
             "processes": descendants(),
             "descriptors": descriptors(),
-            "threads": threads(),
             "timers": [name for name in self.timers() if not name.startswith("TestCase.")],
         }
 
@@ -236,11 +179,16 @@ class EngineHarness(Base):
         waiting: Sequence[IDelayedCall] = getattr(self.reactor, "getDelayedCalls", list)()
         return [str(getattr(getattr(timer, "func", None), "__qualname__", timer)) for timer in waiting]
 
+    def snapshot_with_threads(self) -> Snapshot:
+        """The same with threads, of which a platform may have more and more until it is disposed."""
+        return {**self.snapshot(), "threads": threads()}
+
     async def nothing_left(self, since: Snapshot) -> None:
         """Fail if there is more than there was; what ends in the background has a moment for that."""
 
         def more() -> Mapping[str, Sequence[str]]:
-            grown = {kind: Counter(now) - Counter(since[kind]) for kind, now in self.snapshot().items()}
+            current = self.snapshot_with_threads()
+            grown = {kind: Counter(current[kind]) - Counter(before) for kind, before in since.items()}
             return {kind: list(what.elements()) for kind, what in grown.items() if what}
 
         await self.until(lambda: not more(), lambda: f"left behind: {more()}", 5)

@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import FeatureNotSupported, SandboxEnded, TaskFailed
 from tcworker.interfaces import ExitStatus, IExec, Size
-from tcworker.testing.engines.harness import SHELLS, TERMINALS, EngineHarness, Run
+from tcworker.testing.engines.harness import SHELLS, TERMINALS, EngineHarness
+from tcworker.testing.engines.run import Run
 
 KILLED = ExitStatus(None, 9)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 
 from tcworker.errors import Discarded, TaskError
-from tcworker.testing.engines.harness import EngineHarness, Snapshot
+from tcworker.testing.engines.harness import EngineHarness
 from tcworker.waiting import pause
 
 DELAYS = (0, 0.001, 0.002, 0.004, 0.008)
@@ -74,9 +74,3 @@ class StartCases(EngineHarness):
         for _ in range(3):
             await self.warm()
         await self.nothing_left(before)
-
-    async def warm(self) -> Snapshot:
-        """Run a task, so that what a platform makes once is there, and say what there is then."""
-        _, result = await self.finish(self.payloads.prints("warm up"))
-        await result.dispose()
-        return self.snapshot()

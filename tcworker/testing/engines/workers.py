@@ -7,8 +7,8 @@ import json
 from tcworker.errors import SandboxAborted, TaskError
 from tcworker.interfaces import SandboxRecord
 from tcworker.testing.engines.artifacts import MadeFiles
-from tcworker.testing.engines.harness import Run
 from tcworker.testing.engines.payloads import Made
+from tcworker.testing.engines.run import Run
 
 
 class NeighbourCases(MadeFiles):
@@ -72,7 +72,7 @@ class RestartCases(MadeFiles):
 
     async def test_platform_leaves_nothing(self) -> None:
         """No process, thread, timer, descriptor or folder."""
-        before = self.snapshot()
+        before = self.snapshot_with_threads()
         platform = self.new_platform()
         await platform.prepare([])
         engine = platform.new_engine(self.new_context(self.payloads.prints("x")))

@@ -1,0 +1,1 @@
+"""A platform, a feature and a host of somebody else's: see README.md in this folder."""
