@@ -200,6 +200,7 @@ class _Entry:
             await self._miss(self._wanted.name, error.reason, str(error))
 
     async def _publish_file(self, result: IResult) -> None:
+        # The file is opened in the slot too: a payload may list very many.
         async with self._slots:
             file = await result.archive_file(self._wanted.path)
             self._context.log.info(f"Uploading artifact {self._wanted.name} from file {self._wanted.path}")
@@ -209,6 +210,7 @@ class _Entry:
         self._context.log.info(f"Uploading artifacts {self._wanted.name} from directory {self._wanted.path}")
         running = Loose(_log)
         try:
+            # Slots are taken before the next entry is asked for, so that few files are open however many there are.
             async for entry in result.archive_folder(self._wanted.path):
                 await self._slots.acquire()
                 running.run(self._publish_entry(entry), f"publishing {entry.path}")
@@ -216,6 +218,7 @@ class _Entry:
         except BaseException:
             await running.cancel()
             raise
+        # Waiting for them all, one does not hear that they were cancelled.
         if self._given_up:
             raise CancelledError
         self._context.log.info(f"Uploaded {self._published} files from directory {self._wanted.path}")
@@ -269,11 +272,13 @@ class _Entry:
 
     def _fault(self, name: str, message: str, error: TaskError) -> None:
         self._faults += 1
+        # Treeherder shows every line that begins with "[taskcluster:error]" as a failure.
         if self._wanted.optional:
             if self._faults <= _MOST_FAULTS:
                 self._context.log.info(f"Optional artifact {name} was not published: {message}")
             return
         if self._faults <= _MOST_FAULTS:
             self._context.log.error(f"TASK FAILURE during artifact upload: {name}: {message}")
+        # The kind of each error counts for the run's resolution, even if its text is one too many.
         if self._faults <= _MOST_FAULTS or type(error) not in map(type, self.errors):
             self.errors.append(error)

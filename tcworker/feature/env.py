@@ -34,6 +34,7 @@ class EnvFeature:
 
     def for_task(self, context: ITaskContext) -> ITaskFeature:
         """See L{IFeature.for_task}."""
+        # The last one wins: no task can pretend to be another.
         return _Env({**context.payload.get("env", {}), **_of_run(context), **self._of_worker})
 
 

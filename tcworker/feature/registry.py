@@ -102,6 +102,7 @@ class RunFeatures:
         return joined
 
     def _log_cleanup(self, failure: Failure) -> None:
+        # The run is resolved, so that nobody but the operator can want to know.
         failure.trap(TaskError)
         _log.error("cleaning up: {error}", error=str(failure.value), run=_run_name(self._context))
 
@@ -149,6 +150,7 @@ class _Stage:
                 fine = False
                 await self._hook(self._features[name])
                 fine = True
+        # Whatever became of it, those that come after it must not wait for ever.
         finally:
             self._ended[name].succeed(fine)
 

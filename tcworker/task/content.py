@@ -41,6 +41,7 @@ _OWN_TYPES = {
     ".zst": "application/zstd",
 }
 
+# As the reference worker has it; its other texts get a charset.
 _WITHOUT_CHARSET = frozenset((".log",))
 
 _KNOWN_TYPES = mimetypes.MimeTypes().types_map[True] | _OWN_TYPES

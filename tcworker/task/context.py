@@ -87,6 +87,7 @@ class TaskContext:
     def replace_credentials(self, credentials: Credentials) -> None:
         """Sign with these from now on, and tell all who asked to be told."""
         self._credentials = credentials
+        # A proxy that cannot take them must not keep a shell from getting them.
         for call in list(self._told):
             try:
                 call(credentials)
@@ -132,6 +133,7 @@ class TaskContext:
         return LogNames.from_payload(self.payload).reserved
 
     async def _require(self, alternatives: Sequence[ScopeExpression]) -> None:
+        # Nearly every task has what it needs as it stands: auth is asked only about the others.
         scopes = self.task.get("scopes", [])
         if any(satisfies(scopes, expression) for expression in alternatives):
             return

@@ -125,6 +125,7 @@ class TaskLog:
     def follow(self, call: Callable[[bytes], None]) -> Unsubscribe:
         """See L{ITaskLog.follow}. A few pieces may come before this returns."""
         if self._disposed:
+            # The raw file's descriptor may be somebody else's by now.
             call(b"")
             return lambda: None
         follower = Follower(self._new_reader(), self._threads, lambda: self._raw.size, call)
@@ -157,6 +158,7 @@ class TaskLog:
         try:
             write(data)
         except OSError as error:
+            # The last lines are those that say why the run ends.
             if len(self._unwritten) < _MOST_UNWRITTEN:
                 self._unwritten += data
             self._broken(error)
@@ -170,6 +172,7 @@ class TaskLog:
         """Tell those who follow, and compress what came if it is more than C{much}."""
         for follower in self._followers:
             follower.kick()
+        # A short log is compressed once, at its end: that is what makes it cheap.
         if self._behind() > much:
             self._pump.kick()
 
@@ -194,6 +197,7 @@ class TaskLog:
         if self._raw.has_end:
             await self._join_end()
         await self._pump.caught_up()
+        # Followers may take their time: the upload does not wait for them.
         for follower in self._followers:
             self._finish(follower)
         sealed = self._finish_stream()
@@ -229,6 +233,7 @@ class TaskLog:
 
     async def _dispose(self) -> None:
         self._stop_looking()
+        # No file is closed while a thread may still read it.
         await self._jobs.settled()
         await self._pump.stop()
         await self._finishing.wait()
@@ -254,6 +259,7 @@ class TaskLog:
 
     def _cannot_compress(self, failure: Failure) -> None:
         self._compressing_failed = True
+        # Half a stream is of no use; its room is, for the raw log.
         self._forget()
         if isinstance(failure.value, OSError):
             self._broken(failure.value)

@@ -54,6 +54,7 @@ class Follower:
         return self._reader.read()
 
     def _last(self) -> None:
+        # Only now is it certain that no secret follows.
         self._give(self._reader.rest())
         if self._call is not None:
             self._tell(self._call, b"")

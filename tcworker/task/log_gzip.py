@@ -62,6 +62,7 @@ class LogReader:
             data = before + os.pread(self._descriptor, min(PIECE, self.offset - at), at)
             if secret in data:
                 return True
+            # The end of one piece is looked at again with the next: a secret may lie across both.
             at += len(data) - len(before)
             before = data[-len(secret) :]
         return ends_within(before, secret)
@@ -91,6 +92,7 @@ class GzipStream:
     def behind(self, size: int) -> int:
         """How many bytes of a raw log that now has C{size} bytes are to be read, for compression or for new secrets."""
         done = self._reader.offset
+        # A new secret may be in what was read long ago, so that all of it counts once more.
         return size - done + (done if self._reader.has_new_secrets else 0)
 
     def step(self) -> None:
@@ -99,6 +101,7 @@ class GzipStream:
         A secret that came too late, when it was already compressed, makes it begin anew.
         """
         for _ in range(_PIECES_A_STEP):
+            # Secrets are appended by the reactor's thread while this runs: look before each piece.
             if any(map(self._reader.has_passed, self._reader.new_secrets())):
                 self.restart()
             piece = self._reader.read()

@@ -44,6 +44,7 @@ class Pump(Generic[T]):
 
     def kick(self) -> None:
         """Catch up, unless it is doing so already."""
+        # What a step hands on may call this again; the one under way then goes on with what is new.
         while not (self._busy or self._ended):
             behind = self._behind()
             if behind <= 0:

@@ -56,6 +56,7 @@ class RawLog:
         """Let somebody else write until it is given back."""
         if self._sink is None:
             raise RuntimeError("the log is lent already")
+        # A sink knows how much is written, which is wrong once somebody else writes: make a new one afterwards.
         self._sink = None
 
         def take_back() -> None:
@@ -111,6 +112,7 @@ class LentLog:
 def unnamed_file(folder: str) -> int:
     """Open a new file that is in a folder's file system, but that nobody can find there."""
     path = os.path.join(folder, f".{os.urandom(8).hex()}")
+    # O_TMPFILE would do it in one step, but not on every file system.
     descriptor = _create(path)
     os.unlink(path)
     return descriptor

@@ -47,6 +47,7 @@ class Masker:
         parts: list[bytes] = []
         at = 0
         for found in self._any.finditer(data):
+            # From here on a longer secret may begin than the one that is there already.
             if found.start() >= end:
                 break
             parts += data[at : found.start()], MASK

@@ -58,8 +58,10 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
     """
     if isinstance(failure.value, TaskError):
         return failure.value
+    # Taskcluster being away is not the worker's fault.
     if isinstance(failure.value, Unreachable):
         return ResourceUnavailable(str(failure.value))
+    # Its text may hold what is not for the task's author, who gets a name to ask about.
     incident = uuid4().hex[:12]
     _log.failure("incident {incident}: {what}", failure=failure, incident=incident, what=what, run=run)
     return InternalError(f"internal error of the worker, incident {incident}; its log says more under this name")

@@ -69,6 +69,7 @@ def _claim_keys(slices: Mapping[str, Mapping[str, Any]], place: str) -> dict[str
     for owner, part in slices.items():
         required.update(part.get("required", ()))
         for key, schema in part.get("properties", {}).items():
+            # "features" is put together from all slices afterwards.
             if key in owners and key != SHARED:
                 raise ValueError(f"{place}.{key} is wanted by both {owners[key]} and {owner}")
             owners[key], properties[key] = owner, schema

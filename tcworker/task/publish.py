@@ -65,6 +65,7 @@ class Publisher:
         self._taken[artifact.name] = None if isinstance(artifact, FileArtifact | GzippedArtifact) else artifact
 
     async def _store(self, artifact: Artifact) -> None:
+        # Compressing is within the slot as well, or the disk would be full of what waits for its upload.
         if isinstance(artifact, FileArtifact | GzippedArtifact):
             async with self._slots:
                 await self._store_content(artifact)
@@ -87,6 +88,7 @@ class Publisher:
         """What content has, and what it shall be stored as."""
         if isinstance(artifact, GzippedArtifact):
             return "gzip", "gzip" if self._encodes else "identity"
+        # Objects have no encoding: whoever downloads one gets what its hashes are of.
         wanted = artifact.content_encoding or content_encoding(artifact.name)
         return "identity", wanted if self._encodes else "identity"
 

@@ -64,6 +64,7 @@ class Gunzip:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take a piece."""
+        # A few bytes may become a thousand times as many.
         while data:
             yield self._decompressor.decompress(data, _PIECE)
             data = self._decompressor.unconsumed_tail
@@ -95,6 +96,7 @@ async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Thr
     except OSError as error:
         raise _full(file.path, folder, error) from error
     finally:
+        # Given up, a thread may still be writing: the number of a closed descriptor is soon another file's.
         Deferred.fromCoroutine(stream.settled()).addBoth(lambda _: os.close(target))
 
 
@@ -140,6 +142,7 @@ class _Stream:
         self._body.startProducing(self).addCallbacks(lambda _: self._end(True), self._end)
         try:
             while not self._over or self._taken:
+                # A body that knows no pause has long given all; one that does waits to be resumed below.
                 if not (self._over or self._full):
                     await self._more()
                 data, self._taken, self._size = b"".join(self._taken), [], 0

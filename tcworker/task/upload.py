@@ -76,6 +76,7 @@ class Patience:
         for delay in self.backoff.delays():
             try:
                 return await self._one(attempt)
+            # From None: what timed out says nothing that the artifact's name does not.
             except TookTooLong:
                 raise ResourceUnavailable(f"{what}: no time is left") from None
             except (Unreachable, CallFailed, Refused) as error:
@@ -132,6 +133,7 @@ class S3Upload:
 
     async def send(self, content: Content, expires: str) -> None:
         """Declare the artifact and upload it."""
+        # The length is for people who list artifacts; the storage gets its own from the body.
         body = {
             "storageType": "s3",
             "contentType": content.type,
@@ -185,6 +187,7 @@ class ObjectUpload:
             if method is None:
                 raise ResourceUnavailable(f"artifact {content.name}: the object service has no upload by putUrl")
         except BaseException:
+            # The HTTP client closes bodies that it was given; this one never got there.
             body.stopProducing()
             raise
         await put(self._http, method["url"], _without_length(method["headers"]), body)
@@ -197,6 +200,7 @@ async def put(http: HTTP, url: str, headers: Mapping[str, str], body: IBodyProdu
     if answer.status < 300:
         return
     message = f"PUT {shown(url)}: {answer.status}{_code(answer.body)}"
+    # S3 says 400 to an upload that was too slow, and 403 to an address that has expired.
     if answer.status in (400, 403, 408, 429) or answer.status >= 500:
         raise Refused(message, lasting=answer.status in (400, 403))
     raise ResourceUnavailable(message)

@@ -52,6 +52,7 @@ def describe(error: ValidationError, root: str) -> list[str]:
     @param root: what the whole document is called.
     """
     violation = _Violation.of(error, root)
+    # jsonschema puts all unknown keys into one error; each has a nearest known one of its own.
     if violation.rule == "additionalProperties":
         return _unknown_keys(violation)
     if violation.rule in ("anyOf", "oneOf") and error.context:

@@ -198,7 +198,7 @@ class Failures(RegistryTest):
 
             return judge
 
-        self.a.for_task, self.b.for_task = refuse("a"), refuse("b")  # type: ignore[method-assign]
+        self.a.for_task, self.b.for_task = refuse("a"), refuse("b")  # type: ignore[assignment,method-assign]
         error = self.assertRaises(MalformedPayload, self.features)
         self.assertEqual(error.messages, ("a", "b"))
 
@@ -208,7 +208,10 @@ class Cancelling(RegistryTest):
 
     def test_every_hook_is_cancelled(self) -> None:
         cancelled: list[str] = []
-        hooks = {"a": Deferred(lambda _: cancelled.append("a")), "b": Deferred(lambda _: cancelled.append("b"))}
+        hooks: dict[str, Deferred[None]] = {
+            "a": Deferred(lambda _: cancelled.append("a")),
+            "b": Deferred(lambda _: cancelled.append("b")),
+        }
 
         class Waiting(TaskFeature):
             def __init__(self, name: str) -> None:

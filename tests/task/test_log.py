@@ -16,7 +16,6 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ILentLog
-from tcworker.task import log_raw
 from tcworker.task.log import SealedLog, TaskLog
 from tcworker.testing.context import read_archived
 from tcworker.waiting import Threads
@@ -330,7 +329,7 @@ class FullDisks(LogTest):
         self.assert_told_once()
 
     def test_a_log_that_cannot_even_begin(self) -> None:
-        with patch.object(log_raw.os, "open", full):
+        with patch("tcworker.task.log_raw.os.open", full):
             error = self.assertRaises(ResourceUnavailable, self.begin_anew, 0)
         self.assertIn(self.folder, str(error))
 

@@ -162,7 +162,7 @@ class Joining(SynchronousTestCase):
     """The slices of several owners."""
 
     def test_two_owners_of_one_key_are_named(self) -> None:
-        slices = {"one": {"properties": {"env": {}}}, "two": {"properties": {"env": {}}}}
+        slices: Any = {"one": {"properties": {"env": {}}}, "two": {"properties": {"env": {}}}}
         error = self.assertRaises(ValueError, PayloadSchema, slices)
         self.assertIn("one", str(error))
         self.assertIn("two", str(error))

@@ -259,7 +259,7 @@ class Trouble(PublishingTest):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_queue_that_is_away_for_a_while(self) -> None:
-        errors = [CallFailed("createArtifact", 503, "", "no"), Unreachable("createArtifact", "no")]
+        errors: list[Exception] = [CallFailed("createArtifact", 503, "", "no"), Unreachable("createArtifact", "no")]
         self.queue.always("create_artifact", lambda call: self.raise_first(errors, call))
         publishing = self.publish(LinkArtifact("a", WHEN, "b", "text/plain"))
         self.advance(30)

@@ -17,6 +17,7 @@ from tcworker.filebody import DescriptorFile
 from tcworker.interfaces import IArchivedFile
 from tcworker.task import transform as module
 from tcworker.task.log_memory import MemoryFile
+from tcworker.task.log_raw import unnamed_file
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
 from tcworker.testing.context import read_archived
 from tcworker.waiting import Threads
@@ -29,7 +30,7 @@ class Transforming(TestCase):
 
     timeout = 30
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         self.folder = self.mktemp()
         os.mkdir(self.folder)
         self.threads = Threads(reactor, 2, "transform")  # type: ignore[arg-type]  # the reactor is a module to mypy
@@ -39,7 +40,7 @@ class Transforming(TestCase):
         self.open_files = len(os.listdir("/proc/self/fd"))
 
     def on_disk(self, data: bytes) -> DescriptorFile:
-        descriptor = module.unnamed_file(self.folder)
+        descriptor = unnamed_file(self.folder)
         os.write(descriptor, data)
         file = DescriptorFile("file", descriptor)
         self.addCleanup(file.close)
