@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import hmac
-import json
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-from mohawk.exc import HawkFail
-from mohawk.util import calculate_mac, parse_authorization_header, parse_content_type
 from twisted.internet.interfaces import IReactorTime
 
+from tcworker.client.hawk import Authorization, open_ext, payload_hash
 from tcworker.client.scopes import satisfies
 from tcworker.embedded import dates
 from tcworker.embedded.auth.certificates import BadCertificate, Certificate, temporary_token
@@ -74,20 +68,20 @@ class Authenticator:
             return Caller("anonymous", self._roles.anonymous)
         try:
             return self._verify(request, request.authorization)
-        except (HawkFail, BadCertificate, _Refused) as refusal:
+        except (BadCertificate, _Refused) as refusal:
             raise ApiError("AuthenticationFailed", f"Authentication failed: {refusal}") from None
 
     def _verify(self, request: SignedRequest, authorization: str) -> Caller:
         header = _read_header(authorization)
-        if abs(self._clock.seconds() - float(header["ts"])) > SKEW:
+        if abs(self._clock.seconds() - header.timestamp) > SKEW:
             raise _Refused("the request's time is more than 15 minutes from the server's")
-        ext = _read_ext(header.get("ext", ""))
+        ext = _read_ext(header.ext)
         # What the certificate says is true only if the MAC, made with its token, is right as well.
-        token, scopes, expires = self._claims(header["id"], ext.get("certificate"))
+        token, scopes, expires = self._claims(header.client_id, ext.get("certificate"))
         _check_mac(request, header, token)
-        if header.get("hash"):
-            _check_content(request, header["hash"])
-        return self._caller(header["id"], scopes, expires, ext.get("authorizedScopes"))
+        if header.hash:
+            _check_content(request, header.hash)
+        return self._caller(header.client_id, scopes, expires, ext.get("authorizedScopes"))
 
     def _claims(self, client_id: str, certificate: Any) -> tuple[str, Sequence[str], int | None]:
         """Give the access token, scopes and end that go with a name, as far as they are true if the MAC is right."""
@@ -126,51 +120,25 @@ class Authenticator:
         return Caller(client_id, (*self._roles.expand(scopes), *self._roles.anonymous), expires)
 
 
-def _read_header(authorization: str) -> Mapping[str, str]:
+def _read_header(authorization: str) -> Authorization:
     try:
-        header: Mapping[str, str] = parse_authorization_header(authorization)
-        if not header["ts"].isdigit() or not all(header[name] for name in ("id", "nonce", "mac")):
-            raise _Refused("the Authorization header is not complete")
-    except (ValueError, KeyError):
-        raise _Refused("the Authorization header is not one of Hawk") from None
-    return header
+        return Authorization.parse(authorization)
+    except ValueError as fault:
+        raise _Refused(str(fault)) from None
 
 
 def _read_ext(ext: str) -> Mapping[str, Any]:
-    """Read C{ext}: JSON in base64 of either alphabet, its padding optional."""
-    if not ext:
-        return {}
-    padded = ext.replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        read = json.loads(b64decode(padded + "=" * (-len(padded) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        raise _Refused("ext is not JSON in base64") from None
-    if not isinstance(read, dict):
-        raise _Refused("ext is not a JSON object")
-    return read
+        return open_ext(ext)
+    except ValueError:
+        raise _Refused("ext is not a JSON object in base64") from None
 
 
-def _check_mac(request: SignedRequest, header: Mapping[str, str], token: str) -> None:
-    resource = SimpleNamespace(
-        timestamp=header["ts"],
-        nonce=header["nonce"],
-        method=request.method,
-        name=request.target,
-        host=request.host,
-        port=str(request.port),
-        ext=header.get("ext"),
-        app=header.get("app"),
-        dlg=header.get("dlg"),
-        credentials={"algorithm": "sha256", "key": token},
-    )
-    expected: bytes = calculate_mac("header", resource, header.get("hash"))
-    if not hmac.compare_digest(expected, header["mac"].encode()):
+def _check_mac(request: SignedRequest, header: Authorization, token: str) -> None:
+    if not header.is_signed_with(token, request.method, request.target, request.host, request.port):
         raise _Refused("the MAC is wrong: another access token, or not the request that was signed")
 
 
 def _check_content(request: SignedRequest, claimed: str) -> None:
-    """Compare the hash of the body. (mohawk's own function prints the whole body on the way.)"""
-    content_type = parse_content_type(request.content_type)
-    digest = hashlib.sha256(f"hawk.1.payload\n{content_type}\n".encode() + request.content + b"\n").digest()
-    if not hmac.compare_digest(b64encode(digest), claimed.encode()):
+    if not hmac.compare_digest(payload_hash(request.content, request.content_type), claimed):
         raise _Refused("the body is not the one that was signed")

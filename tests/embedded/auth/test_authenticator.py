@@ -77,6 +77,10 @@ class Signatures(AuthTestCase):
         self.assertEqual(self.send("POST", target, b'{"scopes": []}', headers).answer().status, 200)
         self.assertEqual(self.send("POST", target, b'{"scopes":[]}', headers).answer().status, 401)
 
+    def test_a_certificate_with_many_scopes(self) -> None:
+        scopes = [f"queue:route:index.project.{number}" for number in range(200)]
+        self.assertIn(scopes[-1], self.accepted(self.temporary(*scopes)))
+
     def test_a_port_that_a_proxy_names(self) -> None:
         for headers in ({"x-forwarded-port": "443"}, {"x-forwarded-proto": "https"}):
             signed = {**headers, "Authorization": self.sign("GET", CURRENT, b"", self.root)}
