@@ -104,7 +104,8 @@ class ClaimService(MultiService):
 
     def shut_down(self, seconds: float | None, exit: Exit) -> None:
         """End what runs and go, within so many seconds; C{None}: as many as are configured."""
-        _log.info("stopping: {why}", why=exit.why)
+        if not self._stopped.fired:
+            _log.info("stopping: {why}", why=exit.why)
         self._machine.stop_now(seconds, exit)
 
     def when_booted(self) -> Deferred[Config]:
