@@ -52,9 +52,10 @@ class KillCases(EngineHarness):
 
     async def test_kill_twice(self) -> None:
         """The first reason stays."""
-        run = await self.running("x")
-        run.execution.kill("first", LONG)
-        run.execution.kill("second", LONG)
+        run = await self.start(self.payloads.ignores_sigterm("ignoring"))
+        await self.see(run, "ignoring")
+        run.execution.kill("first", 0.3)
+        run.execution.kill("second", 0.3)
         self.assertEqual((await self.ended(run)).killed, "first")
 
     async def test_kill_ends_what_ignores_sigterm(self) -> None:
