@@ -163,7 +163,12 @@ class ClaimService(MultiService):
     def _start(self, claim: Claim) -> None:
         assert self._facilities is not None
         task = TaskService(
-            claim, self._facilities, sandbox_over=self._sandbox_over, ended=self._ended, suspect=self._suspect
+            claim,
+            self._facilities,
+            sandbox_over=self._sandbox_over,
+            all_uploaded=self._free,
+            ended=self._ended,
+            suspect=self._suspect,
         )
         self._tasks.add(task)
         self._slots.add(task)

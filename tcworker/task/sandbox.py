@@ -53,7 +53,7 @@ class Sandbox:
     def load(self) -> None:
         """Prepare and start; then C{loaded} comes, or a failure."""
         self._loading = Deferred.fromCoroutine(self._load())
-        self._loading.addCallbacks(self._run, self._not_loaded)
+        self._loading.addCallbacks(self._run, self._not_loaded).addErrback(self._failed)
 
     async def _load(self) -> IExecution:
         self._engine = self._platform.new_engine(self._context)

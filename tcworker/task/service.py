@@ -36,6 +36,7 @@ class TaskService(Service):
     """Runs one claim from its start to the end of its cleanup; implements L{tcworker.task.machine.RunActions}.
 
     @param sandbox_over: called when the sandbox is dead and its C{stopped} hooks are done.
+    @param all_uploaded: called when the run is reported and only the cleanup is left.
     @param ended: called last, with how the run ended.
     @param suspect: called with an error that makes the worker itself suspect.
     """
@@ -46,12 +47,14 @@ class TaskService(Service):
         facilities: Facilities,
         *,
         sandbox_over: Callable[[TaskService], None],
+        all_uploaded: Callable[[TaskService], None],
         ended: Callable[[TaskService, Resolution], None],
         suspect: Callable[[InternalError], None],
     ) -> None:
         self.claim = claim
         self._facilities = facilities
         self._sandbox_over = sandbox_over
+        self._all_uploaded = all_uploaded
         self._ended = ended
         self._suspect = suspect
         self._logger = RunLogger(claim.name)
@@ -258,13 +261,14 @@ class TaskService(Service):
     async def _tell(self, resolution: Resolution) -> None:
         assert self._report is not None
         run = (self.claim.task_id, self.claim.run_id)
+        # Written while the queue is told: whoever dies in between tells it once more, which the queue takes.
+        self._loose.run(self._facilities.state.decided(*run, resolution), "recording the outcome")
         try:
-            await self._facilities.state.decided(*run, resolution)
             self._owed = not await self._reporter.report(resolution)
             if not self._owed:
                 self._keeper.stop()
                 self._allowance.limit(AFTER_RESOLUTION)
-                await self._facilities.state.reported(*run)
+                self._loose.run(self._facilities.state.reported(*run), "recording the report")
         finally:
             self._report.succeed(None)
 
@@ -278,6 +282,7 @@ class TaskService(Service):
         """See L{RunActions.clean_up}."""
         self._keeper.stop()
         self._loose.run(self._clean_up(), "cleaning up")
+        self._all_uploaded(self)
 
     async def _clean_up(self) -> None:
         await self._try(self._features.cleanup(), "cleaning up after the features")

@@ -74,12 +74,13 @@ class MemoryState:
 
     def done(self, task_id: str, run_id: int) -> Deferred[None]:
         """See L{StateStore.done}."""
-        del self.kept[task_id, run_id]
+        self.kept.pop((task_id, run_id), None)
         self.written.append(("done",))
         return succeed(None)
 
     def _change(self, written: tuple[Any, ...], task_id: str, run_id: int, **changes: Any) -> Deferred[None]:
-        self.kept[task_id, run_id] = replace(self.kept[task_id, run_id], **changes)
+        if (task_id, run_id) in self.kept:
+            self.kept[task_id, run_id] = replace(self.kept[task_id, run_id], **changes)
         self.written.append(written)
         return succeed(None)
 

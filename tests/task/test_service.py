@@ -77,6 +77,7 @@ class Running(TestCase):
             self.facilities.claim({"script": list(script), **payload}, seconds=seconds),
             self.facilities,
             sandbox_over=self.over.append,
+            all_uploaded=lambda task: None,
             ended=lambda task, resolution: self.ended.append(resolution),
             suspect=self.suspect.append,
         )
