@@ -8,16 +8,14 @@ import os
 import signal
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from tcworker.launcher.system import System
 
 UMASK = 0o022
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """Whom commands run as."""
 
     uid: int
@@ -31,8 +29,7 @@ class Account:
         os.setresuid(self.uid, self.uid, self.uid)
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What all commands of a run have in common.
 
     @ivar account: C{None} for the user that we are.
@@ -55,6 +52,25 @@ class CannotStart(Exception):
     """A command cannot be started; the text says why."""
 
 
+class Problem(NamedTuple):
+    """Why a command did not start.
+
+    @ivar of_task: whether that is the task's own fault.
+    """
+
+    of_task: bool
+    text: str
+
+    def encode(self) -> bytes:
+        """For a pipe."""
+        return (b"T" if self.of_task else b"W") + to_bytes(self.text)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Problem:
+        """From a pipe."""
+        return cls(data[:1] == b"T", data[1:].decode("utf-8", "replace"))
+
+
 def to_bytes(text: str) -> bytes:
     """As the kernel takes names and arguments, whatever the locale is."""
     return text.encode("utf-8", "surrogateescape")
@@ -71,15 +87,16 @@ def execute(
     """Become the command; called in a process just forked.
 
     @param stdio: three descriptors, or one of a terminal.
-    @param problem: a descriptor that is told why it could not be; it closes when the command runs.
+    @param problem: a descriptor that is told why it could not be (L{Problem}); it closes when the command runs.
     """
     try:
         _set_up(system, surroundings, stdio)
+        _enter(surroundings.folder)
         _exec(argv, {**surroundings.env, **env})
     except CannotStart as error:
-        os.write(problem, to_bytes(str(error)))
+        os.write(problem, Problem(True, str(error)).encode())
     except BaseException as error:
-        os.write(problem, to_bytes(f"its process could not be set up: {error!r}"))
+        os.write(problem, Problem(False, f"its process could not be set up: {error!r}").encode())
     os._exit(127)
 
 
@@ -105,7 +122,13 @@ def _set_up(system: System, surroundings: Surroundings, stdio: Sequence[int]) ->
     if surroundings.account is not None:
         surroundings.account.become()
     os.umask(UMASK)
-    os.chdir(to_bytes(surroundings.folder))
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(to_bytes(folder))
+    except OSError as error:
+        raise CannotStart(f"the task's folder cannot be entered: {error.strerror}") from None
 
 
 def _exec(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:

@@ -8,35 +8,36 @@ import resource
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from tcworker.launcher.child import Surroundings, execute
+from tcworker.launcher.child import Problem, Surroundings, execute
 from tcworker.launcher.system import System
 from tcworker.launcher.wire import Message
 
 _EXIT_BY_KILL = 128 + signal.SIGKILL
 
 
-@dataclass(eq=False)
 class Process:
     """A process that we started.
 
-    @ivar problem: the end of a pipe that says why it did not start, and closes when it did; C{None} once read.
+    @ivar pipe: its end says why the process did not start, and closes when it did; C{None} once read.
+    @ivar problem: what it said.
     @ivar memory_kills: what the count of the machine was before it.
     """
 
-    pid: int
-    problem: int | None
-    memory_kills: int
-    began: float = field(default_factory=time.monotonic)
-    cannot_start: str | None = None
+    problem: Problem | None = None
+
+    def __init__(self, pid: int, pipe: int, memory_kills: int) -> None:
+        self.pid, self.memory_kills = pid, memory_kills
+        self.pipe: int | None = pipe
+        self.began = time.monotonic()
 
     def read_problem(self) -> None:
         """Wait until it runs or cannot be started."""
-        if self.problem is not None:
-            with open(self.problem, "rb") as pipe:
-                self.cannot_start = pipe.read().decode("utf-8", "replace") or None
-            self.problem = None
+        if self.pipe is not None:
+            with open(self.pipe, "rb") as pipe:
+                said = pipe.read()
+            self.problem = Problem.decode(said) if said else None
+            self.pipe = None
 
     def kill_group(self) -> None:
         """Kill it and its process group; only while it is not reaped, so that no stranger dies."""

@@ -8,6 +8,7 @@ supervisor of that key has ended and nothing of its run lives.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import selectors
 import signal
@@ -33,6 +34,8 @@ class Launcher:
         """Serve."""
         self._system.become_subreaper()
         wakeup = self._watch_children()
+        # What is there now stays: a collection would only unshare its memory with the processes that we fork.
+        gc.freeze()
         self._selector.register(self._port.fileno(), selectors.EVENT_READ)
         while True:
             ready = {key.fd for key, _ in self._selector.select()}

@@ -3,8 +3,8 @@
 What the worker sends (C{do}) and is answered (C{event}):
 
  - at first, C{{event: started, pid, startTime, group}};
- - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, problem, outOfMemory}}, its output
-   being in the log;
+ - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, outOfMemory, problem}}, its output
+   being in the log (C{problem}: why it could not be started); or C{{event: ended, broken}}, which is not its fault;
  - C{{do: exec, key, argv, env}} with one descriptor (a terminal) or three: C{{event: exec-started, key}} or
    C{{event: exec-failed, key, problem}}, and at its end C{{event: exec-ended, key, status, signal}};
  - C{{do: exec-kill, key}}: no answer;
@@ -31,7 +31,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from tcworker.launcher.child import Surroundings, reset_signals
+from tcworker.launcher.child import Problem, Surroundings, reset_signals
 from tcworker.launcher.opener import Opener
 from tcworker.launcher.output import Output
 from tcworker.launcher.processes import Process, Processes
@@ -119,15 +119,22 @@ class Supervisor:
             self._go()
 
     def _run(self, message: Message, descriptors: Sequence[int]) -> None:
+        try:
+            self._command = self._start_command(message["argv"])
+        except OSError as error:
+            self._tell("ended", broken=f"no process could be made for the command: {error.strerror}")
+
+    def _start_command(self, argv: Sequence[str]) -> Process:
         account = self._surroundings.account
         nothing = os.open(os.devnull, os.O_RDONLY)
-        writing = self._output.new_pipe((account.uid, account.gid) if account else None)
         try:
-            self._command = self._processes.start(message["argv"], {}, (nothing, writing, writing))
-        except OSError as error:
-            self._tell("ended", status=None, problem=f"no process could be made for it: {error.strerror}")
+            writing = self._output.new_pipe((account.uid, account.gid) if account else None)
+            try:
+                return self._processes.start(argv, {}, (nothing, writing, writing))
+            finally:
+                os.close(writing)
         finally:
-            close_all((nothing, writing))
+            os.close(nothing)
 
     def _exec(self, message: Message, descriptors: Sequence[int]) -> None:
         try:
@@ -136,17 +143,17 @@ class Supervisor:
             self._tell("exec-failed", key=message["key"], problem=f"no process could be made: {error.strerror}")
             return
         self._execs[process] = message["key"]
-        assert process.problem is not None
-        self._watch(process.problem, lambda: self._exec_begun(process))
+        assert process.pipe is not None
+        self._watch(process.pipe, lambda: self._exec_begun(process))
 
     def _exec_begun(self, process: Process) -> None:
         """Say how the start of an exec went, unless that was said before."""
-        if process.problem is None:
+        if process.pipe is None:
             return
-        self._unwatch(process.problem)
+        self._unwatch(process.pipe)
         process.read_problem()
-        if process.cannot_start:
-            self._tell("exec-failed", key=self._execs[process], problem=process.cannot_start)
+        if process.problem:
+            self._tell("exec-failed", key=self._execs[process], problem=process.problem.text)
         else:
             self._tell("exec-started", key=self._execs[process])
 
@@ -197,10 +204,10 @@ class Supervisor:
             self._command = None
             process.read_problem()
             self._output.drain()
-            self._tell("ended", problem=process.cannot_start, **end)
+            self._tell("ended", **end, **_describe(process.problem))
         elif process in self._execs:
             self._exec_begun(process)
-            if process.cannot_start is None:
+            if process.problem is None:
                 self._tell("exec-ended", key=self._execs[process], status=end["status"], signal=end["signal"])
             del self._execs[process]
 
@@ -234,3 +241,9 @@ class Supervisor:
         "close-log": _close_log,
         "open-files": _open_files,
     }
+
+
+def _describe(problem: Problem | None) -> Message:
+    if problem is None:
+        return {"problem": None}
+    return {"problem" if problem.of_task else "broken": problem.text}

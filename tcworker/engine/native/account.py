@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,27 @@ def find_user(name: str | None) -> TaskUser:
     if os.geteuid() != 0:
         raise _fault(name, "no other account than the worker's own, since only root can run tasks as somebody else")
     return TaskUser(name, (entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid))))
+
+
+def check_way(path: str, user: TaskUser) -> None:
+    """Make sure that a user can reach a folder. Raises L{ConfigError}."""
+    if user.switch is None:
+        return
+    folders = [path]
+    while folders[-1] != os.path.dirname(folders[-1]):
+        folders.append(os.path.dirname(folders[-1]))
+    for folder in reversed(folders):
+        if not _may_enter(os.stat(folder), *user.switch):
+            expected = f"a folder that {user.name} (taskUser) can reach: {folder} is closed to it (chmod o+x {folder})"
+            raise ConfigError([Fault("tasksDir", path, expected)])
+
+
+def _may_enter(entry: os.stat_result, uid: int, gid: int, groups: Sequence[int]) -> bool:
+    if entry.st_uid == uid:
+        return bool(entry.st_mode & stat.S_IXUSR)
+    if entry.st_gid in (gid, *groups):
+        return bool(entry.st_mode & stat.S_IXGRP)
+    return bool(entry.st_mode & stat.S_IXOTH)
 
 
 def _own_name() -> str:

@@ -13,7 +13,7 @@ from tcworker.engine.native import report
 from tcworker.engine.native.exec import start_exec
 from tcworker.engine.native.result import NativeResult
 from tcworker.engine.native.sandbox import Sandbox
-from tcworker.errors import InternalError, ResourceUnavailable, SandboxAborted, SandboxEnded
+from tcworker.errors import InternalError, ResourceUnavailable, SandboxAborted, SandboxEnded, TaskError
 from tcworker.interfaces import (
     CommandRecord,
     ExitStatus,
@@ -102,7 +102,7 @@ class NativeExecution:
             await self._supervisor.finish()
             self._sandbox.loan.hold()
             await self._supervisor.close_log()
-        except InternalError as error:
+        except TaskError as error:
             self._error = self._error or error
         except BaseException as error:
             await self._fail(error)
@@ -129,7 +129,7 @@ class NativeExecution:
             end = await self._supervisor.run(argv)
             record = _record(argv, end)
             self._records.append(record)
-            self._out_of_memory |= bool(end.get("outOfMemory"))
+            self._out_of_memory |= bool(end["outOfMemory"])
             self._report(record)
             if not record.exit.success:
                 return
@@ -151,12 +151,8 @@ class NativeExecution:
 
 
 def _record(argv: Sequence[str], end: Message) -> CommandRecord:
-    return CommandRecord(
-        argv,
-        ExitStatus(end["status"], end.get("signal")),
-        end.get("user", 0.0),
-        end.get("system", 0.0),
-        end.get("wall", 0.0),
-        end.get("peak", 0),
-        end["problem"],
-    )
+    """Raises L{ResourceUnavailable} if the machine did not have what it takes to run a command."""
+    if "broken" in end:
+        raise ResourceUnavailable(end["broken"])
+    how = ExitStatus(end["status"], end["signal"])
+    return CommandRecord(argv, how, end["user"], end["system"], end["wall"], end["peak"], end["problem"])

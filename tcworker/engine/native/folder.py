@@ -21,8 +21,7 @@ def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] |
             os.mkdir(path, 0o700)
         except FileExistsError:
             continue
-        if owner is not None:
-            os.chown(path, *owner)
+        _give(path, owner)
         return path
     raise AssertionError("numbers do not end")
 
@@ -30,6 +29,15 @@ def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] |
 def remove_folder(path: str) -> None:
     """Remove a folder and all in it, which need not be there. Raises C{OSError}."""
     shutil.rmtree(path, onerror=_unlock)
+
+
+def _give(path: str, owner: tuple[int, int] | None) -> None:
+    if owner is not None:
+        try:
+            os.chown(path, *owner)
+        except BaseException:
+            os.rmdir(path)
+            raise
 
 
 def _name(task_id: str, run_id: int) -> str:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.engine.native.account import find_user
+from tcworker.engine.native.account import TaskUser, check_way, find_user
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
 from tcworker.engine.native.launcher import Launcher
@@ -81,7 +81,7 @@ class NativePlatform:
     async def _prepare(self, left: Sequence[SandboxRecord]) -> None:
         for record in left:
             await self._means.threads.run(clean_up, record.details)
-        await self._means.threads.run(_make_tasks_dir, self._means.tasks_dir)
+        await self._means.threads.run(_make_tasks_dir, self._means.tasks_dir, self._means.user)
         self._means.launcher.ensure()
 
     async def _dispose(self) -> None:
@@ -89,5 +89,6 @@ class NativePlatform:
         await self._means.threads.stop()
 
 
-def _make_tasks_dir(path: str) -> None:
+def _make_tasks_dir(path: str, user: TaskUser) -> None:
     os.makedirs(path, 0o755, exist_ok=True)
+    check_way(path, user)

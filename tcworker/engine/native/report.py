@@ -11,7 +11,9 @@ from tcworker.interfaces import CommandRecord, ExitStatus
 
 def opening(index: int, argv: Sequence[str]) -> str:
     """What is printed before a command."""
-    return f"Executing command {index}: {shlex.join(argv)}"
+    # Arguments may be bytes that are no text.
+    shown = shlex.join(argv).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return f"Executing command {index}: {shown}"
 
 
 def closing(command: CommandRecord) -> str:

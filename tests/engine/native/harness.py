@@ -8,8 +8,15 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
 from tcworker.config import Config
-from tcworker.interfaces import Credentials
+from tcworker.engine.native.platform import NativePlatform
+from tcworker.errors import SandboxEnded
+from tcworker.interfaces import Credentials, IExecution, IResult
+from tcworker.testing.context import FakeTaskContext
+from tcworker.waiting import pause
 
 
 def new_config(tasks_dir: str, **settings: Any) -> Config:
@@ -35,3 +42,73 @@ def new_tasks_dir(add_cleanup: Callable[..., Any]) -> str:
 def names_in(folder: str) -> Sequence[str]:
     """What is in a folder that may not be there."""
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def exists(path: str) -> bool:
+    """Whether something is there."""
+    return os.path.lexists(path)
+
+
+def touch(folder: str, name: str) -> None:
+    """Make an empty file."""
+    with open(os.path.join(folder, name), "w"):
+        pass
+
+
+def shell(*scripts: str) -> dict[str, Any]:
+    """A payload of one command for each script."""
+    return {"command": [["sh", "-c", script] for script in scripts]}
+
+
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until something is true."""
+    end = reactor.seconds() + seconds
+    while not true():
+        if reactor.seconds() > end:
+            raise AssertionError(f"not so after {seconds} seconds")
+        await pause(reactor, 0.01)
+
+
+class NativeCase(TestCase):
+    """Tests that run tasks on a platform of their own."""
+
+    timeout = 60
+
+    async def new_platform(self, **settings: Any) -> NativePlatform:
+        """A platform that is disposed after the test."""
+        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        platform = NativePlatform(reactor, new_config(self.tasks_dir, **settings))
+        self.addCleanup(platform.dispose)
+        await platform.prepare([])
+        return platform
+
+    def new_context(self, payload: dict[str, Any]) -> FakeTaskContext:
+        """A run whose log is in memory."""
+        context = FakeTaskContext(reactor, payload)
+        self.addCleanup(context.close)
+        return context
+
+    async def start(
+        self, payload: dict[str, Any], platform: NativePlatform | None = None, **settings: Any
+    ) -> tuple[FakeTaskContext, IExecution]:
+        """Start a task that is gone after the test."""
+        platform = platform or await self.new_platform(**settings)
+        context = self.new_context(payload)
+        execution = await platform.new_engine(context).start()
+        self.addCleanup(free, execution)
+        return context, execution
+
+    async def run_task(
+        self, payload: dict[str, Any], platform: NativePlatform | None = None, **settings: Any
+    ) -> tuple[FakeTaskContext, IResult]:
+        """Run a task to its end."""
+        context, execution = await self.start(payload, platform, **settings)
+        return context, await execution.when_finished()
+
+
+async def free(execution: IExecution) -> None:
+    """Do what a worker owes to a sandbox."""
+    try:
+        await execution.abort("the test is over")
+    except SandboxEnded:
+        await (await execution.when_finished()).dispose()

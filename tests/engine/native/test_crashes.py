@@ -1,0 +1,161 @@
+"""Whatever dies, no process of a task outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from uuid import uuid4
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+
+import tests
+from tcworker.errors import InternalError, SandboxAborted
+from tcworker.interfaces import SandboxRecord
+from tcworker.launcher import linux
+from tcworker.testing.engines.traces import processes_with
+from tcworker.waiting import OneShot
+from tests.engine.native.harness import NativeCase, exists, names_in, new_tasks_dir, shell, touch, until
+
+
+def daemon(marker: str) -> str:
+    """A script whose daemon has left its session, ignores SIGTERM and has a marker in its command line."""
+    return f"( setsid sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; done' {marker} & ); exec sleep 3600"
+
+
+class Worker(ProcessProtocol):
+    """A worker in a process of its own."""
+
+    def __init__(self) -> None:
+        self.printed = b""
+        self.ended: OneShot[None] = OneShot()
+
+    def outReceived(self, data: bytes) -> None:
+        self.printed += data
+
+    def errReceived(self, data: bytes) -> None:
+        self.printed += data
+
+    def processEnded(self, reason: object) -> None:
+        self.ended.succeed(None)
+
+    def kill(self) -> None:
+        """Only if it still runs."""
+        try:
+            self.transport.signalProcess("KILL")
+        except ProcessExitedAlready:
+            return
+
+
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
+
+
+def leave_group(group: str, processes: Sequence[str]) -> None:
+    """As a task of root can: put processes into the control group above theirs."""
+    for process in processes:
+        with open(os.path.join(os.path.dirname(group), "cgroup.procs"), "w") as procs:
+            procs.write(process.split()[0])
+
+
+class CrashTests(NativeCase):
+    """Of the worker, its launcher, a supervisor."""
+
+    def setUp(self):
+        self.marker = f"marker-{uuid4().hex}"
+
+    def start_worker(self, payload) -> Worker:
+        worker = Worker()
+        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        argv = [sys.executable, "-m", "tests.engine.native.worker", self.tasks_dir, json.dumps(payload)]
+        root = os.path.dirname(os.path.dirname(tests.__file__))
+        reactor.spawnProcess(worker, argv[0], argv, env=os.environ, path=root)
+        self.addCleanup(worker.kill)
+        return worker
+
+    async def start_with_daemon(self):
+        context, execution = await self.start(shell(daemon(self.marker)))
+        await until(lambda: "up\n" in context.log.text)
+        self.assertNotEqual(processes_with(self.marker), [])
+        return context, execution
+
+    async def test_killed_worker_takes_its_tasks_along(self):
+        worker = self.start_worker(shell(daemon(self.marker)))
+        await until(lambda: processes_with(self.marker) and b"}" in worker.printed)
+        record = json.loads(worker.printed)
+        worker.kill()
+        await worker.ended.wait()
+        await until(lambda: not processes_with(self.marker))
+        await until(lambda: linux.start_time(record["pid"]) is None)
+        self.assertFalse(record["group"] and exists(record["group"]))
+        platform = await self.new_platform()
+        await platform.prepare([SandboxRecord("native", record)])
+        self.assertFalse(exists(record["folder"]))
+
+    async def test_killed_launcher_takes_its_tasks_along(self):
+        platform = await self.new_platform()
+        _, execution = await self.start(shell(daemon(self.marker)), platform)
+        await until(lambda: processes_with(self.marker))
+        os.kill(parent_of(execution.record.details["pid"]), signal.SIGKILL)
+        with self.assertRaises(InternalError):
+            await execution.when_finished()
+        self.assertEqual(processes_with(self.marker), [])
+        self.assertEqual(names_in(self.tasks_dir), [])
+        self.flushLoggedErrors()
+        _, result = await self.run_task(shell("exit 0"), platform)
+        self.assertTrue(result.success, "the next task has a new launcher")
+
+    async def test_killed_supervisor_takes_its_task_along(self):
+        _, execution = await self.start_with_daemon()
+        os.kill(execution.record.details["pid"], signal.SIGKILL)
+        with self.assertRaises(InternalError):
+            await execution.when_finished()
+        self.assertEqual(processes_with(self.marker), [])
+        self.assertEqual(names_in(self.tasks_dir), [])
+
+    async def test_killed_supervisor_without_a_control_group(self):
+        """The launcher finds what it left by its parents."""
+        _, execution = await self.start_with_daemon()
+        if execution.record.details["group"]:
+            leave_group(execution.record.details["group"], processes_with(self.marker))
+        os.kill(execution.record.details["pid"], signal.SIGKILL)
+        with self.assertRaises(InternalError):
+            await execution.when_finished()
+        self.assertEqual(processes_with(self.marker), [])
+
+    async def test_killed_supervisor_leaves_its_neighbours(self):
+        platform = await self.new_platform()
+        neighbour, survivor = await self.start(shell("while [ ! -e go ]; do sleep 0.01; done; echo went on"), platform)
+        _, execution = await self.start(shell("exec sleep 3600"), platform)
+        os.kill(execution.record.details["pid"], signal.SIGKILL)
+        with self.assertRaises(InternalError):
+            await execution.when_finished()
+        touch(survivor.record.details["folder"], "go")
+        await survivor.when_finished()
+        self.assertIn("went on", neighbour.log.text)
+
+    async def test_killed_supervisor_of_a_task_that_is_over(self):
+        """Its result can still be disposed."""
+        _, result = await self.run_task(shell("exit 0"))
+        sandbox = result._sandbox
+        await sandbox.supervisor.close()
+        await result.dispose()
+        self.assertEqual(names_in(self.tasks_dir), [])
+
+    async def test_abort_while_the_supervisor_is_stopped(self):
+        """It hears of it when it goes on."""
+        _, execution = await self.start_with_daemon()
+        pid = execution.record.details["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        aborting: Deferred[None] = execution.abort("claim lost")
+        os.kill(pid, signal.SIGCONT)
+        await aborting
+        with self.assertRaises(SandboxAborted):
+            await execution.when_finished()
+        self.assertEqual(processes_with(self.marker), [])

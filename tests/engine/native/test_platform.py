@@ -1,0 +1,120 @@
+"""The platform before and after its tasks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from tcworker.engine.native.account import TaskUser, find_user
+from tcworker.engine.native.platform import NativePlatform
+from tcworker.errors import ConfigError, MalformedPayload
+from tcworker.interfaces import SandboxRecord
+from tcworker.launcher import linux
+from tcworker.task.payload import PayloadSchema
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, touch
+
+
+class PayloadTests(SynchronousTestCase):
+    """Which payloads are its own."""
+
+    def accepts(self, payload) -> bool:
+        return NativePlatform.accepts(None, payload)
+
+    def test_commands_without_an_image(self):
+        self.assertTrue(self.accepts({"command": [["true"]]}))
+        self.assertFalse(self.accepts({"command": [["true"]], "image": "debian"}))
+        self.assertFalse(self.accepts({}))
+
+    def test_schema(self):
+        schema = PayloadSchema({"native": NativePlatform.schema})
+        schema.check({"command": [["a", "b"], ["c"]]})
+        for command in ([], [[]], ["a"], "a", [[1]]):
+            with self.assertRaises(MalformedPayload, msg=command):
+                schema.check({"command": command})
+
+
+class AccountTests(SynchronousTestCase):
+    """Whom tasks run as."""
+
+    def test_the_own_user(self):
+        own = find_user(None)
+        self.assertIsNone(own.switch)
+        self.assertEqual(find_user(own.name), TaskUser(own.name))
+
+    def test_an_account_that_does_not_exist(self):
+        error = self.assertRaises(ConfigError, find_user, "no-such-account")
+        self.assertIn("taskUser: found no-such-account", str(error))
+
+    def test_another_account(self):
+        if os.geteuid() == 0:
+            self.assertNotEqual(find_user("nobody").owner, (0, 0))
+            self.patch(os, "geteuid", lambda: 4711)
+        error = self.assertRaises(ConfigError, find_user, "nobody")
+        self.assertIn("only root", str(error))
+
+
+class PrepareTests(NativeCase):
+    """Before the first task: the folder, and what a dead worker left."""
+
+    async def test_a_folder_that_the_user_cannot_reach(self):
+        if os.geteuid() != 0:
+            return
+        tasks_dir = new_tasks_dir(self.addCleanup)
+        os.chmod(os.path.dirname(tasks_dir), 0o700)
+        platform = NativePlatform(reactor, new_config(tasks_dir, task_user="nobody"))
+        self.addCleanup(platform.dispose)
+        with self.assertRaises(ConfigError) as caught:
+            await platform.prepare([])
+        self.assertIn(f"chmod o+x {os.path.dirname(tasks_dir)}", str(caught.exception))
+
+    def sleeper(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["sleep", "100"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    async def test_a_stranger_with_the_same_number_lives(self):
+        """Numbers of processes are used again."""
+        stranger = self.sleeper()
+        platform = await self.new_platform()
+        folder = os.path.join(self.tasks_dir, "task_left_0")
+        os.mkdir(folder)
+        touch(folder, "file")
+        details = {"pid": stranger.pid, "startTime": "1", "group": None, "folder": folder}
+        await platform.prepare([SandboxRecord("native", details)])
+        self.assertIsNone(stranger.poll())
+        self.assertFalse(exists(folder))
+
+    async def test_a_process_that_is_the_one_dies(self):
+        one = self.sleeper()
+        platform = await self.new_platform()
+        start_time = linux.start_time(one.pid)
+        details = {"pid": one.pid, "startTime": start_time, "group": None, "folder": "/no/such/folder"}
+        await platform.prepare([SandboxRecord("native", details)])
+        self.assertEqual(one.wait(), -9)
+
+
+def environ_of(pid: int) -> bytes:
+    with open(f"/proc/{pid}/environ", "rb") as environ:
+        return environ.read()
+
+
+class DisposeTests(TestCase):
+    """An idle platform."""
+
+    timeout = 30
+
+    async def test_the_launcher_has_no_secrets_and_ends(self):
+        os.environ["TCWORKER_TEST_SECRET"] = "secret"
+        self.addCleanup(os.environ.pop, "TCWORKER_TEST_SECRET")
+        tasks_dir = new_tasks_dir(self.addCleanup)
+        platform = NativePlatform(reactor, new_config(tasks_dir))
+        await platform.prepare([])
+        (launcher,) = linux.children(os.getpid())
+        self.assertNotIn(b"SECRET", environ_of(launcher))
+        await platform.dispose()
+        self.assertEqual(linux.children(os.getpid()), set())
+        self.assertEqual(names_in(tasks_dir), [])
