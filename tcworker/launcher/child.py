@@ -111,8 +111,6 @@ def reset_signals() -> None:
 def _set_up(system: System, surroundings: Surroundings, stdio: Sequence[int]) -> None:
     reset_signals()
     os.setsid()
-    if surroundings.group is not None:
-        system.enter_group(surroundings.group)
     system.prepare_task()
     if len(stdio) == 1:
         fcntl.ioctl(stdio[0], termios.TIOCSCTTY, 0)

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import struct
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -16,6 +17,8 @@ if sys.platform != "linux":
     raise ImportError("this module is for Linux")
 
 _PR_SET_CHILD_SUBREAPER = 36
+_SYS_CLONE3 = 435
+_CLONE_INTO_CGROUP = 1 << 33
 _KILLED_SOONER = b"500"
 """oom_score_adj of tasks: when memory is out, they go before the worker."""
 
@@ -88,9 +91,35 @@ def new_group(name: str) -> str | None:
         return None
 
 
-def enter_group(group: str) -> None:
-    """Put this process into a control group. Raises C{OSError}."""
-    _write(os.path.join(group, "cgroup.procs"), b"0")
+def fork_into(group: str | None) -> int:
+    """Fork as C{os.fork} does, with the child in a control group from its first breath. Raises C{OSError}."""
+    if group is None:
+        return os.fork()
+    folder = os.open(group, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        pid = _clone_into(folder)
+    finally:
+        os.close(folder)
+    return _fork_and_enter(group) if pid < 0 else pid
+
+
+def _clone_into(folder: int) -> int:
+    """Fork by the kernel's own call, which has no need to stop the machine for it; -1 where it is not to be had.
+
+    A process that enters a group later makes the kernel wait until every processor has noticed: 6 to 15 ms. Python's
+    own work after a fork is left out, which a process that only wants to become another one does without.
+    """
+    arguments = struct.pack("11Q", _CLONE_INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, folder)
+    return int(ctypes.CDLL(None).syscall(_SYS_CLONE3, arguments, len(arguments)))
+
+
+def _fork_and_enter(group: str) -> int:
+    pid = os.fork()
+    if pid == 0:
+        # Outside of the group it still is a descendant, which is killed as such.
+        with contextlib.suppress(OSError):
+            _write(os.path.join(group, "cgroup.procs"), b"0")
+    return pid
 
 
 def kill_group(group: str) -> None:
@@ -108,16 +137,17 @@ def remove_group(group: str) -> bool:
 
 def memory_kills() -> int:
     """How many processes of this machine the kernel ever killed for want of memory."""
-    with contextlib.suppress(OSError), open("/proc/vmstat", "rb") as lines:
-        return sum(int(line.split()[1]) for line in lines if line.startswith(b"oom_kill "))
+    with contextlib.suppress(OSError):
+        _, found, rest = _read("/proc/vmstat").partition(b"\noom_kill ")
+        return int(rest.partition(b"\n")[0]) if found else 0
     return 0
 
 
 def _own_group() -> str | None:
-    with open("/proc/self/mounts", "rb") as mounts:
-        points = [line.split()[1] for line in mounts if line.split()[2] == b"cgroup2"]
-    with open("/proc/self/cgroup", "rb") as groups:
-        own = [line.split(b"::", 1)[1].strip() for line in groups if line.startswith(b"0::")]
+    mounts = _read("/proc/self/mounts").splitlines()
+    points = [line.split()[1] for line in mounts if line.split()[2] == b"cgroup2"]
+    groups = _read("/proc/self/cgroup").splitlines()
+    own = [line.partition(b"::")[2] for line in groups if line.startswith(b"0::")]
     return os.fsdecode(points[0] + own[0].rstrip(b"/")) if points and own else None
 
 
@@ -143,8 +173,7 @@ def _processes() -> Iterator[tuple[int, int]]:
 def _stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/PID/stat from the state on: what stands before may hold blanks and brackets."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except OSError:
         return None
 
@@ -153,6 +182,11 @@ def _signal(pids: Iterable[int], number: int) -> None:
     for pid in pids:
         with contextlib.suppress(OSError):
             os.kill(pid, number)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
 
 
 def _write(path: str, data: bytes) -> None:

@@ -65,7 +65,7 @@ class Processes:
         reading, writing = os.pipe()
         memory_kills = self._system.memory_kills()
         try:
-            pid = os.fork()
+            pid = self._system.fork_into(self._surroundings.group)
         except OSError:
             os.close(reading)
             os.close(writing)

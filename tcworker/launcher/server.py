@@ -90,11 +90,14 @@ class Launcher:
     def _reap(self) -> None:
         """Bury dead children, and kill those whom a dead supervisor left to us."""
         gone: list[int] = []
+        well = True
         with contextlib.suppress(ChildProcessError):
-            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            while (dead := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                pid, status = dead
                 if pid in self._keys:
                     gone.append(self._keys.pop(pid))
-        if gone:
+                    well = well and status == 0
+        if not well:
             self._kill_strays()
         with contextlib.suppress(OSError):
             for key in gone:

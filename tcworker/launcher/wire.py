@@ -95,7 +95,8 @@ class Port:
         """Send a message; the descriptors stay the caller's. Raises C{OSError}."""
         data = encode(message, descriptors)
         sent = send_some(self._end, data, descriptors)
-        self._end.sendall(data[sent:])
+        if sent < len(data):
+            self._end.sendall(data[sent:])
 
     def receive(self) -> list[tuple[Message, list[int]]] | None:
         """Wait for something; C{None} once nobody is at the other end."""
