@@ -47,7 +47,7 @@ class Facilities:
         }
 
     def platform_for(self, payload: JSON) -> IPlatform:
-        """The platform that is meant to run a payload. L{MalformedPayload} if there is none, or its schema is broken."""
+        """The platform that is to run a payload. L{MalformedPayload} if there is none, or its schema is not met."""
         for platform in self.platforms:
             if len(self.platforms) == 1 or platform.accepts(payload):
                 self.schemas[platform.name].check(payload)
