@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -53,7 +53,10 @@ class RunCommand:
 
     @param stream: where logs and last lines go.
     @param colours: whether it shows colours.
+    @ivar abandoned: whether it was told to end at once.
     """
+
+    abandoned = False
 
     def __init__(self, reactor: Any, options: RunOptions, stream: BinaryIO, colours: bool) -> None:
         self._reactor = reactor
@@ -61,7 +64,7 @@ class RunCommand:
         self._files = Threads(reactor, 1, "files")
         self._printing = Threads(reactor, 1, "printing")
         self._output = Output(stream, colours=colours, threads=self._printing, broken=self.interrupt)
-        self._group: Group | None = None
+        self._cancel: Callable[[], object] | None = None
         self._interrupted = False
 
     def run(self) -> Deferred[int]:
@@ -71,12 +74,13 @@ class RunCommand:
 
     def interrupt(self) -> None:
         """Cancel the tasks, whose logs are still published; the second time end at once."""
-        if self._interrupted or self._group is None:
+        if self._cancel is None or self._interrupted:
+            self.abandoned = True
             self._running.cancel()
             return
         self._interrupted = True
         self._output.say("Cancelling. Once more, to end at once.", YELLOW)
-        self._group.cancel()
+        self._cancel()
 
     async def _run(self) -> int:
         try:
@@ -121,16 +125,21 @@ class RunCommand:
         return Deployment(self._reactor, folder, capacity=self._options.capacity, features=features)
 
     async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: Deployment) -> int:
-        self._group = group
+        self._cancel = lambda: group.cancel().addCallback(lambda _: deployment.end_tasks())
         downloads = Downloads(deployment.http, deployment.queue, self._files)
         closing = Closing(tasks, downloads, self._output, self._options.artifacts)
         deployment.worker.watch_runs(group.watch)
         deployment.start_worker()
         outcomes = group.until_resolved(closing.resolved)
-        await _first_of(outcomes, deployment.worker.when_stopped().addCallback(_too_early))
+        await _first_of(outcomes, deployment.worker.when_stopped().addCallback(self._check_end))
+        status = exit_status(await outcomes)
         await deployment.drain()
         await closing.worker_stopped()
-        return exit_status(await outcomes)
+        return status
+
+    def _check_end(self, exit: Exit) -> None:
+        if not self._interrupted:
+            raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")
 
 
 async def _first_of(*waiting: Deferred[Any]) -> None:
@@ -139,7 +148,3 @@ async def _first_of(*waiting: Deferred[Any]) -> None:
         await DeferredList(waiting, fireOnOneCallback=True, fireOnOneErrback=True, consumeErrors=True)
     except FirstError as error:
         error.subFailure.raiseException()
-
-
-def _too_early(exit: Exit) -> None:
-    raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")

@@ -27,6 +27,9 @@ TIMES = Times(deadline_delay=1, dependencies=0.02)
 
 END_POLLS_EVERY = 0.05
 
+AT_ONCE, FAREWELL = 1.0, 60.0
+"""Seconds that tasks have to end: when nothing of them matters any more, and when their logs and artifacts do."""
+
 
 class Deployment:
     """All that tasks need to run, with the worker on the other side of real HTTP.
@@ -71,13 +74,20 @@ class Deployment:
         self.worker.drain("the tasks are done")
         await self._until_stopped()
 
+    def end_tasks(self) -> None:
+        """Let the worker end what it runs, publish what there is, and stop.
+
+        A worker hears of a cancellation when it next renews its claim, which is far too late for who pressed Ctrl-C.
+        """
+        self.worker.stop_now(FAREWELL, "the tasks are cancelled")
+
     async def stop(self) -> None:
         """Stop all there is, whatever it is doing."""
         while self._closers:
             await self._closers.pop()()
 
     async def _stop_worker(self) -> None:
-        self.worker.stop_now(0.0, "the command ends")
+        self.worker.stop_now(AT_ONCE, "the command ends")
         await self._until_stopped().addErrback(lambda _: None)
         await self.worker.stopService()
 

@@ -56,7 +56,9 @@ class Group:
         if len(self._tasks) > 1:
             self._output.say(f"{name}: task {context.task_id}, run {context.run_id}", DIM)
         show = self._output.follower(name)
-        self._log_ended[context.task_id] = ended = OneShot[None]()
+        ended = OneShot[None]()
+        replaced, self._log_ended[context.task_id] = self._log_ended[context.task_id], ended
+        replaced.succeed(None)
 
         def follow(piece: bytes) -> None:
             show(piece)

@@ -38,7 +38,12 @@ def main(options: RunOptions) -> int:
 
     reactor.callWhenRunning(start)
     reactor.run()
-    return statuses[0] if statuses else EXCEPTION
+    status = statuses[0] if statuses else EXCEPTION
+    if command.abandoned:
+        # Whatever thread is still at work, nobody waits for it.
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 def _log_to_stderr(verbose: bool) -> None:

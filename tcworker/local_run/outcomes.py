@@ -9,7 +9,7 @@ from tcworker.interfaces import JSON, IResult
 from tcworker.local_run.definitions import LocalTask
 from tcworker.local_run.output import GREEN, RED, YELLOW
 from tcworker.task.claim import read_date
-from tcworker.task.resolution import Resolution, why_failed
+from tcworker.task.resolution import DECIDED_BY_QUEUE, Resolution, why_failed
 
 COMPLETED, FAILED, EXCEPTION, UNUSABLE = 0, 1, 2, 64
 """Exit statuses."""
@@ -53,8 +53,7 @@ class Outcome:
     def __str__(self) -> str:
         if self.waited_for is not None:
             return f"{self.task.name}: did not run, for {self.waited_for} was not completed"
-        said = f"{self.task.name}: {self.resolution}{self._how_long()}"
-        return f"{said}: {why_failed(self.result)}" if self._needs_explanation() and self.result else said
+        return f"{self.task.name}: {self.resolution}{self._how_long()}{self._why()}"
 
     def _how_long(self) -> str:
         run = self.run
@@ -62,8 +61,10 @@ class Outcome:
             return ""
         return f" in {duration((read_date(run['resolved']) - read_date(run['started'])).total_seconds())}"
 
-    def _needs_explanation(self) -> bool:
-        return self.result is not None and not self.result.success
+    def _why(self) -> str:
+        if self.result is None or self.result.success or self.resolution in DECIDED_BY_QUEUE:
+            return ""
+        return f": {why_failed(self.result)}"
 
 
 def exit_status(outcomes: Iterable[Outcome]) -> int:

@@ -49,6 +49,10 @@ class TheLastLine(SynchronousTestCase):
         said = str(outcome("exception", "malformed-payload"))
         self.assertEqual(said, "build: exception/malformed-payload in 1.5 s")
 
+    def test_of_a_cancelled_task_needs_no_more_words(self) -> None:
+        said = str(outcome("exception", "canceled", result(ExitStatus(None, 15))))
+        self.assertEqual(said, "build: exception/canceled in 1.5 s")
+
     def test_of_a_task_that_never_ran(self) -> None:
         waiting = Outcome(
             TASK, {"state": "exception", "runs": [{"runId": 0, "reasonResolved": "canceled"}]}, None, "first"
