@@ -24,6 +24,7 @@ class Account(NamedTuple):
 
     def become(self) -> None:
         """Be that user for good; only root can."""
+        # In this order: each step needs the rights that the next one gives up.
         os.setgroups(self.groups)
         os.setresgid(self.gid, self.gid, self.gid)
         os.setresuid(self.uid, self.uid, self.uid)
@@ -137,6 +138,7 @@ def _exec(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
         try:
             os.execve(to_bytes(path), arguments, variables)
         except (FileNotFoundError, NotADirectoryError):
+            # The kernel says the same of a script whose interpreter it does not find.
             if os.path.isfile(path):
                 raise CannotStart(f"the interpreter that {path} names in its first line was not found") from None
         except OSError as error:

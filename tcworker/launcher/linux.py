@@ -72,6 +72,7 @@ def kill_all(root: int, leaders: Iterable[int], group: str | None) -> None:
     if group is not None:
         kill_group(group)
     family = _descendants(root)
+    # Nobody who is stopped forks while we kill the others.
     _signal(family, signal.SIGSTOP)
     _signal(family, signal.SIGKILL)
 
@@ -82,6 +83,7 @@ def new_group(name: str) -> str | None:
     if parent is None:
         return None
     path = os.path.join(parent, name)
+    # Kernels before 5.14 have groups that cannot be killed: those are of no use here.
     try:
         os.mkdir(path)
         with open(os.path.join(path, "cgroup.kill"), "wb"):

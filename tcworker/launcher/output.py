@@ -66,6 +66,7 @@ class Output:
         except BlockingIOError:
             return 0
         except OSError as error:
+            # Nobody reads what comes from now on, but the task must not hang for it.
             self._fail(error)
             return self._take(pipe)
         if not taken:

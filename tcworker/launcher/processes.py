@@ -102,6 +102,7 @@ class Processes:
     def kill(self) -> Iterator[tuple[Process, Message]]:
         """Kill all, and say of those that we started how they ended; at the end nobody is left."""
         self._killing = True
+        # Somebody who is being born, or waits for a disk, may need another round.
         pause = 0.0005
         while not self.alone:
             self._system.kill_all(os.getpid(), self._leaders, self._surroundings.group)

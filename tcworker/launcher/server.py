@@ -44,6 +44,7 @@ class Launcher:
                 self._reap()
             if self._port.fileno() in ready and not self._receive():
                 break
+        # The supervisors saw the worker go as well. Until they are done somebody must be there for their orphans.
         while self._keys:
             self._reap()
             time.sleep(0.01)
@@ -97,6 +98,7 @@ class Launcher:
                 if pid in self._keys:
                     gone.append(self._keys.pop(pid))
                     well = well and status == 0
+        # One that ended well has left nobody; and to look costs a walk through all processes of the machine.
         if not well:
             self._kill_strays()
         with contextlib.suppress(OSError):

@@ -29,7 +29,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from tcworker.launcher.child import Problem, Surroundings, reset_signals
 from tcworker.launcher.opener import Opener
@@ -97,6 +97,7 @@ class Supervisor:
     def _end_what_is_due(self) -> None:
         if time.monotonic() >= self._kill_at:
             self._kill()
+        # Those who were asked to end may take their time; what nobody asked is of no use after the last command.
         if self._finishing and not self._over and (self._kill_at == math.inf or self._processes.alone):
             self._finish()
 
@@ -182,16 +183,24 @@ class Supervisor:
 
     def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
         """Let a process with the task's rights, and no more, answer on a socket."""
-        if os.fork() == 0:
-            status = 1
-            try:
-                self._selector.close()
-                self._port.close()
-                reset_signals()
-                Opener(Port(socket.socket(fileno=descriptors[0])), self._surroundings, message["packs"]).serve()
-                status = 0
-            finally:
-                os._exit(status)
+        try:
+            pid = os.fork()
+        except OSError:
+            # The worker sees that nobody answers.
+            return
+        if pid == 0:
+            self._be_opener(descriptors[0], packs=message["packs"])
+
+    def _be_opener(self, end: int, packs: bool) -> NoReturn:
+        status = 1
+        try:
+            self._selector.close()
+            self._port.close()
+            reset_signals()
+            Opener(Port(socket.socket(fileno=end)), self._surroundings, packs).serve()
+            status = 0
+        finally:
+            os._exit(status)
 
     def _reap(self, wakeup: int) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -203,6 +212,7 @@ class Supervisor:
         if process is self._command:
             self._command = None
             process.read_problem()
+            # Its output comes before the lines that the worker will add, though a daemon may hold the pipe open.
             self._output.drain()
             self._tell("ended", **end, **_describe(process.problem))
         elif process in self._execs:
@@ -220,6 +230,7 @@ class Supervisor:
         self._kill()
         self._output.close()
         self._remove_group()
+        # From now on there is nothing to kill: the launcher may go, what the task left can still be had.
         self._unwatch(self._life)
         self._over = True
         self._tell("over")

@@ -87,7 +87,7 @@ class NativeEngine:
             self._settled.succeed(None)
 
     async def _begin(self) -> IExecution:
-        sandbox = self._supervise(self._make_folder())
+        sandbox = self._new_sandbox()
         try:
             started = await sandbox.supervisor.when_started()
         except BaseException:
@@ -97,6 +97,17 @@ class NativeEngine:
         record = SandboxRecord("native", {"folder": sandbox.folder, **details})
         return NativeExecution(self._context, self._commands, sandbox, record)
 
+    def _new_sandbox(self) -> Sandbox:
+        folder = self._make_folder()
+        try:
+            return self._supervise(folder)
+        except OSError as error:
+            remove_folder(folder)
+            raise ResourceUnavailable(f"the task cannot be started: {error.strerror}") from error
+        except BaseException:
+            remove_folder(folder)
+            raise
+
     def _make_folder(self) -> str:
         parent, owner = self._means.tasks_dir, self._means.user.owner
         try:
@@ -105,12 +116,12 @@ class NativeEngine:
             raise ResourceUnavailable(f"no folder for the task can be made in {parent}: {error.strerror}") from error
 
     def _supervise(self, folder: str) -> Sandbox:
-        means, user = self._means, self._means.user
+        means = self._means
         loan = Loan(self._context.log)
         order = {
             "folder": folder,
-            "env": task_environment(folder, user.name, means.inherited, self._env),
-            "account": user.switch,
+            "env": task_environment(folder, means.user.name, means.inherited, self._env),
+            "account": means.user.switch,
             "group": f"tcworker_{os.path.basename(folder)}",
             "limit": loan.lent.limit,
         }
@@ -118,7 +129,6 @@ class NativeEngine:
             end, gone = means.launcher.supervise(order, loan.lent.descriptor, loan.lent.ring)
         except BaseException:
             loan.give_back()
-            remove_folder(folder)
             raise
         supervisor = Supervisor(means.reactor, end, gone)
         loan.pass_to(supervisor.append)

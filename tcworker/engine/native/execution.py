@@ -58,6 +58,7 @@ class NativeExecution:
     def kill(self, why: str, grace: float) -> None:
         """See L{IExecution.kill}."""
         if self._commands_over:
+            # What is left is being killed without any grace.
             return
         self._killed = self._killed or why
         self._supervisor.kill(grace)
@@ -100,6 +101,7 @@ class NativeExecution:
             await self._run_commands()
             self._commands_over = True
             await self._supervisor.finish()
+            # Lines from now on wait until the supervisor has written those that are on their way to it.
             self._sandbox.loan.hold()
             await self._supervisor.close_log()
         except TaskError as error:

@@ -65,6 +65,7 @@ class LauncherProcess:
         ours, its = socket.socketpair()
         self.dead = False
         self._gone: dict[int, OneShot[None]] = {}
+        # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
             argv = [sys.executable, "-I", "-S", os.path.abspath(main.__file__), str(_ITS_END)]
             self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)

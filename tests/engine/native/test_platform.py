@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 
@@ -10,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.engine.native.account import TaskUser, find_user
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.errors import ConfigError, MalformedPayload
+from tcworker.errors import ConfigError, MalformedPayload, ResourceUnavailable
 from tcworker.interfaces import SandboxRecord
 from tcworker.launcher import linux
 from tcworker.task.payload import PayloadSchema
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, touch
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch
 
 
 class PayloadTests(SynchronousTestCase):
@@ -100,6 +101,32 @@ class PrepareTests(NativeCase):
 def environ_of(pid: int) -> bytes:
     with open(f"/proc/{pid}/environ", "rb") as environ:
         return environ.read()
+
+
+class StartTests(NativeCase):
+    """Starts that fail."""
+
+    async def test_without_a_launcher(self):
+        platform = await self.new_platform()
+
+        def supervise(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        self.patch(platform._means.launcher, "supervise", supervise)
+        context = self.new_context(shell("exit 0"))
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await platform.new_engine(context).start()
+        self.assertIn("Too many open files", str(caught.exception))
+        self.assertEqual(names_in(self.tasks_dir), [])
+        context.log.lend(print).give_back()
+
+    async def test_without_a_log(self):
+        platform = await self.new_platform()
+        context = self.new_context(shell("exit 0"))
+        self.addCleanup(context.log.lend(print).give_back)
+        with self.assertRaises(AssertionError):
+            await platform.new_engine(context).start()
+        self.assertEqual(names_in(self.tasks_dir), [])
 
 
 class DisposeTests(TestCase):
