@@ -54,7 +54,7 @@ class RunTests(TestCase):
         out, err, _ = await getProcessOutputAndValue(
             sys.executable,
             ["-m", "tests.engine.native.worker", self.tasks_dir, json.dumps(payload)],
-            env={**os.environ, "PYTHONPATH": self.root},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([self.root, *sys.path])},
             path=self.root,
         )
         return (out + err).decode()
