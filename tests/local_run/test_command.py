@@ -1,0 +1,153 @@
+"""C{tcworker run} as its user sees it, but for the process: real tasks, real HTTP."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from contextlib import redirect_stderr
+from typing import Any
+
+import yaml
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from tcworker.local_run.command import RunCommand, RunOptions
+from tcworker.waiting import pause
+
+
+class RunCase(TestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        os.mkdir(self.folder)
+        self.artifacts = os.path.join(self.folder, "artifacts")
+        self.out, self.err = io.BytesIO(), io.StringIO()
+        self.patch(tempfile, "tempdir", self.folder)
+
+    def file(self, name: str, content: Any) -> str:
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            yaml.safe_dump(content, file)
+        return path
+
+    def shell(self, name: str, script: str, **definition: Any) -> str:
+        payload = {"maxRunTime": 60, "command": [["sh", "-c", script]], **definition.pop("payload", {})}
+        return self.file(name, {"payload": payload, **definition})
+
+    def start(self, *files: str, **options: Any) -> Deferred[int]:
+        given = RunOptions(files, artifacts=self.artifacts, **options)
+        self.command = RunCommand(reactor, given, self.out, colours=False)
+        with redirect_stderr(self.err):
+            return self.command.run()
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.getvalue().decode().splitlines()
+
+    def published(self, name: str) -> str:
+        with open(os.path.join(self.artifacts, name)) as file:
+            return file.read()
+
+    async def until_printed(self, text: str) -> None:
+        while text not in self.lines:
+            await pause(reactor, 0.02)
+
+
+class OneTask(RunCase):
+    async def test_its_log_is_shown_and_its_artifacts_are_brought(self) -> None:
+        artifacts = [{"type": "file", "path": "made", "name": "public/made.txt"}]
+        task = self.shell("task.yml", "echo hello; echo something > made", payload={"artifacts": artifacts})
+        self.assertEqual(await self.start(task), 0)
+        self.assertIn("hello", self.lines)
+        self.assertRegex(self.lines[-1], rf"^task: completed in .* s; artifacts in {self.artifacts}$")
+        self.assertEqual(self.published("public/made.txt"), "something\n")
+        self.assertIn("hello", self.published("public/logs/live_backing.log").splitlines())
+
+    async def test_nothing_of_it_stays_in_the_temporary_folder(self) -> None:
+        await self.start(self.shell("task.yml", "touch left; sleep 100 &"))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["artifacts", "task.yml"])
+
+    async def test_one_that_fails(self) -> None:
+        self.assertEqual(await self.start(self.shell("task.yml", "kill -SEGV $$")), 1)
+        self.assertIn("failed", self.lines[-1])
+        self.assertIn("command 0 was killed by SIGSEGV", self.lines[-1])
+
+    async def test_one_that_is_malformed(self) -> None:
+        self.assertEqual(await self.start(self.file("task.yml", {"payload": {"comand": []}})), 2)
+        self.assertTrue(any("payload.comand" in line for line in self.lines))
+        self.assertIn("exception/malformed-payload", self.lines[-1])
+
+    async def test_it_finds_its_copy_of_the_checkout(self) -> None:
+        tree = os.path.join(self.folder, "tree")
+        os.mkdir(tree)
+        self.shell("tree/file", "")
+        self.assertEqual(await self.start(self.shell("task.yml", "rm $CHECKOUT/file"), checkout=tree), 0)
+        self.assertEqual(os.listdir(tree), ["file"])
+
+    async def test_it_has_the_terminals_variables_but_no_credentials(self) -> None:
+        self.patch(os, "environ", {**os.environ, "COLOUR": "green", "TASKCLUSTER_ACCESS_TOKEN": "secret"})
+        task = self.shell("task.yml", 'echo "$COLOUR and ${TASKCLUSTER_ACCESS_TOKEN:-none}"'.replace("${", "$${"))
+        await self.start(task)
+        self.assertIn("green and none", self.lines)
+
+
+class SeveralTasks(RunCase):
+    async def test_run_after_those_that_they_depend_on(self) -> None:
+        second = self.shell("second.yml", "echo two", dependencies=["first.yml"])
+        self.assertEqual(await self.start(second, self.shell("first.yml", "echo one"), capacity=2), 0)
+        self.assertLess(self.lines.index("first  | one"), self.lines.index("second | two"))
+        self.assertEqual(sorted(os.listdir(self.artifacts)), ["first", "second"])
+
+    async def test_do_not_run_after_one_that_failed(self) -> None:
+        files = [
+            self.shell("a.yml", "exit 1"),
+            self.shell("b.yml", "echo never", dependencies=["a"]),
+            self.shell("c.yml", "echo never", dependencies=["b"]),
+        ]
+        self.assertEqual(await self.start(*files), 1)
+        self.assertNotIn("never", self.lines)
+        self.assertIn("b: did not run, for a was not completed", self.lines)
+        self.assertIn("c: did not run, for b was not completed", self.lines)
+
+    async def test_the_worst_decides(self) -> None:
+        files = [self.shell("a.yml", "exit 1"), self.shell("b.yml", "true"), self.file("c.yml", {"payload": {}})]
+        self.assertEqual(await self.start(*files), 2)
+
+
+class Unusable(RunCase):
+    async def test_nothing_runs_when_one_file_is_at_fault(self) -> None:
+        status = await self.start(self.shell("a.yml", "echo hello"), self.file("b.yml", {"x": 1}))
+        self.assertEqual(status, 64)
+        self.assertIn("b.yml: found neither", self.err.getvalue())
+        self.assertEqual(self.lines, [])
+
+    async def test_what_the_queue_does_not_take(self) -> None:
+        task = self.shell("a.yml", "true", deadline="2020-01-01T00:00:00Z")
+        with redirect_stderr(self.err):
+            self.assertEqual(await self.start(task), 64)
+        self.assertIn("a.yml: deadline must be", self.err.getvalue())
+
+    async def test_a_checkout_that_is_not_there(self) -> None:
+        self.assertEqual(await self.start(self.shell("a.yml", "true"), checkout="/nowhere"), 64)
+
+
+class Interrupted(RunCase):
+    async def test_once_its_processes_end_and_its_log_is_published(self) -> None:
+        running = self.start(self.shell("task.yml", "trap 'echo bye; exit' TERM; echo begun; sleep 100 & wait"))
+        await self.until_printed("begun")
+        self.command.interrupt()
+        self.assertEqual(await running, 2)
+        self.assertIn("task: exception/canceled", self.lines[-1])
+        self.assertIn("bye", self.published("public/logs/live_backing.log"))
+
+    async def test_twice_it_ends_at_once(self) -> None:
+        running = self.start(self.shell("task.yml", "trap '' TERM; echo begun; sleep 100"))
+        await self.until_printed("begun")
+        self.command.interrupt()
+        self.command.interrupt()
+        self.assertEqual(await running, 2)
+        self.assertTrue(self.command.abandoned)
+        self.assertEqual(os.listdir(self.folder), ["task.yml"])

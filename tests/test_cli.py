@@ -1,0 +1,135 @@
+"""The command line: what it takes, whom it calls."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import tcworker
+from tcworker import cli
+from tcworker.local_run import main as local_run
+from tcworker.local_run.command import RunOptions
+
+CONFIG = """\
+rootURL: https://tc.example.com
+clientId: me
+accessToken: very-secret
+certificate: '{"signature": "very-secret"}'
+workerType: builder
+workerId: one
+enableMounts: true
+"""
+
+
+class CommandCase(SynchronousTestCase):
+    def command(self, *arguments: str) -> int:
+        """Give the exit status; what is printed is in C{out} and C{err}."""
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            try:
+                status = cli.main(arguments)
+            except SystemExit as exit:
+                status = exit.code if isinstance(exit.code, int) else 0
+        self.out, self.err = out.getvalue(), err.getvalue()
+        return status
+
+    def config(self, text: str = CONFIG) -> str:
+        path: str = self.mktemp()
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+
+class TheCommand(CommandCase):
+    def test_says_its_version(self) -> None:
+        self.assertEqual(self.command("--version"), 0)
+        self.assertEqual(self.out, f"tcworker {tcworker.__version__}\n")
+
+    def test_lists_its_commands(self) -> None:
+        self.assertEqual(self.command("--help"), 0)
+        for name in ("run", "worker", "check"):
+            self.assertIn(f"\n    {name} ", self.out)
+
+    def test_what_it_does_not_understand_ends_with_64(self) -> None:
+        for arguments in ((), ("walk",), ("run", "--capacity", "none"), ("check",)):
+            self.assertEqual(self.command(*arguments), 64, arguments)
+            self.assertIn("usage: tcworker", self.err)
+
+    def test_loads_nothing_heavy_to_say_what_it_can(self) -> None:
+        code = "import sys; from tcworker.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+        show = "print(sorted({name.split('.')[0] for name in sys.modules} & {'twisted', 'yaml', 'treq', 'jsonschema'}))"
+        ran = subprocess.run([sys.executable, "-c", code + show], capture_output=True, text=True, check=True)
+        self.assertEqual(ran.stdout.splitlines()[-1], "[]")
+
+
+class Running(CommandCase):
+    def setUp(self) -> None:
+        self.given: list[RunOptions] = []
+
+        def run(options: RunOptions) -> int:
+            self.given.append(options)
+            return 2
+
+        self.patch(local_run, "main", run)
+
+    def test_gives_on_what_it_was_told(self) -> None:
+        arguments = "a.yml b.yml --param x=1 --param y=a=b --capacity 3 --checkout src --artifacts out --verbose"
+        self.assertEqual(self.command("run", *arguments.split()), 2)
+        expected = RunOptions(["a.yml", "b.yml"], {"x": "1", "y": "a=b"}, 3, "out", "src", True)
+        self.assertEqual(self.given, [expected])
+
+    def test_refuses_parameters_that_no_template_can_name(self) -> None:
+        for param in ("x", "=1", "a-b=1"):
+            self.assertEqual(self.command("run", "a.yml", "--param", param), 64)
+
+    def test_wants_either_files_or_a_configuration(self) -> None:
+        self.assertEqual(self.command("run"), 64)
+        self.assertEqual(self.command("run", "a.yml", "--config", "b.yml"), 64)
+
+    def test_without_a_file_is_the_worker(self) -> None:
+        missing = self.mktemp()
+        self.assertEqual(self.command("run", "--config", missing), 64)
+        self.assertIn(missing, self.err)
+
+    def test_says_that_worker_runner_is_not_understood_yet(self) -> None:
+        arguments = ("run", "--config", self.config(), "--with-worker-runner", "--worker-runner-protocol-pipe", "/p")
+        self.assertEqual(self.command(*arguments), 64)
+        self.assertIn("worker-runner", self.err)
+
+
+class Checking(CommandCase):
+    def test_shows_each_setting_and_its_origin(self) -> None:
+        path = self.config()
+        self.assertEqual(self.command("check", "--config", path), 0)
+        lines = {line.split(":")[0]: line for line in self.out.splitlines()}
+        self.assertRegex(lines["workerType"], rf'^workerType: "builder" +# {path}$')
+        self.assertRegex(lines["capacity"], "^capacity: 1 +# default$")
+
+    def test_the_later_file_wins(self) -> None:
+        first, second = self.config(), self.config("capacity: 7\n")
+        self.command("check", "--config", first, "--config", second)
+        self.assertRegex(self.out, rf"\ncapacity: 7 +# {second}\n")
+
+    def test_shows_no_secret(self) -> None:
+        extensions = "features: [env]\nhost: local\n"
+        self.command("check", "--config", self.config(CONFIG + extensions))
+        self.assertIn("accessToken", self.out)
+        self.assertNotIn("very-secret", self.out + self.err)
+
+    def test_says_what_has_no_effect(self) -> None:
+        self.command("check", "--config", self.config())
+        self.assertIn("# enableMounts: accepted, without effect here", self.out)
+
+    def test_lists_all_faults(self) -> None:
+        status = self.command("check", "--config", self.config(CONFIG + "capacity: many\nidleTimeoutSecs: -1\n"))
+        self.assertEqual(status, 73)
+        self.assertEqual(len(self.err.splitlines()), 2)
+
+    def test_knows_a_class_that_is_not_there(self) -> None:
+        self.assertNotEqual(self.command("check", "--config", self.config(CONFIG + "platforms: [no.such.Thing]\n")), 0)
+        self.assertIn("platforms[0]", self.err)
