@@ -32,7 +32,7 @@ def copy_tree(source: str, target: str) -> None:
 
 
 def _paths_of_git(folder: str) -> list[str] | None:
-    """What git knows or would know of a folder; C{None} when it is in no work tree."""
+    """What git knows or would know of a folder; C{None} when it is in no work tree, or is itself ignored there."""
     # Neither the owner of the folder nor a hook in its configuration matters: files are listed, nothing else.
     options = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", folder]
     command = ["git", *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
@@ -43,7 +43,7 @@ def _paths_of_git(folder: str) -> list[str] | None:
     if listed.returncode != 0:
         return None
     # A work tree inside this one is listed as a folder, with a slash at its end.
-    return [os.fsdecode(path).rstrip("/") for path in listed.stdout.split(b"\0") if path]
+    return [os.fsdecode(path).rstrip("/") for path in listed.stdout.split(b"\0") if path] or None
 
 
 def _all_paths(source: str, apart: str) -> Iterator[str]:

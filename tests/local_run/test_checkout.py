@@ -59,6 +59,11 @@ class AGitWorkTree(TreeCase):
         copy_tree(os.path.join(self.tree, "sub"), self.copy)
         self.assertEqual(files_of(self.copy), ["tracked"])
 
+    def test_of_a_folder_that_is_ignored_all_of_it(self) -> None:
+        put(self.tree, "built.o/result")
+        copy_tree(os.path.join(self.tree, "built.o"), self.copy)
+        self.assertEqual(files_of(self.copy), ["result"])
+
     def test_what_is_ignored_in_a_work_tree_inside_it_stays_away_too(self) -> None:
         inner = os.path.join(self.tree, "inner")
         os.mkdir(inner)
@@ -76,7 +81,7 @@ class AnyFolder(TreeCase):
     def test_all_of_it_is_copied(self) -> None:
         put(self.tree, "a", "deep/down/b")
         os.mkdir(os.path.join(self.tree, "empty"))
-        self.copy_plain()
+        copy_tree(self.tree, self.copy)
         self.assertEqual(files_of(self.copy), ["a", "deep/down/b"])
         self.assertTrue(os.path.isdir(os.path.join(self.copy, "empty")))
 
@@ -85,28 +90,21 @@ class AnyFolder(TreeCase):
         os.chmod(os.path.join(self.tree, "tool"), 0o755)
         os.symlink("/etc/passwd", os.path.join(self.tree, "link"))
         os.symlink("/etc", os.path.join(self.tree, "folder"))
-        self.copy_plain()
+        copy_tree(self.tree, self.copy)
         self.assertEqual(os.readlink(os.path.join(self.copy, "link")), "/etc/passwd")
         self.assertEqual(os.readlink(os.path.join(self.copy, "folder")), "/etc")
         self.assertTrue(os.access(os.path.join(self.copy, "tool"), os.X_OK))
 
     def test_a_pipe_keeps_nobody_waiting(self) -> None:
         os.mkfifo(os.path.join(self.tree, "pipe"))
-        self.copy_plain()
+        copy_tree(self.tree, self.copy)
         self.assertEqual(os.listdir(self.copy), [])
 
     def test_a_copy_inside_the_folder_does_not_copy_itself(self) -> None:
         put(self.tree, "a")
         self.copy = os.path.join(self.tree, "copy")
-        self.copy_plain()
+        copy_tree(self.tree, self.copy)
         self.assertEqual(files_of(self.copy), ["a"])
-
-    def copy_plain(self) -> None:
-        """Copy as where there is no work tree, even when the tests themselves run in one."""
-        self.patch(
-            os, "environ", {**os.environ, "GIT_CEILING_DIRECTORIES": os.path.dirname(os.path.abspath(self.tree))}
-        )
-        copy_tree(os.path.abspath(self.tree), self.copy)
 
 
 class TheFeature(TestCase):
