@@ -41,21 +41,23 @@ from tcworker.launcher.wire import Message, Port, close_all
 
 
 class Supervisor:
-    """Supervises a run, in a process of its own.
+    """Supervises a run, in a process that does nothing else meanwhile.
 
     @param port: to the worker.
-    @param life: a descriptor that is readable once the launcher is gone.
+    @param launcher: to the launcher; it is readable once that is gone.
+    @param log: the raw file and its ring; closed here.
     @param message: the launcher's order; see L{Surroundings.of}, and C{limit} of the log.
     """
 
-    def __init__(self, system: System, port: Port, life: int, raw: int, ring: int, message: Message) -> None:
-        self._port, self._life, self._log = port, life, (raw, ring)
+    def __init__(self, system: System, port: Port, launcher: Port, log: tuple[int, int], message: Message) -> None:
+        self._port, self._launcher = port, launcher
+        self._log: tuple[int, ...] = log
         self._group = system.new_group(f"{message['group']}_{os.getpid()}")
         self._surroundings = Surroundings.of(message, self._group)
         self._system = system
         self._processes = Processes(system, self._surroundings)
         self._selector = selectors.DefaultSelector()
-        sink = Sink(raw, ring, message["limit"], system.move)
+        sink = Sink(*log, message["limit"], system.move)
         self._output = Output(sink, self._watch, self._unwatch, self._log_broken)
         self._command: Process | None = None
         self._execs: dict[Process, int] = {}
@@ -63,11 +65,10 @@ class Supervisor:
         self._asked_to_end = self._finishing = self._over = self._gone = False
 
     def run(self) -> None:
-        """Serve until the worker goes away."""
-        self._system.become_subreaper()
+        """Serve until the worker goes away; then nothing of the run is left, in this process either."""
         self._watch_children()
         self._watch(self._port.fileno(), self._receive)
-        self._watch(self._life, self._go)
+        self._watch(self._launcher.fileno(), self._go)
         pid = os.getpid()
         self._tell("started", pid=pid, startTime=self._system.start_time(pid), group=self._group)
         while not self._gone:
@@ -75,7 +76,15 @@ class Supervisor:
                 key.data()
             self._end_what_is_due()
         self._kill()
+        self._release()
+
+    def _release(self) -> None:
+        self._output.close()
         self._remove_group()
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        self._port.close()
+        close_all((*self._log, *self._wakeup))
 
     def _watch(self, descriptor: int, call: Callable[[], object]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, call)
@@ -84,7 +93,7 @@ class Supervisor:
         self._selector.unregister(descriptor)
 
     def _watch_children(self) -> None:
-        reading, writing = os.pipe()
+        self._wakeup = reading, writing = os.pipe()
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -179,6 +188,7 @@ class Supervisor:
 
     def _close_log(self, message: Message, descriptors: Sequence[int]) -> None:
         close_all(self._log)
+        self._log = ()
         self._tell("log-closed")
 
     def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
@@ -196,6 +206,7 @@ class Supervisor:
         try:
             self._selector.close()
             self._port.close()
+            self._launcher.close()
             reset_signals()
             Opener(Port(socket.socket(fileno=end)), self._surroundings, packs).serve()
             status = 0
@@ -231,7 +242,7 @@ class Supervisor:
         self._output.close()
         self._remove_group()
         # From now on there is nothing to kill: the launcher may go, what the task left can still be had.
-        self._unwatch(self._life)
+        self._unwatch(self._launcher.fileno())
         self._over = True
         self._tell("over")
 

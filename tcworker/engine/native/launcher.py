@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from tcworker.errors import InternalError
 from tcworker.launcher import main
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor, spawn
@@ -29,20 +30,24 @@ class Launcher:
         self._keys = count(1)
         self._process: LauncherProcess | None = None
 
-    def ensure(self) -> None:
+    def ensure(self) -> LauncherProcess:
         """Have it run. Raises C{OSError}."""
         if self._process is None or self._process.dead:
             self._process = LauncherProcess(self._reactor)
+        return self._process
+
+    def when_ready(self) -> Deferred[None]:
+        """Have it run, and fire when it can take orders; fails with L{InternalError} if it cannot."""
+        return self.ensure().ready.wait()
 
     def supervise(self, order: Mapping[str, Any], raw: int, ring: int) -> tuple[socket.socket, OneShot[None]]:
         """Have a run supervised (L{tcworker.launcher.supervisor}).
 
         @return: a socket to its supervisor, and what fires when that has ended and nothing of the run lives.
         """
-        self.ensure()
-        assert self._process is not None
+        process = self.ensure()
         ours, its = socket.socketpair()
-        gone = self._process.supervise(next(self._keys), order, [its.detach(), os.dup(raw), os.dup(ring)])
+        gone = process.supervise(next(self._keys), order, [its.detach(), os.dup(raw), os.dup(ring)])
         return ours, gone
 
     def stop(self) -> Deferred[None]:
@@ -59,11 +64,13 @@ class LauncherProcess:
     """A launcher that runs.
 
     @ivar dead: whether no new run can be given to it.
+    @ivar ready: fires when it can take orders.
     """
 
     def __init__(self, reactor: IReactor) -> None:
         ours, its = socket.socketpair()
         self.dead = False
+        self.ready: OneShot[None] = OneShot()
         self._gone: dict[int, OneShot[None]] = {}
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
@@ -85,8 +92,9 @@ class LauncherProcess:
         await self._child.when_ended()
 
     def _received(self, message: Message, descriptors: list[int]) -> None:
-        gone = self._gone.pop(message["key"], None)
-        if gone is not None:
+        if message["event"] == "ready":
+            self.ready.succeed(None)
+        elif (gone := self._gone.pop(message["key"], None)) is not None:
             gone.succeed(None)
 
     def _lost(self) -> None:
@@ -97,6 +105,9 @@ class LauncherProcess:
     def _ended(self) -> None:
         self.dead = True
         self._channel.close()
+        self.ready.fail(
+            InternalError("the launcher of native tasks could not start; the worker's log has what it said")
+        )
         for gone in self._gone.values():
             gone.succeed(None)
         self._gone.clear()

@@ -82,7 +82,7 @@ class NativePlatform:
         for record in left:
             await self._means.threads.run(clean_up, record.details)
         await self._means.threads.run(_make_tasks_dir, self._means.tasks_dir, self._means.user)
-        self._means.launcher.ensure()
+        await self._means.launcher.when_ready()
 
     async def _dispose(self) -> None:
         await self._means.launcher.stop()
