@@ -111,11 +111,14 @@ class LentLog:
 
 def unnamed_file(folder: str) -> int:
     """Open a new file that is in a folder's file system, but that nobody can find there."""
-    path = os.path.join(folder, f".{os.urandom(8).hex()}")
-    # O_TMPFILE would do it in one step, but not on every file system.
-    descriptor = _create(path)
-    os.unlink(path)
-    return descriptor
+    try:
+        return os.open(folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    except (AttributeError, OSError):
+        # Neither every system nor every file system has it.
+        path = os.path.join(folder, f".{os.urandom(8).hex()}")
+        descriptor = _create(path)
+        os.unlink(path)
+        return descriptor
 
 
 def _create(path: str) -> int:

@@ -81,6 +81,7 @@ class TaskService(Service):
         self._report: OneShot[None] | None = None
         self._reporting: Deferred[None] | None = None
         self._owed = False
+        self._uploaded = False
         self._over = False
 
     def startService(self) -> None:
@@ -223,6 +224,7 @@ class TaskService(Service):
         else:
             await self._publish_artifacts(result)
             await self._publish_log()
+        self._uploaded = True
         self._machine.uploaded()
 
     async def _publish_artifacts(self, result: IResult | None) -> None:
@@ -268,9 +270,14 @@ class TaskService(Service):
             if not self._owed:
                 self._keeper.stop()
                 self._allowance.limit(AFTER_RESOLUTION)
-                self._loose.run(self._facilities.state.reported(*run), "recording the report")
+                self._note_report(*run)
         finally:
             self._report.succeed(None)
+
+    def _note_report(self, task_id: str, run_id: int) -> None:
+        """Remember that the queue knows, if that is long before the run is forgotten."""
+        if not self._uploaded:
+            self._loose.run(self._facilities.state.reported(task_id, run_id), "recording the report")
 
     def drop_report(self) -> None:
         """See L{RunActions.drop_report}."""
