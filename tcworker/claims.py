@@ -165,7 +165,7 @@ class ClaimService(MultiService):
         task = TaskService(
             claim,
             self._facilities,
-            sandbox_over=self._sandbox_over,
+            out_of_reach=self._may_overlap,
             all_uploaded=self._free,
             ended=self._ended,
             suspect=self._suspect,
@@ -176,17 +176,17 @@ class ClaimService(MultiService):
             call(task.context)
         task.setServiceParent(self)
 
-    def _sandbox_over(self, task: TaskService) -> None:
+    def _may_overlap(self, task: TaskService) -> None:
         self._uploading.add(task)
         self._free_what_may_overlap()
 
     def _free_what_may_overlap(self) -> None:
-        """Free the slots of runs that only upload, where no later task can reach what is still to be uploaded."""
+        """Free the slots of runs that only publish what no later task can reach."""
         assert self._facilities is not None
         config = self._facilities.config
         for task in self._uploading & self._slots:
             already = len(self._uploading - self._slots)
-            if config.overlap_uploads and task.separated and already < config.capacity:
+            if config.overlap_uploads and already < config.capacity:
                 self._free(task)
 
     def _free(self, task: TaskService) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -128,6 +129,19 @@ class CommandRecord:
     wall: float = 0.0
     peak: int = 0
     problem: str | None = None
+
+
+class Reach(Enum):
+    """What a task can reach of one that ran before it on the same worker."""
+
+    NOTHING = "nothing"
+    """It may run while the earlier one's artifacts are uploaded."""
+
+    EACH_OTHER = "each other"
+    """Its files, for both run as one user; but not those of the worker, where its log is."""
+
+    WORKER = "worker"
+    """Its log as well, for it has the worker's own rights, or all."""
 
 
 class IArchivedFile(Interface):
@@ -250,9 +264,7 @@ class IPlatform(Interface):
     schema: Mapping[str, Any] = Attribute(
         "JSON schema of its slice of the payload: C{properties} and C{required}; unknown keys are refused elsewhere."
     )
-    separates_tasks: bool = Attribute(
-        "Whether no task can reach what an earlier one left, so that it may run while that is still being uploaded."
-    )
+    reach: Reach = Attribute("What a task can reach of an earlier one, which decides when its slot is free.")
 
     def accepts(payload: Mapping[str, Any]) -> bool:
         """Whether a payload is meant for this platform; pure. A worker with one platform does not ask."""

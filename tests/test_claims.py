@@ -10,7 +10,8 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.claims import ClaimService
 from tcworker.errors import CallFailed, ConfigError, Fault
-from tcworker.interfaces import Credentials, Exit, ITaskContext
+from tcworker.feature.registry import RunFeatures
+from tcworker.interfaces import Credentials, Exit, ITaskContext, Reach
 from tcworker.task.facilities import Facilities
 from tcworker.testing.facilities import FakeFacilities
 
@@ -166,6 +167,33 @@ class OneSlot(Working):
         self.clock.advance(20)
         self.give()
         self.assertEqual(self.successResultOf(self.stopped).status, 70)
+
+
+class WhatALaterTaskCouldReach(Working):
+    """The next task is claimed when it can do no harm any more."""
+
+    def give_one_that_uploads(self, reach: Reach) -> None:
+        self.facilities.platforms[0].reach = reach
+        self.uploading: Deferred[None] = Deferred()
+        self.patch(RunFeatures, "upload", lambda features, result: self.uploading)
+        self.give(QUICK)
+
+    def test_nothing(self) -> None:
+        self.give_one_that_uploads(Reach.NOTHING)
+        self.assertEqual(self.asking, [1])
+
+    def test_the_files_of_an_earlier_one(self) -> None:
+        self.give_one_that_uploads(Reach.EACH_OTHER)
+        self.assertEqual(self.asking, [])
+        self.uploading.callback(None)
+        self.assertEqual((self.asking, self.queue.made("report_completed")[0].waiting), ([1], True))
+
+    def test_the_worker_s_files(self) -> None:
+        self.give_one_that_uploads(Reach.WORKER)
+        self.uploading.callback(None)
+        self.assertEqual(self.asking, [])
+        self.queue.answer("report_completed")
+        self.assertEqual(self.asking, [1])
 
 
 class ManySlots(Working):

@@ -26,7 +26,16 @@ from examples.plugins.processes import MARK, kill_all
 from examples.plugins.running import ScriptExecution
 from tcworker.config import Config
 from tcworker.errors import Discarded, FeatureNotSupported, InternalError, MalformedPayload, NamingConflict
-from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IPlatform, ITaskContext, SandboxRecord, Service
+from tcworker.interfaces import (
+    ICacheFolder,
+    IEngine,
+    IExecution,
+    IPlatform,
+    ITaskContext,
+    Reach,
+    SandboxRecord,
+    Service,
+)
 from tcworker.waiting import Threads
 
 NOT_HERE = "tasks of this pool are data for a fixed command, which cannot have "
@@ -42,7 +51,7 @@ class ScriptPlatform:
 
     name = "script"
     # The command runs as the worker's own user, so it could read what an earlier task has not uploaded yet.
-    separates_tasks = False
+    reach = Reach.WORKER
 
     def __init__(self, reactor: Any, config: Config) -> None:
         settings = config.extensions[f"{type(self).__module__}.{type(self).__name__}"]

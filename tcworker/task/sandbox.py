@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import SandboxAborted, SandboxEnded
 from tcworker.feature.registry import RunFeatures
-from tcworker.interfaces import IEngine, IExecution, IPlatform, IResult, ITaskContext, SandboxRecord
+from tcworker.interfaces import IEngine, IExecution, IPlatform, IResult, ITaskContext, Reach, SandboxRecord
 from tcworker.task.machine import RunInputs
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
@@ -46,9 +46,9 @@ class Sandbox:
         self._loading: Deferred[IExecution] | None = None
 
     @property
-    def separated(self) -> bool:
-        """Whether no later task can reach what this one leaves."""
-        return self._platform.separates_tasks
+    def reach(self) -> Reach:
+        """What a later task can reach of this one."""
+        return self._platform.reach
 
     def load(self) -> None:
         """Prepare and start; then C{loaded} comes, or a failure."""

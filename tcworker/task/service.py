@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import InternalError, TaskError
 from tcworker.feature.registry import RunFeatures
-from tcworker.interfaces import Credentials, GzippedArtifact, IResult, ITaskContext, LinkArtifact, SandboxRecord
+from tcworker.interfaces import Credentials, GzippedArtifact, IResult, ITaskContext, LinkArtifact, Reach, SandboxRecord
 from tcworker.state import RunRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import Claim
@@ -35,7 +35,7 @@ LOG_TYPE = "text/plain; charset=utf-8"
 class TaskService(Service):
     """Runs one claim from its start to the end of its cleanup; implements L{tcworker.task.machine.RunActions}.
 
-    @param sandbox_over: called when the sandbox is dead and its C{stopped} hooks are done.
+    @param out_of_reach: called when no later task could reach anything that is still to be published.
     @param all_uploaded: called when the run is reported and only the cleanup is left.
     @param ended: called last, with how the run ended.
     @param suspect: called with an error that makes the worker itself suspect.
@@ -46,14 +46,14 @@ class TaskService(Service):
         claim: Claim,
         facilities: Facilities,
         *,
-        sandbox_over: Callable[[TaskService], None],
+        out_of_reach: Callable[[TaskService], None],
         all_uploaded: Callable[[TaskService], None],
         ended: Callable[[TaskService, Resolution], None],
         suspect: Callable[[InternalError], None],
     ) -> None:
         self.claim = claim
         self._facilities = facilities
-        self._sandbox_over = sandbox_over
+        self._out_of_reach = out_of_reach
         self._all_uploaded = all_uploaded
         self._ended = ended
         self._suspect = suspect
@@ -96,11 +96,6 @@ class TaskService(Service):
         super().stopService()
         self._keeper.stop()
         return self._loose.wait() if self._over else self._loose.cancel()
-
-    @property
-    def separated(self) -> bool:
-        """Whether a later task cannot reach what this one left."""
-        return self._sandbox is None or self._sandbox.separated
 
     def shut_down(self, seconds: float) -> None:
         """The worker must be gone in so many seconds."""
@@ -210,7 +205,7 @@ class TaskService(Service):
 
     def upload(self, result: IResult | None) -> None:
         """See L{RunActions.upload}."""
-        self._sandbox_over(self)
+        self._tell_out_of_reach(Reach.NOTHING)
         self._loose.run(self._upload(result), "uploading")
 
     async def _upload(self, result: IResult | None) -> None:
@@ -228,10 +223,14 @@ class TaskService(Service):
         self._machine.uploaded()
 
     async def _publish_artifacts(self, result: IResult | None) -> None:
-        if result is None or self._only_log:
-            return
-        self._uploads = self._features.upload(result).addErrback(self._failed)
-        await self._uploads
+        if result is not None and not self._only_log:
+            self._uploads = self._features.upload(result).addErrback(self._failed)
+            await self._uploads
+        self._tell_out_of_reach(Reach.EACH_OTHER)
+
+    def _tell_out_of_reach(self, reach: Reach) -> None:
+        if self._sandbox is not None and self._sandbox.reach == reach:
+            self._out_of_reach(self)
 
     async def _publish_log(self) -> None:
         if self._why is not None:

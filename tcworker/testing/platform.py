@@ -17,6 +17,7 @@ from tcworker.interfaces import (
     IExecution,
     IPlatform,
     ITaskContext,
+    Reach,
     SandboxRecord,
     Service,
 )
@@ -81,7 +82,7 @@ class FakePlatform:
     """
 
     name = "fake"
-    separates_tasks = True
+    reach = Reach.NOTHING
     schema: Mapping[str, Any] = {
         "properties": {
             "script": {"type": "array", "items": {"type": "object", "minProperties": 1, "maxProperties": 1}},

@@ -76,7 +76,7 @@ class Running(TestCase):
         task = TaskService(
             self.facilities.claim({"script": list(script), **payload}, seconds=seconds),
             self.facilities,
-            sandbox_over=self.over.append,
+            out_of_reach=self.over.append,
             all_uploaded=lambda task: None,
             ended=lambda task, resolution: self.ended.append(resolution),
             suspect=self.suspect.append,

@@ -17,7 +17,7 @@ from tcworker.engine.native.launcher import Launcher
 from tcworker.engine.native.leftovers import clean_up
 from tcworker.engine.native.means import Means
 from tcworker.errors import FeatureNotSupported
-from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
+from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, Reach, SandboxRecord
 from tcworker.process import IReactor
 from tcworker.waiting import Threads
 
@@ -54,9 +54,9 @@ class NativePlatform:
         )
 
     @property
-    def separates_tasks(self) -> bool:
-        """See L{IPlatform.separates_tasks}: all tasks run as one user."""
-        return False
+    def reach(self) -> Reach:
+        """See L{IPlatform.reach}: all tasks run as one user."""
+        return Reach.WORKER if self._means.user.switch is None else Reach.EACH_OTHER
 
     def accepts(self, payload: Mapping[str, Any]) -> bool:
         """See L{IPlatform.accepts}."""
