@@ -166,7 +166,7 @@ class ClaimService(MultiService):
             claim,
             self._facilities,
             out_of_reach=self._may_overlap,
-            all_uploaded=self._free,
+            all_uploaded=self._all_uploaded,
             ended=self._ended,
             suspect=self._suspect,
         )
@@ -175,6 +175,11 @@ class ClaimService(MultiService):
         for call in tuple(self._watchers):
             call(task.context)
         task.setServiceParent(self)
+
+    def _all_uploaded(self, task: TaskService) -> None:
+        self._uploading.discard(task)
+        self._free(task)
+        self._free_what_may_overlap()
 
     def _may_overlap(self, task: TaskService) -> None:
         self._uploading.add(task)
@@ -196,13 +201,10 @@ class ClaimService(MultiService):
 
     def _ended(self, task: TaskService, resolution: Resolution) -> None:
         self._tasks.discard(task)
-        self._uploading.discard(task)
         self._done_count += 1
         self._idle_since = self._clock.seconds()
         self._loose.run(_disown(task), "ending a run")
         self._see_whether_count_reached()
-        self._free(task)
-        self._free_what_may_overlap()
         self._see_whether_gone()
 
     def _see_whether_count_reached(self) -> None:
