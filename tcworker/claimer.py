@@ -96,6 +96,12 @@ class Claimer:
         if self._asking is not None:
             self._asking.addTimeout(LAST_CLAIM, self._clock)
 
+    def give_up(self) -> None:
+        """Wait for nothing any more."""
+        self.stop()
+        if self._asking is not None:
+            self._asking.cancel()
+
     def _wait(self, seconds: float) -> None:
         self._pause = self._clock.callLater(max(0.0, seconds), self._pause_over)
 

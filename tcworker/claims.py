@@ -20,7 +20,7 @@ from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
 from tcworker.task.reporter import Reporter
-from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution, resolution_of
+from tcworker.task.resolution import CANCELED, WORKER_SHUTDOWN, Resolution, resolution_of
 from tcworker.task.service import TaskService
 from tcworker.waiting import Loose, OneShot
 
@@ -29,6 +29,9 @@ COUNT_REACHED, INTERNAL_ERROR = 0, 69
 
 GRACE = 25.0
 """Seconds for stopping when there is no configuration yet to say."""
+
+LAST_CLOSE = 5.0
+"""Seconds for closing when all others are used up."""
 
 _log = Logger()
 
@@ -67,7 +70,7 @@ class ClaimService(MultiService):
         self._done_count = 0
         self._idle_since = clock.seconds()
         self._going = False
-        self._closing = False
+        self._closing: Deferred[None] | None = None
         self._end: float | None = None
         self._grace: IDelayedCall | None = None
 
@@ -107,6 +110,12 @@ class ClaimService(MultiService):
         if not self._stopped.fired:
             _log.info("stopping: {why}", why=exit.why)
         self._machine.stop_now(seconds, exit)
+
+    def canceled(self, task_id: str) -> None:
+        """The queue cancelled a task; nothing happens if it does not run here."""
+        for task in tuple(self._tasks):
+            if task.claim.task_id == task_id:
+                task.taken_away(CANCELED)
 
     def when_booted(self) -> Deferred[Config]:
         """Fire with the configuration when the first claim is made; fails with what prevented that."""
@@ -284,9 +293,9 @@ class ClaimService(MultiService):
 
     def close(self, exit: Exit) -> None:
         """See L{WorkerActions.close}."""
-        if not self._closing:
-            self._closing = True
-            self._loose.run(self._close_all(exit), "closing")
+        if self._closing is None:
+            self._closing = Deferred.fromCoroutine(self._close_all(exit))
+            self._loose.run(self._closing, "closing")
 
     async def _close_all(self, exit: Exit) -> None:
         try:
@@ -294,10 +303,20 @@ class ClaimService(MultiService):
         finally:
             self._machine.closed()
 
+    def give_up(self, exit: Exit) -> None:
+        """See L{WorkerActions.give_up}."""
+        for task in tuple(self._tasks):
+            self._loose.run(_disown(task), "giving up a run")
+        self.close(exit)
+        assert self._closing is not None
+        self._closing.addTimeout(LAST_CLOSE, self._clock)
+
     def ended(self, exit: Exit) -> None:
         """See L{WorkerActions.ended}."""
         if self._grace is not None and self._grace.active():
             self._grace.cancel()
+        if self._claimer is not None:
+            self._claimer.give_up()
         if self._failure is not None:
             self._stopped.fail(self._failure)
         else:

@@ -104,6 +104,9 @@ class WorkerActions(Protocol):
     def close(self, exit: Exit) -> None:
         """Close everything else, unless that has begun; answers C{closed}."""
 
+    def give_up(self, exit: Exit) -> None:
+        """Drop what runs, whose state stays on disk, and close everything else; answers C{closed}."""
+
     def ended(self, exit: Exit) -> None:
         """The worker is over."""
 
@@ -183,6 +186,10 @@ def _close(machine: WorkerInputs, core: WorkerCore) -> None:
     core.actions.close(core.why)
 
 
+def _give_up(machine: WorkerInputs, core: WorkerCore) -> None:
+    core.actions.give_up(core.why)
+
+
 def _leave(machine: WorkerInputs, core: WorkerCore) -> None:
     core.actions.ended(core.why)
 
@@ -228,7 +235,7 @@ draining.upon(WorkerInputs.tasks_gone).to(stopping)(_close)
 
 stopping.upon(WorkerInputs.tasks_claimed).loop()(_turn_away)
 stopping.upon(WorkerInputs.stop_now).loop()(_shorten)
-stopping.upon(WorkerInputs.grace_passed).to(stopped)(_leave)
+stopping.upon(WorkerInputs.grace_passed).loop()(_give_up)
 stopping.upon(WorkerInputs.tasks_gone).loop()(_close)
 stopping.upon(WorkerInputs.closed).to(stopped)(_leave)
 

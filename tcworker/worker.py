@@ -88,6 +88,10 @@ class Worker(MultiService):
         """
         self._claims.shut_down(seconds, Exit(exit_status, why))
 
+    def canceled(self, task_id: str) -> None:
+        """Say that the queue cancelled a task, before the worker notices itself when it next renews the claim."""
+        self._claims.canceled(task_id)
+
     def when_booted(self) -> Deferred[Config]:
         """Fire with the configuration when the worker begins to claim; fails with what prevents that."""
         return self._claims.when_booted()

@@ -50,6 +50,7 @@ class Working(TestCase):
         self.closed: list[Exit] = []
         self.claims = ClaimService(self.clock, self.host, lambda: self.booting, self.close)  # type: ignore[arg-type]
         self.claims.startService()
+        self.addCleanup(self.claims.stopService)
         self.stopped = self.claims.when_stopped()
         self.boot()
 
@@ -338,8 +339,19 @@ class Going(Working):
         self.clock.pump([1.0] * 9)
         self.assertNoResult(self.stopped)
         self.clock.advance(1)
-        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+        self.assertEqual((self.successResultOf(self.stopped), self.closed), (EXIT, [EXIT]))
         self.assertEqual(len(self.facilities.memory.kept), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_cancellation_that_somebody_else_noticed(self) -> None:
+        self.give(SLEEP)
+        self.claims.canceled("task-1")
+        self.clock.advance(1)
+        self.assertEqual(self.facilities.contexts[0].published, [])
+        self.claims.canceled("task-0")
+        self.clock.advance(1)
+        self.assertEqual(len(self.facilities.contexts[0].published), 2)
+        self.assertEqual(self.facilities.memory.kept, {})
 
     def test_a_second_order_shortens(self) -> None:
         self.give(SLEEP)
@@ -354,9 +366,6 @@ class Going(Working):
         self.give()
         self.successResultOf(self.stopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def tearDown(self) -> Any:
-        return self.claims.stopService()
 
 
 class Booting(Working):

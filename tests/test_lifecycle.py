@@ -66,7 +66,7 @@ TABLE: dict[tuple[str, str], tuple[str, list[tuple[Any, ...]]]] = {
     ("draining", "tasks_gone"): ("stopping", [("close", EXIT)]),
     ("stopping", "tasks_claimed"): ("stopping", [("turn_away", CLAIMS)]),
     ("stopping", "stop_now"): ("stopping", SHORTEN),
-    ("stopping", "grace_passed"): ("stopped", [("ended", EXIT)]),
+    ("stopping", "grace_passed"): ("stopping", [("give_up", EXIT)]),
     ("stopping", "tasks_gone"): ("stopping", [("close", EXIT)]),
     ("stopping", "closed"): ("stopped", [("ended", EXIT)]),
 }

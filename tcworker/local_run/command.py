@@ -125,7 +125,7 @@ class RunCommand:
         return Deployment(self._reactor, folder, capacity=self._options.capacity, features=features)
 
     async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: Deployment) -> int:
-        self._cancel = lambda: group.cancel().addCallback(lambda _: deployment.end_tasks())
+        self._cancel = lambda: group.cancel().addCallback(lambda _: deployment.canceled(tasks))
         downloads = Downloads(deployment.http, deployment.queue, self._files)
         closing = Closing(tasks, downloads, self._output, self._options.artifacts)
         deployment.worker.watch_runs(group.watch)

@@ -19,7 +19,7 @@ from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.host.local import LocalHost
 from tcworker.interfaces import Exit, IFeature
-from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE
+from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE, LocalTask
 from tcworker.worker import Parts, Worker
 
 TIMES = Times(deadline_delay=1, dependencies=0.02)
@@ -27,8 +27,8 @@ TIMES = Times(deadline_delay=1, dependencies=0.02)
 
 END_POLLS_EVERY = 0.05
 
-AT_ONCE, FAREWELL = 1.0, 60.0
-"""Seconds that tasks have to end: when nothing of them matters any more, and when their logs and artifacts do."""
+AT_ONCE = 1.0
+"""Seconds that tasks have to end when nothing of them matters any more."""
 
 
 class Deployment:
@@ -74,12 +74,10 @@ class Deployment:
         self.worker.drain("the tasks are done")
         await self._until_stopped()
 
-    def end_tasks(self) -> None:
-        """Let the worker end what it runs, publish what there is, and stop.
-
-        A worker hears of a cancellation when it next renews its claim, which is far too late for who pressed Ctrl-C.
-        """
-        self.worker.stop_now(FAREWELL, "the tasks are cancelled")
+    def canceled(self, tasks: Sequence[LocalTask]) -> None:
+        """Tell the worker that tasks are cancelled: it would notice when it next renews a claim, which is too late."""
+        for task in tasks:
+            self.worker.canceled(task.task_id)
 
     async def stop(self) -> None:
         """Stop all there is, whatever it is doing."""

@@ -103,6 +103,14 @@ class Sandbox:
         if self._execution is not None:
             self._loose.run(self._execution.abort(why).addErrback(_already_over), "aborting the sandbox")
 
+    async def drop(self) -> None:
+        """End whatever there is, and free it."""
+        if self._execution is None:
+            self.discard()
+        else:
+            self.abort("the worker gives up")
+        await self.dispose()
+
     def settled(self) -> Deferred[None]:
         """Fire when what was discarded or aborted is gone."""
         return self._loose.wait()

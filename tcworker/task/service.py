@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.python.failure import Failure
 
 from tcworker.errors import InternalError, TaskError
@@ -68,7 +69,7 @@ class TaskService(Service):
             claim, self._folder, self._log, self.fail, self._allowance.left
         )
         self._keeper = ClaimKeeper(
-            claim, self.context.queue, facilities.clock, renewed=self._renewed, ended=self._taken_away
+            claim, self.context.queue, facilities.clock, renewed=self._renewed, ended=self.taken_away
         )
         self._reporter = Reporter(claim, self.context.queue, facilities.clock, self._allowance.left)
         self._machine = new_run_machine(self)
@@ -82,7 +83,7 @@ class TaskService(Service):
         self._reporting: Deferred[None] | None = None
         self._owed = False
         self._uploaded = False
-        self._over = False
+        self._over = self._dropped = False
 
     def startService(self) -> None:
         """Begin: the claim is in the state store before anything of the task happens."""
@@ -95,7 +96,14 @@ class TaskService(Service):
         """Drop whatever is still being done; the state store keeps what is owed."""
         super().stopService()
         self._keeper.stop()
-        return self._loose.wait() if self._over else self._loose.cancel()
+        return self._loose.wait() if self._over else Deferred.fromCoroutine(self._drop())
+
+    async def _drop(self) -> None:
+        self._dropped = True
+        await self._loose.cancel()
+        if self._sandbox is not None:
+            await self._sandbox.drop()
+        await self._log.dispose()
 
     def shut_down(self, seconds: float) -> None:
         """The worker must be gone in so many seconds."""
@@ -106,6 +114,14 @@ class TaskService(Service):
         if isinstance(error, InternalError) and error.fatal:
             self._suspect(error)
         self._machine.error(error)
+
+    def _begin_to(self, work: Callable[[], Coroutine[Deferred[Any], Any, None]], what: str) -> Deferred[None]:
+        """Do something of what the machine decided, unless the run was dropped: then the next worker process does."""
+        if self._dropped:
+            return succeed(None)
+        begun = Deferred.fromCoroutine(work())
+        self._loose.run(begun, what)
+        return begun
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
@@ -157,7 +173,8 @@ class TaskService(Service):
     def _renewed(self, credentials: Credentials, taken_until: datetime) -> Deferred[None]:
         return Deferred.fromCoroutine(self._renew(credentials, taken_until))
 
-    def _taken_away(self, resolution: Resolution) -> None:
+    def taken_away(self, resolution: Resolution) -> None:
+        """The queue ended the run: C{CANCELED}, C{DEADLINE_EXCEEDED} or C{CLAIM_LOST}."""
         self._logger.info("the queue ended the run: {resolution}", resolution=str(resolution))
         if resolution == CLAIM_LOST:
             self._allowance.claim_lost()
@@ -206,7 +223,7 @@ class TaskService(Service):
     def upload(self, result: IResult | None) -> None:
         """See L{RunActions.upload}."""
         self._tell_out_of_reach(Reach.NOTHING)
-        self._loose.run(self._upload(result), "uploading")
+        self._begin_to(lambda: self._upload(result), "uploading")
 
     async def _upload(self, result: IResult | None) -> None:
         if self._sandbox is not None:
@@ -255,8 +272,7 @@ class TaskService(Service):
             return
         if self._report is None:
             self._report = OneShot()
-            self._reporting = Deferred.fromCoroutine(self._tell(resolution))
-            self._loose.run(self._reporting, "reporting")
+            self._reporting = self._begin_to(lambda: self._tell(resolution), "reporting")
         self._report.wait().addCallback(lambda _: self._machine.reported())
 
     async def _tell(self, resolution: Resolution) -> None:
@@ -287,7 +303,7 @@ class TaskService(Service):
     def clean_up(self) -> None:
         """See L{RunActions.clean_up}."""
         self._keeper.stop()
-        self._loose.run(self._clean_up(), "cleaning up")
+        self._begin_to(self._clean_up, "cleaning up")
         self._all_uploaded(self)
 
     async def _clean_up(self) -> None:
