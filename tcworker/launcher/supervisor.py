@@ -10,9 +10,8 @@ What the worker sends (C{do}) and is answered (C{event}):
  - C{{do: exec-kill, key}}: no answer;
  - C{{do: append, data}}: lines for the log (bytes as latin-1); no answer;
  - C{{do: kill, grace}}: SIGTERM, SIGKILL after so many seconds; no answer but the ends of those that die;
- - C{{do: finish}}: C{{event: over}} when every process is dead (those asked to end have their grace) and the pipes are
-   empty;
- - C{{do: close-log}}: C{{event: log-closed}}; nobody here writes to it any more;
+ - C{{do: finish}}: C{{event: over}} when every process is dead (those asked to end have their grace), the pipes are
+   empty, and nobody here writes to the log any more;
  - C{{do: open-files, packs}} with a socket: L{tcworker.launcher.opener} serves there; only after C{over};
  - C{{event: log-broken, problem}} once, when the log cannot be written.
 
@@ -186,11 +185,6 @@ class Supervisor:
     def _ask_to_finish(self, message: Message, descriptors: Sequence[int]) -> None:
         self._finishing = True
 
-    def _close_log(self, message: Message, descriptors: Sequence[int]) -> None:
-        close_all(self._log)
-        self._log = ()
-        self._tell("log-closed")
-
     def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
         """Let a process with the task's rights, and no more, answer on a socket."""
         try:
@@ -240,6 +234,8 @@ class Supervisor:
     def _finish(self) -> None:
         self._kill()
         self._output.close()
+        close_all(self._log)
+        self._log = ()
         self._remove_group()
         # From now on there is nothing to kill: the launcher may go, what the task left can still be had.
         self._unwatch(self._launcher.fileno())
@@ -260,7 +256,6 @@ class Supervisor:
         "append": _append,
         "kill": _ask_to_end,
         "finish": _ask_to_finish,
-        "close-log": _close_log,
         "open-files": _open_files,
     }
 

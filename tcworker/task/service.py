@@ -128,14 +128,20 @@ class TaskService(Service):
             self.fail(as_task_error(failure, self.claim.name, "running the task"))
 
     async def _begin(self) -> None:
+        remembered = self._facilities.state.claimed(self._record())
         try:
-            await self._facilities.state.claimed(self._record())
-            opening_lines(self.context, self._facilities.config)
-            self._judge()
+            await self._read_and_remember(remembered)
         except Exception:
             self._failed(Failure())
         else:
             self._machine.accepted()
+
+    async def _read_and_remember(self, remembered: Deferred[None]) -> None:
+        try:
+            opening_lines(self.context, self._facilities.config)
+            self._judge()
+        finally:
+            await remembered
 
     def _record(self) -> RunRecord:
         return RunRecord(

@@ -100,10 +100,9 @@ class NativeExecution:
         try:
             await self._run_commands()
             self._commands_over = True
-            await self._supervisor.finish()
             # Lines from now on wait until the supervisor has written those that are on their way to it.
             self._sandbox.loan.hold()
-            await self._supervisor.close_log()
+            await self._supervisor.finish()
         except TaskError as error:
             self._error = self._error or error
         except BaseException as error:

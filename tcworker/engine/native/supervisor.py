@@ -54,14 +54,9 @@ class Supervisor:
         return self._expect("ended")
 
     def finish(self) -> Deferred[Message]:
-        """Fires when every process is dead and all output is in the log."""
+        """Fires when every process is dead, what was printed or appended is in the log, and only we write to it."""
         self._channel.send({"do": "finish"})
         return self._expect("over")
-
-    def close_log(self) -> Deferred[Message]:
-        """Fires when all that was appended is in the log, and only we write to it."""
-        self._channel.send({"do": "close-log"})
-        return self._expect("log-closed")
 
     def append(self, data: bytes) -> None:
         """Put lines of the worker's own into the log."""
