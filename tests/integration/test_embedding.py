@@ -1,0 +1,129 @@
+"""Several workers in one program that has other things to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import slugid
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from tcworker.assemble import new_worker
+from tcworker.client.http import HTTP
+from tcworker.client.services import Queue
+from tcworker.config import Source
+from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.interfaces import ITaskContext
+from tcworker.task.claim import write_date
+from tcworker.waiting import pause
+from tcworker.worker import Worker
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+class ThreeWorkers(TestCase):
+    """In one reactor, each with one slot, against one Taskcluster."""
+
+    timeout = 60
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
+        self.folder = os.path.abspath(self.mktemp())
+        self.taskcluster = Taskcluster(reactor, os.path.join(self.folder, "tc"), times=Times(poll=1))
+        self.taskcluster.startService()
+        self.addCleanup(self.taskcluster.stopService)
+        await self.taskcluster.when_listening()
+        self.http = HTTP(reactor)
+        self.addCleanup(self.http.close)
+        root = self.taskcluster.root_credentials
+        self.queue = Queue(self.http, self.taskcluster.root_url, lambda: root, reactor)
+
+    def new_worker(self, number: int) -> Worker:
+        root = self.taskcluster.root_credentials
+        settings: dict[str, Any] = {
+            "rootURL": self.taskcluster.root_url,
+            "clientId": root.client_id,
+            "accessToken": root.access_token,
+            "provisionerId": "embedding",
+            "workerType": "w",
+            "workerId": f"w{number}",
+            "tasksDir": os.path.join(self.folder, f"tasks{number}"),
+            "stateDir": os.path.join(self.folder, f"state{number}"),
+            "requiredDiskSpaceMegabytes": 0,
+        }
+        return new_worker(reactor, [Source("test", settings)])
+
+    async def create(self, script: str) -> str:
+        now, task_id = datetime.now(UTC), str(slugid.nice())
+        definition = {
+            "taskQueueId": "embedding/w",
+            "created": write_date(now),
+            "deadline": write_date(now + timedelta(hours=1)),
+            "metadata": {"name": "t", "description": "", "owner": "a@b", "source": "https://localhost/"},
+            "payload": {"command": [["sh", "-c", script]], "maxRunTime": 60},
+        }
+        await self.queue.create_task(task_id, definition)
+        return task_id
+
+    async def until_resolved(self, task_id: str) -> Any:
+        while True:
+            (run,) = (await self.queue.status(task_id))["status"]["runs"]
+            if run["state"] in ("completed", "failed", "exception"):
+                return run
+            await pause(reactor, 0.05)
+
+    async def test_all_of_them_work_and_leave_what_is_the_program_s_alone(self) -> None:
+        # Trial's reactor takes its own signals when it begins to run.
+        await pause(reactor, 0)
+        handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+        place, threads, files = os.getcwd(), threading.active_count(), descriptors()
+        workers = [self.new_worker(number) for number in range(3)]
+        seen: list[ITaskContext] = []
+        for worker in workers:
+            worker.watch_runs(seen.append)
+            worker.startService()
+        await gatherResults([worker.when_booted() for worker in workers])
+        # Each waits for the two others, which only works if all three run at once.
+        meet = (
+            f"touch {self.folder}/$TASK_ID; while [ $(ls {self.folder}/*_together | wc -l) -lt 3 ]; do sleep 0.05; done"
+        )
+        tasks = [await self.create(meet.replace("$TASK_ID", f"{number}_together")) for number in range(3)]
+        runs = [await self.until_resolved(task_id) for task_id in tasks]
+        self.assertEqual({run["state"] for run in runs}, {"completed"})
+        self.assertEqual({run["workerId"] for run in runs}, {"w0", "w1", "w2"})
+        self.assertEqual({context.task_id for context in seen}, set(tasks))
+        each = ((threading.active_count() - threads) / 3, (descriptors() - files) / 3)
+        # docs/embedding.md promises these.
+        self.assertTrue(each[0] <= 10 and each[1] <= 25, f"threads and files of one worker: {each}")
+        await gatherResults([worker.stopService() for worker in workers])
+        self.assertEqual([signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)], handlers)
+        self.assertEqual((os.getcwd(), self.taskcluster.running), (place, 1))
+        self.assertLessEqual(threading.active_count(), threads + 3)
+
+    async def test_one_that_is_stopped_leaves_the_others_at_work(self) -> None:
+        workers = [self.new_worker(number) for number in range(2)]
+        for worker in workers:
+            worker.startService()
+            self.addCleanup(worker.stopService)
+        await gatherResults([worker.when_booted() for worker in workers])
+        await workers[0].stopService()
+        run = await self.until_resolved(await self.create("true"))
+        self.assertEqual((run["state"], run["workerId"]), ("completed", "w1"))
+
+    async def test_two_that_want_one_state_directory(self) -> None:
+        first, second = self.new_worker(0), self.new_worker(0)
+        first.startService()
+        self.addCleanup(first.stopService)
+        await first.when_booted()
+        second.startService()
+        stopped: Deferred[Any] = second.when_stopped()
+        failure = await stopped.addErrback(lambda failure: failure.value)
+        self.assertIn(str(os.getpid()), str(failure))
+        await second.stopService()
