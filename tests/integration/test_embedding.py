@@ -35,7 +35,7 @@ class ThreeWorkers(TestCase):
     timeout = 60
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
-        self.folder = os.path.abspath(self.mktemp())
+        self.folder = self.mktemp()
         self.taskcluster = Taskcluster(reactor, os.path.join(self.folder, "tc"), times=Times(poll=1))
         self.taskcluster.startService()
         self.addCleanup(self.taskcluster.stopService)
@@ -91,10 +91,8 @@ class ThreeWorkers(TestCase):
             worker.startService()
         await gatherResults([worker.when_booted() for worker in workers])
         # Each waits for the two others, which only works if all three run at once.
-        meet = (
-            f"touch {self.folder}/$TASK_ID; while [ $(ls {self.folder}/*_together | wc -l) -lt 3 ]; do sleep 0.05; done"
-        )
-        tasks = [await self.create(meet.replace("$TASK_ID", f"{number}_together")) for number in range(3)]
+        others = f"while [ $(ls {place}/{self.folder}/*_here | wc -l) -lt 3 ]; do sleep 0.05; done"
+        tasks = [await self.create(f"touch {place}/{self.folder}/{number}_here; {others}") for number in range(3)]
         runs = [await self.until_resolved(task_id) for task_id in tasks]
         self.assertEqual({run["state"] for run in runs}, {"completed"})
         self.assertEqual({run["workerId"] for run in runs}, {"w0", "w1", "w2"})
