@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -60,9 +60,22 @@ class Notice:
     why: str
 
 
+class ProcessStatus(IntEnum):
+    """What a worker's process ends with (contracts of generic-worker, 6)."""
+
+    DONE = 0
+    UNUSABLE_CONFIG = 64
+    IDLE = 68
+    INTERNAL_ERROR = 69
+    HOST_SAYS_GO = 70
+    INTERRUPTED = 71
+    SHUTDOWN = 72
+    INVALID_CONFIG = 73
+
+
 @dataclass(frozen=True)
 class Exit:
-    """Why a worker ended, and the status its process should end with (contracts of generic-worker, section 6)."""
+    """Why a worker ended, and the status its process should end with, one of L{ProcessStatus}."""
 
     status: int
     why: str
@@ -482,6 +495,7 @@ class ITaskContext(Interface):
 
     task_id: str = Attribute("")
     run_id: int = Attribute("")
+    name: str = Attribute("C{taskId/runId}, as in the worker's log.")
     task: Mapping[str, Any] = Attribute("The task's definition, as the queue gave it.")
     payload: Mapping[str, Any] = Attribute("Of the task, checked against the schema.")
     deadline: datetime = Attribute("Of the task, aware, UTC.")

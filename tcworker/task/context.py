@@ -57,7 +57,7 @@ class TaskContext:
         time_left: Callable[[], float],
         uploads: DeferredSemaphore,
     ) -> None:
-        self.task_id, self.run_id = claim.task_id, claim.run_id
+        self.task_id, self.run_id, self.name = claim.task_id, claim.run_id, claim.name
         self.task, self.payload = claim.task, claim.task.get("payload", {})
         self.deadline, self.expires = claim.deadline, claim.expires
         self.root_url = config.root_url

@@ -57,7 +57,7 @@ class FakeTaskContext:
         folder: str | None = None,
     ) -> None:
         self.clock = clock
-        self.task_id, self.run_id = task_id, run_id
+        self.task_id, self.run_id, self.name = task_id, run_id, f"{task_id}/{run_id}"
         self.root_url = root_url
         self.deadline, self.expires = now(clock) + timedelta(hours=1), now(clock) + timedelta(days=1)
         self.payload: Mapping[str, Any] = payload or {}
