@@ -167,6 +167,11 @@ class TaskclusterError(Exception):
         self.method = method
         self.message = message
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same call may succeed later."""
+        return True
+
     def __str__(self) -> str:
         return f"{self.method}: {self.message}"
 
@@ -186,6 +191,11 @@ class CallFailed(TaskclusterError):
         super().__init__(method, message)
         self.status = status
         self.code = code
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same call may succeed later: a server's own failure may pass, a refusal does not."""
+        return self.status >= 500
 
     def __str__(self) -> str:
         return f"{self.method}: {self.status} {self.code}: {self.message}"

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProcessProtocol, IPushProducer, IReactorTime, ITransport
@@ -490,6 +490,26 @@ class ITaskLog(Interface):
         """
 
 
+class QueueCalls(Protocol):
+    """The calls of the queue that a worker makes; L{tcworker.client.services.Queue} has all others too."""
+
+    def claim_work(self, task_queue_id: str, body: JSON, /) -> Deferred[JSON]: ...
+
+    def reclaim_task(self, task_id: str, run_id: int, /) -> Deferred[JSON]: ...
+
+    def report_completed(self, task_id: str, run_id: int, /) -> Deferred[JSON]: ...
+
+    def report_failed(self, task_id: str, run_id: int, /) -> Deferred[JSON]: ...
+
+    def report_exception(self, task_id: str, run_id: int, body: JSON, /) -> Deferred[JSON]: ...
+
+    def create_artifact(self, task_id: str, run_id: int, name: str, body: JSON, /) -> Deferred[JSON]: ...
+
+    def finish_artifact(self, task_id: str, run_id: int, name: str, body: JSON, /) -> Deferred[JSON]: ...
+
+    def status(self, task_id: str, /) -> Deferred[JSON]: ...
+
+
 class ITaskContext(Interface):
     """One run, as platforms and features see it."""
 
@@ -503,7 +523,7 @@ class ITaskContext(Interface):
     root_url: str = Attribute("Of the Taskcluster that the run comes from.")
     folder: str = Attribute("A folder of the worker's own for this run, which no task may enter; removed with the run.")
     clock: IReactorTime = Attribute("")
-    queue: Any = Attribute("L{tcworker.client.services.Queue}, signing with the run's newest credentials.")
+    queue: QueueCalls = Attribute("L{tcworker.client.services.Queue}, signing with the run's newest credentials.")
     log: ITaskLog = Attribute("")
 
     def mask(secret: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorThreads, IReactorTime
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class OneShot(Generic[T]):
     """A result that comes once and that any number of people may wait for.
 
-    The first call of L{succeed} or L{fail} wins, later ones are ignored. Each L{wait} gives a Deferred of its own, so
+    The first call of L{succeed}, L{fail} or L{settle} wins, later ones are ignored. Each L{wait} gives a Deferred of its own, so
     that no waiter can change what another one gets, and cancelling one leaves the rest alone.
     """
 
@@ -44,13 +44,14 @@ class OneShot(Generic[T]):
 
     def succeed(self, result: T) -> None:
         """Fire with a result, unless it has already fired."""
-        self._fire(result)
+        self.settle(result)
 
     def fail(self, reason: Failure | Exception) -> None:
         """Fire with a failure, unless it has already fired."""
-        self._fire(reason if isinstance(reason, Failure) else Failure(reason))
+        self.settle(reason if isinstance(reason, Failure) else Failure(reason))
 
-    def _fire(self, outcome: T | Failure) -> None:
+    def settle(self, outcome: T | Failure) -> None:
+        """Fire with whatever a Deferred came to, unless it has already fired; for its C{addBoth}."""
         if self._fired:
             return
         self._fired, self._outcome = True, outcome
@@ -105,11 +106,22 @@ def now(clock: IReactorTime) -> datetime:
     return datetime.fromtimestamp(clock.seconds(), UTC)
 
 
+def seconds_until(clock: IReactorTime, moment: datetime) -> float:
+    """How many seconds there are until an aware date; negative when it is over."""
+    return (moment - now(clock)) / timedelta(seconds=1)
+
+
 def pause(clock: IReactorTime, seconds: float) -> Deferred[None]:
     """Fire after some seconds; cancelling it takes the timer away."""
     waiting: Deferred[None] = Deferred(lambda _: timer.cancel())
     timer = clock.callLater(seconds, waiting.callback, None)
     return waiting
+
+
+class Executor(Protocol):
+    """Whoever calls what blocks in another place, and fires with what it returned or raised."""
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]: ...
 
 
 class Threads:
