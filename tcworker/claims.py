@@ -175,7 +175,7 @@ class ClaimService(MultiService):
             claim,
             self._facilities,
             out_of_reach=self._may_overlap,
-            all_uploaded=self._all_uploaded,
+            only_cleanup_left=self._only_cleanup_left,
             ended=self._ended,
             suspect=self._suspect,
         )
@@ -185,7 +185,7 @@ class ClaimService(MultiService):
             call(task.context)
         task.setServiceParent(self)
 
-    def _all_uploaded(self, task: TaskService) -> None:
+    def _only_cleanup_left(self, task: TaskService) -> None:
         self._uploading.discard(task)
         self._free(task)
         self._free_what_may_overlap()

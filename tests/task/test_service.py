@@ -77,7 +77,7 @@ class Running(TestCase):
             self.facilities.claim({"script": list(script), **payload}, seconds=seconds),
             self.facilities,
             out_of_reach=self.over.append,
-            all_uploaded=lambda task: None,
+            only_cleanup_left=lambda task: None,
             ended=lambda task, resolution: self.ended.append(resolution),
             suspect=self.suspect.append,
         )

@@ -1,0 +1,68 @@
+"""What of one run leaves the machine: what its task made, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.failure import Failure
+
+from tcworker.feature.registry import RunFeatures
+from tcworker.interfaces import GzippedArtifact, IResult, ITaskContext, LinkArtifact
+from tcworker.task.log import TaskLog
+from tcworker.task.log_names import LogNames
+
+LOG_TYPE = "text/plain; charset=utf-8"
+
+
+class Publication:
+    """Publishes artifacts and log, each once.
+
+    @ivar names: of the log; the usual ones until the payload has been read.
+    @ivar features: those that publish artifacts; none until the payload has been read.
+    @param failed: told of what could not be published.
+    """
+
+    def __init__(self, context: ITaskContext, log: TaskLog, failed: Callable[[Failure], None]) -> None:
+        self._context = context
+        self._log = log
+        self._failed = failed
+        self.names = LogNames()
+        self.features = RunFeatures(context, {}, {})
+        self._why: str | None = None
+        self._only_log = False
+        self._uploads: Deferred[None] | None = None
+
+    def explain(self, why: str) -> None:
+        """Say in the log's last lines why the run ends."""
+        self._why = why
+
+    def only_log(self) -> None:
+        """Publish no artifacts from now on."""
+        self._only_log = True
+        if self._uploads is not None:
+            self._uploads.cancel()
+
+    async def artifacts(self, result: IResult | None) -> None:
+        """Publish what the task made, if there is a result."""
+        if result is None or self._only_log:
+            return
+        self._uploads = self.features.upload(result).addErrback(self._failed)
+        await self._uploads
+
+    async def log(self) -> None:
+        """Seal the log, and publish it with its link."""
+        if self._why is not None:
+            self._log.error(self._why)
+        try:
+            await self._sealed_log()
+        except Exception:
+            self._failed(Failure())
+
+    async def _sealed_log(self) -> None:
+        sealed = await self._log.seal()
+        names, expires = self.names, self._context.expires
+        backing = GzippedArtifact(names.backing, expires, sealed.file, LOG_TYPE, sealed.length)
+        live = LinkArtifact(names.live, expires, names.backing, LOG_TYPE)
+        # Side by side: the queue takes a link to what is not there yet, and one call less to wait for shows.
+        await gatherResults([self._context.publish(backing), self._context.publish(live)], consumeErrors=True)

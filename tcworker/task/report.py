@@ -1,0 +1,63 @@
+"""What the queue is told of one run: once, remembered until it is delivered."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from tcworker.state import StateStore
+from tcworker.task.claim import Claim
+from tcworker.task.reporter import Reporter
+from tcworker.task.resolution import Resolution
+from tcworker.waiting import Loose, OneShot
+
+
+class Report:
+    """The report of one run.
+
+    @ivar owed: whether the queue could not be told while there was time; the state store keeps it then.
+    """
+
+    def __init__(self, claim: Claim, reporter: Reporter, state: StateStore, loose: Loose) -> None:
+        self._claim = claim
+        self._reporter = reporter
+        self._state = state
+        self._loose = loose
+        self._telling: Deferred[None] | None = None
+        self._told: OneShot[None] = OneShot()
+        self.owed = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the queue has been told, or is being told."""
+        return self._telling is not None
+
+    def tell(self, resolution: Resolution) -> Deferred[None]:
+        """Tell the queue, unless that has begun; fires when it knows, or cannot be told."""
+        if self._telling is None:
+            self._telling = Deferred.fromCoroutine(self._tell(resolution))
+            self._loose.run(self._telling, "reporting")
+        return self.when_told()
+
+    def when_told(self) -> Deferred[None]:
+        """Fire when the queue knows, or cannot be told."""
+        return self._told.wait()
+
+    async def _tell(self, resolution: Resolution) -> None:
+        # Written while the queue is told: whoever dies in between tells it once more, which the queue takes.
+        decided = self._state.decided(self._claim.task_id, self._claim.run_id, resolution)
+        self._loose.run(decided, "recording the outcome")
+        try:
+            self.owed = not await self._reporter.report(resolution)
+        finally:
+            self._told.succeed(None)
+
+    def note(self) -> None:
+        """Remember that the queue knows, for as long as uploads go on."""
+        noted = self._state.reported(self._claim.task_id, self._claim.run_id)
+        self._loose.run(noted, "recording the report")
+
+    def drop(self) -> None:
+        """Tell the queue nothing any more: it decided itself."""
+        if self._telling is not None:
+            self._telling.cancel()
+        self.owed = False
