@@ -117,7 +117,6 @@ def sign(
     *,
     time: float,
     authorized_scopes: Sequence[str] | None = None,
-    nonce: str | None = None,
 ) -> str:
     """The C{Authorization} header of one request, good for it alone.
 
@@ -129,7 +128,7 @@ def sign(
     message = Message(
         Key(credentials.access_token),
         str(int(time)),
-        nonce or secrets.token_urlsafe(6),
+        secrets.token_urlsafe(6),
         method.upper(),
         f"{parts.path}?{parts.query}" if parts.query else parts.path,
         parts.hostname or "",

@@ -25,6 +25,9 @@ from tcworker.errors import Unreachable
 IDLE_CONNECTION_SECONDS = 45
 """How long an idle connection is kept: less than servers keep theirs, so that no request meets a closing one."""
 
+DOWNLOAD_IDLE = 60.0
+"""Seconds in which at least a byte of a download must arrive."""
+
 MOST_BYTES = 64 << 20
 """How long an answer may be that is kept in memory; a claim of 32 large tasks fits."""
 
@@ -108,15 +111,13 @@ class HTTP:
         exchange = self._run(self._exchange(request, body, collected.write, limit), limit)
         return exchange.addCallback(lambda response: Answer(response.code, _flat(response), collected.content()))
 
-    def download(
-        self, url: str, write: Callable[[bytes], None], *, headers: Mapping[str, str] = {}, idle: float = 60.0
-    ) -> Deferred[Answer]:
+    def download(self, url: str, write: Callable[[bytes], None]) -> Deferred[Answer]:
         """Get something large: each piece is given to C{write}; what that raises ends the call and comes out of it.
 
         Otherwise as L{request}. The answer's own body is empty.
         """
-        limit = _Limit(self._reactor, idle, True)
-        exchange = self._run(self._exchange(_Request("GET", url, headers), None, write, limit), limit)
+        limit = _Limit(self._reactor, DOWNLOAD_IDLE, True)
+        exchange = self._run(self._exchange(_Request("GET", url, {}), None, write, limit), limit)
         return exchange.addCallback(lambda response: Answer(response.code, _flat(response), b""))
 
     def close(self) -> Deferred[None]:

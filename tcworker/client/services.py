@@ -38,6 +38,9 @@ CLAIM_SECONDS = 35.0
 BACKOFF = Backoff(0.1, 30.0)
 """As Taskcluster's own clients wait before a call is made again."""
 
+ATTEMPTS = 6
+"""How often a call is made before its failure is passed on."""
+
 
 @dataclass(frozen=True)
 class _Call:
@@ -62,7 +65,6 @@ class Service:
     @param credentials: asked at every attempt, so that they may be replaced while a call waits; C{None} from it sends
         the call unsigned.
     @param authorized_scopes: what the calls may be used for at the most.
-    @param attempts: how often a call is made before its failure is passed on.
     """
 
     module: ClassVar[str]
@@ -76,16 +78,12 @@ class Service:
         clock: IReactorTime,
         *,
         authorized_scopes: Sequence[str] | None = None,
-        backoff: Backoff = BACKOFF,
-        attempts: int = 6,
     ) -> None:
         self._http = http
         self._root_url = root_url.rstrip("/")
         self._credentials = credentials
         self._clock = clock
         self._authorized_scopes = authorized_scopes
-        self._backoff = backoff
-        self._most_attempts = attempts
 
     def __getattr__(self, name: str) -> Callable[..., Deferred[JSON]]:
         route = routes(type(self).module).get(name)
@@ -97,11 +95,11 @@ class Service:
         return Deferred.fromCoroutine(self._repeat(_prepare(route, arguments, query)))
 
     async def _repeat(self, call: _Call) -> JSON:
-        for delay in islice(self._backoff.delays(), self._most_attempts - 1):
+        for delay in islice(BACKOFF.delays(), ATTEMPTS - 1):
             try:
                 return await self._attempt(call, SECONDS)
             except TaskclusterError as error:
-                if not _passes(error):
+                if not error.may_pass:
                     raise
                 self._log.info("{error}; trying again in {delay:.1f} s", error=error, delay=delay)
             await pause(self._clock, delay)
@@ -208,11 +206,6 @@ def _prepare(route: Route, arguments: Sequence[JSON], query: Mapping[str, JSON])
     body = json.dumps(arguments[-1], separators=(",", ":")).encode() if route.has_body else None
     target = route.path(arguments[: len(route.arguments)]) + route.query_string(query)
     return _Call(route.name, route.method, target, body)
-
-
-def _passes(error: TaskclusterError) -> bool:
-    """Whether the same call may succeed later."""
-    return not isinstance(error, CallFailed) or error.status >= 500
 
 
 def _may_have_claimed(error: BaseException | None) -> bool:

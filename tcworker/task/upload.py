@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TookTooLong
@@ -16,10 +16,9 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from tcworker.client.http import HTTP
-from tcworker.client.services import Object
 from tcworker.client.trouble import shown
-from tcworker.errors import CallFailed, MalformedPayload, ResourceUnavailable, TaskclusterError, Unreachable
-from tcworker.interfaces import JSON, Credentials, IArchivedFile
+from tcworker.errors import CallFailed, MalformedPayload, ResourceUnavailable, Unreachable
+from tcworker.interfaces import JSON, Credentials, IArchivedFile, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.waiting import pause
 
@@ -54,6 +53,8 @@ class Refused(Exception):
     @ivar lasting: whether that is a matter of the address, and not of the storage's state.
     """
 
+    may_pass = True
+
     def __init__(self, message: str, lasting: bool) -> None:
         super().__init__(message)
         self.lasting = lasting
@@ -70,7 +71,7 @@ class Patience:
     time_left: Callable[[], float]
     backoff: Backoff = field(default=Backoff(1.0, 30.0))
 
-    async def last(self, what: str, attempt: Callable[[], Awaitable[JSON]]) -> JSON:
+    async def persist(self, what: str, attempt: Callable[[], Awaitable[JSON]]) -> JSON:
         """Give what the first successful try answered. Raises L{ResourceUnavailable} when there was none in time."""
         refusals = 0
         for delay in self.backoff.delays():
@@ -81,7 +82,7 @@ class Patience:
                 raise ResourceUnavailable(f"{what}: no time is left") from None
             except (Unreachable, CallFailed, Refused) as error:
                 refusals += isinstance(error, Refused) and error.lasting
-                if not _may_pass(error) or refusals >= _MOST_REFUSALS or delay >= self.time_left():
+                if not error.may_pass or refusals >= _MOST_REFUSALS or delay >= self.time_left():
                     raise ResourceUnavailable(f"{what}: {error}") from error
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
             await pause(self.clock, delay)
@@ -94,20 +95,13 @@ class Patience:
         return Deferred.fromCoroutine(call()).addTimeout(max(0.0, self.time_left()), self.clock)
 
 
-def _may_pass(error: TaskclusterError | Refused) -> bool:
-    return not isinstance(error, CallFailed) or error.status >= 500
-
-
 @dataclass(frozen=True)
 class Run:
-    """One run's artifacts at the queue.
-
-    @ivar queue: L{tcworker.client.services.Queue}.
-    """
+    """One run's artifacts at the queue."""
 
     task_id: str
     run_id: int
-    queue: Any
+    queue: QueueCalls
     patience: Patience
 
     async def create(self, name: str, body: Mapping[str, JSON]) -> JSON:
@@ -121,7 +115,7 @@ class Run:
 
     async def declare(self, name: str, body: Mapping[str, JSON]) -> JSON:
         """Declare an artifact, with patience."""
-        return await self.patience.last(f"artifact {name}", lambda: self.create(name, body))
+        return await self.patience.persist(f"artifact {name}", lambda: self.create(name, body))
 
 
 class S3Upload:
@@ -146,7 +140,15 @@ class S3Upload:
             headers = {"Content-Type": address["contentType"], "Content-Encoding": content.encoding}
             await put(self._http, address["putUrl"], headers, content.file.open())
 
-        await self._run.patience.last(f"artifact {content.name}", attempt)
+        await self._run.patience.persist(f"artifact {content.name}", attempt)
+
+
+class ObjectCalls(Protocol):
+    """What an upload calls of L{tcworker.client.services.Object}."""
+
+    def create_upload(self, name: str, body: JSON, /) -> Deferred[JSON]: ...
+
+    def finish_upload(self, name: str, body: JSON, /) -> Deferred[JSON]: ...
 
 
 class ObjectUpload:
@@ -155,7 +157,7 @@ class ObjectUpload:
     @param new_object_service: gives a client that signs with the credentials for one upload.
     """
 
-    def __init__(self, http: HTTP, run: Run, new_object_service: Callable[[Credentials], Object]) -> None:
+    def __init__(self, http: HTTP, run: Run, new_object_service: Callable[[Credentials], ObjectCalls]) -> None:
         self._http = http
         self._run = run
         self._new_object_service = new_object_service
@@ -175,9 +177,9 @@ class ObjectUpload:
                 self._run.task_id, self._run.run_id, content.name, {"uploadId": declared["uploadId"]}
             )
 
-        await self._run.patience.last(f"artifact {content.name}", attempt)
+        await self._run.patience.persist(f"artifact {content.name}", attempt)
 
-    async def _put(self, service: Object, declared: JSON, content: Content) -> Mapping[str, str]:
+    async def _put(self, service: ObjectCalls, declared: JSON, content: Content) -> Mapping[str, str]:
         body = _Hashed(content.file.open())
         proposal = {"putUrl": {"contentType": content.type, "contentLength": body.length}}
         request = {key: declared[key] for key in ("projectId", "uploadId", "expires")}

@@ -3,18 +3,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tcworker.client import services
 from tcworker.client.hawk import Authorization, open_ext
 from tcworker.client.http import HTTP, Answer
 from tcworker.client.services import Auth, Queue
 from tcworker.client.trouble import Unsent
 from tcworker.errors import CallFailed, Unreachable
-from tcworker.interfaces import JSON, Credentials
+from tcworker.interfaces import JSON, Credentials, QueueCalls
 from tcworker.retry import Backoff
 from tests.client.servers import Web, reactor
 
@@ -65,13 +67,13 @@ class Wire:
 class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.wire = Wire()
+        self.patch(services, "BACKOFF", Backoff(1, 30, jitter=0))
         self.clock = Clock()
         self.clock.advance(1000)
         self.credentials: Credentials | None = Credentials("me", "token", '{"version": 1}')
 
     def queue(self, **options: Any) -> Queue:
         http = cast(HTTP, self.wire)
-        options = {"backoff": Backoff(1, 30, jitter=0)} | options
         return Queue(http, "https://tc.example/", lambda: self.credentials, self.clock, **options)
 
 
@@ -119,6 +121,15 @@ class CallTests(Case):
         self.assertRaises(TypeError, queue.status, "task", limit=1)
         self.assertRaises(AttributeError, getattr, queue, "claim_everything")
         self.assertEqual(self.wire.sent, [])
+
+    def test_the_queue_has_all_calls_that_a_worker_makes(self) -> None:
+        queue = self.queue()
+        calls = [name for name in vars(QueueCalls) if not name.startswith("_")]
+        self.assertIn("claim_work", calls)
+        for name in calls:
+            parameters = list(signature(getattr(QueueCalls, name)).parameters)[1:]
+            getattr(queue, name)(*parameters)
+        self.assertEqual(len(self.wire.sent), len(calls))
 
     def test_each_service_has_its_own_calls(self) -> None:
         auth = Auth(cast(HTTP, self.wire), "https://tc.example", lambda: None, self.clock)
@@ -187,15 +198,16 @@ class TroubleTests(Case):
         self.assertEqual(len({sent.url for sent in self.wire.sent}), 1)
 
     def test_not_for_ever(self) -> None:
-        call = self.queue(attempts=3).status("task")
-        for delay in (1, 2):
+        call = self.queue().status("task")
+        for delay in (1, 2, 4, 8, 16):
             self.wire.answer(500, {"code": "InternalServerError", "message": "incident 1"})
             self.clock.advance(delay)
         self.wire.answer(500, {"code": "InternalServerError", "message": "incident 2"})
         self.assertEqual(self.failureResultOf(call, CallFailed).value.message, "incident 2")
 
     def test_where_nobody_answers_the_error_says_so(self) -> None:
-        call = self.queue(attempts=1).status("task")
+        self.patch(services, "ATTEMPTS", 1)
+        call = self.queue().status("task")
         self.wire.lose(Unsent)
         error = self.failureResultOf(call, Unreachable).value
         self.assertEqual(str(error), "status: https://tc.example: connection lost")
