@@ -57,7 +57,7 @@ class Downloads:
                 yield artifact
             if not page.get("continuationToken"):
                 return
-            query = {"continuationToken": page["continuationToken"]}
+            query = {"continuation_token": page["continuationToken"]}
 
     async def _fetch_one(self, task_id: str, run_id: int, name: str, folder: str) -> str | None:
         """Fetch one artifact; give what was wrong, if anything was."""
