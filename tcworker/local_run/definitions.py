@@ -17,6 +17,7 @@ from jsonschema import Draft7Validator
 
 from tcworker.embedded.queue.definition import DEFINITION
 from tcworker.embedded.schemas import SLUGID
+from tcworker.interfaces import JSON
 from tcworker.local_run.files import TaskFile, UnusableFiles
 from tcworker.task.claim import write_date
 from tcworker.task.violations import describe
@@ -60,12 +61,11 @@ def make_tasks(files: Sequence[TaskFile], now: datetime) -> list[LocalTask]:
     Raises L{UnusableFiles} with all faults.
     """
     names = _names([file.path for file in files])
-    faults: list[str] = []
-    tasks = [_task(file, name, now, faults) for file, name in zip(files, names, strict=True)]
-    faults.extend(_same_ids(tasks))
-    tasks = [_with_dependencies(task, tasks, faults) for task in tasks]
+    tasks = [_task(file, name, now) for file, name in zip(files, names, strict=True)]
+    faults = [*_faults(tasks), *_same_ids(tasks), *_lost_dependencies(tasks)]
     if faults:
         raise UnusableFiles(faults)
+    tasks = [_with_ids_in_dependencies(task, tasks) for task in tasks]
     return [_of_group(task, tasks[0].task_id) for task in _in_order(tasks)]
 
 
@@ -78,18 +78,12 @@ def _names(paths: Sequence[str]) -> list[str]:
     return names
 
 
-def _task(file: TaskFile, name: str, now: datetime, faults: list[str]) -> LocalTask:
+def _task(file: TaskFile, name: str, now: datetime) -> LocalTask:
     content = dict(file.content)
-    task_id = content.pop("taskId", None) or slugid.nice()
-    if not re.fullmatch(SLUGID, str(task_id)):
-        faults.append(f"{file.path}: taskId: found {task_id}, expected a slug of 22 characters, or no taskId at all")
-    if "payload" not in content and not {"command", "image"} & content.keys():
-        faults.append(f"{file.path}: found neither a task definition (with payload) nor a payload (with command)")
-        return LocalTask(task_id, name, file.path, {})
-    definition = content if "payload" in content else {"payload": {"maxRunTime": MAX_RUN_TIME, **content}}
-    filled = _filled(definition, name, now)
-    faults.extend(f"{file.path}: {fault}" for fault in _faults(filled))
-    return LocalTask(task_id, name, file.path, filled)
+    task_id = str(content.pop("taskId", None) or slugid.nice())
+    if "payload" not in content and {"command", "image"} & content.keys():
+        content = {"payload": {"maxRunTime": MAX_RUN_TIME, **content}}
+    return LocalTask(task_id, name, file.path, _filled(content, name, now))
 
 
 def _filled(definition: Mapping[str, Any], name: str, now: datetime) -> dict[str, Any]:
@@ -100,6 +94,7 @@ def _filled(definition: Mapping[str, Any], name: str, now: datetime) -> dict[str
         "source": f"https://localhost/{quote(name)}",
     }
     own = definition.get("metadata", {})
+    # What is not an object stays, so that it is told as a fault and not replaced in silence.
     return {
         "created": write_date(now),
         "deadline": write_date(now + timedelta(days=1)),
@@ -108,15 +103,30 @@ def _filled(definition: Mapping[str, Any], name: str, now: datetime) -> dict[str
     }
 
 
-def _faults(definition: Mapping[str, Any]) -> Iterator[str]:
+def _faults(tasks: Sequence[LocalTask]) -> Iterator[str]:
+    """All that is wrong with each task by itself."""
+    for task in tasks:
+        if not re.fullmatch(SLUGID, task.task_id):
+            found = f"found {task.task_id}, expected a slug of 22 characters, or no taskId at all"
+            yield f"{task.path}: taskId: {found}"
+        if "payload" in task.definition:
+            yield from (f"{task.path}: {fault}" for fault in _faults_of_definition(task.definition))
+        else:
+            yield f"{task.path}: found neither a task definition (with payload) nor a payload (with command)"
+
+
+def _faults_of_definition(definition: Mapping[str, Any]) -> Iterator[str]:
     # Names of other files are no task ids yet, so that they are looked at later.
     checked = {key: value for key, value in definition.items() if key != "dependencies"}
     for error in Draft7Validator(DEFINITION).iter_errors(checked):
         for message in describe(error, "task"):
             yield message.removeprefix("task.")
-    dependencies = definition.get("dependencies", [])
-    if not isinstance(dependencies, list) or not all(isinstance(name, str) for name in dependencies):
+    if not _are_names(definition.get("dependencies", [])):
         yield "dependencies: expected a list of task ids and file names"
+
+
+def _are_names(dependencies: JSON) -> bool:
+    return isinstance(dependencies, list) and all(isinstance(name, str) for name in dependencies)
 
 
 def _same_ids(tasks: Sequence[LocalTask]) -> list[str]:
@@ -128,24 +138,31 @@ def _same_ids(tasks: Sequence[LocalTask]) -> list[str]:
     ]
 
 
-def _with_dependencies(task: LocalTask, tasks: Sequence[LocalTask], faults: list[str]) -> LocalTask:
-    if faults or not task.dependencies:
-        return task
-    found = [_find(task, index, name, tasks, faults) for index, name in enumerate(task.dependencies)]
-    return replace(task, definition={**task.definition, "dependencies": list(dict.fromkeys(found))})
+def _lost_dependencies(tasks: Sequence[LocalTask]) -> Iterator[str]:
+    """What is named as a dependency and is not exactly one of the tasks."""
+    for task in tasks:
+        for index, name in enumerate(task.dependencies if _are_names(task.dependencies) else ()):
+            meant = _meant(task, name, tasks)
+            if len(meant) != 1:
+                paths = ", ".join(other.path for other in meant)
+                problem = f"could be any of {paths}" if meant else "is no task of this command"
+                yield f"{task.path}: dependencies[{index}]: {name} {problem}"
 
 
-def _find(task: LocalTask, index: int, name: str, tasks: Sequence[LocalTask], faults: list[str]) -> str:
-    """Give the id of the task that C{task} means by a name."""
+def _meant(task: LocalTask, name: str, tasks: Sequence[LocalTask]) -> list[LocalTask]:
+    """Find what a task means by a name, of which there should be one."""
+    # The file beside comes first: in a tree of several projects each has its build.yml.
     beside = os.path.realpath(os.path.join(os.path.dirname(task.path), name))
-    fitting = [other for other in tasks if os.path.realpath(other.path) == beside]
-    fitting = fitting or [other for other in tasks if other.is_called(name)]
-    if len(fitting) == 1:
-        return fitting[0].task_id
-    paths = ", ".join(other.path for other in fitting)
-    problem = f"could be any of {paths}" if fitting else "is no task of this command"
-    faults.append(f"{task.path}: dependencies[{index}]: {name} {problem}")
-    return ""
+    found = [other for other in tasks if os.path.realpath(other.path) == beside]
+    return found or [other for other in tasks if other.is_called(name)]
+
+
+def _with_ids_in_dependencies(task: LocalTask, tasks: Sequence[LocalTask]) -> LocalTask:
+    if not task.dependencies:
+        return task
+    ids = [_meant(task, name, tasks)[0].task_id for name in task.dependencies]
+    # The queue wants each once, but a task may be meant by several of its names.
+    return replace(task, definition={**task.definition, "dependencies": list(dict.fromkeys(ids))})
 
 
 def _in_order(tasks: Sequence[LocalTask]) -> list[LocalTask]:

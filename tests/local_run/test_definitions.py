@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,6 +100,27 @@ class WhatIsRefused(SynchronousTestCase):
         starts = sorted(fault.split(": found")[0] for fault in faults)
         self.assertEqual(starts, ["a.yml: priorty", "a.yml: retries", "b.yml: metadata.name", "b.yml: payload"])
         self.assertTrue(any("priority" in fault for fault in faults))
+
+    def test_dependencies_of_every_file_beside_its_other_faults(self) -> None:
+        faults = self.faults(
+            ("a.yml", {"dependencies": ["x", "y"], "payload": PAYLOAD}),
+            ("b.yml", {"dependencies": ["z", "a"], "payload": PAYLOAD, "retries": "many"}),
+            ("c.yml", {"dependencies": "a", "payload": PAYLOAD}),
+        )
+        starts = sorted(re.split(":? (found|is no|expected)", fault)[0] for fault in faults)
+        self.assertEqual(
+            starts,
+            [
+                "a.yml: dependencies[0]: x",
+                "a.yml: dependencies[1]: y",
+                "b.yml: dependencies[0]: z",
+                "b.yml: retries",
+                "c.yml: dependencies",
+            ],
+        )
+
+    def test_a_task_id_that_is_no_text(self) -> None:
+        self.assertIn("taskId: found ['a']", self.faults(("a.yml", {"taskId": ["a"], "payload": PAYLOAD}))[0])
 
     def test_a_task_id_that_is_none(self) -> None:
         self.assertIn("taskId: found first", self.faults(("a.yml", {"taskId": "first", "payload": PAYLOAD}))[0])
