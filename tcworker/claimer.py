@@ -14,7 +14,7 @@ from tcworker.client.services import Queue
 from tcworker.config import Config
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.host.service import HostService
-from tcworker.interfaces import JSON, Exit
+from tcworker.interfaces import JSON, Exit, ProcessStatus
 from tcworker.lifecycle import WorkerInputs
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
@@ -29,9 +29,6 @@ LAST_CLAIM = 20.0
 """Seconds that a stopping worker waits for the claimWork in flight: as long as the queue holds it."""
 
 FAILURES = Backoff(first=PAUSE, most=60.0)
-
-IDLE_TIMEOUT, HOST_SAYS_GO, REFUSED = 68, 70, 69
-"""Exit statuses (contracts of generic-worker, 6)."""
 
 _log = Logger()
 
@@ -74,10 +71,12 @@ class Claimer:
         """
         if self._asking is not None or self._pause is not None:
             return
+        # The usual time between two calls counts from the beginning: the queue holds a call itself when it is idle.
         self._began = self._clock.seconds()
         asking = Deferred.fromCoroutine(self._ask(min(most, MOST), idle_seconds))
         self._asking = asking
-        asking.addCallbacks(self._answered, self._failed)
+        # Each of the two says what came of it, and nothing can be said of a failure of theirs but that it is a fault.
+        asking.addCallbacks(self._answered, self._failed).addErrback(lambda f: _log.failure("a fault", failure=f))
 
     def rest(self) -> None:
         """Pause until the usual time between two calls is over."""
@@ -126,9 +125,9 @@ class Claimer:
     async def _idle_exit(self, seconds: float) -> Exit | None:
         timeout = self._config.idle_timeout_secs
         if timeout and seconds >= timeout:
-            return Exit(IDLE_TIMEOUT, f"nothing to do for {seconds:.0f} s")
+            return Exit(ProcessStatus.IDLE, f"nothing to do for {seconds:.0f} s")
         if await self._host.should_shut_down_now(seconds):
-            return Exit(HOST_SAYS_GO, "the host says that the worker is to go")
+            return Exit(ProcessStatus.HOST_SAYS_GO, "the host says that the worker is to go")
         return None
 
     def _has_room(self) -> bool:
@@ -154,7 +153,7 @@ class Claimer:
         self._asking = None
         error = failure.value
         if isinstance(error, CallFailed) and error.status in (401, 403):
-            self._machine.claim_refused(Exit(REFUSED, self._refusal(error)))
+            self._machine.claim_refused(Exit(ProcessStatus.INTERNAL_ERROR, self._refusal(error)))
         else:
             self._log_failure(failure)
             self._machine.claim_failed()

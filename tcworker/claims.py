@@ -14,7 +14,7 @@ from tcworker.claimer import Claimer
 from tcworker.config import Config
 from tcworker.errors import ConfigError, InternalError
 from tcworker.host.service import HostService
-from tcworker.interfaces import Exit, ITaskContext, Unsubscribe
+from tcworker.interfaces import Exit, ITaskContext, ProcessStatus, Unsubscribe
 from tcworker.lifecycle import new_worker_machine
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
@@ -24,14 +24,8 @@ from tcworker.task.resolution import CANCELED, WORKER_SHUTDOWN, Resolution, reso
 from tcworker.task.service import TaskService
 from tcworker.waiting import Loose, OneShot
 
-COUNT_REACHED, INTERNAL_ERROR = 0, 69
-"""Exit statuses (contracts of generic-worker, 6)."""
-
 GRACE = 25.0
 """Seconds for stopping when there is no configuration yet to say."""
-
-LAST_CLOSE = 5.0
-"""Seconds for closing when all others are used up."""
 
 _log = Logger()
 
@@ -69,7 +63,6 @@ class ClaimService(MultiService):
         self._giving_back = 0
         self._done_count = 0
         self._idle_since = clock.seconds()
-        self._going = False
         self._closing: Deferred[None] | None = None
         self._end: float | None = None
         self._grace: IDelayedCall | None = None
@@ -78,7 +71,7 @@ class ClaimService(MultiService):
         """Boot, then claim."""
         super().startService()
         self._booting = self._boot()
-        self._booting.addCallbacks(self._has_booted, self._boot_failed)
+        self._loose.run(self._booting.addCallback(self._has_booted).addErrback(self._boot_failed), "booting")
 
     def _has_booted(self, facilities: Facilities) -> None:
         self._booting = None
@@ -96,7 +89,7 @@ class ClaimService(MultiService):
         if not failure.check(CancelledError):
             self._failure = failure
         self._booted.fail(failure)
-        status = failure.value.exit_status if isinstance(failure.value, ConfigError) else INTERNAL_ERROR
+        status = failure.value.exit_status if isinstance(failure.value, ConfigError) else ProcessStatus.INTERNAL_ERROR
         self._machine.boot_failed(Exit(status, str(failure.value)))
         self._see_whether_gone()
 
@@ -165,6 +158,7 @@ class ClaimService(MultiService):
             try:
                 self._start(claim)
             except Exception:
+                # A claim that is not begun is given back: nobody else could until it runs out.
                 error = as_task_error(Failure(), claim.name, "beginning the run")
                 _log.error("cannot begin: {error}", error=str(error), run=claim.name)
                 self._give_back(claim, resolution_of(error))
@@ -181,9 +175,15 @@ class ClaimService(MultiService):
         )
         self._tasks.add(task)
         self._slots.add(task)
-        for call in tuple(self._watchers):
-            call(task.context)
+        self._tell_watchers(task.context)
         task.setServiceParent(self)
+
+    def _tell_watchers(self, context: ITaskContext) -> None:
+        for call in tuple(self._watchers):
+            try:
+                call(context)
+            except Exception:
+                _log.failure("somebody who watches runs failed", run=context.name)
 
     def _only_cleanup_left(self, task: TaskService) -> None:
         self._uploading.discard(task)
@@ -220,10 +220,10 @@ class ClaimService(MultiService):
         assert self._facilities is not None
         count = self._facilities.config.number_of_tasks_to_run
         if count and self._done_count >= count:
-            self._machine.count_reached(Exit(COUNT_REACHED, f"{count} tasks are done, as configured"))
+            self._machine.count_reached(Exit(ProcessStatus.DONE, f"{count} tasks are done, as configured"))
 
     def _suspect(self, error: InternalError) -> None:
-        self.drain(None, Exit(INTERNAL_ERROR, f"internal error: {error}"))
+        self.drain(None, Exit(ProcessStatus.INTERNAL_ERROR, f"internal error: {error}"))
 
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.turn_away}."""
@@ -246,7 +246,6 @@ class ClaimService(MultiService):
 
     def stop_claiming(self) -> None:
         """See L{WorkerActions.stop_claiming}."""
-        self._going = True
         if self._booting is not None:
             self._booting.cancel()
         if self._claimer is not None:
@@ -288,7 +287,7 @@ class ClaimService(MultiService):
 
     def _see_whether_gone(self) -> None:
         in_flight = self._claimer is not None and self._claimer.in_flight
-        if self._going and not (self._tasks or self._giving_back or in_flight or self._booting):
+        if not (self._tasks or self._giving_back or in_flight or self._booting):
             self._machine.tasks_gone()
 
     def close(self, exit: Exit) -> None:
@@ -308,8 +307,6 @@ class ClaimService(MultiService):
         for task in tuple(self._tasks):
             self._loose.run(_disown(task), "giving up a run")
         self.close(exit)
-        assert self._closing is not None
-        self._closing.addTimeout(LAST_CLOSE, self._clock)
 
     def ended(self, exit: Exit) -> None:
         """See L{WorkerActions.ended}."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,18 @@ from tcworker.client.http import HTTP
 from tcworker.config import Config
 from tcworker.feature.registry import FeatureSet
 from tcworker.host.service import HostService
-from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, Unsubscribe
+from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
 from tcworker.recovery import settle
 from tcworker.state import StateStore
 from tcworker.task.facilities import Facilities
 from tcworker.waiting import Threads
 
-SHUTDOWN, INTERRUPTED = 72, 71
-"""Exit statuses (contracts of generic-worker, 6)."""
+CLOSE_WITHIN = 10.0
+"""Seconds for each step of closing: one that hangs must not keep the process from ending."""
+
+FILE_THREADS = 4
+SPARE_CONNECTIONS = 14
+"""Kept open beside one for each slot: ten uploads, and a few calls that are made meanwhile."""
 
 _log = Logger()
 
@@ -56,7 +60,7 @@ class Worker(MultiService):
         super().__init__()
         self._reactor = reactor
         self._assemble = assemble
-        self._closers: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._closers: list[tuple[str, Callable[[], Deferred[None]]]] = []
         self._host = HostService(reactor, host, configure)
         self._host.setServiceParent(self)
         self._claims = ClaimService(reactor, self._host, self._boot, self._close)
@@ -77,16 +81,16 @@ class Worker(MultiService):
         stopped: Deferred[None] = super().stopService()
         return stopped
 
-    def drain(self, why: str = "asked to", exit_status: int = INTERRUPTED) -> None:
+    def drain(self, why: str = "asked to", exit_status: int = ProcessStatus.INTERRUPTED) -> None:
         """Take no more tasks, and stop when the running ones are done."""
         self._claims.drain(None, Exit(exit_status, why))
 
-    def stop_now(self, seconds: float | None = None, why: str = "asked to", exit_status: int = SHUTDOWN) -> None:
+    def stop_now(self, seconds: float | None = None, why: str = "asked to") -> None:
         """End the running tasks as C{worker-shutdown}, and stop.
 
         @param seconds: in which that must be done; C{None} for those of the configuration.
         """
-        self._claims.shut_down(seconds, Exit(exit_status, why))
+        self._claims.shut_down(seconds, Exit(ProcessStatus.SHUTDOWN, why))
 
     def canceled(self, task_id: str) -> None:
         """Say that the queue cancelled a task, before the worker notices itself when it next renews the claim."""
@@ -106,9 +110,9 @@ class Worker(MultiService):
 
     def _noticed(self, notice: Notice) -> None:
         if notice.graceful:
-            self._claims.drain(notice.seconds_left, Exit(SHUTDOWN, notice.why))
+            self._claims.drain(notice.seconds_left, Exit(ProcessStatus.SHUTDOWN, notice.why))
         else:
-            self._claims.shut_down(notice.seconds_left, Exit(SHUTDOWN, notice.why))
+            self._claims.shut_down(notice.seconds_left, Exit(ProcessStatus.SHUTDOWN, notice.why))
 
     def _boot(self) -> Deferred[Facilities]:
         return Deferred.fromCoroutine(self._prepare())
@@ -117,11 +121,11 @@ class Worker(MultiService):
         config = await self._host.load()
         _say_what_is_ignored(config)
         parts = self._assemble(config)
+        self._closers.extend((platform.name, platform.dispose) for platform in parts.platforms)
         facilities = await self._open(config, parts)
         left = await facilities.state.runs()
         sandboxes = [run.sandbox for run in left if run.sandbox is not None]
         for platform in parts.platforms:
-            self._closers.append((platform.name, platform.dispose))
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
         await settle(left, facilities)
         return facilities
@@ -129,9 +133,10 @@ class Worker(MultiService):
     async def _open(self, config: Config, parts: Parts) -> Facilities:
         state = await StateStore.open(self._reactor, config.state_dir)
         self._closers.append(("the state store", state.close))
-        threads = Threads(self._reactor, 4, "worker")
+        threads = Threads(self._reactor, FILE_THREADS, "worker")
         self._closers.append(("the threads", threads.stop))
-        http = HTTP(self._reactor, connections=config.capacity + 14, ca_bundle=config.ca_bundle, environ=os.environ)
+        connections = config.capacity + SPARE_CONNECTIONS
+        http = HTTP(self._reactor, connections=connections, ca_bundle=config.ca_bundle, environ=os.environ)
         self._closers.append(("the connections", http.close))
         features = FeatureSet(parts.features)
         return Facilities(config, self._reactor, http, threads, state, parts.platforms, features)
@@ -146,7 +151,7 @@ class Worker(MultiService):
         while self._closers:
             what, close = self._closers.pop()
             try:
-                await close()
+                await close().addTimeout(CLOSE_WITHIN, self._reactor)
             except Exception:
                 _log.failure("closing {what} failed", what=what)
 

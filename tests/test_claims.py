@@ -170,6 +170,32 @@ class OneSlot(Working):
         self.assertEqual(self.successResultOf(self.stopped).status, 70)
 
 
+class WhatGoesWrongAroundARun(Working):
+    """Faults of others take no slot for good."""
+
+    def test_somebody_who_watches_and_fails(self) -> None:
+        self.claims.watch_runs(lambda context: 1 / 0)
+        self.give(QUICK)
+        self.queue.answer("report_completed")
+        self.assertEqual(self.asking, [1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_run_that_cannot_begin_is_given_back(self) -> None:
+        self.patch(self.facilities, "folder_of", lambda claim: "/dev/null/no")
+        self.give(QUICK)
+        self.assertEqual(self.reasons(), ["internal-error"])
+        self.queue.answer("report_exception")
+        self.assertEqual(self.asking, [1])
+        self.flushLoggedErrors(NotADirectoryError)
+
+    def test_a_cancellation_noticed_by_others_ends_the_keeping_of_the_claim(self) -> None:
+        self.give({"script": [{"ignore_term": True}, {"sleep": 5000}]})
+        self.clock.advance(1018)
+        self.claims.canceled("task-0")
+        self.clock.advance(4)
+        self.assertEqual(self.queue.made("reclaim_task"), [])
+
+
 class WhatALaterTaskCouldReach(Working):
     """The next task is claimed when it can do no harm any more."""
 
