@@ -131,18 +131,16 @@ class Claimer:
         return None
 
     def _has_room(self) -> bool:
-        """Whether the disk has what the configuration asks for; one look at the file system's own figures."""
-        stat = os.statvfs(self._config.tasks_dir)
-        free = stat.f_bavail * stat.f_frsize // 2**20
+        """Whether the disks of tasks and of logs have what the configuration asks for, by their own figures."""
         needed = self._config.required_disk_space_megabytes
-        if free < needed:
-            _log.warn(
-                "claiming nothing: {path} has {free} MiB free, requiredDiskSpaceMegabytes is {needed}",
-                path=self._config.tasks_dir,
-                free=free,
-                needed=needed,
-            )
-        return free >= needed
+        for path in (self._config.tasks_dir, self._config.state_dir):
+            stat = os.statvfs(path)
+            free = stat.f_bavail * stat.f_frsize // 2**20
+            if free < needed:
+                text = "claiming nothing: {path} has {free} MiB free, requiredDiskSpaceMegabytes is {needed}"
+                _log.warn(text, path=path, free=free, needed=needed)
+                return False
+        return True
 
     def _answered(self, tell: Callable[[], None]) -> None:
         self._asking = None
@@ -153,7 +151,9 @@ class Claimer:
         self._asking = None
         error = failure.value
         if isinstance(error, CallFailed) and error.status in (401, 403):
-            self._machine.claim_refused(Exit(ProcessStatus.INTERNAL_ERROR, self._refusal(error)))
+            refusal = self._refusal(error)
+            _log.error("{refusal}", refusal=refusal)
+            self._machine.claim_refused(Exit(ProcessStatus.INTERNAL_ERROR, refusal))
         else:
             self._log_failure(failure)
             self._machine.claim_failed()
@@ -161,9 +161,11 @@ class Claimer:
 
     def _refusal(self, error: CallFailed) -> str:
         config = self._config
+        refused = f"{config.root_url} refuses the credentials of {self._host.credentials().client_id}"
+        if error.status == 401:
+            return f"{refused}: {error}"
         return (
-            f"{config.root_url} refuses the credentials of {self._host.credentials().client_id}, which need"
-            f" queue:claim-work:{config.task_queue_id} and"
+            f"{refused}, which need queue:claim-work:{config.task_queue_id} and"
             f" queue:worker-id:{config.worker_group}/{config.worker_id}: {error}"
         )
 

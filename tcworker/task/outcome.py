@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import uuid4
 
 from twisted.logger import Logger
@@ -21,6 +24,8 @@ from tcworker.errors import (
 
 _log = Logger()
 
+T = TypeVar("T")
+
 _GRAVEST_FIRST: tuple[type[TaskError], ...] = (
     InternalError,
     WorkerShutdown,
@@ -38,6 +43,26 @@ def join(errors: Sequence[TaskError]) -> TaskError | None:
         if same:
             return same[0] if len(same) == 1 else _merge(kind, same)
     return errors[0] if errors else None
+
+
+class Attempts:
+    """Makes several things, so that all that is wrong with them is said at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[TaskError] = []
+
+    def make(self, how: Callable[[], T]) -> T | None:
+        """Give what is made, C{None} when that ended with a L{TaskError}."""
+        try:
+            return how()
+        except TaskError as error:
+            self._errors.append(error)
+            return None
+
+    def check(self) -> None:
+        """Raise what the errors come to, if there were any."""
+        if joined := join(self._errors):
+            raise joined
 
 
 def _merge(kind: type[TaskError], errors: Sequence[TaskError]) -> TaskError:
@@ -62,6 +87,17 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
     if isinstance(failure.value, Unreachable):
         return ResourceUnavailable(str(failure.value))
     # Its text may hold what is not for the task's author, who gets a name to ask about.
+    if (full := _full_disk(failure.value)) is not None:
+        return ResourceUnavailable(f"{what}: {full}")
     incident = uuid4().hex[:12]
     _log.failure("incident {incident}: {what}", failure=failure, incident=incident, what=what, run=run)
     return InternalError(f"internal error of the worker, incident {incident}; its log says more under this name")
+
+
+def _full_disk(error: BaseException | None) -> str | None:
+    """What there is to say of a disk that is full, which is nobody's fault; C{None} for any other error."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error.filename or 'the disk'}: {error.strerror}"
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return f"the worker's state: {error}"
+    return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from tcworker.errors import WorkerShutdown
 from tcworker.feature.registry import RunFeatures
 from tcworker.interfaces import GzippedArtifact, IResult, ITaskContext, LinkArtifact
 from tcworker.task.log import TaskLog
@@ -32,10 +35,17 @@ class Publication:
         self._why: str | None = None
         self._only_log = False
         self._uploads: Deferred[None] | None = None
+        self._cut_at = math.inf
+        self._cut: IDelayedCall | None = None
 
     def explain(self, why: str) -> None:
         """Say in the log's last lines why the run ends."""
         self._why = why
+
+    def hurry(self, seconds: float) -> None:
+        """The worker must be gone so soon: artifacts get half of that, log and report the rest."""
+        self._cut_at = min(self._cut_at, self._context.clock.seconds() + seconds / 2)
+        self._limit_uploads()
 
     def only_log(self) -> None:
         """Publish no artifacts from now on."""
@@ -48,7 +58,24 @@ class Publication:
         if result is None or self._only_log:
             return
         self._uploads = self.features.upload(result).addErrback(self._failed)
-        await self._uploads
+        self._limit_uploads()
+        try:
+            await self._uploads
+        finally:
+            self._uploads = None
+            self._limit_uploads()
+
+    def _limit_uploads(self) -> None:
+        if self._cut is not None and self._cut.active():
+            self._cut.cancel()
+        if self._uploads is not None and self._cut_at < math.inf:
+            clock = self._context.clock
+            self._cut = clock.callLater(max(0.0, self._cut_at - clock.seconds()), self._cut_uploads)
+
+    def _cut_uploads(self) -> None:
+        # A run that is otherwise completed is worth another try, by a worker that has the time.
+        self._failed(Failure(WorkerShutdown("the worker must go before all artifacts are published")))
+        self.only_log()
 
     async def log(self) -> None:
         """Seal the log, and publish it with its link."""

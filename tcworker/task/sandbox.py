@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import SandboxAborted, SandboxEnded
 from tcworker.feature.registry import RunFeatures
-from tcworker.interfaces import IEngine, IExecution, IPlatform, IResult, ITaskContext, Reach, SandboxRecord
+from tcworker.interfaces import IEngine, IExecution, IResult, Reach, SandboxRecord
 from tcworker.task.machine import RunInputs
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
@@ -18,37 +18,33 @@ from tcworker.worker_log import RunLogger
 class Sandbox:
     """Drives an engine through its phases, and tells the run's machine.
 
+    @ivar reach: what a later task can reach of this one.
+
     @param failed: told of every failure, which it turns into the machine's input.
     @param recorded: given what another process needs to find the sandbox, once it runs.
     """
 
     def __init__(
         self,
-        platform: IPlatform,
+        engine: IEngine,
+        reach: Reach,
         features: RunFeatures,
-        context: ITaskContext,
         machine: RunInputs,
         *,
         failed: Callable[[Failure], None],
         recorded: Callable[[SandboxRecord], None],
         log: RunLogger,
     ) -> None:
-        self._platform = platform
+        self._engine = engine
+        self.reach = reach
         self._features = features
-        self._context = context
         self._machine = machine
         self._failed = failed
         self._recorded = recorded
         self._loose = Loose(log)
-        self._engine: IEngine | None = None
         self._execution: IExecution | None = None
         self._result: IResult | None = None
         self._loading: Deferred[IExecution] | None = None
-
-    @property
-    def reach(self) -> Reach:
-        """What a later task can reach of this one."""
-        return self._platform.reach
 
     def load(self) -> None:
         """Prepare and start; then C{loaded} comes, or a failure."""
@@ -56,7 +52,6 @@ class Sandbox:
         self._loading.addCallbacks(self._run, self._not_loaded).addErrback(self._failed)
 
     async def _load(self) -> IExecution:
-        self._engine = self._platform.new_engine(self._context)
         await self._features.load(self._engine)
         return await self._engine.start()
 
@@ -87,11 +82,10 @@ class Sandbox:
             self._machine.finished(self._result)
 
     def discard(self) -> None:
-        """Give up loading; L{gone} says when nothing of it is left."""
+        """Give up loading; L{settled} says when nothing of it is left."""
         if self._loading is not None:
             self._loading.cancel()
-        if self._engine is not None:
-            self._loose.run(self._engine.discard(), "discarding the sandbox")
+        self._loose.run(self._engine.discard(), "discarding the sandbox")
 
     def kill(self, why: str, grace: float) -> None:
         """End what runs, with a result."""

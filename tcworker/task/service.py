@@ -22,7 +22,7 @@ from tcworker.task.keeper import ClaimKeeper
 from tcworker.task.log_names import LogNames
 from tcworker.task.machine import new_run_machine
 from tcworker.task.opening import closing_lines, opening_lines
-from tcworker.task.outcome import as_task_error
+from tcworker.task.outcome import Attempts, as_task_error
 from tcworker.task.publication import Publication
 from tcworker.task.report import Report
 from tcworker.task.reporter import Reporter
@@ -30,6 +30,9 @@ from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
+
+FOR_ALL = 0.9
+"""The part of a worker's last seconds that its runs may use; then it must still close."""
 
 GRACE_SHARE = 4
 """A killed task may take this part of the time that is left for everything: publishing needs the rest."""
@@ -159,14 +162,20 @@ class TaskService(Service):
         )
 
     def _read_payload(self) -> None:
-        """Decide who runs it and what else it asks for. Raises L{MalformedPayload}."""
+        """Decide who runs it and what else it asks for. Raises L{MalformedPayload} that says all that is wrong."""
+        context = self.context
         platform = self._facilities.platform_for(self.claim.task.get("payload"))
-        self._publication.names = LogNames.from_payload(self.context.payload)
-        features = self._publication.features = self._facilities.features.for_task(self.context)
+        attempts = Attempts()
+        self._publication.names = attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames()
+        features = attempts.make(lambda: self._facilities.features.for_task(context))
+        engine = attempts.make(lambda: platform.new_engine(context))
+        attempts.check()
+        assert features is not None and engine is not None
+        self._publication.features = features
         self._sandbox = Sandbox(
-            platform,
+            engine,
+            platform.reach,
             features,
-            self.context,
             self._machine,
             failed=self._failed,
             recorded=self._keep_sandbox,
@@ -214,7 +223,8 @@ class TaskService(Service):
 
     def hurry(self, seconds: float) -> None:
         """See L{RunActions.hurry}."""
-        self._allowance.limit(seconds)
+        self._allowance.limit(seconds * FOR_ALL)
+        self._publication.hurry(seconds)
 
     def only_log(self) -> None:
         """See L{RunActions.only_log}."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from tcworker.errors import InternalError, TaskFailed
+from tcworker.errors import InternalError, MalformedPayload, TaskFailed
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.service import TaskService
@@ -56,6 +57,10 @@ class Recorder:
 
     def cleanup(self) -> Deferred[None]:
         return self._hook("cleanup")
+
+
+def _refuse(why: str) -> ITaskFeature:
+    raise MalformedPayload(why)
 
 
 class Running(TestCase):
@@ -151,7 +156,8 @@ class WhenAllGoesWell(Running):
             if self.queue.waiting("reclaim_task"):
                 self.queue.lose("reclaim_task")
             self.clock.advance(1)
-        self.assertIn(self.ended, ([COMPLETED], [CLAIM_LOST]))
+        self.assertEqual(self.ended, [COMPLETED])
+        self.assertEqual([str(run.resolution) for run in self.facilities.memory.kept.values()], ["completed"])
 
 
 class WhenTheTaskFails(Running):
@@ -172,6 +178,19 @@ class WhenTheTaskFails(Running):
         self.assertIn("payload.script[0]", self.log)
         self.assertIn("bogus", self.log)
         self.assertEqual(self.feature.hooks, [])
+
+    def test_all_that_is_wrong_with_a_payload_is_said_at_once(self) -> None:
+        self.patch(Recorder, "for_task", lambda feature, context: _refuse("no such feature"))
+        self.run_task(malformed="not for this platform", logs={"live": "a", "backing": "a"})
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "malformed-payload"})
+        for part in ("same name", "no such feature", "not for this platform"):
+            self.assertIn(part, self.log)
+
+    def test_a_disk_that_is_full_is_nobody_s_fault(self) -> None:
+        self.feature.answers["load"] = fail(OSError(errno.ENOSPC, "No space left on device", "/tasks/x"))
+        self.run_task()
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "resource-unavailable"})
+        self.assertIn("/tasks/x", self.log)
 
     def test_a_sandbox_that_does_not_start(self) -> None:
         self.run_task(start={"reason": "resource-unavailable", "message": "no disk"})
@@ -298,6 +317,23 @@ class WhenTheWorkerMustGo(Running):
         self.feature.answers["upload"].callback(None)
         self.queue.answer("report_completed")
         self.assertEqual(self.ended, [COMPLETED])
+
+    def test_artifacts_that_would_take_too_long_are_cut_for_log_and_report(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"print": "hello"}).shut_down(20)
+        self.clock.advance(9)
+        self.assertEqual((self.published, self.queue.calls), ([], []))
+        self.clock.advance(1)
+        self.assertEqual(sorted(self.published), [LIVE, BACKING])
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "worker-shutdown"})
+        self.assertIn("before all artifacts are published", self.log)
+
+    def test_what_is_uploaded_in_time_is_completed_and_leaves_no_timer(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task().shut_down(20)
+        self.feature.answers["upload"].callback(None)
+        self.queue.answer("report_completed")
+        self.assertEqual((self.ended, self.clock.getDelayedCalls()), ([COMPLETED], []))
 
     def test_stopping_the_service_leaves_no_timer_and_keeps_what_is_owed(self) -> None:
         task = self.run_task({"sleep": 5000})
