@@ -47,7 +47,7 @@ class WorkerInputs(Protocol):
         """It is time for the next claim."""
 
     def no_room(self) -> None:
-        """There is too little disk or memory for another task."""
+        """There is too little disk for another task."""
 
     def count_reached(self, exit: Exit) -> None:
         """As many tasks as the worker is to run are done."""

@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
-from tcworker.interfaces import Credentials
+from tcworker.interfaces import Credentials, ProcessStatus
 from tcworker.task.claim import write_date
 from tcworker.waiting import pause
 from tests.integration.processes import ROOT, Command
@@ -86,7 +86,7 @@ class TheLifeOfAWorker(TestCase):
         first, task_id = self.worker("first"), await self.create(script)
         await self.until_begun(task_id, "begun")
         first.signal(signal.SIGTERM)
-        self.assertNotEqual(await first.until_ended(), -1)
+        self.assertEqual(await first.until_ended(), ProcessStatus.SHUTDOWN)
         runs = await self.until(task_id, "pending")
         self.assertEqual(runs[0]["reasonResolved"], "worker-shutdown")
         self.worker("second")
@@ -102,7 +102,7 @@ class TheLifeOfAWorker(TestCase):
         worker.signal(signal.SIGINT)
         await worker.until_printed("draining")
         os.mkdir(os.path.join(self.folder, "go"))
-        self.assertNotEqual(await worker.until_ended(), -1)
+        self.assertEqual(await worker.until_ended(), ProcessStatus.INTERRUPTED)
         (run,) = await self.until(task_id, "completed", "failed", "exception")
         self.assertEqual(run["state"], "completed")
         self.assertEqual((await self.queue.status(later))["status"]["state"], "pending")
