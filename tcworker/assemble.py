@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface.interface import InterfaceClass
 
-from tcworker.config import FEATURES, INVALID, Config, Merged, Source, check, lay_over, parse
-from tcworker.errors import ConfigError, Fault
+from tcworker.config import FEATURES, Config, Merged, Source, lay_over, missing, parse, raise_faults
+from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON, IFeature, IHost, IPlatform
 from tcworker.worker import Parts, Worker
 
@@ -34,21 +35,56 @@ BUILT_IN_FEATURES = {
 _log = Logger()
 
 
-def new_worker(reactor: IReactorTime, sources: Sequence[Source]) -> Worker:
+@dataclass(frozen=True)
+class Checked:
+    """Settings in which no fault was found before the host has been asked.
+
+    @ivar host: the class that they name.
+    @ivar missing: the required keys that the host has still to bring.
+    """
+
+    settings: Merged
+    host: Any
+    missing: Sequence[str]
+
+
+def check_sources(sources: Sequence[Source]) -> Checked:
+    """Lay sources one over the other and look at all values and names.
+
+    Raises L{ConfigError} with all faults that can be known before the host has been asked.
+    """
+    given = lay_over(sources)
+    # Only a host that adds something can still bring what is missing, or a use for what has none.
+    whole = given.values.get("host", LOCAL) == LOCAL
+    faults, status = _faults(given, whole)
+    classes = _Classes(given, whole=whole)
+    known = {fault.place for fault in faults}
+    faults += [fault for fault in classes.faults if fault.place not in known]
+    if faults:
+        raise ConfigError(faults, status)
+    return Checked(given, classes.host, missing(given.values))
+
+
+def new_worker(reactor: IReactorTime, sources: Sequence[Source], features: Sequence[IFeature] = ()) -> Worker:
     """Make a worker, to be added to any application.
 
     Raises L{ConfigError} with all faults that can be known before the host has been asked. What the host says then goes
     over all sources.
+
+    @param features: objects of somebody's own, beside those that the settings name.
     """
-    given = lay_over(sources)
-    host = _check(given).host
+    checked = check_sources(sources)
     for warning in (warning for source in sources for warning in source.warnings):
         _log.warn("{text}", text=warning)
 
     def configure(values: Mapping[str, Any]) -> Config:
         return parse([*sources, Source("host", values)])
 
-    return Worker(reactor, host(reactor, given.values), configure, lambda config: make_parts(reactor, config))
+    def assemble(config: Config) -> Parts:
+        parts = make_parts(reactor, config)
+        return Parts(parts.platforms, [*parts.features, *features])
+
+    return Worker(reactor, checked.host(reactor, checked.settings.values), configure, assemble)
 
 
 def make_parts(reactor: IReactorTime, config: Config) -> Parts:
@@ -63,25 +99,12 @@ def make_parts(reactor: IReactorTime, config: Config) -> Parts:
     )
 
 
-def _check(given: Merged) -> _Classes:
-    """Find the classes. Raises L{ConfigError} with the faults of values and of names together."""
-    # Only a host that adds something can still bring what is missing, or a use for what has none.
-    whole = given.values.get("host", LOCAL) == LOCAL
-    faults, status = _faults(given, whole)
-    classes = _Classes(given, whole=whole)
-    known = {fault.place for fault in faults}
-    faults += [fault for fault in classes.faults if fault.place not in known]
-    if faults:
-        raise ConfigError(faults, status)
-    return classes
-
-
-def _faults(given: Merged, whole: bool) -> tuple[list[Fault], int]:
+def _faults(given: Merged, whole: bool) -> tuple[list[Fault], ProcessStatus]:
     try:
-        check(given, whole=whole)
+        raise_faults(given, whole=whole)
     except ConfigError as error:
         return list(error.faults), error.exit_status
-    return [], INVALID
+    return [], ProcessStatus.INVALID_CONFIG
 
 
 class _Classes:

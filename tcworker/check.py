@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from operator import attrgetter
 
-from tcworker.client.routes import snake_case
-from tcworker.config import Config
+from tcworker.config import Config, field_of
 from tcworker.config_schema import KEYS, SECRET
 from tcworker.interfaces import JSON
 
 HIDDEN = "(not shown)"
 
-_ELSEWHERE = {
-    "clientId": lambda config: config.credentials.client_id,
-    "accessToken": lambda config: config.credentials.access_token,
-    "certificate": lambda config: config.credentials.certificate,
-    "logs": lambda config: {"maxMegabytes": config.logs_max_megabytes},
-}
-"""The keys that have no field of their own name."""
 
+def report(config: Config, missing: Collection[str] = ()) -> Iterator[str]:
+    """Give a line for each setting: valid YAML, its origin as the comment; then what is accepted without effect.
 
-def report(config: Config) -> Iterator[str]:
-    """Give a line for each setting: valid YAML, its origin as the comment; then what is accepted without effect."""
-    lines = {f"{key}: {_shown(key, _value(config, key))}": config.origins.get(key, "default") for key in KEYS}
+    @param missing: the keys that the host has still to bring.
+    """
+    keys = [key for key in KEYS if key not in missing]
+    lines = {f"{key}: {_shown(key, _value(config, key))}": config.origins.get(key, "default") for key in keys}
+    # One long value shall not push the comments of all others out of sight.
     width = min(60, max(map(len, lines)))
     for line, origin in lines.items():
         yield f"{line:{width}}  # {origin}"
+    for key in missing:
+        yield f"# {key}: still open, the host {config.host} must bring it"
     for key in config.ignored:
         yield f"# {key}: accepted, without effect here  ({config.origins.get(key, 'default')})"
 
 
 def _value(config: Config, key: str) -> JSON:
-    return _ELSEWHERE[key](config) if key in _ELSEWHERE else getattr(config, snake_case(key))
+    inner = KEYS[key].get("properties")
+    if inner is not None:
+        return {name: attrgetter(field_of(f"{key}.{name}"))(config) for name in inner}
+    return attrgetter(field_of(key))(config)
 
 
 def _shown(key: str, value: JSON) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import tcworker
+from tcworker.errors import ConfigError, ProcessStatus
 
-UNUSABLE = 64
+UNUSABLE = ProcessStatus.UNUSABLE_CONFIG
 """The exit status for a command line or a file that cannot be used."""
 
 RUN = """\
@@ -135,44 +135,37 @@ def _worker(options: argparse.Namespace) -> int:
     if options.with_worker_runner or options.worker_runner_protocol_pipe:
         print("tcworker: it does not speak worker-runner's protocol yet; start it without", file=sys.stderr)
         return UNUSABLE
+    # Only now: whoever imports it first decides which reactor a process has.
+    from twisted.internet import reactor
+
     from tcworker.assemble import new_worker
     from tcworker.config import load_file
-    from tcworker.errors import ConfigError
     from tcworker.running import run_forever
 
-    reactor = _reactor()
     try:
         worker = new_worker(reactor, [load_file(path) for path in options.config])
     except ConfigError as error:
-        return _refuse(error, error.exit_status)
+        return _refuse(error)
     return run_forever(reactor, worker, options.log_format, sys.stderr)
 
 
 def _check(options: argparse.Namespace) -> int:
-    from tcworker.assemble import new_worker
+    from tcworker.assemble import check_sources
     from tcworker.check import report
-    from tcworker.config import load_file, parse
-    from tcworker.errors import ConfigError
+    from tcworker.config import load_file, so_far
 
     try:
         sources = [load_file(path) for path in options.config]
-        config = parse(sources)
-        new_worker(_reactor(), sources)
+        checked = check_sources(sources)
     except ConfigError as error:
-        return _refuse(error, error.exit_status)
+        return _refuse(error)
     for warning in (warning for source in sources for warning in source.warnings):
         print(f"warning: {warning}", file=sys.stderr)
-    for line in report(config):
+    for line in report(so_far(checked.settings), checked.missing):
         print(line)
-    return 0
+    return ProcessStatus.DONE
 
 
-def _refuse(error: Exception, status: int) -> int:
+def _refuse(error: ConfigError) -> int:
     print(error, file=sys.stderr)
-    return status
-
-
-def _reactor() -> Any:
-    from twisted.internet import reactor
-
-    return reactor
+    return error.exit_status

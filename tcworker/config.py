@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tcworker.config_faults import INVALID, check
-from tcworker.config_schema import KEYS, NAMES, WITHOUT_MEANING
+from tcworker.config_faults import missing, raise_faults
+from tcworker.config_schema import KEYS, NAMES, REQUIRED, WITHOUT_MEANING
 from tcworker.config_source import Merged, Source, load_file, merge
 from tcworker.interfaces import Credentials
 
-__all__ = ["INVALID", "Config", "Merged", "Source", "check", "lay_over", "load_file", "parse"]
+__all__ = [
+    "Config",
+    "Merged",
+    "Source",
+    "field_of",
+    "lay_over",
+    "load_file",
+    "missing",
+    "parse",
+    "raise_faults",
+    "so_far",
+]
 
 FEATURES = ("env", "artifacts", "max-run-time")
 """The built-in features, all of which a worker has by default."""
@@ -28,6 +39,7 @@ class Config:
 
     @ivar number_of_tasks_to_run: 0 for any number.
     @ivar idle_timeout_secs: 0 for never.
+    @ivar required_disk_space_megabytes: of 2**20 bytes each.
     @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
     @ivar inherit_env: names of the worker's own variables that tasks get.
@@ -63,12 +75,7 @@ class Config:
     extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     worker_type_metadata: Mapping[str, Any] = field(default_factory=dict)
     worker_location: str = ""
-    availability_zone: str = ""
-    region: str = ""
     instance_type: str = ""
-    instance_id: str = ""
-    public_ip: str = ""
-    private_ip: str = ""
     ignored: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -88,8 +95,7 @@ READERS = {
 }
 """How a value that fits its schema becomes a field's; JSON may say 1.0 where a whole number is meant."""
 
-SIMPLE = KEYS.keys() - {"clientId", "accessToken", "certificate", "logs"}
-"""The keys that have a field of their own."""
+_OF_CREDENTIALS = frozenset({"clientId", "accessToken", "certificate"})
 
 PATHS = frozenset({"tasksDir", "stateDir", "caBundle"})
 
@@ -101,8 +107,13 @@ def parse(sources: Sequence[Source]) -> Config:
     the reference worker.
     """
     merged = lay_over(sources)
-    check(merged, whole=True)
+    raise_faults(merged, whole=True)
     return _config(merged)
+
+
+def so_far(merged: Merged) -> Config:
+    """Make settings of what is there before a host has brought the rest; text that is missing is empty."""
+    return _config(Merged({**dict.fromkeys(REQUIRED, ""), **merged.values}, merged.origins))
 
 
 def lay_over(sources: Sequence[Source]) -> Merged:
@@ -110,25 +121,38 @@ def lay_over(sources: Sequence[Source]) -> Merged:
     return merge(sources, NAMES)
 
 
+def field_of(place: str) -> str:
+    """Name the attribute of L{Config} that holds what stands at a place: C{worker_id} for C{workerId}.
+
+    C{logs.maxMegabytes} is in C{logs_max_megabytes}, and C{clientId} in C{credentials.client_id}.
+    """
+    name = re.sub("(?<=[a-z])(?=[A-Z])", "_", place.replace(".", "_")).lower()
+    return f"credentials.{name}" if place in _OF_CREDENTIALS else name
+
+
 def _config(merged: Merged) -> Config:
     values = merged.values
-    fields = {_field(key): _read(key, value) for key, value in values.items() if key in SIMPLE}
-    if "maxMegabytes" in values.get("logs", {}):
-        fields["logs_max_megabytes"] = int(values["logs"]["maxMegabytes"])
     return Config(
         credentials=Credentials.from_json(values),
         ignored=tuple(sorted(WITHOUT_MEANING & values.keys())),
         origins={key: merged.origin(key) or "default" for key in KEYS} | dict(merged.origins),
-        **fields,
+        **{field_of(place): value for place, value in _readings(values)},
     )
 
 
-def _field(key: str) -> str:
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower()
+def _readings(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each place that has a field of its own, and what goes into that."""
+    for key in values.keys() & KEYS.keys() - _OF_CREDENTIALS:
+        inner = KEYS[key].get("properties")
+        if inner is None:
+            yield key, _read(key, values[key])
+        else:
+            yield from ((f"{key}.{name}", READERS[inner[name]["type"]](value)) for name, value in values[key].items())
 
 
 def _read(key: str, value: Any) -> Any:
     if key in PATHS:
+        # Now: the working directory may be another one by the time the path is used, in a program of somebody's own.
         return os.path.abspath(value)
     if key == "rootURL":
         return value.rstrip("/")

@@ -13,15 +13,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from tcworker.config_schema import REQUIRED, SCHEMA, SECRET
-from tcworker.config_source import UNREADABLE, Merged, type_name
-from tcworker.errors import ConfigError, Fault
+from tcworker.config_source import Merged, type_name
+from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
 
-INVALID = 73
-"""The exit status for values that do not fit (contracts of generic-worker, section 6)."""
 
-
-def check(merged: Merged, *, whole: bool) -> None:
+def raise_faults(merged: Merged, *, whole: bool) -> None:
     """Raise L{ConfigError} with every fault there is.
 
     @param whole: whether these are all settings, so that what is required must be there.
@@ -33,12 +30,15 @@ def check(merged: Merged, *, whole: bool) -> None:
     unfit = [_unfit(merged, error) for error in errors if error.validator != "additionalProperties"]
     unfit.extend(_own_rules(merged))
     if whole:
-        unfit.extend(Fault(key, "nothing", SCHEMA["properties"][key]["expected"]) for key in _missing(merged.values))
+        unfit.extend(Fault(key, "nothing", SCHEMA["properties"][key]["expected"]) for key in missing(merged.values))
     if unknown or unfit:
-        raise ConfigError([*unknown, *unfit], UNREADABLE if unknown else INVALID)
+        # An unknown key outweighs values, as with the reference worker, which stops at the first of the two.
+        status = ProcessStatus.UNUSABLE_CONFIG if unknown else ProcessStatus.INVALID_CONFIG
+        raise ConfigError([*unknown, *unfit], status)
 
 
-def _missing(values: Mapping[str, Any]) -> list[str]:
+def missing(values: Mapping[str, Any]) -> list[str]:
+    """The required keys that are not there."""
     return [key for key in REQUIRED if key not in values]
 
 

@@ -55,12 +55,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "tasksDir": _text("a folder's path", r"[^\0]"),
     "workerTypeMetadata": {"type": "object", "expected": "an object"},
     "workerLocation": _text("text, usually JSON"),
-    "availabilityZone": _text(),
-    "region": _text(),
     "instanceType": _text(),
-    "instanceId": _text(),
-    "publicIP": _text(),
-    "privateIP": _text(),
     "stateDir": _text("a folder's path", r"[^\0]"),
     "killGraceSecs": _number("seconds"),
     "shutdownGraceSecs": _number("seconds"),
@@ -90,6 +85,7 @@ REQUIRED = ("rootURL", "clientId", "accessToken", "workerType", "workerId")
 WITHOUT_MEANING = frozenset(
     {
         "allowedHighMemoryDurationSecs",
+        "availabilityZone",
         "cachesDir",
         "cleanUpTaskDirs",
         "d2gConfig",
@@ -110,6 +106,7 @@ WITHOUT_MEANING = frozenset(
         "enableRunTaskAsCurrentUser",
         "enableTaskclusterProxy",
         "headlessTasks",
+        "instanceId",
         "interactivePort",
         "livelogExecutable",
         "livelogExposePort",
@@ -118,6 +115,9 @@ WITHOUT_MEANING = frozenset(
         "loopbackVideoDeviceNumber",
         "maxMemoryUsagePercent",
         "minAvailableMemoryBytes",
+        "privateIP",
+        "publicIP",
+        "region",
         "runAfterUserCreation",
         "sentryProject",
         "shutdownMachineOnIdle",
@@ -139,5 +139,6 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
+# worker-runner, which was made for a program in Go, does not spell all keys as the reference worker documents them.
 NAMES = {name.casefold(): name for name in SCHEMA["properties"]}
 """The right spelling of a key by its case-folded form."""

@@ -12,11 +12,8 @@ from typing import Any
 
 import yaml
 
-from tcworker.errors import ConfigError, Fault
+from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
-
-UNREADABLE = 64
-"""The exit status for a file that cannot be read or has unknown keys (contracts of generic-worker, section 6)."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,17 @@ class Source:
 
 
 def load_file(path: str) -> Source:
-    """Read a file of settings, YAML or JSON. Raises L{ConfigError} (64) when it cannot be read."""
+    """Read a file of settings, YAML or JSON. Raises L{ConfigError} when it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             values = _parse(file.read())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, _TwiceError) as error:
-        raise ConfigError([Fault(path, _why(error), "a readable file of YAML or JSON")], UNREADABLE) from None
+        fault = Fault(path, _why(error), "a readable file of YAML or JSON")
+        raise ConfigError([fault], ProcessStatus.UNUSABLE_CONFIG) from None
     faults = _shape_faults(path, values)
     if faults:
-        raise ConfigError(faults, UNREADABLE)
+        raise ConfigError(faults, ProcessStatus.UNUSABLE_CONFIG)
     return Source(path, values or {}, _permission_warnings(path, mode, values or {}))
 
 

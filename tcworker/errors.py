@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import ClassVar
+
+
+class ProcessStatus(IntEnum):
+    """What a worker's process ends with (contracts of generic-worker, 6)."""
+
+    DONE = 0
+    UNUSABLE_CONFIG = 64
+    IDLE = 68
+    INTERNAL_ERROR = 69
+    HOST_SAYS_GO = 70
+    INTERRUPTED = 71
+    SHUTDOWN = 72
+    INVALID_CONFIG = 73
 
 
 class TaskError(Exception):
@@ -136,10 +150,11 @@ class Fault:
 class ConfigError(Exception):
     """The configuration cannot be used; all faults at once.
 
-    @ivar exit_status: 64 for a file that cannot be read or has unknown keys, 73 for values that do not fit.
+    @ivar exit_status: C{UNUSABLE_CONFIG} for a file that cannot be read or has unknown keys, C{INVALID_CONFIG} for
+        values that do not fit.
     """
 
-    def __init__(self, faults: Sequence[Fault], exit_status: int = 73) -> None:
+    def __init__(self, faults: Sequence[Fault], exit_status: ProcessStatus = ProcessStatus.INVALID_CONFIG) -> None:
         super().__init__(*faults)
         self.faults = tuple(faults)
         self.exit_status = exit_status
@@ -154,6 +169,10 @@ class HostUnavailable(Exception):
 
 class StateDirectoryTaken(Exception):
     """Another worker uses this state directory; the message says which process."""
+
+
+class StateUnusable(Exception):
+    """The state directory cannot be used; the message says why and what to do."""
 
 
 class TaskclusterError(Exception):

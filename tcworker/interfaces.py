@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IProcessProtocol, IPushProducer, IReacto
 from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
 
+from tcworker.errors import ProcessStatus as ProcessStatus  # part of the contract of Exit
 from tcworker.errors import TaskError
 
 JSON: TypeAlias = Any
@@ -58,19 +59,6 @@ class Notice:
     graceful: bool
     seconds_left: float | None
     why: str
-
-
-class ProcessStatus(IntEnum):
-    """What a worker's process ends with (contracts of generic-worker, 6)."""
-
-    DONE = 0
-    UNUSABLE_CONFIG = 64
-    IDLE = 68
-    INTERNAL_ERROR = 69
-    HOST_SAYS_GO = 70
-    INTERRUPTED = 71
-    SHUTDOWN = 72
-    INVALID_CONFIG = 73
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
-from tcworker.errors import ConfigError, StateDirectoryTaken
-from tcworker.state_folder import StateUnusable
+from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.worker import Worker
 from tcworker.worker_log import OBSERVERS
-
-INTERNAL_ERROR = 69
-"""The exit status of a worker that could not boot (contracts of generic-worker, section 6)."""
 
 HURRY = 5.0
 """Seconds that a second signal leaves."""
@@ -110,7 +106,7 @@ def _explain(failure: Failure) -> int:
         _log.error("{error}", error=error)
     else:
         _log.failure("the worker could not start", failure=failure)
-    return INTERNAL_ERROR
+    return ProcessStatus.INTERNAL_ERROR
 
 
 def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) -> int:
@@ -126,4 +122,4 @@ def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) 
     reactor.addSystemEventTrigger("before", "shutdown", process.stopService)
     reactor.callWhenRunning(process.startService)
     reactor.run()
-    return statuses[0] if statuses else 0
+    return statuses[0] if statuses else ProcessStatus.DONE

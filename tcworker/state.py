@@ -55,7 +55,7 @@ class StateStore:
     def open(cls, reactor: IReactorThreads, folder: str) -> Deferred[StateStore]:
         """Lock a folder, made if need be, and open what is in it.
 
-        Fails with L{StateDirectoryTaken}, L{tcworker.state_folder.StateUnusable} or C{OSError}.
+        Fails with L{StateDirectoryTaken}, L{StateUnusable} or C{OSError}.
         """
         return Deferred.fromCoroutine(cls._open(reactor, folder))
 

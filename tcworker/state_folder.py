@@ -8,7 +8,7 @@ import sqlite3
 import stat
 from dataclasses import dataclass
 
-from tcworker.errors import StateDirectoryTaken
+from tcworker.errors import StateDirectoryTaken, StateUnusable
 
 VERSION = 1
 """Of the tables below; raised with each change of them."""
@@ -50,10 +50,6 @@ CREATE TABLE registration (
     expires TEXT, secret TEXT, details TEXT NOT NULL
 );
 """
-
-
-class StateUnusable(Exception):
-    """The state directory cannot be used; the message says why and what to do."""
 
 
 @dataclass

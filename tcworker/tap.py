@@ -15,7 +15,7 @@ from twisted.python.logfile import LogFile
 
 from tcworker.assemble import new_worker
 from tcworker.config import load_file
-from tcworker.errors import ConfigError
+from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.running import WorkerProcess
 from tcworker.worker_log import OBSERVERS
 
@@ -69,14 +69,14 @@ class TwistdWorker(WorkerProcess):
         super().setServiceParent(parent)
 
 
-class ExitStatus:
+class StatusAtExit:
     """Ends the process with a status of its own, after twistd has removed its pid file and closed its log.
 
     twistd has no way to say a status; so it is said when Python has done everything else.
     """
 
     def __init__(self) -> None:
-        self._status = 0
+        self._status: int = ProcessStatus.DONE
         atexit.register(self._enforce)
 
     def set(self, status: int) -> None:
@@ -99,7 +99,7 @@ def makeService(options: Options) -> TwistdWorker:
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_status) from None
-    service = TwistdWorker(reactor, worker, ExitStatus().set)
+    service = TwistdWorker(reactor, worker, StatusAtExit().set)
     service.observer = _observer(options, reactor)
     return service
 

@@ -12,6 +12,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tcworker import assemble
 from tcworker.assemble import BUILT_IN_FEATURES, HOSTS, PLATFORMS, make_parts, new_worker
 from tcworker.config import FEATURES, Source, parse
 from tcworker.errors import ConfigError, Fault
@@ -98,6 +99,14 @@ class Workers(AssembleTestCase):
     def test_nothing_is_waited_for_without_such_a_host(self) -> None:
         error = self.assertRaises(ConfigError, new_worker, self.clock, [Source("f", {})])
         self.assertIn(Fault("workerId", "nothing", "1 to 38 letters, digits, - or _"), error.faults)
+
+    def test_features_of_somebody_s_own_are_objects_beside_those_that_are_named(self) -> None:
+        feature = SomeFeature(None, None)
+        self.patch(assemble, "Worker", lambda *arguments: arguments)
+        _, _, _, make = new_worker(self.clock, [Source("f", VALUES)], [feature])
+        parts = make(parse([Source("f", VALUES)]))
+        self.assertEqual(len(parts.features), 2)
+        self.assertIs(parts.features[1], feature)
 
     def test_warnings_of_sources_are_logged(self) -> None:
         events: list[dict[str, Any]] = []

@@ -11,7 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from twisted.trial.unittest import SynchronousTestCase
 
 import tcworker
-from tcworker import cli
+from tcworker import assemble, cli
+from tcworker.host.local import LocalHost
 from tcworker.local_run import main as local_run
 from tcworker.local_run.command import RunOptions
 
@@ -124,6 +125,27 @@ class Checking(CommandCase):
     def test_says_what_has_no_effect(self) -> None:
         self.command("check", "--config", self.config())
         self.assertIn("# enableMounts: accepted, without effect here", self.out)
+
+    def test_shows_what_stands_in_an_object(self) -> None:
+        self.command("check", "--config", self.config(CONFIG + "logs: {maxMegabytes: 7}\n"))
+        self.assertRegex(self.out, r'\nlogs: \{"maxMegabytes": 7\} +# ')
+
+    def test_leaves_open_what_a_host_will_bring(self) -> None:
+        text = "host: tests.test_assemble.ManagedHost\nclientId: me\nworkerType: builder\n"
+        self.assertEqual(self.command("check", "--config", self.config(text)), 0)
+        self.assertIn('\nworkerType: "builder" ', self.out)
+        open_ones = [line.split(":")[0] for line in self.out.splitlines() if "still open" in line]
+        self.assertEqual(open_ones, ["# rootURL", "# accessToken", "# workerId"])
+        self.assertNotIn("\nworkerId:", self.out)
+
+    def test_leaves_nothing_open_without_such_a_host(self) -> None:
+        self.assertEqual(self.command("check", "--config", self.config("clientId: me\n")), 73)
+        self.assertIn("workerId: found nothing", self.err)
+
+    def test_makes_no_part_of_a_worker(self) -> None:
+        self.patch(assemble, "Worker", None)
+        self.patch(LocalHost, "__init__", None)
+        self.assertEqual(self.command("check", "--config", self.config()), 0)
 
     def test_lists_all_faults(self) -> None:
         status = self.command("check", "--config", self.config(CONFIG + "capacity: many\nidleTimeoutSecs: -1\n"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.config import Config, Source, check, lay_over, load_file, parse
+from tcworker.config import Config, Source, field_of, lay_over, load_file, parse, raise_faults, so_far
 from tcworker.config_schema import KEYS, WITHOUT_MEANING
 from tcworker.errors import ConfigError, Fault
 from tcworker.interfaces import Credentials
@@ -42,14 +42,14 @@ class TheTypedSide(SynchronousTestCase):
             certificate='{"version": 1}',
             provisionerId="p",
             capacity=4,
-            publicIP="192.0.2.1",
+            instanceType="m5.large",
             logs={"maxMegabytes": 7},
             platforms=["native", "a.B"],
             inheritEnv=["PATH"],
             extensions={"a.B": {"x": 1}},
         )
         self.assertEqual(config.credentials.certificate, '{"version": 1}')
-        self.assertEqual((config.provisioner_id, config.capacity, config.public_ip), ("p", 4, "192.0.2.1"))
+        self.assertEqual((config.provisioner_id, config.capacity, config.instance_type), ("p", 4, "m5.large"))
         self.assertEqual((config.logs_max_megabytes, config.platforms), (7, ("native", "a.B")))
         self.assertEqual((config.inherit_env, config.extensions), (("PATH",), {"a.B": {"x": 1}}))
 
@@ -69,8 +69,9 @@ class TheTypedSide(SynchronousTestCase):
         self.assertEqual((capacity, type(capacity)), (2, int))
 
     def test_names_are_read_whatever_their_case(self) -> None:
-        config = parse([Source("f", {**LEAST, "instanceID": "i-9", "PUBLICIP": "192.0.2.7"})])
-        self.assertEqual((config.instance_id, config.public_ip), ("i-9", "192.0.2.7"))
+        config = parse([Source("f", {**LEAST, "workerID": "i-9", "INSTANCETYPE": "m5.large"})])
+        self.assertEqual((config.worker_id, config.instance_type), ("i-9", "m5.large"))
+        self.assertEqual(parse([Source("f", {**LEAST, "instanceID": "i-9"})]).ignored, ("instanceId",))
 
     def test_names_without_meaning_here_are_accepted_and_told(self) -> None:
         config = parsed(enableMounts=True, d2gConfig={"anything": [1]})
@@ -78,6 +79,15 @@ class TheTypedSide(SynchronousTestCase):
 
     def test_all_names_of_the_reference_worker_are_accepted_at_once(self) -> None:
         self.assertEqual(parsed(**dict.fromkeys(WITHOUT_MEANING, "x")).ignored, tuple(sorted(WITHOUT_MEANING)))
+
+    def test_what_is_known_before_the_host_has_been_asked(self) -> None:
+        config = so_far(lay_over([Source("f", {"capacity": 2, "workerId": "i-1"})]))
+        self.assertEqual((config.capacity, config.worker_id, config.root_url), (2, "i-1", ""))
+
+    def test_where_a_key_is_to_be_found(self) -> None:
+        places = ("rootURL", "workerId", "clientId", "logs.maxMegabytes", "caBundle")
+        expected = ["root_url", "worker_id", "credentials.client_id", "logs_max_megabytes", "ca_bundle"]
+        self.assertEqual([field_of(place) for place in places], expected)
 
     def test_no_secret_is_in_its_repr(self) -> None:
         config = parsed(certificate='{"seed": "hidden"}', extensions={"a.B": {"password": "hidden"}})
@@ -155,8 +165,8 @@ class Faults(SynchronousTestCase):
         self.assertEqual({fault.found for fault in error.faults}, {"nothing"})
 
     def test_what_is_missing_may_come_from_the_host_later(self) -> None:
-        check(lay_over([Source("f", {"capacity": 2})]), whole=False)
-        self.assertRaises(ConfigError, check, lay_over([Source("f", {"capacity": 0})]), whole=False)
+        raise_faults(lay_over([Source("f", {"capacity": 2})]), whole=False)
+        self.assertRaises(ConfigError, raise_faults, lay_over([Source("f", {"capacity": 0})]), whole=False)
 
     def test_an_unknown_key_with_the_nearest_known_one(self) -> None:
         self.assertEqual(self.only_fault(capacty=2), Fault("worker.yml: capacty", "an unknown key", "perhaps capacity"))

@@ -15,10 +15,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from tcworker.errors import StateDirectoryTaken
+from tcworker.errors import StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state import RunRecord, StateStore
-from tcworker.state_folder import VERSION, StateUnusable
+from tcworker.state_folder import VERSION
 from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN
 
 TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)

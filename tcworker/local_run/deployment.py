@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from tcworker.assemble import make_parts
+from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
-from tcworker.config import Config, Source, parse
+from tcworker.config import Source
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
-from tcworker.host.local import LocalHost
 from tcworker.interfaces import Exit, IFeature
 from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE, LocalTask
-from tcworker.worker import Parts, Worker
+from tcworker.worker import Worker
 
 TIMES = Times(deadline_delay=1, dependencies=0.02)
 """Nobody waits here for the sake of a large deployment."""
@@ -62,7 +61,7 @@ class Deployment:
         self.http = HTTP(self._reactor)
         self._closers.append(self.http.close)
         self.queue = Queue(self.http, root_url, lambda: credentials, self._reactor)
-        self.worker = self._new_worker(self._settings(root_url))
+        self.worker = new_worker(self._reactor, [self._settings(root_url)], self._features)
 
     def start_worker(self) -> None:
         """Let the worker claim."""
@@ -101,31 +100,23 @@ class Deployment:
 
         return self.worker.when_stopped().addBoth(ended)
 
-    def _settings(self, root_url: str) -> Mapping[str, Any]:
+    def _settings(self, root_url: str) -> Source:
         credentials = self._taskcluster.root_credentials
-        return {
+        values = {
             "rootURL": root_url,
             "clientId": credentials.client_id,
             "accessToken": credentials.access_token,
             "provisionerId": PROVISIONER_ID,
             "workerType": WORKER_TYPE,
             "workerGroup": "local",
+            # What a host name may have and a worker's id may not, a dot mostly.
             "workerId": re.sub("[^a-zA-Z0-9_-]", "-", socket.gethostname())[:38] or "local",
             "capacity": self._capacity,
             "tasksDir": os.path.join(self._folder, "tasks"),
             "stateDir": os.path.join(self._folder, "state"),
+            # A task of somebody's own may have the last byte of his disk.
             "requiredDiskSpaceMegabytes": 0,
+            # Not those that say which Taskcluster one works with: the task's is the one here.
             "inheritEnv": sorted(name for name in os.environ if not name.startswith("TASKCLUSTER_")),
         }
-
-    def _new_worker(self, settings: Mapping[str, Any]) -> Worker:
-        source = Source("tcworker run", settings)
-
-        def configure(values: Mapping[str, Any]) -> Config:
-            return parse([source, Source("host", values)])
-
-        def assemble(config: Config) -> Parts:
-            parts = make_parts(self._reactor, config)
-            return Parts(parts.platforms, [*parts.features, *self._features])
-
-        return Worker(self._reactor, LocalHost(self._reactor, settings), configure, assemble)
+        return Source("tcworker run", values)
