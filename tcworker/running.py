@@ -6,7 +6,7 @@ An application of somebody's own needs none of this: there a worker is a service
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import IO, Any
 
@@ -16,6 +16,7 @@ from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
+from tcworker.interfaces import Unsubscribe
 from tcworker.worker import Worker
 from tcworker.worker_log import OBSERVERS
 
@@ -44,14 +45,15 @@ class WorkerProcess(MultiService):
         self._worker = worker
         self._ended = ended
         self._signalled = False
-        self._replaced: dict[signal.Signals, Any] = {}
+        self._leave_signals: Unsubscribe = _nothing
         worker.setServiceParent(self)
 
     def startService(self) -> None:
         """Start the worker, and listen to signals once the reactor's own handlers are in place."""
         super().startService()
         self._reactor.callWhenRunning(self._listen)
-        self._worker.when_stopped().addCallbacks(lambda exit: exit.status, _explain).addCallback(self._end)
+        ended = self._worker.when_stopped().addCallbacks(lambda exit: exit.status, _explain).addCallback(self._end)
+        ended.addErrback(lambda failure: _log.failure("the end of the worker could not be told", failure=failure))
 
     def stopService(self) -> Deferred[None]:
         """Stop the worker, if it runs, and leave the signals to others again."""
@@ -69,20 +71,13 @@ class WorkerProcess(MultiService):
         self._signalled = True
 
     def _listen(self) -> None:
-        if not self.running:
-            return
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._replaced[number] = signal.signal(number, self._handle)
+        # It may have been stopped before the reactor ran.
+        if self.running:
+            self._leave_signals = take_signals(SIGNALS, self._reactor, self.received)
 
     def _stop_listening(self, result: Any) -> Any:
-        for number, handler in self._replaced.items():
-            signal.signal(number, handler)
-        self._replaced.clear()
+        self._leave_signals()
         return result
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._reactor.callFromThread(self.received, signal.Signals(number))
 
     def _end(self, status: int) -> None:
         self._ended(status)
@@ -95,6 +90,32 @@ class WorkerProcess(MultiService):
             self._reactor.stop()
 
 
+def take_signals(
+    numbers: Iterable[signal.Signals], reactor: Any, call: Callable[[signal.Signals], object]
+) -> Unsubscribe:
+    """Be told of signals in the reactor's thread; gives what leaves them to others again.
+
+    One that is ignored stays ignored: C{nohup}, or C{&} in a script, asked for that.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # A handler runs between any two instructions of whatever is being done.
+        reactor.callFromThread(call, signal.Signals(number))
+
+    taken = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    replaced = {number: signal.signal(number, handle) for number in taken}
+
+    def leave() -> None:
+        while replaced:
+            signal.signal(*replaced.popitem())
+
+    return leave
+
+
+def _nothing() -> None:
+    pass
+
+
 def _explain(failure: Failure) -> int:
     """Say why a worker could not boot, each fault on a line of its own, and give the status to end with."""
     error = failure.value
@@ -102,6 +123,7 @@ def _explain(failure: Failure) -> int:
         for fault in error.faults:
             _log.error("{fault}", fault=fault)
         return error.exit_status
+    # The text says what to do; a traceback would only hide it.
     if isinstance(error, StateDirectoryTaken | StateUnusable):
         _log.error("{error}", error=error)
     else:

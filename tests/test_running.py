@@ -128,6 +128,12 @@ class TheEnd(ProcessTestCase):
         self.worker.end.fail(ValueError("unforeseen"))
         self.assertEqual((self.statuses, self.logged()), ([69], ["unforeseen"]))
 
+    def test_a_status_that_nobody_takes_is_logged(self) -> None:
+        self.process = WorkerProcess(self.reactor, self.worker, {}.__getitem__)  # type: ignore[arg-type]  # a fake
+        self.process.startService()
+        self.worker.end.succeed(Exit(72, "SIGTERM"))
+        self.assertEqual(self.logged(), ["72"])
+
     def test_a_reactor_that_is_being_stopped_already_is_left_alone(self) -> None:
         self.process.stopService()
         self.worker.end.succeed(Exit(72, "the service is being stopped"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -78,18 +78,21 @@ class HostService(MultiService):
 
     def credentials(self) -> Credentials:
         """Give the worker's newest credentials. Raises C{LookupError} while there are none yet."""
+        # What the host says later never is older than what it began with.
         credentials = self._renewed or self._configured
         if credentials is None:
             raise LookupError("the configuration has not been loaded yet")
         return credentials
 
     def should_shut_down_now(self, idle_seconds: float) -> Deferred[bool]:
-        """Ask the host whether to go now; never fails."""
+        """Ask the host whether to go now; fails only when it is cancelled."""
         return Deferred.fromCoroutine(self._should_shut_down_now(idle_seconds))
 
     async def _should_shut_down_now(self, idle_seconds: float) -> bool:
         try:
             return await self._host.should_shut_down_now(idle_seconds).addTimeout(PATIENCE, self._reactor)
+        except CancelledError:
+            raise
         except Exception:
             _log.failure("the host did not say whether the worker is to go; it stays")
             return False
@@ -106,6 +109,7 @@ class HostService(MultiService):
         try:
             await self._host.leave(exit).addTimeout(PATIENCE, self._reactor)
         except Exception:
+            # The worker is gone by now, whatever the host makes of it.
             _log.failure("the host could not be left in order")
 
     def _renew(self, credentials: Credentials) -> None:

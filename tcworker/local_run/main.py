@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
@@ -14,6 +12,7 @@ from twisted.python.failure import Failure
 
 from tcworker.local_run.command import RunCommand, RunOptions
 from tcworker.local_run.outcomes import EXCEPTION
+from tcworker.running import take_signals
 from tcworker.worker_log import text_observer
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,7 +29,8 @@ def main(options: RunOptions) -> int:
     statuses: list[int] = []
 
     def start() -> None:
-        _on_signals(lambda: reactor.callFromThread(command.interrupt))
+        # After the reactor has put its own handlers in place.
+        take_signals(SIGNALS, reactor, lambda _: command.interrupt())
         command.run().addCallbacks(statuses.append, _explain).addBoth(stop)
 
     def stop(_: object) -> None:
@@ -50,17 +50,6 @@ def _log_to_stderr(verbose: bool) -> None:
     level = LogLevel.info if verbose else LogLevel.warn
     observer = FilteringLogObserver(text_observer(sys.stderr), [LogLevelFilterPredicate(level)])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
-
-
-def _on_signals(call: Callable[[], object]) -> None:
-    """Be told of signals that end a command, but of those that were ignored when it began (C{nohup})."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        call()
-
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handle)
 
 
 def _explain(failure: Failure) -> None:

@@ -134,6 +134,13 @@ class Going(HostTestCase):
         self.assertIs(self.successResultOf(answer), False)
         self.flushLoggedErrors()
 
+    def test_the_question_can_be_given_up(self) -> None:
+        self.host.answers = [Deferred()]
+        answer = self.service.should_shut_down_now(0)
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_notices_are_passed_on(self) -> None:
         notices: list[Notice] = []
         unsubscribe = self.service.on_shutting_down(notices.append)
