@@ -1,4 +1,4 @@
-"""Files that are published by descriptor: what was opened is what is read, whatever becomes of its path."""
+"""Files to publish, by descriptor or in memory: what was opened is what is read, whatever becomes of its path."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from tcworker.client.bodies import BytesBody
 from tcworker.errors import ArchiveError
 from tcworker.interfaces import IArchivedFile
 
@@ -45,6 +46,23 @@ class DescriptorFile:
 
     def __del__(self) -> None:
         self.close()
+
+
+@implementer(IArchivedFile)
+class MemoryFile:
+    """A small file in memory."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.size = len(data)
+        self._data = data
+
+    def open(self) -> IBodyProducer:
+        """See L{IArchivedFile.open}."""
+        return BytesBody(self._data)
+
+    def close(self) -> None:
+        """See L{IArchivedFile.close}."""
 
 
 @implementer(IBodyProducer)

@@ -79,7 +79,7 @@ Move = Callable[[int, int, int, int | None], int]
 def copy(pipe: int, file: int, most: int, offset: int | None) -> int:
     """Move bytes through memory; see L{Move}."""
     data = os.read(pipe, most)
-    _write(file, data, offset)
+    write_all(file, data, offset)
     return len(data)
 
 
@@ -117,11 +117,11 @@ class Sink:
         while data:
             if room := self._head_room():
                 piece = data[:room]
-                _write(self._raw, piece, None)
+                write_all(self._raw, piece)
                 self._written += len(piece)
             else:
                 piece = data[: self._ring_room()]
-                _write(self._ring, piece, self._ring_offset())
+                write_all(self._ring, piece, self._ring_offset())
                 self._count(len(piece))
             data = data[len(piece) :]
 
@@ -149,7 +149,8 @@ class Sink:
         return not self._written or os.pread(self._raw, 1, self._written - 1) == b"\n"
 
 
-def _write(file: int, data: bytes, offset: int | None) -> None:
+def write_all(file: int, data: bytes, offset: int | None = None) -> None:
+    """Write bytes however many calls it takes, at an offset or where the file's own stands. Raises C{OSError}."""
     while data:
         written = os.write(file, data) if offset is None else os.pwrite(file, data, offset)
         offset = None if offset is None else offset + written

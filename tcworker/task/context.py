@@ -27,7 +27,7 @@ from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
 from tcworker.task.publish import Publisher
 from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
-from tcworker.waiting import Threads
+from tcworker.waiting import Executor
 from tcworker.worker_log import RunLogger
 
 MOST_UPLOADS = 10
@@ -52,7 +52,7 @@ class TaskContext:
         http: HTTP,
         folder: str,
         log: TaskLog,
-        threads: Threads,
+        threads: Executor,
         fail: Callable[[TaskError], None],
         time_left: Callable[[], float],
         uploads: DeferredSemaphore,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
-from tcworker.waiting import OneShot, Threads
+from tcworker.waiting import Executor, OneShot
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 class Jobs:
     """Runs jobs in threads, and knows when none of them runs any more."""
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._running: set[OneShot[Any]] = set()
 
@@ -32,7 +33,7 @@ class Jobs:
         while self._running:
             await next(iter(self._running)).wait().addErrback(lambda _: None)
 
-    def _ended(self, result: Any, job: OneShot[Any]) -> None:
+    def _ended(self, result: T | Failure, job: OneShot[T]) -> None:
         self._running.discard(job)
         # Whoever gave the result up has cancelled its Deferred, and gets nothing.
-        job.succeed(result)
+        job.settle(result)

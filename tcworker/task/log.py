@@ -15,6 +15,7 @@ from zope.interface import implementer
 from tcworker.errors import ResourceUnavailable
 from tcworker.filebody import DescriptorFile
 from tcworker.interfaces import IArchivedFile, ILentLog, ITaskLog, Unsubscribe
+from tcworker.launcher.sink import write_all
 from tcworker.task import log_framing
 from tcworker.task.jobs import Jobs
 from tcworker.task.log_follow import Follower
@@ -22,7 +23,7 @@ from tcworker.task.log_gzip import PIECE, GzipStream, LogReader
 from tcworker.task.log_memory import compress_in_memory
 from tcworker.task.log_pump import Pump
 from tcworker.task.log_raw import LentLog, RawLog, unnamed_file
-from tcworker.waiting import Loose, Threads, now
+from tcworker.waiting import Executor, Loose, now
 
 _log = Logger()
 
@@ -61,7 +62,7 @@ class TaskLog:
         self,
         folder: str,
         clock: IReactorTime,
-        threads: Threads,
+        threads: Executor,
         *,
         limit: int,
         broken: Callable[[ResourceUnavailable], None],
@@ -250,8 +251,7 @@ class TaskLog:
         self._finishing.run(follower.finish(), "giving the rest of a task's log to a follower")
 
     def _keep(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._compressed, data) :]
+        write_all(self._compressed, data)
 
     def _forget(self) -> None:
         os.lseek(self._compressed, 0, os.SEEK_SET)

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from tcworker.task.log_gzip import LogReader
 from tcworker.task.log_pump import Pump
-from tcworker.waiting import Threads
+from tcworker.waiting import Executor
 
 _log = Logger()
 
@@ -23,7 +23,7 @@ class Follower:
     """
 
     def __init__(
-        self, reader: LogReader, threads: Threads, size: Callable[[], int], call: Callable[[bytes], None]
+        self, reader: LogReader, threads: Executor, size: Callable[[], int], call: Callable[[bytes], None]
     ) -> None:
         self._reader = reader
         self._call: Callable[[bytes], None] | None = call

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from isal import isal_zlib
-
+from tcworker.task.compression import new_gzip
 from tcworker.task.masking import Masker, ends_within
 
 PIECE = 256 * 1024
 """What is read and compressed at a time: the interpreter's lock is held for much less."""
 
 _PIECES_A_STEP = 16
-_LEVEL = 2
-_GZIP = 31
 
 
 class LogReader:
@@ -87,7 +84,7 @@ class GzipStream:
         self._reader = reader
         self._write = write
         self._truncate = truncate
-        self._compressor = _new_compressor()
+        self._compressor = new_gzip()
 
     def behind(self, size: int) -> int:
         """How many bytes of a raw log that now has C{size} bytes are to be read, for compression or for new secrets."""
@@ -118,14 +115,10 @@ class GzipStream:
         """Compress from the beginning of the log again."""
         self._reader.rewind()
         self._truncate()
-        self._compressor = _new_compressor()
+        self._compressor = new_gzip()
         self.length = 0
 
     def _compress(self, data: bytes) -> None:
         self.length += len(data)
         if compressed := self._compressor.compress(data):
             self._write(compressed)
-
-
-def _new_compressor() -> isal_zlib.Compress:
-    return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)

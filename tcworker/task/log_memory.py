@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
-
-from tcworker.client.bodies import BytesBody
-from tcworker.interfaces import IArchivedFile
+from tcworker.filebody import MemoryFile
 from tcworker.task.log_framing import error
 from tcworker.task.log_gzip import GzipStream, LogReader
 
 _STEPS = 4
 """Of a few MB each; what is compressed of them is a few MB at the worst."""
-
-
-@implementer(IArchivedFile)
-class MemoryFile:
-    """A small file in memory."""
-
-    def __init__(self, path: str, data: bytes) -> None:
-        self.path = path
-        self.size = len(data)
-        self._data = data
-
-    def open(self) -> IBodyProducer:
-        """See L{IArchivedFile.open}."""
-        return BytesBody(self._data)
-
-    def close(self) -> None:
-        """See L{IArchivedFile.close}."""
 
 
 def compress_in_memory(reader: LogReader, path: str) -> tuple[MemoryFile, int]:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tcworker.waiting import OneShot, Threads
+from tcworker.waiting import Executor, OneShot
+
+_log = Logger()
 
 T = TypeVar("T")
 
@@ -27,7 +30,7 @@ class Pump(Generic[T]):
 
     def __init__(
         self,
-        threads: Threads,
+        threads: Executor,
         behind: Callable[[], int],
         step: Callable[[], T],
         done: Callable[[T], None],
@@ -53,7 +56,7 @@ class Pump(Generic[T]):
             if behind <= SMALL:
                 self._here()
             else:
-                self._threads.run(self._step).addCallbacks(self._back, self._fail)
+                self._threads.run(self._step).addCallback(self._back).addErrback(self._fail)
         self._rest()
 
     def caught_up(self) -> Deferred[None]:
@@ -84,7 +87,11 @@ class Pump(Generic[T]):
 
     def _fail(self, failure: Failure) -> None:
         self._busy, self._ended = False, True
-        self._broke(failure)
+        try:
+            self._broke(failure)
+        except Exception:
+            _log.failure("what became of a step's failure is not known")
+        # Whoever waits for the end must get it, or a run would never be resolved.
         self._rest()
 
     def _rest(self) -> None:

@@ -9,7 +9,7 @@ from itertools import chain
 from zope.interface import implementer
 
 from tcworker.interfaces import ILentLog
-from tcworker.launcher.sink import Sink, read_tail
+from tcworker.launcher.sink import Sink, read_tail, write_all
 
 NAME = "live.log"
 
@@ -36,11 +36,6 @@ class RawLog:
     def size(self) -> int:
         """Bytes in the raw file now."""
         return os.fstat(self.descriptor).st_size
-
-    @property
-    def lent(self) -> bool:
-        """Whether somebody else writes."""
-        return self._sink is None
 
     def write(self, data: bytes) -> None:
         """Append bytes; not while lent."""
@@ -74,7 +69,7 @@ class RawLog:
         tail = read_tail(self._ring, self.limit)
         between = [notice(tail.dropped)] if tail.dropped else []
         for piece in chain(between, tail.read(self._ring)):
-            _write_all(self.descriptor, piece)
+            write_all(self.descriptor, piece)
 
     @property
     def has_end(self) -> bool:
@@ -123,8 +118,3 @@ def unnamed_file(folder: str) -> int:
 
 def _create(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

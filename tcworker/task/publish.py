@@ -21,7 +21,7 @@ from tcworker.task.claim import write_date
 from tcworker.task.content import content_encoding, content_type
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
 from tcworker.task.upload import Content, ObjectUpload, Run, S3Upload
-from tcworker.waiting import Threads
+from tcworker.waiting import Executor
 
 _LONGEST_MESSAGE = 4096
 
@@ -35,7 +35,7 @@ class Publisher:
     """
 
     def __init__(
-        self, run: Run, upload: S3Upload | ObjectUpload, folder: str, threads: Threads, slots: DeferredSemaphore
+        self, run: Run, upload: S3Upload | ObjectUpload, folder: str, threads: Executor, slots: DeferredSemaphore
     ) -> None:
         self._run = run
         self._upload = upload

@@ -6,22 +6,20 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from isal import isal_zlib
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 
 from tcworker.errors import ResourceUnavailable
-from tcworker.filebody import DescriptorFile
+from tcworker.filebody import DescriptorFile, MemoryFile
 from tcworker.interfaces import IArchivedFile
+from tcworker.launcher.sink import write_all
+from tcworker.task.compression import new_gunzip, new_gzip
 from tcworker.task.jobs import Jobs
-from tcworker.task.log_memory import MemoryFile
 from tcworker.task.log_raw import unnamed_file
-from tcworker.waiting import Threads
+from tcworker.waiting import Executor
 
 _PIECE = 256 * 1024
-_GZIP = 31
-_LEVEL = 2
 
 
 class Coder(Protocol):
@@ -43,7 +41,7 @@ class Gzip:
     small = 64 * 1024
 
     def __init__(self) -> None:
-        self._compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+        self._compressor = new_gzip()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take a piece."""
@@ -60,7 +58,7 @@ class Gunzip:
     small = 4 * 1024
 
     def __init__(self) -> None:
-        self._decompressor = isal_zlib.decompressobj(_GZIP)
+        self._decompressor = new_gunzip()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take a piece."""
@@ -74,11 +72,11 @@ class Gunzip:
         return self._decompressor.flush()
 
 
-async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Threads) -> IArchivedFile:
+async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Executor) -> IArchivedFile:
     """Give a file with the content of another one, turned by a coder; the caller closes it.
 
-    Raises L{ResourceUnavailable} when the folder has no room for it, L{tcworker.errors.ArchiveError} when the file
-    cannot be read.
+    Cancelled, it ends as soon as no thread works on it any more. Raises L{ResourceUnavailable} when the folder has no
+    room for it, L{tcworker.errors.ArchiveError} when the file cannot be read.
     """
     body = file.open()
     if body.length <= coder.small:
@@ -97,7 +95,8 @@ async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Thr
         raise _full(file.path, folder, error) from error
     finally:
         # Given up, a thread may still be writing: the number of a closed descriptor is soon another file's.
-        Deferred.fromCoroutine(stream.settled()).addBoth(lambda _: os.close(target))
+        await stream.settled()
+        os.close(target)
 
 
 def _full(path: str, folder: str, error: OSError) -> ResourceUnavailable:
@@ -112,8 +111,7 @@ async def _in_memory(body: IBodyProducer, coder: Coder) -> bytes:
 
 def _write(target: int, pieces: Iterator[bytes]) -> None:
     for piece in pieces:
-        while piece:
-            piece = piece[os.write(target, piece) :]
+        write_all(target, piece)
 
 
 class _Pieces:

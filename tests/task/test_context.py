@@ -13,11 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.client.http import HTTP
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskError, TaskFailed, Unreachable
+from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, GzippedArtifact, LinkArtifact
 from tcworker.task.claim import Claim
 from tcworker.task.context import TaskContext
 from tcworker.task.log import TaskLog
-from tcworker.task.log_memory import MemoryFile
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.memory import MemoryLog
 

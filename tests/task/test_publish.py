@@ -13,7 +13,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.client.http import HTTP
-from tcworker.client.services import Object
 from tcworker.errors import (
     ArchiveError,
     CallFailed,
@@ -23,6 +22,7 @@ from tcworker.errors import (
     ResourceUnavailable,
     Unreachable,
 )
+from tcworker.filebody import MemoryFile
 from tcworker.interfaces import (
     Artifact,
     Credentials,
@@ -34,12 +34,10 @@ from tcworker.interfaces import (
     ReferenceArtifact,
 )
 from tcworker.task.claim import read_date
-from tcworker.task.log_memory import MemoryFile
 from tcworker.task.publish import Publisher
 from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
 from tcworker.testing.facilities import NoThreads
 from tcworker.testing.queue import Call, FakeQueue
-from tcworker.waiting import Threads
 from tests.task.storage import Storage
 
 EXPIRES = "2031-01-31T12:00:00.000Z"
@@ -62,7 +60,7 @@ class PublishingTest(SynchronousTestCase):
         self.queue = FakeQueue()
         self.storage = Storage()
         run = Run("task", 0, self.queue, Patience(self.clock, lambda: self.seconds_left - self.clock.seconds()))
-        self.publisher = Publisher(run, self.upload(run), self.folder, cast(Threads, NoThreads()), DeferredSemaphore(2))
+        self.publisher = Publisher(run, self.upload(run), self.folder, NoThreads(), DeferredSemaphore(2))
         self.addresses = 0
         self.queue.always("create_artifact", self.address)
 
@@ -305,9 +303,9 @@ class Objects(PublishingTest):
     def upload(self, run: Run) -> S3Upload | ObjectUpload:
         return ObjectUpload(cast(HTTP, self.storage), run, self.new_service)
 
-    def new_service(self, credentials: Credentials) -> Object:
+    def new_service(self, credentials: Credentials) -> FakeObjects:
         self.objects = FakeObjects(credentials)
-        return cast(Object, self.objects)
+        return self.objects
 
     def address(self, call: Call) -> Mapping[str, Any]:
         return {

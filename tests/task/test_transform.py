@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -13,10 +14,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ArchiveError, ResourceUnavailable
-from tcworker.filebody import DescriptorFile
+from tcworker.filebody import DescriptorFile, MemoryFile
 from tcworker.interfaces import IArchivedFile
 from tcworker.task import transform as module
-from tcworker.task.log_memory import MemoryFile
 from tcworker.task.log_raw import unnamed_file
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
 from tcworker.testing.context import read_archived
@@ -110,6 +110,25 @@ class Transforming(TestCase):
         turning.cancel()
         await self.assertFailure(turning, CancelledError)
         file.close()
-        await self.threads.run(lambda: None)
-        await self.threads.run(lambda: None)
         self.assertEqual(len(os.listdir("/proc/self/fd")), self.open_files)
+
+    async def test_given_up_it_ends_when_no_thread_works_on_it_any_more(self) -> None:
+        threads = Held()
+        file = self.on_disk(LARGE)
+        turning = Deferred.fromCoroutine(transform(file, Gzip(), self.folder, threads))
+        turning.cancel()
+        self.assertNoResult(turning)
+        threads.held.callback(None)
+        self.failureResultOf(turning, CancelledError)
+        file.close()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), self.open_files)
+
+
+class Held:
+    """Threads whose one job lasts until the test ends it."""
+
+    def __init__(self) -> None:
+        self.held: Deferred[Any] = Deferred()
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return self.held
