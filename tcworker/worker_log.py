@@ -19,6 +19,8 @@ from twisted.logger import (
     eventAsText,
 )
 
+from tcworker.task.claim import write_date
+
 # Tasks' names and servers' messages end up in lines: none of them may move an operator's cursor.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
@@ -91,8 +93,7 @@ def _format_json(event: LogEvent) -> str:
 
 
 def _time(event: LogEvent) -> str:
-    moment = datetime.fromtimestamp(event.get("log_time", 0), UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return write_date(datetime.fromtimestamp(event.get("log_time", 0), UTC))
 
 
 def _level(event: LogEvent) -> str:

@@ -144,7 +144,10 @@ class Queue(Service):
         """
         call = _prepare(routes(self.module)["claim_work"], (task_queue_id, body), {})
         waiting: Deferred[JSON] = Deferred(lambda _: None)
-        Deferred.fromCoroutine(self._attempt(call, CLAIM_SECONDS)).addBoth(self._claimed, waiting)
+        Deferred.fromCoroutine(self._attempt(call, CLAIM_SECONDS)).addBoth(self._claimed, waiting).addErrback(
+            # Nobody waits for this any more: an answer of an odd shape, most likely.
+            lambda failure: self._log.failure("a claimWork's answer cannot be read", failure=failure)
+        )
         return waiting
 
     def _claimed(self, result: JSON | Failure, waiting: Deferred[JSON]) -> None:

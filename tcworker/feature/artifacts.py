@@ -171,7 +171,7 @@ class _Artifacts(TaskFeature):
     def _error(self, failure: Failure) -> TaskError:
         if failure.check(CancelledError):
             failure.raiseException()
-        return as_task_error(failure, f"{self._context.task_id}/{self._context.run_id}", "publishing artifacts")
+        return as_task_error(failure, self._context.name, "publishing artifacts")
 
 
 class _Entry:
@@ -260,22 +260,24 @@ class _Entry:
 
     async def _miss(self, name: str, reason: str, message: str) -> None:
         """Say in the queue and in the log why an artifact is not there."""
-        self._fault(name, f"{reason}: {message}", TaskFailed(f"artifact {name} was not published: {message}"))
+        error = TaskFailed(f"artifact {name} was not published: {message}")
+        # Of an optional one as well the queue gets an error artifact, by which whoever looks for it learns why.
+        self._fault(name, f"{reason}: {message}", error, "is missing")
         try:
             if _is_name(name):
                 await self._context.publish(ErrorArtifact(name, self._wanted.expires, reason, message))
-        except MalformedPayload as error:
+        except MalformedPayload as refused:
             # A file that broke in the middle of its upload: the queue keeps the artifact that it was to be.
-            _log.info("no error artifact {name}: {error}", name=name, error=str(error), run=self._context.task_id)
-        except TaskError as error:
-            self._fault(name, str(error), error)
+            _log.info("no error artifact {name}: {error}", name=name, error=str(refused), run=self._context.name)
+        except TaskError as unpublished:
+            self._fault(name, str(unpublished), unpublished)
 
-    def _fault(self, name: str, message: str, error: TaskError) -> None:
+    def _fault(self, name: str, message: str, error: TaskError, what: str = "was not published") -> None:
         self._faults += 1
         # Treeherder shows every line that begins with "[taskcluster:error]" as a failure.
         if self._wanted.optional:
             if self._faults <= _MOST_FAULTS:
-                self._context.log.info(f"Optional artifact {name} was not published: {message}")
+                self._context.log.info(f"Optional artifact {name} {what}: {message}")
             return
         if self._faults <= _MOST_FAULTS:
             self._context.log.error(f"TASK FAILURE during artifact upload: {name}: {message}")

@@ -45,7 +45,7 @@ class FeatureSet:
             try:
                 at_work = feature.for_task(context)
             except Exception:
-                errors.append(as_task_error(Failure(), _run_name(context), f"feature {name} reading the payload"))
+                errors.append(as_task_error(Failure(), context.name, f"feature {name} reading the payload"))
             else:
                 if at_work is not None:
                     chosen[name] = at_work
@@ -92,7 +92,7 @@ class RunFeatures:
         return Deferred.fromCoroutine(_Stage(self._features, self._after, hook, skip).run(self._join, stage))
 
     def _join(self, failures: Mapping[str, Failure], stage: str) -> TaskError | None:
-        run = _run_name(self._context)
+        run = self._context.name
         errors = [as_task_error(failure, run, f"feature {name}, {stage}") for name, failure in failures.items()]
         joined = join(errors)
         for error in errors:
@@ -104,7 +104,7 @@ class RunFeatures:
     def _log_cleanup(self, failure: Failure) -> None:
         # The run is resolved, so that nobody but the operator can want to know.
         failure.trap(TaskError)
-        _log.error("cleaning up: {error}", error=str(failure.value), run=_run_name(self._context))
+        _log.error("cleaning up: {error}", error=str(failure.value), run=self._context.name)
 
 
 class _Stage:
@@ -178,7 +178,3 @@ def _close(after: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
     for name in order:
         closed[name] = frozenset(after[name]).union(*(closed[other] for other in after[name]))
     return closed
-
-
-def _run_name(context: ITaskContext) -> str:
-    return f"{context.task_id}/{context.run_id}"

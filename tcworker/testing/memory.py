@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from tcworker.interfaces import ILentLog, ITaskLog, Unsubscribe
+from tcworker.task.claim import write_date
 from tcworker.waiting import now
 
 MASK = "[masked]"
@@ -94,7 +95,7 @@ class MemoryLog:
         self._tell()
 
     def _stamp(self) -> str:
-        return now(self._clock).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return write_date(now(self._clock))
 
     def _own_lines(self, prefix: str, message: str) -> None:
         self.write("".join(f"{prefix} {line}\n" for line in message.split("\n")).encode())

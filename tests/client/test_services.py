@@ -303,6 +303,13 @@ class ClaimWorkTests(Case):
         self.wire.answer(200, {"tasks": [{"runId": 0}]})
         self.assertEqual(queue.lost_claims, 1)
 
+    def test_an_odd_answer_that_nobody_waits_for_is_logged(self) -> None:
+        _, call = self.claim()
+        call.cancel()
+        self.failureResultOf(call, CancelledError)
+        self.wire.answer(200, ["odd"])
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+
     def test_an_empty_answer_that_nobody_waits_for_is_no_loss(self) -> None:
         queue, call = self.claim()
         call.cancel()

@@ -1,0 +1,90 @@
+"""What several failures come to."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.errors import (
+    CallFailed,
+    IntermittentTask,
+    InternalError,
+    MalformedPayload,
+    NamingConflict,
+    ResourceUnavailable,
+    TaskError,
+    TaskFailed,
+    Unreachable,
+    WorkerShutdown,
+)
+from tcworker.task.outcome import as_task_error, join
+
+GRAVEST_FIRST = (
+    InternalError,
+    WorkerShutdown,
+    ResourceUnavailable,
+    MalformedPayload,
+    IntermittentTask,
+    TaskFailed,
+)
+
+
+class Joining(SynchronousTestCase):
+    """Several errors of one stage."""
+
+    def joined(self, *errors: TaskError) -> TaskError:
+        error = join(errors)
+        assert error is not None
+        return error
+
+    def test_nothing_comes_to_nothing(self) -> None:
+        self.assertIsNone(join([]))
+
+    def test_one_stays_as_it_is(self) -> None:
+        error = NamingConflict("two of a name")
+        self.assertIs(join([error]), error)
+
+    def test_the_gravest_wins_in_whatever_order_they_come(self) -> None:
+        for grave, lighter in pairwise(GRAVEST_FIRST):
+            for errors in ([grave("grave"), lighter("light")], [lighter("light"), grave("grave")]):
+                joined = self.joined(*errors)
+                self.assertEqual((type(joined), joined.messages), (grave, ("grave",)))
+
+    def test_all_messages_of_the_gravest_kind_are_kept_each_once(self) -> None:
+        joined = self.joined(
+            MalformedPayload("one", "two"), TaskFailed("light"), NamingConflict("three"), MalformedPayload("two")
+        )
+        self.assertEqual((type(joined), joined.messages), (MalformedPayload, ("one", "two", "three")))
+
+    def test_a_worker_that_is_suspect_stays_so(self) -> None:
+        joined = self.joined(InternalError("a"), InternalError("b", fatal=True))
+        assert isinstance(joined, InternalError)
+        self.assertEqual((joined.messages, joined.fatal), (("a", "b"), True))
+        self.assertFalse(getattr(self.joined(InternalError("a"), InternalError("b")), "fatal", None))
+
+    def test_a_kind_that_somebody_else_made(self) -> None:
+        error = TaskError("of its own kind")
+        self.assertIs(join([error]), error)
+
+
+class Unforeseen(SynchronousTestCase):
+    """A failure that may be anything."""
+
+    def error(self, exception: Exception) -> TaskError:
+        return as_task_error(Failure(exception), "task/0", "testing")
+
+    def test_an_error_of_a_run_says_itself_what_it_means(self) -> None:
+        error = TaskFailed("no")
+        self.assertIs(self.error(error), error)
+
+    def test_taskcluster_being_away_is_nobody_s_fault(self) -> None:
+        self.assertEqual(self.error(Unreachable("status", "no answer")).reason, "resource-unavailable")
+
+    def test_anything_else_is_an_incident_whose_words_stay_in_the_worker_s_log(self) -> None:
+        for exception in (ValueError("the password is x"), CallFailed("status", 403, "InsufficientScopes", "no")):
+            error = self.error(exception)
+            self.assertEqual((error.state, error.reason), ("exception", "internal-error"))
+            self.assertNotIn("password", str(error))
+            self.assertEqual(len(self.flushLoggedErrors(type(exception))), 1)
