@@ -10,11 +10,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tcworker.client.services import Queue
 from tcworker.config import Config
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.host.service import HostService
-from tcworker.interfaces import JSON, Exit, ProcessStatus
+from tcworker.interfaces import JSON, Exit, ProcessStatus, QueueCalls
 from tcworker.lifecycle import WorkerInputs
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
@@ -44,7 +43,7 @@ class Claimer:
         clock: IReactorTime,
         config: Config,
         host: HostService,
-        queue: Queue,
+        queue: QueueCalls,
         machine: WorkerInputs,
         ended: Callable[[], None],
     ) -> None:

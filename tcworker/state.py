@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
@@ -39,6 +39,26 @@ class RunRecord:
     resolution: Resolution | None = None
     reported: bool = False
     crashes: int = 0
+
+
+class RunStore(Protocol):
+    """What runs are remembered in: L{StateStore}, as far as they use it."""
+
+    def claimed(self, record: RunRecord, /) -> Deferred[None]: ...
+
+    def reclaimed(
+        self, task_id: str, run_id: int, taken_until: datetime, credentials: Credentials, /
+    ) -> Deferred[None]: ...
+
+    def sandboxed(self, task_id: str, run_id: int, sandbox: SandboxRecord, /) -> Deferred[None]: ...
+
+    def decided(self, task_id: str, run_id: int, resolution: Resolution, /) -> Deferred[None]: ...
+
+    def reported(self, task_id: str, run_id: int, /) -> Deferred[None]: ...
+
+    def done(self, task_id: str, run_id: int, /) -> Deferred[None]: ...
+
+    def runs(self) -> Deferred[list[RunRecord]]: ...
 
 
 class StateStore:

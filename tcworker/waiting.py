@@ -19,8 +19,8 @@ T = TypeVar("T")
 class OneShot(Generic[T]):
     """A result that comes once and that any number of people may wait for.
 
-    The first call of L{succeed}, L{fail} or L{settle} wins, later ones are ignored. Each L{wait} gives a Deferred of its
-    own, so that no waiter can change what another one gets, and cancelling one leaves the rest alone.
+    The first call of L{succeed}, L{fail} or L{settle} wins, later ones are ignored. Each L{wait} gives a Deferred of
+    its own, so that no waiter can change what another one gets, and cancelling one leaves the rest alone.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,14 @@ MOST_UPLOADS = 10
 """How many artifacts a worker uploads side by side (contracts of generic-worker, 3)."""
 
 
-@implementer(ITaskContext)
+class IRunContext(ITaskContext):
+    """A run as the worker itself sees it."""
+
+    def replace_credentials(credentials: Credentials) -> None:
+        """Sign with these from now on, and tell all who asked to be told."""
+
+
+@implementer(IRunContext)
 class TaskContext:
     """See L{ITaskContext}.
 
@@ -85,7 +92,7 @@ class TaskContext:
         return self._credentials
 
     def replace_credentials(self, credentials: Credentials) -> None:
-        """Sign with these from now on, and tell all who asked to be told."""
+        """See L{IRunContext.replace_credentials}."""
         self._credentials = credentials
         # A proxy that cannot take them must not keep a shell from getting them.
         for call in list(self._told):

@@ -14,14 +14,14 @@ from tcworker.client.services import Queue
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, TaskError
 from tcworker.feature.registry import FeatureSet
-from tcworker.interfaces import JSON, Credentials, IPlatform
-from tcworker.state import StateStore
+from tcworker.interfaces import JSON, Credentials, IPlatform, QueueCalls
+from tcworker.state import RunStore
 from tcworker.task.claim import Claim
-from tcworker.task.context import MOST_UPLOADS, TaskContext
+from tcworker.task.context import MOST_UPLOADS, IRunContext, TaskContext
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LOGS_SCHEMA
 from tcworker.task.payload import PayloadSchema
-from tcworker.waiting import Threads
+from tcworker.waiting import Executor
 
 
 @dataclass
@@ -34,8 +34,8 @@ class Facilities:
     config: Config
     clock: IReactorTime
     http: HTTP
-    threads: Threads
-    state: StateStore
+    threads: Executor
+    state: RunStore
     platforms: Sequence[IPlatform]
     features: FeatureSet
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
@@ -55,7 +55,7 @@ class Facilities:
         names = ", ".join(platform.name for platform in self.platforms)
         raise MalformedPayload(f"payload: none of this worker's platforms ({names}) can run it")
 
-    def new_queue(self, credentials: Callable[[], Credentials]) -> Queue:
+    def new_queue(self, credentials: Callable[[], Credentials]) -> QueueCalls:
         """A queue that signs with what C{credentials} gives at each call."""
         return Queue(self.http, self.config.root_url, credentials, self.clock)
 
@@ -75,7 +75,7 @@ class Facilities:
         log: TaskLog,
         fail: Callable[[TaskError], None],
         time_left: Callable[[], float],
-    ) -> TaskContext:
+    ) -> IRunContext:
         """A run as platforms and features see it."""
         return TaskContext(
             claim,

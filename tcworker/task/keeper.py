@@ -9,9 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from tcworker.client.services import Queue
 from tcworker.errors import CallFailed, TaskclusterError
-from tcworker.interfaces import Credentials
+from tcworker.interfaces import Credentials, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim, read_date
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
@@ -34,7 +33,7 @@ class ClaimKeeper:
     def __init__(
         self,
         claim: Claim,
-        queue: Queue,
+        queue: QueueCalls,
         clock: IReactorTime,
         *,
         renewed: Callable[[Credentials, datetime], Deferred[None]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from tcworker.state import StateStore
+from tcworker.state import RunStore
 from tcworker.task.claim import Claim
 from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import Resolution
@@ -17,7 +17,7 @@ class Report:
     @ivar owed: whether the queue could not be told while there was time; the state store keeps it then.
     """
 
-    def __init__(self, claim: Claim, reporter: Reporter, state: StateStore, loose: Loose) -> None:
+    def __init__(self, claim: Claim, reporter: Reporter, state: RunStore, loose: Loose) -> None:
         self._claim = claim
         self._reporter = reporter
         self._state = state

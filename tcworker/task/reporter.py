@@ -7,9 +7,8 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from tcworker.client.services import Queue
 from tcworker.errors import CallFailed, TaskclusterError
-from tcworker.interfaces import JSON
+from tcworker.interfaces import JSON, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
 from tcworker.task.resolution import COMPLETED, FAILED, Resolution
@@ -25,7 +24,7 @@ class Reporter:
     @param time_left: seconds until the claim ends or the worker must be gone; asked again before each attempt.
     """
 
-    def __init__(self, claim: Claim, queue: Queue, clock: IReactorTime, time_left: Callable[[], float]) -> None:
+    def __init__(self, claim: Claim, queue: QueueCalls, clock: IReactorTime, time_left: Callable[[], float]) -> None:
         self._claim = claim
         self._queue = queue
         self._clock = clock

@@ -20,11 +20,11 @@ from tcworker.interfaces import (
     FileArtifact,
     GzippedArtifact,
     IArchivedFile,
-    ITaskContext,
     ScopeExpression,
     Unsubscribe,
 )
 from tcworker.task.claim import write_date
+from tcworker.task.context import IRunContext
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.queue import FakeQueue
 from tcworker.waiting import now
@@ -32,7 +32,7 @@ from tcworker.waiting import now
 TASK_ID = "dSlITZ4yQgmvxxAi4A8fHQ"
 
 
-@implementer(ITaskContext)
+@implementer(IRunContext)
 class FakeTaskContext:
     """A context whose surroundings are all in memory.
 

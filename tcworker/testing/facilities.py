@@ -15,16 +15,16 @@ from tcworker.config import Config
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
 from tcworker.interfaces import JSON, Credentials, IFeature, IPlatform, SandboxRecord
-from tcworker.state import RunRecord, StateStore
+from tcworker.state import RunRecord
 from tcworker.task.claim import Claim, read_date, write_date
-from tcworker.task.context import TaskContext
+from tcworker.task.context import IRunContext
 from tcworker.task.facilities import Facilities
 from tcworker.task.log import TaskLog
 from tcworker.task.resolution import Resolution
 from tcworker.testing.context import TASK_ID, FakeTaskContext
 from tcworker.testing.platform import FakePlatform
 from tcworker.testing.queue import FakeQueue
-from tcworker.waiting import Threads, now
+from tcworker.waiting import now
 
 
 class NoThreads:
@@ -78,6 +78,10 @@ class MemoryState:
         self.written.append(("done",))
         return succeed(None)
 
+    def runs(self) -> Deferred[list[RunRecord]]:
+        """See L{StateStore.runs}."""
+        return succeed(list(self.kept.values()))
+
     def _change(self, written: tuple[Any, ...], task_id: str, run_id: int, **changes: Any) -> Deferred[None]:
         if (task_id, run_id) in self.kept:
             self.kept[task_id, run_id] = replace(self.kept[task_id, run_id], **changes)
@@ -120,13 +124,13 @@ class FakeFacilities(Facilities):
             config=config,
             clock=clock,
             http=cast(Any, None),
-            threads=cast(Threads, NoThreads()),
-            state=cast(StateStore, self.memory),
+            threads=NoThreads(),
+            state=self.memory,
             platforms=[platform or FakePlatform(clock)],
             features=FeatureSet(features),
         )
 
-    def new_queue(self, credentials: Callable[[], Credentials]) -> Any:
+    def new_queue(self, credentials: Callable[[], Credentials]) -> FakeQueue:
         """See L{Facilities.new_queue}: always the same one."""
         return self.queue
 
@@ -137,12 +141,12 @@ class FakeFacilities(Facilities):
         log: TaskLog,
         fail: Callable[[TaskError], None],
         time_left: Callable[[], float],
-    ) -> TaskContext:
+    ) -> IRunContext:
         """See L{Facilities.new_context}."""
         context = _RunContext(self.clock, claim, folder, log, fail, time_left)
         context.queue = self.queue
         self.contexts.append(context)
-        return cast(TaskContext, context)
+        return context
 
     def claim(
         self, payload: Mapping[str, Any] | None = None, *, task_id: str = TASK_ID, seconds: float = 1200

@@ -31,7 +31,7 @@ class Keeping(TestCase):
     def keep(self, seconds: float) -> None:
         self.keeper = ClaimKeeper(
             self.facilities.claim(seconds=seconds),
-            self.queue,  # type: ignore[arg-type]  # a fake
+            self.queue,
             self.clock,
             renewed=self.renewed,
             ended=self.ended.append,

@@ -20,7 +20,7 @@ class Reporting(SynchronousTestCase):
         self.queue = facilities.queue
         self.left = 1000.0
         claim = facilities.claim()
-        self.reporter = Reporter(claim, self.queue, self.clock, lambda: self.left)  # type: ignore[arg-type]  # a fake
+        self.reporter = Reporter(claim, self.queue, self.clock, lambda: self.left)
 
     def report(self, resolution: Resolution) -> Deferred[bool]:
         return Deferred.fromCoroutine(self.reporter.report(resolution))
