@@ -33,21 +33,16 @@ LAYERS: Mapping[str, int] = {
     "tcworker.task.claim": 1,
     "tcworker.task.log_names": 1,
     "tcworker.client": 2,
-    "tcworker.pulse": 2,
     "tcworker.state": 2,
     "tcworker.process": 2,
     "tcworker.filebody": 2,
-    "tcworker.cache": 3,
     "tcworker.engine": 3,
     "tcworker.host": 3,
-    "tcworker.proxy": 3,
-    "tcworker.tunnel": 3,
     "tcworker.feature": 4,
     "tcworker.task": 5,
     "tcworker.recovery": 6,
     "tcworker.claimer": 6,
     "tcworker.claims": 6,
-    "tcworker.web": 6,
     "tcworker.worker": 7,
     "tcworker.assemble": 8,
     "tcworker.running": 9,
@@ -60,15 +55,8 @@ LAYERS: Mapping[str, int] = {
     "tcworker.testing": ABOVE_ALL,
 }
 
-UNITS = {
-    # Folders whose parts know nothing of each other: True where each module in it is a part, False where the folder is.
-    "tcworker.cache": False,
-    "tcworker.proxy": False,
-    "tcworker.tunnel": False,
-    "tcworker.engine": True,
-    "tcworker.host": True,
-    "tcworker.feature": True,
-}
+UNITS = {"tcworker.engine", "tcworker.host", "tcworker.feature"}
+"""Folders in which no module, or folder of modules, knows another."""
 
 FRAME = {"tcworker.feature.base"}
 """What all of such parts stand on."""
@@ -165,9 +153,8 @@ def _is_of_family(name: str, prefix: str) -> bool:
 
 def unit(name: str) -> str | None:
     """The part that a module of a folder of siblings belongs to; C{None} outside such folders."""
-    for folder, by_module in UNITS.items():
-        if within(name, folder) and name != folder:
-            return ".".join(name.split(".")[:3]) if by_module else folder
+    if any(within(name, folder) and name != folder for folder in UNITS):
+        return ".".join(name.split(".")[:3])
     return None
 
 

@@ -24,6 +24,10 @@ class TheImports(SynchronousTestCase):
     def test_every_module_has_a_layer(self) -> None:
         self.assertEqual([name for name in self.modules if layers.layer(name) is None], [])
 
+    def test_the_tables_name_nothing_that_is_not_there(self) -> None:
+        named = {*layers.LAYERS, *layers.UNITS, *layers.FRAME, *layers.COMMANDS, *layers.FOR_EMBEDDED}
+        self.assertEqual((named | layers.MACHINES | layers.PURE) - self.modules.keys(), set())
+
     def test_none_points_upwards(self) -> None:
         self.assert_none(layers.upward(self.imports))
 
@@ -81,13 +85,13 @@ class TheFinders(SynchronousTestCase):
         imports = self.imports(
             host__aws="from tcworker.host.local import LocalHost",
             host__runner__host="from tcworker.host.runner.protocol import Lines",
-            cache__folders="from tcworker.engine.native import platform",
+            engine__docker="from tcworker.engine.native import platform",
             feature__env="from tcworker.feature.artifacts import ArtifactsFeature",
             task__service="from tcworker.task.context import TaskContext",
         )
         self.assertEqual(
             self.importers(layers.sideways(imports)),
-            ["tcworker.host.aws", "tcworker.cache.folders", "tcworker.feature.env"],
+            ["tcworker.host.aws", "tcworker.engine.docker", "tcworker.feature.env"],
         )
 
     def test_a_cycle(self) -> None:

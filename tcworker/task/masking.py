@@ -19,11 +19,6 @@ class Masker:
         self._held = b""
         self.replace_secrets(secrets)
 
-    @property
-    def held(self) -> int:
-        """How many bytes are held back."""
-        return len(self._held)
-
     def replace_secrets(self, secrets: Iterable[bytes]) -> None:
         """Mask these from now on, in what is held back as well."""
         # The longest first, so that of two that begin alike the whole of the longer one goes.

@@ -60,4 +60,8 @@ class MaxRunTime(SynchronousTestCase):
 
     def test_as_much_as_the_worker_allows(self) -> None:
         self.context.payload = {"maxRunTime": 100}
-        self.feature()
+        self.feature().started(NOTHING)
+        self.clock.advance(99)
+        self.assertEqual(self.context.errors, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.context.errors), 1)
