@@ -1,4 +1,4 @@
-"""What a worker does at its start about the runs of one that died in the same state directory (design: on disk)."""
+"""What a worker does at its start about the runs of one that died in the same state directory."""
 
 from __future__ import annotations
 
