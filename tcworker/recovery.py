@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,7 +12,7 @@ from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import WORKER_SHUTDOWN
-from tcworker.waiting import Loose, now
+from tcworker.waiting import Loose, seconds_until
 
 PATIENCE = 20.0
 """A pause between two tries that would be longer ends the trying, until the next start."""
@@ -45,7 +44,7 @@ async def _told(claim: Claim, record: RunRecord, facilities: Facilities) -> bool
     """Report a run; whether nothing more is to be said of it."""
 
     def left() -> float:
-        return (record.taken_until - now(facilities.clock)) / timedelta(seconds=1)
+        return seconds_until(facilities.clock, record.taken_until)
 
     if left() <= 0:
         return True

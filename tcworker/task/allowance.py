@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from twisted.internet.interfaces import IReactorTime
 
-from tcworker.waiting import now
+from tcworker.waiting import seconds_until
 
 AFTER_RESOLUTION = 25 * 60.0
 """Seconds in which the queue takes artifacts of a run that ended as an exception (contracts of the queue, 1.9)."""
@@ -38,6 +38,6 @@ class Allowance:
 
     def left(self) -> float:
         """Seconds; 0 when the time is over."""
-        claim = (self.taken_until - now(self._clock)) / timedelta(seconds=1) + self._tolerance
+        claim = seconds_until(self._clock, self.taken_until) + self._tolerance
         limit = claim if self._until is None else self._until - self._clock.seconds()
         return max(0.0, min(claim, limit))

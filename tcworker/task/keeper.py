@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -14,12 +14,13 @@ from tcworker.interfaces import Credentials, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim, read_date
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
-from tcworker.waiting import now, pause
+from tcworker.waiting import pause, seconds_until
 from tcworker.worker_log import RunLogger
 
 MARGIN = 180.0
 """Seconds before C{takenUntil} at which a claim is renewed, when it is long enough."""
 
+# Without jitter: each claim was made at its own time, so that they do not come back all at once.
 RETRIES = Backoff(first=1.0, most=30.0, jitter=0.0)
 
 
@@ -64,7 +65,7 @@ class ClaimKeeper:
             self._deadline.cancel()
 
     def _left(self, moment: datetime) -> float:
-        return (moment - now(self._clock)) / timedelta(seconds=1)
+        return seconds_until(self._clock, moment)
 
     async def _keep(self) -> Resolution:
         while (left := self._left(self.taken_until)) > 0:
@@ -79,11 +80,10 @@ class ClaimKeeper:
         while self._left(self.taken_until) > 0:
             try:
                 answer = await self._queue.reclaim_task(self._claim.task_id, self._claim.run_id)
-            except CallFailed as error:
-                if error.status == 409:
-                    return await self._how_it_ended()
-                self._log.warn("reclaiming failed, trying again: {error}", error=error)
             except TaskclusterError as error:
+                if isinstance(error, CallFailed) and error.status == 409:
+                    return await self._how_it_ended()
+                # Another refusal too: a claim is worth more than to be given up for a fault that may be mended.
                 self._log.warn("reclaiming failed, trying again: {error}", error=error)
             else:
                 self.taken_until = read_date(answer["takenUntil"])

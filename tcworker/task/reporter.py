@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from tcworker.errors import CallFailed, TaskclusterError
+from tcworker.errors import TaskclusterError
 from tcworker.interfaces import JSON, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
@@ -39,12 +39,11 @@ class Reporter:
         for delay in RETRIES.delays():
             try:
                 await self._call(resolution)
-            except CallFailed as error:
-                if error.status < 500:
+            except TaskclusterError as error:
+                if not error.may_pass:
+                    # Somebody was faster: the run was cancelled, or its claim ran out.
                     self._log.warn("the queue does not take the report: {error}", error=error)
                     return True
-                self._log.warn("reporting failed, trying again: {error}", error=error)
-            except TaskclusterError as error:
                 self._log.warn("reporting failed, trying again: {error}", error=error)
             else:
                 return True
