@@ -55,6 +55,7 @@ class OneShot(Generic[T]):
         if self._fired:
             return
         self._fired, self._outcome = True, outcome
+        # A waiter may ask again, or give up, while it is told.
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             self._deliver(waiter)
@@ -84,6 +85,7 @@ class Loose:
 
         def ended(result: Any) -> None:
             self._running.discard(deferred)
+            # Its owner cancels work on purpose: that is no news.
             if isinstance(result, Failure) and not result.check(CancelledError):
                 self._log.failure("{what} failed", failure=result, what=what)
 
@@ -142,4 +144,5 @@ class Threads:
 
     def stop(self) -> Deferred[None]:
         """End the threads; fires when the jobs under way are done. To be called once."""
+        # Stopping a pool waits for its threads, so it is done in one of another pool.
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._pool.stop)

@@ -75,6 +75,7 @@ def _observer(stream: IO[str] | IO[bytes], format: Callable[[LogEvent], str]) ->
 def _format_text(event: LogEvent) -> str:
     run = f"[{event['run']}] " if "run" in event else ""
     text = f"{_time(event)} {_level(event)} [{_namespace(event)}] {run}{_text(event, traceback=True)}"
+    # What begins a line is an event: nobody can make one up by a line break in a name.
     return text.translate(_CONTROLS).replace("\n", "\n\t") + "\n"
 
 

@@ -92,10 +92,12 @@ class Upload:
 
     def resumeProducing(self) -> None:
         if not self._over:
+            # The connection took what it was given: that too shows that it lives.
             self._moved()
             self._body.resumeProducing()
 
     def stopProducing(self) -> None:
+        # A body may be stopped only once, and both the connection and the exchange want to.
         if not self._over:
             self._over = True
             self._body.stopProducing()
@@ -115,6 +117,7 @@ class Upload:
         self._over = self._produced = True
 
     def _broke(self, reason: Failure) -> Failure:
+        # Kept, for what Twisted makes of it would say only that some request failed.
         self._over = True
         self.problem = reason.value
         return reason
@@ -137,6 +140,7 @@ class Answering(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._moved()
+        # A few more pieces come before a connection is closed.
         if self.problem is not None:
             return
         try:

@@ -27,6 +27,7 @@ class TunnelEndpoint:
 
     def __init__(self, endpoint: IStreamClientEndpoint, proxy: Proxy, host: str, port: int) -> None:
         self._endpoint = endpoint
+        # An IPv6 address has colons of its own.
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         headers = "".join(f"{name}: {value}\r\n" for name, value in {"Host": target, **proxy.headers}.items())
         self._request = f"CONNECT {target} HTTP/1.1\r\n{headers}\r\n".encode("ascii")
@@ -85,10 +86,12 @@ class _Tunnel(Protocol):
         assert inner is not None
         inner.makeConnection(self.transport)
         self._opened.callback(inner)
+        # Nothing is lost, should the server be heard together with the proxy.
         if rest:
             inner.dataReceived(rest)
 
     def _refused(self, why: str) -> None:
+        # The connection is lost also after a refusal, and after somebody gave up.
         if not self._opened.called:
             self._opened.errback(ProxyRefused(string=why))
         self._abort()

@@ -57,6 +57,7 @@ class Network:
         self._reactor = reactor
         self._trust = trust
         self._proxies = proxies
+        # A TLS context is costly to make, and a worker talks to few servers.
         self._endpoint = lru_cache(maxsize=64)(self._make_endpoint)
         self._open: set[_Watched] = set()
 
@@ -70,6 +71,7 @@ class Network:
 
     async def close(self) -> None:
         """Close every connection; to be called when nobody makes new ones."""
+        # A server that never closes its side must not keep a worker from stopping.
         lost = [connection.abort() for connection in self._open]
         await DeferredList(lost)
 
@@ -80,6 +82,7 @@ class Network:
         return WatchedEndpoint(endpoint, self._open)
 
     def _to_host(self, scheme: str, host: str, port: int) -> IStreamClientEndpoint:
+        # Requests by http do not come here when there is a proxy: it is given whole addresses.
         proxy = self._proxies.find(scheme, host, port) if scheme == "https" else None
         if proxy is None:
             return self._direct(host, port)
@@ -129,6 +132,7 @@ class _Watched(ProtocolWrapper):
 
     def pauseProducing(self) -> None:
         """Called by the parser."""
+        # Pausing the transport would leave the rest of the server's answer unread, for ever.
         held = self._inner if self._upload is None else self._upload
         held.pauseProducing()
 

@@ -77,6 +77,7 @@ class Authorization:
     def parse(cls, header: str) -> Authorization:
         """Take a header apart, however long its certificate is. Raises C{ValueError} if it is not Hawk's."""
         scheme, _, attributes = header.partition(" ")
+        # mohawk's own parser refuses headers of over 4096 characters, which many scopes need.
         found = HAWK_HEADER_RE.findall(attributes)
         values: dict[str, str] = dict(found)
         if scheme.lower() != "hawk" or len(values) != len(found) or HAWK_HEADER_RE.sub("", attributes):
@@ -107,6 +108,7 @@ class Authorization:
             str(port),
             self.ext,
         )
+        # How long it takes must not tell how much of a guess was right.
         return compare_digest(message.mac(content_hash=self.hash).encode(), self.mac.encode())
 
 
@@ -155,6 +157,7 @@ def open_ext(ext: str) -> Mapping[str, JSON]:
     """Decode an C{ext}, of either base64 alphabet. Raises C{ValueError} if it holds no JSON object."""
     if not ext:
         return {}
+    # The Python client writes the alphabet that is safe in URLs, others the usual one.
     encoded = ext.translate(str.maketrans("-_", "+/")) + "=" * (-len(ext) % 4)
     try:
         content = json.loads(b64decode(encoded, validate=True))

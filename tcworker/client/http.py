@@ -78,6 +78,7 @@ class HTTP:
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = connections
         self._pool.cachedConnectionTimeout = IDLE_CONNECTION_SECONDS
+        # Twisted would repeat a GET by itself, which nobody would count or log.
         self._pool.retryAutomatically = False
         self._proxies = Proxies(environ)
         self._network = Network(reactor, whom_to_trust(ca_bundle), self._proxies)
@@ -153,10 +154,12 @@ class HTTP:
             response = await self._send(request, None if body is None else upload)
             response.deliverBody(answering)
             await answering.done
+            # An early refusal is an answer; an early success cannot be true.
             if response.code < 300 and not upload.complete:
                 raise Cut("it was answered before all of it was sent")
             return response
         except Exception as error:
+            # From None: what lies under it may show headers or a signed address.
             raise _fault(request, upload.problem or answering.problem, limit, error) from None
         finally:
             upload.end()

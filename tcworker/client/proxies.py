@@ -84,6 +84,7 @@ def _value(environ: Mapping[str, str], name: str) -> str:
 def _basic(user: str | None, password: str | None) -> str:
     if user is None:
         return ""
+    # Passwords stand percent-encoded in URLs, and as they are in the header.
     pair = f"{unquote(user)}:{unquote(password or '')}"
     return f"Basic {b64encode(pair.encode()).decode()}"
 
@@ -95,6 +96,7 @@ def _is_this_machine(host: str) -> bool:
 
 def _covers(name: str, host: str, port: int) -> bool:
     """Whether an entry of C{NO_PROXY} means a host: a name and all below it, perhaps with a port; a network; C{*}."""
+    # More than one colon is no port but an IPv6 address.
     name, _, only = name.partition(":") if name.count(":") == 1 else (name, "", str(port))
     suffix = name.lstrip("*").lstrip(".")
     matches = host == suffix or host.endswith(f".{suffix}") or _contains(name, host)

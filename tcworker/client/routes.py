@@ -89,6 +89,7 @@ def _read(module: str) -> tuple[str, Mapping[str, JSON]]:
 
 def _class_values(source: Path) -> dict[str, JSON]:
     """What a module's one class sets in its body."""
+    # More or less than one would be a release that must be looked at.
     [found] = [node for node in ast.parse(source.read_bytes()).body if isinstance(node, ast.ClassDef)]
     return {
         target.id: ast.literal_eval(statement.value)

@@ -29,6 +29,7 @@ def missing(have: Iterable[str], expression: ScopeExpression) -> list[str]:
 
 def _holder(have: Iterable[str]) -> Callable[[str], bool]:
     scopes = frozenset(have)
+    # C{startswith} takes them all at once: roles may bring thousands.
     prefixes = tuple(scope[:-1] for scope in scopes if scope.endswith("*"))
     return lambda scope: scope in scopes or scope.startswith(prefixes)
 

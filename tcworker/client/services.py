@@ -108,6 +108,7 @@ class Service:
     async def _attempt(self, call: _Call, seconds: float) -> JSON:
         url = self._root_url + call.target
         headers = {} if call.body is None else {"Content-Type": "application/json"}
+        # Signed anew each time: by then a signature is old, and the credentials may be others.
         credentials = self._credentials()
         if credentials is not None:
             headers["Authorization"] = sign(
@@ -143,6 +144,7 @@ class Queue(Service):
         Cancelling it does not end the request: runs in its answer are then counted as lost.
         """
         call = _prepare(routes(self.module)["claim_work"], (task_queue_id, body), {})
+        # The caller gets another Deferred than the request has, so that giving up leaves that alone.
         waiting: Deferred[JSON] = Deferred(lambda _: None)
         Deferred.fromCoroutine(self._attempt(call, CLAIM_SECONDS)).addBoth(self._claimed, waiting).addErrback(
             # Nobody waits for this any more: an answer of an odd shape, most likely.
@@ -224,6 +226,7 @@ def _read(name: str, answer: Answer) -> JSON:
         return content
     words = content if isinstance(content, dict) else {}
     message = str(words.get("message") or words.get("error") or "no reason given").split("\n\n---\n")[0].strip()
+    # Error artifacts have a reason where errors of the API have a code.
     code = str(words.get("code") or words.get("reason") or "")
     raise CallFailed(name, answer.status, code, without_queries(message))
 

@@ -26,6 +26,7 @@ def explain(what: str, error: Exception) -> Exception:
     cause = _innermost(error)
     if isinstance(cause, CancelledError):
         return cause
+    # Only these are certain: any other error may have come after the last byte was sent.
     unsent = isinstance(error, ConnectError | DNSLookupError | ConnectTimeout | RequestNotSent)
     return (Unsent if unsent else Unreachable)(what, _words(cause))
 

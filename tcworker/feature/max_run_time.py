@@ -62,6 +62,7 @@ class _MaxRunTime(TaskFeature):
 
     def _stop(self) -> None:
         timer, self._timer = self._timer, None
+        # One that has run is what ended the task.
         if timer is not None and timer.active():
             timer.cancel()
 

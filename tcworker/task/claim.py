@@ -54,6 +54,7 @@ class Claim:
 def read_date(text: str) -> datetime:
     """Read a date of the queue, whose precision and zone vary; the result is aware, UTC."""
     date = datetime.fromisoformat(text)
+    # Services mean UTC, whatever they leave out.
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 

@@ -72,6 +72,7 @@ class TaskContext:
         self.clock = clock
         self.log = log
         self._credentials: Credentials = claim.credentials
+        # Asked at each call: a reclaim replaces the credentials while uploads go on.
         self.queue = Queue(http, config.root_url, lambda: self._credentials, clock)
         self._auth = Auth(http, config.root_url, lambda: self._credentials, clock)
         self._told: list[Callable[[Credentials], None]] = []

@@ -45,6 +45,7 @@ class Follower:
 
     def finish(self) -> Deferred[None]:
         """Give the rest of a log that grows no more, and fire when that is done."""
+        # Who left wants nothing more, but the step under way may still read the file.
         if self._call is None:
             return self._pump.stop()
         return self._pump.caught_up().addCallback(lambda _: self._last())

@@ -23,6 +23,7 @@ def error(message: str) -> bytes:
 
 
 def _frame(prefix: str, message: str) -> bytes:
+    # Names of files may hold bytes that are no UTF-8: they must not keep a line out of the log.
     lines = message.rstrip("\n").split("\n")
     return "".join(f"{prefix}{line}\n" for line in lines).encode(errors="backslashreplace")
 

@@ -41,6 +41,7 @@ class LogNames:
     def from_payload(cls, payload: Mapping[str, Any]) -> LogNames:
         """Read the names from a payload that fits the schema. Raises L{MalformedPayload} if both are the same."""
         names = cls(**payload.get("logs", {}))
+        # The link would be a link to itself, and take the place of the log.
         if names.live == names.backing:
             raise MalformedPayload(
                 f'payload.logs: the live log and the backing log have the same name, "{names.live}"; give them two'

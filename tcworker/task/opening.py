@@ -12,6 +12,7 @@ from tcworker.interfaces import ITaskContext
 
 def opening_lines(context: ITaskContext, config: Config) -> None:
     """Say what runs the task."""
+    # Tools that read logs look for these lines in this form.
     metadata = {
         **config.worker_type_metadata,
         "tcworker": {"version": __version__, "python": platform.python_version()},

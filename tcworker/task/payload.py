@@ -21,6 +21,7 @@ SHARED = "features"
 def _is_date_time(value: object) -> bool:
     if isinstance(value, str):
         read_date(value)
+        # JSON schema wants a time and a zone, which the reader of dates does not.
         return "T" in value.upper() and (value[-1] in "zZ" or "+" in value or value.count("-") > 2)
     return True
 

@@ -46,6 +46,7 @@ def why_failed(result: IResult) -> str:
         return f"the task was killed: {result.killed}"
     if not result.commands:
         return "the task ran no command to its end"
+    # Counted from 0, as the lines about each command are.
     why = f"command {len(result.commands) - 1} {_how_ended(result.commands[-1])}"
     return f"{why}: the task ran out of memory" if result.out_of_memory else why
 

@@ -117,6 +117,7 @@ class FakeExec:
         if self._held is not None:
             self._held.append(data)
         elif data:
+            # A terminal has one stream.
             self._protocol.childDataReceived(1 if self.size is not None else descriptor, data)
 
     def _end(self, how: ExitStatus) -> None:
@@ -124,6 +125,7 @@ class FakeExec:
             return
         if self._timer is not None:
             self._timer.cancel()
+        # Whoever paused it gets all that was printed before hearing of the end.
         self.resumeProducing()
         self._ended.succeed(how)
         done = ProcessDone(0) if how.success else ProcessTerminated(how.status, how.signal)

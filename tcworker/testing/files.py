@@ -91,6 +91,7 @@ class Files:
     def archive_file(self, path: str) -> ArchivedFile:
         """Give the file at a path. Raises L{ArchiveError}."""
         archived = ArchivedFile(self, self.absolute(path), path)
+        # Looked up now for its faults, and once more when it is opened.
         archived.size = len(archived.file().content)
         return archived
 

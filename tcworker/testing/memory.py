@@ -60,6 +60,7 @@ class MemoryLog:
 
     def write(self, data: bytes) -> None:
         """See L{ITaskLog.write}."""
+        # The real log would lose it silently; here the test should know.
         if self._sealed:
             raise AssertionError(f"the log is sealed, nobody may write {data[:80]!r} to it")
         if self._lent is not None:
@@ -106,6 +107,7 @@ class MemoryLog:
         return data
 
     def _tell(self) -> None:
+        # One who is told may leave at once.
         for follower in list(self._followers):
             follower.tell(self._data, self._masked)
             if self._sealed:

@@ -106,6 +106,7 @@ class FakePlatform:
         for record in left:
             sandbox = self.machine.sandboxes.get(record.details["name"])
             if sandbox is not None:
+                # One that has a result refuses to be aborted; it is freed below.
                 sandbox.abort("its worker is gone").addErrback(lambda _: None)
             self.machine.free(record.details["name"])
         return succeed(None)
@@ -177,6 +178,7 @@ class FakeEngine:
     async def _start(self) -> IExecution:
         how = self._context.payload.get("start", {})
         name = self._platform.machine.new_name()
+        # Reserved before it runs, so that a start that leaves something behind is seen.
         self._platform.machine.sandboxes[name] = None
         try:
             await self._take_time(how.get("seconds", 0))
@@ -192,6 +194,7 @@ class FakeEngine:
             if seconds:
                 await pause(self._context.clock, seconds)
         except CancelledError:
+            # Who cancels the start gets a cancellation, who discards it gets its word.
             if self._discarded:
                 raise Discarded("the sandbox was discarded while it started") from None
             raise

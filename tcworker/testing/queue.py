@@ -140,6 +140,7 @@ class FakeQueue:
         return waiting[0]
 
     def _call(self, method: str, *args: JSON, **query: JSON) -> Deferred[JSON]:
+        # Noted, not hidden: what was given up went over the wire all the same.
         answer: Deferred[JSON] = Deferred(lambda _: setattr(call, "cancelled", True))
         call = Call(method, args, query, self._credentials(), answer)
         self.calls.append(call)

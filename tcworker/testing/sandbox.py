@@ -103,6 +103,7 @@ class FakeExecution:
         return exec_
 
     def _kill_within(self, grace: float) -> None:
+        # A shorter grace wins, a longer one changes nothing.
         if self._last_call is None:
             self._last_call = self._clock.callLater(grace, self._script.signal, SIGKILL)
         elif self._clock.seconds() + grace < self._last_call.getTime():
@@ -122,6 +123,7 @@ class FakeExecution:
         self._over = True
         if self._last_call is not None and self._last_call.active():
             self._last_call.cancel()
+        # After the mark that it is over: what the script says as it dies is no end any more.
         self._script.signal(SIGKILL)
         for exec_ in self._execs:
             exec_.abort()

@@ -87,6 +87,7 @@ class Script:
         ((name, value),) = step.items()
         try:
             self._WORDS[name](self, value)
+        # A slip in a test's payload ends that task, and not the clock of all.
         except (KeyError, TypeError) as error:
             self._end(MalformedPayload(f"{step!r} is no step of a script: {error!r}"))
 

@@ -24,6 +24,7 @@ class FinishCases(EngineHarness):
         """Before the end and after it, in Deferreds of their own."""
         run = await self.start(self.payloads.prints("x"))
         first, second = run.execution.when_finished(), run.execution.when_finished()
+        # A shared Deferred would hand this on to the second one.
         first.addCallback(lambda _: "changed by the first who asked")
         result = await self.soon(second, lambda: "the task did not end")
         self.assertIs(await self.ended(run), result)

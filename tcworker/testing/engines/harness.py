@@ -145,6 +145,7 @@ class EngineHarness(Patience):
 
     async def warm(self) -> Snapshot:
         """Run a task, so that what a platform makes once is there, and say what there is then."""
+        # Launchers, caches of modules and pools come with the first task and stay.
         _, result = await self.finish(self.payloads.prints("warm up"))
         await result.dispose()
         return self.snapshot()

@@ -48,6 +48,7 @@ class RestartCases(MadeFiles):
         """Every process and every file of it, after which tasks run as ever."""
         before = sorted(self.traces())
         run, marker = await self.with_daemon(sleeps=True)
+        # Nothing is told to the first one: it stands for a worker that died.
         await self.prepare([as_stored(run.execution.record)])
         self.assertEqual(self.processes(marker), [])
         self.assertEqual(sorted(self.traces()), before)
