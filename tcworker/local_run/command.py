@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError
+from twisted.logger import Logger
 
 from tcworker.errors import ConfigError, TaskclusterError
 from tcworker.interfaces import Exit, IFeature
@@ -24,7 +25,9 @@ from tcworker.local_run.group import Group
 from tcworker.local_run.outcomes import EXCEPTION, UNUSABLE, exit_status
 from tcworker.local_run.output import YELLOW, Output
 from tcworker.local_run.witness import WitnessFeature
-from tcworker.waiting import Threads, now
+from tcworker.waiting import Loose, Threads, now
+
+_log = Logger()
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class RunCommand:
         self._files = Threads(reactor, 1, "files")
         self._printing = Threads(reactor, 1, "printing")
         self._output = Output(stream, colours=colours, threads=self._printing, broken=self.interrupt)
-        self._cancel: Callable[[], object] | None = None
+        self._cancel: Callable[[], Deferred[None]] | None = None
+        self._loose = Loose(_log)
         self._interrupted = False
 
     def run(self) -> Deferred[int]:
@@ -80,7 +84,7 @@ class RunCommand:
             return
         self._interrupted = True
         self._output.say("Cancelling. Once more, to end at once.", YELLOW)
-        self._cancel()
+        self._loose.run(self._cancel(), "cancelling the tasks")
 
     async def _run(self) -> int:
         try:
@@ -115,6 +119,7 @@ class RunCommand:
             await group.create(deployment.queue)
             return await self._follow(tasks, group, deployment)
         finally:
+            await self._loose.cancel()
             await deployment.stop()
             await self._files.run(shutil.rmtree, folder, True)
 
@@ -125,6 +130,7 @@ class RunCommand:
         return Deployment(self._reactor, folder, capacity=self._options.capacity, features=features)
 
     async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: Deployment) -> int:
+        # The queue first: the worker must not report what the queue has not decided.
         self._cancel = lambda: group.cancel().addCallback(lambda _: deployment.canceled(tasks))
         downloads = Downloads(deployment.http, deployment.queue, self._files)
         closing = Closing(tasks, downloads, self._output, self._options.artifacts)

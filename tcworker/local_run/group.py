@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -48,6 +48,7 @@ class Group:
             except CallFailed as error:
                 if error.status != BAD_REQUEST:
                     raise
+                # Only the queue knows some rules, that of a deadline's distance for one.
                 raise UnusableFiles([f"{task.path}: {error.message}"]) from None
 
     def watch(self, context: ITaskContext) -> None:
@@ -57,6 +58,7 @@ class Group:
             self._output.say(f"{name}: task {context.task_id}, run {context.run_id}", DIM)
         show = self._output.follower(name)
         ended = OneShot[None]()
+        # An earlier run's log tells nothing of this one.
         replaced, self._log_ended[context.task_id] = self._log_ended[context.task_id], ended
         replaced.succeed(None)
 
@@ -108,10 +110,7 @@ class Group:
         if log_ended.fired:
             await pause(self._clock, LOOK_SOON)
         else:
-            waiting = [log_ended.wait(), pause(self._clock, LOOK_EVERY)]
-            await DeferredList(waiting, fireOnOneCallback=True, consumeErrors=True)
-            for each in waiting:
-                each.cancel()
+            await log_ended.wait().addTimeout(LOOK_EVERY, self._clock, _no_error)
 
     def _cancel_those_after(self, task: LocalTask) -> None:
         """What waits for a task that is not completed would wait until its deadline."""
@@ -123,6 +122,10 @@ class Group:
 
     def _cancel(self, task_id: str) -> None:
         self._loose.run(self._queue.cancel_task(task_id), f"cancelling {task_id}")
+
+
+def _no_error(result: object, seconds: float) -> None:
+    """The time being over is what one waits for."""
 
 
 def _unwrap(failure: Failure) -> Failure:
