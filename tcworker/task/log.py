@@ -219,7 +219,7 @@ class TaskLog:
             return None
 
     def _seal_in_memory(self) -> SealedLog:
-        file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz")
+        file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz", bytes(self._unwritten))
         return SealedLog(file, length)
 
     def _new_reader(self) -> LogReader:

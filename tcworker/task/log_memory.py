@@ -10,11 +10,14 @@ _STEPS = 4
 """Of a few MB each; what is compressed of them is a few MB at the worst."""
 
 
-def compress_in_memory(reader: LogReader, path: str) -> tuple[MemoryFile, int]:
-    """Compress the beginning of a log; give the file, and how many bytes it had before."""
+def compress_in_memory(reader: LogReader, path: str, last: bytes) -> tuple[MemoryFile, int]:
+    """Compress the beginning of a log; give the file, and how many bytes it had before.
+
+    @param last: lines that the raw log has no room for: most of all why the run ends.
+    """
     pieces: list[bytes] = []
     stream = GzipStream(reader, pieces.append, pieces.clear)
     for _ in range(_STEPS):
         stream.step()
-    stream.finish(b"\n" + error("the disk was full: this log may be incomplete"))
+    stream.finish(b"\n" + error("the disk was full: this log may be incomplete") + last)
     return MemoryFile(path, b"".join(pieces)), stream.length

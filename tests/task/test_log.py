@@ -328,6 +328,17 @@ class FullDisks(LogTest):
         self.assertIn(b"after\n", text)
         self.assert_told_once()
 
+    async def test_a_disk_that_takes_neither_the_log_nor_what_is_compressed_of_it(self) -> None:
+        self.log.write(b"before\n")
+        with patch("tcworker.launcher.sink.os.write", full), patch.object(self.log._stream, "_write", full):
+            self.log.mask("secret")
+            self.log.error("the secret reason why it ends")
+            _, text = await self.seal()
+        self.assertTrue(text.startswith(b"before\n"))
+        self.assertTrue(text.endswith(b"[taskcluster:error] the [masked] reason why it ends\n"))
+        self.assertIn(b"the disk was full", text)
+        self.assert_told_once()
+
     def test_a_log_that_cannot_even_begin(self) -> None:
         with patch("tcworker.task.log_raw.os.open", full):
             error = self.assertRaises(ResourceUnavailable, self.begin_anew, 0)
