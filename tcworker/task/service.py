@@ -218,7 +218,8 @@ class TaskService(Service):
         self._sandbox.abort(why)
 
     def explain(self, why: str) -> None:
-        """See L{RunActions.explain}."""
+        """See L{RunActions.explain}; the operator wants to know too."""
+        self._logger.info("ends because {why}", why=why)
         self._publication.explain(why)
 
     def hurry(self, seconds: float) -> None:
