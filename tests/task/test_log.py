@@ -330,9 +330,10 @@ class FullDisks(LogTest):
 
     async def test_a_disk_that_takes_neither_the_log_nor_what_is_compressed_of_it(self) -> None:
         self.log.write(b"before\n")
-        with patch("tcworker.launcher.sink.os.write", full), patch.object(self.log._stream, "_write", full):
-            self.log.mask("secret")
+        self.log.mask("secret")
+        with patch("tcworker.launcher.sink.os.write", full):
             self.log.error("the secret reason why it ends")
+        with patch.object(self.log._stream, "_write", full):
             _, text = await self.seal()
         self.assertTrue(text.startswith(b"before\n"))
         self.assertTrue(text.endswith(b"[taskcluster:error] the [masked] reason why it ends\n"))
