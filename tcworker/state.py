@@ -26,19 +26,15 @@ class RunRecord:
     @ivar credentials: the run's newest.
     @ivar sandbox: where it ran, C{None} before that.
     @ivar resolution: how it ended, C{None} while that is open.
-    @ivar crashes: how many times in a row the worker died with this task in its hands; the store counts them itself
-        whenever it is opened.
     """
 
     task_id: str
     run_id: int
     taken_until: datetime
-    deadline: datetime
     credentials: Credentials
     sandbox: SandboxRecord | None = None
     resolution: Resolution | None = None
     reported: bool = False
-    crashes: int = 0
 
 
 class RunStore(Protocol):
@@ -85,7 +81,6 @@ class StateStore:
         threads = Threads(reactor, 1, "state")
         try:
             folder = await threads.run(StateFolder.open, path)
-            await threads.run(_count_crashes, folder.database)
         except BaseException:
             await threads.stop()
             raise
@@ -94,11 +89,10 @@ class StateStore:
     def claimed(self, record: RunRecord) -> Deferred[None]:
         """Remember a run; to be awaited before anything of its task happens."""
         return self._write(
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             record.task_id,
             record.run_id,
             write_date(record.taken_until),
-            write_date(record.deadline),
             _write_credentials(record.credentials),
             _write_sandbox(record.sandbox) if record.sandbox else None,
             record.resolution.state if record.resolution else None,
@@ -156,20 +150,9 @@ def _execute(database: sqlite3.Connection, statement: str, values: tuple[str | i
     database.execute(statement, values)
 
 
-def _count_crashes(database: sqlite3.Connection) -> None:
-    database.executescript("""
-        BEGIN IMMEDIATE;
-        DELETE FROM crashes WHERE task_id NOT IN (SELECT task_id FROM runs);
-        INSERT INTO crashes SELECT DISTINCT task_id, 1 FROM runs WHERE true
-            ON CONFLICT (task_id) DO UPDATE SET count = count + 1;
-        COMMIT;
-    """)
-
-
 def _read_runs(database: sqlite3.Connection) -> list[RunRecord]:
     cursor = database.execute(
-        "SELECT task_id, run_id, taken_until, deadline, credentials, sandbox, state, reason, reported,"
-        " coalesce(count, 0) FROM runs LEFT JOIN crashes USING (task_id) ORDER BY runs.rowid"
+        "SELECT task_id, run_id, taken_until, credentials, sandbox, state, reason, reported FROM runs ORDER BY rowid"
     )
     return [_read_run(*row) for row in cursor]
 
@@ -178,24 +161,20 @@ def _read_run(
     task_id: str,
     run_id: int,
     taken_until: str,
-    deadline: str,
     credentials: str,
     sandbox: str | None,
     state: str | None,
     reason: str | None,
     reported: int,
-    crashes: int,
 ) -> RunRecord:
     return RunRecord(
         task_id,
         run_id,
         read_date(taken_until),
-        read_date(deadline),
         Credentials.from_json(json.loads(credentials)),
         _read_sandbox(json.loads(sandbox)) if sandbox else None,
         Resolution(state, reason) if state and reason else None,
         bool(reported),
-        crashes,
     )
 
 

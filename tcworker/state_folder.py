@@ -10,22 +10,19 @@ from dataclasses import dataclass
 
 from tcworker.errors import StateDirectoryTaken, StateUnusable
 
-VERSION = 1
-"""Of the tables below; raised with each change of them."""
-
 DATABASE, LOCK = "state.db", "lock"
 
-TABLES = """
+SCRIPTS = (
+    """
 CREATE TABLE runs (
     task_id TEXT NOT NULL, run_id INTEGER NOT NULL,
-    taken_until TEXT NOT NULL, deadline TEXT NOT NULL,
+    taken_until TEXT NOT NULL,
     credentials TEXT NOT NULL,
     sandbox TEXT,
     state TEXT, reason TEXT,
     reported INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (task_id, run_id)
 );
-CREATE TABLE crashes (task_id TEXT PRIMARY KEY, count INTEGER NOT NULL);
 CREATE TABLE owed_artifacts (
     task_id TEXT NOT NULL, run_id INTEGER NOT NULL, name TEXT NOT NULL,
     artifact TEXT NOT NULL,
@@ -49,7 +46,11 @@ CREATE TABLE registration (
     worker TEXT PRIMARY KEY, credentials TEXT NOT NULL,
     expires TEXT, secret TEXT, details TEXT NOT NULL
 );
-"""
+""",
+)
+"""What makes each version of the tables of the one before, the first of nothing.
+
+Those of a release stay as they are: another shape is another script."""
 
 
 @dataclass
@@ -81,6 +82,7 @@ class StateFolder:
 
 def _make_private(folder: str) -> None:
     os.makedirs(folder, 0o700, exist_ok=True)
+    # Credentials are in it, and the logs of tasks.
     if not stat.S_IMODE(os.stat(folder).st_mode) & 0o077:
         return
     there = os.listdir(folder)
@@ -93,6 +95,7 @@ def _make_private(folder: str) -> None:
 def _lock(folder: str) -> int:
     file = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        # The kernel takes it back from a dead process, so that no lock is ever left behind.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
@@ -123,13 +126,16 @@ def _open_database(path: str) -> sqlite3.Connection:
 
 def _prepare(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
+    # What was written survives the death of the process at any moment; only a dead machine may lose the last of it.
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA foreign_keys = ON")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
+    if version > len(SCRIPTS):
         raise StateUnusable(
             f"the state directory was written by a newer tcworker (version {version} of its tables, this one knows"
-            f" {VERSION}); use that tcworker or name another stateDir"
+            f" {len(SCRIPTS)}); use that tcworker or name another stateDir"
         )
-    if version < VERSION:
-        database.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    if version < len(SCRIPTS):
+        missing = "".join(SCRIPTS[version:])
+        # In one transaction: whoever dies in the middle has changed nothing.
+        database.executescript(f"BEGIN IMMEDIATE; {missing} PRAGMA user_version = {len(SCRIPTS)}; COMMIT;")

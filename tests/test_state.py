@@ -8,17 +8,19 @@ import stat
 import subprocess
 import sys
 import textwrap
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from tcworker import state_folder
 from tcworker.errors import StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state import RunRecord, StateStore
-from tcworker.state_folder import VERSION
 from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN
 
 TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -26,7 +28,7 @@ TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def record(task_id: str = "task-1", run_id: int = 0, **more: Any) -> RunRecord:
     credentials = Credentials("task-client", "token", '{"version": 1}')
-    return RunRecord(task_id, run_id, TAKEN_UNTIL, TAKEN_UNTIL + timedelta(days=1), credentials, **more)
+    return RunRecord(task_id, run_id, TAKEN_UNTIL, credentials, **more)
 
 
 def hold(folder: str) -> subprocess.Popen[bytes]:
@@ -130,39 +132,18 @@ class Runs(StateTestCase):
         self.assertEqual(len(await self.left()), 1)
 
 
-class Crashes(StateTestCase):
-    async def live(self, *task_ids: str) -> list[int]:
-        """Find what the last worker left, and die with some tasks in hand; gives how often each was in hand before."""
-        store = await self.open()
-        found = await store.runs()
-        for run in found:
-            await store.done(run.task_id, run.run_id)
-        for task_id in task_ids:
-            await store.claimed(record(task_id))
-        await store.close()
-        return [run.crashes for run in found]
-
-    async def test_none_while_the_worker_lives(self) -> None:
-        store = await self.open()
-        await store.claimed(record())
-        self.assertEqual([run.crashes for run in await store.runs()], [0])
-        await store.close()
-
-    async def test_they_are_counted_by_task(self) -> None:
-        await self.live("a", "b")
-        self.assertEqual(await self.live("a"), [1, 1])
-        self.assertEqual(await self.live(), [2])
-
-    async def test_a_worker_that_ended_well_starts_anew(self) -> None:
-        await self.live("a")
-        await self.live()
-        await self.live("a")
-        self.assertEqual(await self.live(), [1])
-
-
 class TheFolder(StateTestCase):
     def mode(self, name: str = "") -> int:
         return stat.S_IMODE(os.stat(os.path.join(self.folder, name)).st_mode)
+
+    def change_database(self, statement: str) -> list[Any]:
+        database = sqlite3.connect(os.path.join(self.folder, "state.db"), isolation_level=None)
+        rows = database.execute(statement).fetchall()
+        database.close()
+        return rows
+
+    def newer_scripts(self, script: str) -> AbstractContextManager[object]:
+        return mock.patch.object(state_folder, "SCRIPTS", (*state_folder.SCRIPTS, script))
 
     async def refusal(self, kind: type[Exception] = StateUnusable) -> str:
         return str(await self.assertFailure(StateStore.open(reactor, self.folder), kind))
@@ -210,10 +191,24 @@ class TheFolder(StateTestCase):
 
     async def test_one_of_a_newer_tcworker_is_refused(self) -> None:
         await self.left()
-        with sqlite3.connect(os.path.join(self.folder, "state.db")) as database:
-            database.execute(f"PRAGMA user_version = {VERSION + 1}")
-        database.close()
+        self.change_database(f"PRAGMA user_version = {len(state_folder.SCRIPTS) + 1}")
         self.assertIn("newer tcworker", await self.refusal())
+
+    async def test_one_of_an_older_tcworker_is_brought_up_to_date(self) -> None:
+        store = await self.open()
+        await store.claimed(record())
+        await store.close()
+        with self.newer_scripts("CREATE TABLE later (x TEXT); INSERT INTO later SELECT task_id FROM runs;"):
+            for _ in range(2):
+                self.assertEqual(await self.left(), [record()])
+        self.assertEqual(self.change_database("SELECT x FROM later"), [("task-1",)])
+
+    async def test_one_that_cannot_be_brought_up_to_date_stays_as_it_was(self) -> None:
+        await self.left()
+        with self.newer_scripts("CREATE TABLE later (x TEXT); INSERT INTO nowhere VALUES (1);"):
+            self.assertIn("no such table: nowhere", await self.refusal())
+        self.assertEqual(await self.left(), [])
+        self.assertEqual(self.change_database("SELECT name FROM sqlite_master WHERE name = 'later'"), [])
 
     async def test_a_broken_database_is_told(self) -> None:
         await self.left()

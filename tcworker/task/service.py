@@ -157,7 +157,6 @@ class TaskService(Service):
             task_id=claim.task_id,
             run_id=claim.run_id,
             taken_until=claim.taken_until,
-            deadline=claim.deadline,
             credentials=claim.credentials,
         )
 
