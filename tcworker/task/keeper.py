@@ -9,8 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from tcworker.errors import CallFailed, TaskclusterError
-from tcworker.interfaces import Credentials, QueueCalls
+from tcworker.errors import CallFailed, TaskclusterError, Unreachable
+from tcworker.interfaces import JSON, Credentials, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim, read_date
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
@@ -79,7 +79,7 @@ class ClaimKeeper:
         delays = RETRIES.delays()
         while self._left(self.taken_until) > 0:
             try:
-                answer = await self._queue.reclaim_task(self._claim.task_id, self._claim.run_id)
+                answer = await self._call()
             except TaskclusterError as error:
                 if isinstance(error, CallFailed) and error.status == 409:
                     return await self._how_it_ended()
@@ -91,6 +91,12 @@ class ClaimKeeper:
                 return None
             await pause(self._clock, min(next(delays), max(0.0, self._left(self.taken_until))))
         return CLAIM_LOST
+
+    def _call(self) -> Deferred[JSON]:
+        """Reclaim; a call that takes longer than the claim lasts is none."""
+        answer = self._queue.reclaim_task(self._claim.task_id, self._claim.run_id)
+        left = max(0.0, self._left(self.taken_until))
+        return answer.addTimeout(left, self._clock, _too_late)
 
     async def _how_it_ended(self) -> Resolution:
         """A 409 says that the run is over, its status why. Whoever cannot tell publishes what there is: canceled."""
@@ -112,3 +118,7 @@ class ClaimKeeper:
         if not failure.check(CancelledError):
             self._log.failure("keeping the claim failed", failure=failure)
         return CLAIM_LOST
+
+
+def _too_late(result: object, seconds: float) -> None:
+    raise Unreachable("reclaimTask", f"no answer in {seconds:.0f} s, when the claim ended")

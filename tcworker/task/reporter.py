@@ -7,13 +7,16 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from tcworker.errors import TaskclusterError
+from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.interfaces import JSON, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
 from tcworker.task.resolution import COMPLETED, FAILED, Resolution
 from tcworker.waiting import pause
 from tcworker.worker_log import RunLogger
+
+SETTLED = frozenset({"RequestConflict", "ResourceNotFound"})
+"""What the queue answers when somebody was faster (it was cancelled, or its claim ran out), or the task is gone."""
 
 RETRIES = Backoff(first=1.0, most=30.0)
 
@@ -40,11 +43,11 @@ class Reporter:
             try:
                 await self._call(resolution)
             except TaskclusterError as error:
-                if not error.may_pass:
-                    # Somebody was faster: the run was cancelled, or its claim ran out.
+                if isinstance(error, CallFailed) and error.code in SETTLED:
                     self._log.warn("the queue does not take the report: {error}", error=error)
                     return True
-                self._log.warn("reporting failed, trying again: {error}", error=error)
+                # Another refusal too: clocks and credentials are mended, and what answered may not be the queue.
+                self._log.error("reporting failed, trying again: {error}", error=error)
             else:
                 return True
             if self._time_left() <= delay:

@@ -189,7 +189,9 @@ class TaskService(Service):
         return Deferred.fromCoroutine(self._renew(credentials, taken_until))
 
     async def _renew(self, credentials: Credentials, taken_until: datetime) -> None:
-        await self._facilities.state.reclaimed(self.claim.task_id, self.claim.run_id, taken_until, credentials)
+        kept = self._facilities.state.reclaimed(self.claim.task_id, self.claim.run_id, taken_until, credentials)
+        # A full disk must not cost a run that the queue has just let us keep.
+        await self._try(kept, "keeping the credentials of a reclaim, which a restart would need,")
         self._allowance.taken_until = taken_until
         self.context.replace_credentials(credentials)
 

@@ -91,6 +91,11 @@ class Keeping(TestCase):
         self.clock.advance(2)
         self.assertEqual(self.ended, [CLAIM_LOST])
 
+    def test_a_queue_that_does_not_answer_loses_it_in_time(self) -> None:
+        self.clock.pump([1.0] * 1200)
+        self.assertEqual((self.ended, len(self.queue.made("reclaim_task"))), ([CLAIM_LOST], 1))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_a_conflict_is_looked_up(self) -> None:
         for reason, expected in {
             "canceled": CANCELED,

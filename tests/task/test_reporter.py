@@ -57,6 +57,19 @@ class Reporting(SynchronousTestCase):
         self.queue.refuse("report_completed", 409)
         self.assertTrue(self.successResultOf(reported))
 
+    def test_a_task_that_is_gone_settles_it(self) -> None:
+        reported = self.report(COMPLETED)
+        self.queue.refuse("report_completed", 404, "ResourceNotFound")
+        self.assertTrue(self.successResultOf(reported))
+
+    def test_another_refusal_does_not(self) -> None:
+        for status, code in ((401, "AuthenticationFailed"), (403, ""), (404, ""), (429, "")):
+            reported = self.report(COMPLETED)
+            self.queue.refuse("report_completed", status, code)
+            self.clock.advance(2)
+            self.queue.answer("report_completed")
+            self.assertTrue(self.successResultOf(reported))
+
     def test_what_cannot_be_told_in_time_is_owed(self) -> None:
         reported = self.report(COMPLETED)
         self.left = 0.5

@@ -284,6 +284,14 @@ class WhenTheQueueEndsIt(Running):
         self.assertIn("reclaimed", [name for name, *_ in self.facilities.memory.written])
         self.assertEqual(self.facilities.contexts[0].credentials.access_token, "next")
 
+    def test_a_disk_that_is_full_when_they_come_costs_no_run(self) -> None:
+        self.patch(self.facilities.memory, "reclaimed", lambda *args: fail(OSError(errno.ENOSPC, "No space")))
+        self.run_task({"sleep": 2000})
+        self.clock.advance(1020)
+        self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+        self.assertEqual((self.ended, self.facilities.contexts[0].credentials.access_token), ([], "next"))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
 
 class WhenTheWorkerMustGo(Running):
     """Shutting down with a run in hand."""
