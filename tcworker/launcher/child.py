@@ -1,18 +1,18 @@
-"""Turns a forked process into a command of a task."""
+"""Starts the commands of a task."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import signal
+import subprocess
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
-
-from tcworker.launcher.system import System
+from typing import Any, NamedTuple
 
 UMASK = 0o022
+
+_FOLDER_IS_WRONG = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 class Account(NamedTuple):
@@ -29,47 +29,38 @@ class Account(NamedTuple):
         os.setresgid(self.gid, self.gid, self.gid)
         os.setresuid(self.uid, self.uid, self.uid)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What makes L{subprocess} start a command as that user."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": self.groups}
+
 
 class Surroundings(NamedTuple):
     """What all commands of a run have in common.
 
     @ivar account: C{None} for the user that we are.
-    @ivar group: the control group, C{None} without one.
     """
 
-    folder: str
-    env: Mapping[str, str]
+    folder: bytes
+    env: Mapping[bytes, bytes]
     account: Account | None
-    group: str | None
 
     @classmethod
-    def of(cls, message: Mapping[str, Any], group: str | None) -> Surroundings:
+    def of(cls, message: Mapping[str, Any]) -> Surroundings:
         """Read them from the message that starts a run."""
         account = Account(*message["account"]) if message["account"] else None
-        return cls(message["folder"], message["env"], account, group)
+        return cls(to_bytes(message["folder"]), _variables(message["env"]), account)
 
 
 class CannotStart(Exception):
-    """A command cannot be started; the text says why."""
-
-
-class Problem(NamedTuple):
-    """Why a command did not start.
+    """A command cannot be started; the text says why.
 
     @ivar of_task: whether that is the task's own fault.
     """
 
-    of_task: bool
-    text: str
-
-    def encode(self) -> bytes:
-        """For a pipe."""
-        return (b"T" if self.of_task else b"W") + to_bytes(self.text)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Problem:
-        """From a pipe."""
-        return cls(data[:1] == b"T", data[1:].decode("utf-8", "replace"))
+    def __init__(self, of_task: bool, text: str) -> None:
+        super().__init__(text)
+        self.of_task = of_task
 
 
 def to_bytes(text: str) -> bytes:
@@ -77,88 +68,86 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def execute(
-    system: System,
-    surroundings: Surroundings,
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    stdio: Sequence[int],
-    problem: int,
-) -> NoReturn:
-    """Become the command; called in a process just forked.
+def start(
+    surroundings: Surroundings, argv: Sequence[str], env: Mapping[str, str], stdio: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    """Start a command, with a session of its own. Raises L{CannotStart}.
 
+    @param env: variables beside those of the surroundings.
     @param stdio: three descriptors, or one of a terminal.
-    @param problem: a descriptor that is told why it could not be (L{Problem}); it closes when the command runs.
     """
+    has_terminal = len(stdio) == 1
+    stdin, stdout, stderr = [*stdio, *stdio, *stdio][:3] if has_terminal else stdio
+    command, variables = [to_bytes(argument) for argument in argv], {**surroundings.env, **_variables(env)}
     try:
-        _set_up(system, surroundings, stdio)
-        _enter(surroundings.folder)
-        _exec(argv, {**surroundings.env, **env})
-    except CannotStart as error:
-        os.write(problem, Problem(True, str(error)).encode())
-    except BaseException as error:
-        os.write(problem, Problem(False, f"its process could not be set up: {error!r}").encode())
-    os._exit(127)
-
-
-def reset_signals() -> None:
-    """Give a forked process the signals of a fresh one."""
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def _set_up(system: System, surroundings: Surroundings, stdio: Sequence[int]) -> None:
-    reset_signals()
-    os.setsid()
-    system.prepare_task()
-    if len(stdio) == 1:
-        fcntl.ioctl(stdio[0], termios.TIOCSCTTY, 0)
-        stdio = [*stdio, *stdio, *stdio]
-    for number, descriptor in enumerate(stdio):
-        os.dup2(descriptor, number)
-    if surroundings.account is not None:
-        surroundings.account.become()
-    os.umask(UMASK)
-
-
-def _enter(folder: str) -> None:
-    try:
-        os.chdir(to_bytes(folder))
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=surroundings.folder,
+            env=variables,
+            umask=UMASK,
+            start_new_session=True,
+            # Ours close by themselves. Without a terminal no Python runs between fork and exec, and as long as the user
+            # stays the same the command borrows our memory instead of copying it: that halves what a start costs.
+            close_fds=False,
+            preexec_fn=_take_terminal if has_terminal else None,
+            **(surroundings.account.options if surroundings.account else {}),
+        )
     except OSError as error:
-        raise CannotStart(f"the task's folder cannot be entered: {error.strerror}") from None
+        raise _explain(error, surroundings, command[0], variables) from error
+    except (ValueError, subprocess.SubprocessError) as error:
+        raise _not_set_up(error) from error
 
 
-def _exec(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
-    arguments = [to_bytes(argument) for argument in argv]
-    variables = {to_bytes(name): to_bytes(value) for name, value in env.items()}
-    refused: OSError | None = None
-    for path in _candidates(argv[0], env.get("PATH", os.defpath)):
-        try:
-            os.execve(to_bytes(path), arguments, variables)
-        except (FileNotFoundError, NotADirectoryError):
-            # The kernel says the same of a script whose interpreter it does not find.
-            if os.path.isfile(path):
-                raise CannotStart(f"the interpreter that {path} names in its first line was not found") from None
-        except OSError as error:
-            refused = refused or error
-            if error.errno != errno.EACCES:
-                break
-    raise CannotStart(_why(argv[0], env, refused))
+def _variables(env: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {to_bytes(name): to_bytes(value) for name, value in env.items()}
 
 
-def _candidates(name: str, path: str) -> Iterator[str]:
-    if "/" in name:
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _explain(error: OSError, surroundings: Surroundings, name: bytes, variables: Mapping[bytes, bytes]) -> CannotStart:
+    if error.filename is None:
+        return CannotStart(False, f"no process could be made: {error.strerror}")
+    if error.filename == surroundings.folder:
+        # What else fails before the command runs is told under the same name.
+        if error.errno in _FOLDER_IS_WRONG:
+            return CannotStart(True, f"the task's folder cannot be entered: {error.strerror}")
+        return _not_set_up(error)
+    shown = _to_text(name)
+    if error.errno == errno.EACCES:
+        return CannotStart(True, f"{shown} is not executable")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return CannotStart(True, _why_missing(surroundings, name, variables.get(b"PATH", os.fsencode(os.defpath))))
+    return CannotStart(True, f"{shown} could not be executed: {error.strerror}")
+
+
+def _not_set_up(error: Exception) -> CannotStart:
+    return CannotStart(False, f"its process could not be set up: {error!r}")
+
+
+def _why_missing(surroundings: Surroundings, name: bytes, path: bytes) -> str:
+    """The kernel says of a script that it is not there when its interpreter is not."""
+    place = "" if b"/" in name else f" in PATH {_to_text(path)}"
+    missing = f"{_to_text(name)} was not found{place}"
+    if surroundings.account is not None:
+        # We would see more than the task may.
+        return f"{missing}, or the interpreter that its first line names was not"
+    for candidate in _candidates(name, path):
+        if os.path.isfile(os.path.join(surroundings.folder, candidate)):
+            return f"the interpreter that {_to_text(candidate)} names in its first line was not found"
+    return missing
+
+
+def _candidates(name: bytes, path: bytes) -> Iterator[bytes]:
+    if b"/" in name:
         yield name
     else:
-        yield from (os.path.join(folder, name) for folder in path.split(os.pathsep))
+        yield from (os.path.join(folder, name) for folder in path.split(os.fsencode(os.pathsep)))
 
 
-def _why(name: str, env: Mapping[str, str], refused: OSError | None) -> str:
-    if refused is None:
-        place = "" if "/" in name else f" in PATH {env.get('PATH', os.defpath)}"
-        return f"{name} was not found{place}"
-    if refused.errno == errno.EACCES:
-        return f"{name} is not executable"
-    return f"{name} could not be executed: {refused.strerror}"
+def _to_text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")

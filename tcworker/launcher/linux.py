@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
-import struct
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -17,10 +17,9 @@ if sys.platform != "linux":
     raise ImportError("this module is for Linux")
 
 _PR_SET_CHILD_SUBREAPER = 36
-_SYS_CLONE3 = 435
-_CLONE_INTO_CGROUP = 1 << 33
 _KILLED_SOONER = b"500"
 """oom_score_adj of tasks: when memory is out, they go before the worker."""
+_MOST_OF_PROC = 1 << 16
 
 
 def become_subreaper() -> None:
@@ -33,10 +32,23 @@ def move(pipe: int, file: int, most: int, offset: int | None) -> int:
     return os.splice(pipe, file, most, offset_dst=offset)
 
 
-def prepare_task() -> None:
-    """Called in the process of a command before it changes its user."""
+@contextlib.contextmanager
+def expendable() -> Iterator[None]:
+    """While in here, be killed sooner than others when memory is out; who is started meanwhile stays so."""
+    try:
+        score = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+    except OSError:
+        yield
+        return
+    before = os.pread(score, 16, 0)
     with contextlib.suppress(OSError):
-        _write("/proc/self/oom_score_adj", _KILLED_SOONER)
+        os.pwrite(score, _KILLED_SOONER, 0)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.pwrite(score, before, 0)
+        os.close(score)
 
 
 def start_time(pid: int) -> str | None:
@@ -86,42 +98,21 @@ def new_group(name: str) -> str | None:
     # Kernels before 5.14 have groups that cannot be killed: those are of no use here.
     try:
         os.mkdir(path)
-        with open(os.path.join(path, "cgroup.kill"), "wb"):
-            return path
+        os.close(os.open(os.path.join(path, "cgroup.kill"), os.O_WRONLY))
+        return path
     except OSError:
         remove_group(path)
         return None
 
 
-def fork_into(group: str | None) -> int:
-    """Fork as C{os.fork} does, with the child in a control group from its first breath. Raises C{OSError}."""
-    if group is None:
-        return os.fork()
-    folder = os.open(group, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        pid = _clone_into(folder)
-    finally:
-        os.close(folder)
-    return _fork_and_enter(group) if pid < 0 else pid
+def enter_group(group: str) -> None:
+    """Move this process into a control group. Raises C{OSError}."""
+    _write(os.path.join(group, "cgroup.procs"), b"0")
 
 
-def _clone_into(folder: int) -> int:
-    """Fork by the kernel's own call, which has no need to stop the machine for it; -1 where it is not to be had.
-
-    A process that enters a group later makes the kernel wait until every processor has noticed: 6 to 15 ms. Python's
-    own work after a fork is left out, which a process that only wants to become another one does without.
-    """
-    arguments = struct.pack("11Q", _CLONE_INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, folder)
-    return int(ctypes.CDLL(None).syscall(_SYS_CLONE3, arguments, len(arguments)))
-
-
-def _fork_and_enter(group: str) -> int:
-    pid = os.fork()
-    if pid == 0:
-        # Outside of the group it still is a descendant, which is killed as such.
-        with contextlib.suppress(OSError):
-            _write(os.path.join(group, "cgroup.procs"), b"0")
-    return pid
+def leave_group(group: str) -> None:
+    """Move this process out of a control group, into that above. Raises C{OSError}."""
+    enter_group(os.path.dirname(group))
 
 
 def kill_group(group: str) -> None:
@@ -140,9 +131,15 @@ def remove_group(group: str) -> bool:
 def memory_kills() -> int:
     """How many processes of this machine the kernel ever killed for want of memory."""
     with contextlib.suppress(OSError):
-        _, found, rest = _read("/proc/vmstat").partition(b"\noom_kill ")
+        _, found, rest = os.pread(_vmstat(), _MOST_OF_PROC, 0).partition(b"\noom_kill ")
         return int(rest.partition(b"\n")[0]) if found else 0
     return 0
+
+
+@functools.cache
+def _vmstat() -> int:
+    """Open for good: it is read for each command."""
+    return os.open("/proc/vmstat", os.O_RDONLY)
 
 
 def _own_group() -> str | None:

@@ -17,12 +17,15 @@ def main(descriptor: int) -> None:
 
     from tcworker.launcher.server import Launcher
     from tcworker.launcher.system import this_system
+    from tcworker.launcher.watch import ignore
     from tcworker.launcher.wire import Port
 
     os.setsid()
-    # What is sent to the worker's process group or unit is not for us: the worker decides, and we follow it. Blocked
-    # rather than ignored, so that none is lost for a command between its fork and its exec.
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+    # What is sent to the worker's process group or unit is not for us: the worker decides, and we follow it.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ignore)
+    # What somebody else blocked before would go on to the tasks.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.set_inheritable(descriptor, False)
     Launcher(this_system(), Port(socket.socket(fileno=descriptor))).run()
 

@@ -53,7 +53,7 @@ class Opener:
         """Become the task's user, in its folder, and serve."""
         if self._surroundings.account is not None:
             self._surroundings.account.become()
-        os.chdir(to_bytes(self._surroundings.folder))
+        os.chdir(self._surroundings.folder)
         while (messages := self._port.receive()) is not None:
             for message, descriptors in messages:
                 self._answer(message, descriptors)

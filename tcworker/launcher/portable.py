@@ -14,13 +14,14 @@ __all__ = [
     "anybody_left",
     "become_subreaper",
     "children",
-    "fork_into",
+    "enter_group",
+    "expendable",
     "kill_all",
     "kill_group",
+    "leave_group",
     "memory_kills",
     "move",
     "new_group",
-    "prepare_task",
     "remove_group",
     "signal_all",
     "start_time",
@@ -31,8 +32,9 @@ def become_subreaper() -> None:
     """Orphans go to the first process of the machine here."""
 
 
-def prepare_task() -> None:
-    """Nothing is prepared here."""
+def expendable() -> contextlib.AbstractContextManager[None]:
+    """Nobody chooses whom to kill here."""
+    return contextlib.nullcontext()
 
 
 def start_time(pid: int) -> str | None:
@@ -72,9 +74,12 @@ def new_group(name: str) -> str | None:
     return None
 
 
-def fork_into(group: str | None) -> int:
+def enter_group(group: str) -> None:
     """There are no control groups here."""
-    return os.fork()
+
+
+def leave_group(group: str) -> None:
+    """There are no control groups here."""
 
 
 def kill_group(group: str) -> None:

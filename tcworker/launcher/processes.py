@@ -6,10 +6,12 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from tcworker.launcher.child import Problem, Surroundings, execute
+from tcworker.launcher.child import Surroundings, start
+from tcworker.launcher.group import Group
 from tcworker.launcher.system import System
 from tcworker.launcher.wire import Message
 
@@ -19,25 +21,17 @@ _EXIT_BY_KILL = 128 + signal.SIGKILL
 class Process:
     """A process that we started.
 
-    @ivar pipe: its end says why the process did not start, and closes when it did; C{None} once read.
-    @ivar problem: what it said.
     @ivar memory_kills: what the count of the machine was before it.
     """
 
-    problem: Problem | None = None
-
-    def __init__(self, pid: int, pipe: int, memory_kills: int) -> None:
-        self.pid, self.memory_kills = pid, memory_kills
-        self.pipe: int | None = pipe
+    def __init__(self, started: subprocess.Popen[bytes], memory_kills: int) -> None:
+        self._started = started
+        self.pid, self.memory_kills = started.pid, memory_kills
         self.began = time.monotonic()
 
-    def read_problem(self) -> None:
-        """Wait until it runs or cannot be started."""
-        if self.pipe is not None:
-            with open(self.pipe, "rb") as pipe:
-                said = pipe.read()
-            self.problem = Problem.decode(said) if said else None
-            self.pipe = None
+    def ended(self, code: int) -> None:
+        """It was reaped, with this code as L{subprocess} has it (which would reap it otherwise)."""
+        self._started.returncode = code
 
     def kill_group(self) -> None:
         """Kill it and its process group; only while it is not reaped, so that no stranger dies."""
@@ -53,29 +47,36 @@ class Processes:
     @param surroundings: see L{Surroundings}.
     """
 
-    def __init__(self, system: System, surroundings: Surroundings) -> None:
-        self._system, self._surroundings = system, surroundings
+    def __init__(self, system: System, group: Group, surroundings: Surroundings) -> None:
+        self._system, self._group, self._surroundings = system, group, surroundings
         self._ours: dict[int, Process] = {}
         self._leaders: set[int] = set()
+        self._helpers: set[int] = set()
         self._killing = False
         self._stranger_killed = False
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], stdio: Sequence[int]) -> Process:
-        """Start a process; see L{execute}. Raises C{OSError} when there can be none."""
-        reading, writing = os.pipe()
+        """Start a process; see L{start}. Raises L{tcworker.launcher.child.CannotStart}."""
         memory_kills = self._system.memory_kills()
-        try:
-            pid = self._system.fork_into(self._surroundings.group)
-        except OSError:
-            os.close(reading)
-            os.close(writing)
-            raise
-        if pid == 0:
-            execute(self._system, self._surroundings, argv, env, stdio, writing)
-        os.close(writing)
-        process = self._ours[pid] = Process(pid, reading, memory_kills)
-        self._leaders.add(pid)
+        with self._system.expendable():
+            process = Process(start(self._surroundings, argv, env, stdio), memory_kills)
+        self._ours[process.pid] = process
+        self._leaders.add(process.pid)
         return process
+
+    def fork_helper(self) -> int:
+        """Fork a process that is no part of the task. Raises C{OSError}."""
+        pid = os.fork()
+        if pid:
+            self._helpers.add(pid)
+        return pid
+
+    def end_helpers(self) -> None:
+        """Let no helper be left."""
+        for pid in self._helpers:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self._helpers.clear()
 
     def reap(self) -> Iterator[tuple[Process, Message]]:
         """Bury who is dead, and say how those ended that we started."""
@@ -84,10 +85,12 @@ class Processes:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
                 if not pid:
                     return
-                process = self._ours.pop(pid, None)
+                self._helpers.discard(pid)
+                process, code = self._ours.pop(pid, None), os.waitstatus_to_exitcode(status)
                 if process is not None:
-                    yield process, self._describe(process, os.waitstatus_to_exitcode(status), usage)
-                elif os.waitstatus_to_exitcode(status) == -signal.SIGKILL:
+                    process.ended(code)
+                    yield process, self._describe(process, code, usage)
+                elif code == -signal.SIGKILL:
                     self._stranger_killed = True
 
     @property
@@ -101,11 +104,13 @@ class Processes:
 
     def kill(self) -> Iterator[tuple[Process, Message]]:
         """Kill all, and say of those that we started how they ended; at the end nobody is left."""
+        # Those who are dead already need no more than to be buried.
+        yield from self.reap()
         self._killing = True
         # Somebody who is being born, or waits for a disk, may need another round.
         pause = 0.0005
         while not self.alone:
-            self._system.kill_all(os.getpid(), self._leaders, self._surroundings.group)
+            self._system.kill_all(os.getpid(), self._leaders, self._group.leave())
             yield from self.reap()
             if self.alone:
                 return
@@ -125,6 +130,6 @@ class Processes:
 
     def _out_of_memory(self, process: Process, code: int) -> bool:
         """Whether the kernel killed for want of memory meanwhile, and somebody here died as by that."""
-        if self._killing or self._system.memory_kills() == process.memory_kills:
+        if self._killing or not (self._stranger_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)):
             return False
-        return self._stranger_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)
+        return self._system.memory_kills() != process.memory_kills

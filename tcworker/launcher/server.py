@@ -1,11 +1,19 @@
 """The launcher: has a supervisor process for each run, and cleans up after one that died before its time.
 
-What the worker sends: C{{do: supervise, key, ...}} (see L{tcworker.launcher.supervisor}) with three descriptors: a
-socket to speak with the supervisor, the log's raw file, its ring. What it is told: C{{event: ready}} at first, and
-C{{event: gone, key}} when the supervisor of that key is done and nothing of its run lives.
+What the worker sends (C{do}):
 
-A supervisor has one run at a time. One that brought its run to an end waits for the next, and one more waits before it
-is needed: a fork costs more than anything else that happens here.
+ - C{{do: supervise, key, folder, env, account, limit}} (see L{tcworker.launcher.supervisor}) with three descriptors: a
+   socket to speak with the supervisor, the log's raw file, its ring;
+ - C{{do: kill, key}}: let the supervisor of that key die, and its run with it.
+
+What it is told: C{{event: ready}} at first, and C{{event: gone, key}} when the supervisor of that key is done and
+nothing of its run lives.
+
+A supervisor has one run at a time. It is given the worker's order as it came, and says C{{event: free}} when it can
+take another. It ends when the port between us closes.
+
+One that brought its run to an end waits for the next, and one more waits before it is needed: a fork costs more than
+anything else that happens here.
 """
 
 from __future__ import annotations
@@ -13,13 +21,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import selectors
 import signal
 import socket
 import time
+from itertools import count
 
-from tcworker.launcher.supervisor import Supervisor
+from tcworker.launcher.group import Group
+from tcworker.launcher.supervisor import Post, Supervisor
 from tcworker.launcher.system import System
+from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
 
 MOST_WAITING = 8
@@ -29,11 +39,12 @@ MOST_WAITING = 8
 class Employed:
     """A supervisor process.
 
+    @ivar group: the path of its control group, C{None} without one.
     @ivar key: of the run that it has, C{None} while it waits for one.
     """
 
-    def __init__(self, pid: int, port: Port) -> None:
-        self.pid, self.port = pid, port
+    def __init__(self, pid: int, port: Port, group: str | None) -> None:
+        self.pid, self.port, self.group = pid, port, group
         self.key: int | None = None
 
 
@@ -44,78 +55,86 @@ class Launcher:
         self._system, self._port = system, port
         self._employed: dict[int, Employed] = {}
         self._waiting: list[Employed] = []
-        self._selector = selectors.DefaultSelector()
+        self._watch = Watch()
+        self._watch.child_died = self._reap
+        # Others may make control groups in the same place.
+        self._groups = (f"tcworker_{os.urandom(4).hex()}_{number}" for number in count(1))
         self._gone = False
 
     def run(self) -> None:
         """Serve."""
         self._system.become_subreaper()
-        self._watch_children()
         # What is there now stays: a collection would only unshare its memory with the processes that we fork.
         gc.freeze()
-        self._selector.register(self._port.fileno(), selectors.EVENT_READ, self._receive)
+        self._watch.add(self._port.fileno(), self._receive)
         self._have_one_waiting()
         self._tell({"event": "ready"})
         while not self._gone:
-            for key, _ in self._selector.select():
-                key.data()
+            self._watch.wait()
         for employed in self._employed.values():
             employed.port.close()
         while self._employed:
             self._reap()
-            time.sleep(0.01)
-
-    def _watch_children(self) -> None:
-        reading, writing = os.pipe()
-        os.set_blocking(writing, False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        self._selector.register(reading, selectors.EVENT_READ, lambda: self._woken(reading))
-
-    def _woken(self, wakeup: int) -> None:
-        os.read(wakeup, 4096)
-        self._reap()
+            time.sleep(0.002)
 
     def _receive(self) -> None:
         messages = self._port.receive()
         if messages is None:
             self._gone = True
         for message, descriptors in messages or ():
-            self._supervise(message, descriptors)
+            if message["do"] == "supervise":
+                self._supervise(message, descriptors)
+            else:
+                self._kill(message["key"])
             close_all(descriptors)
         self._have_one_waiting()
 
     def _supervise(self, message: Message, descriptors: list[int]) -> None:
-        employed = self._waiting.pop() if self._waiting else self._employ()
-        employed.key = message["key"]
-        # One that has just died is found dead when it is reaped.
-        with contextlib.suppress(OSError):
-            employed.port.send(message, descriptors)
+        while employed := self._waiting.pop() if self._waiting else self._employ():
+            try:
+                employed.port.send(message, descriptors)
+            except OSError:
+                # It died while it waited.
+                continue
+            employed.key = message["key"]
+            return
+        self._tell({"event": "gone", "key": message["key"]})
+
+    def _kill(self, key: int) -> None:
+        for employed in self._employed.values():
+            if employed.key == key:
+                os.kill(employed.pid, signal.SIGKILL)
 
     def _have_one_waiting(self) -> None:
-        if not self._waiting and not self._gone:
-            self._waiting.append(self._employ())
+        if not self._waiting and not self._gone and (employed := self._employ()):
+            self._waiting.append(employed)
 
-    def _employ(self) -> Employed:
+    def _employ(self) -> Employed | None:
+        """Fork a supervisor; C{None} if there can be no process."""
+        group = self._system.new_group(next(self._groups))
         ours, its = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
-            ours.close()
-            self._be_supervisor(Port(its))
-        its.close()
-        employed = self._employed[pid] = Employed(pid, Port(ours))
-        self._selector.register(ours, selectors.EVENT_READ, lambda: self._freed(employed))
+        with its:
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                self._remove_group(group)
+                return None
+            if pid == 0:
+                ours.close()
+                self._be_supervisor(Port(its), Group(self._system, group))
+        employed = self._employed[pid] = Employed(pid, Port(ours), group)
+        self._watch.add(ours.fileno(), lambda: self._freed(employed))
         return employed
 
-    def _be_supervisor(self, port: Port) -> None:
+    def _be_supervisor(self, port: Port, group: Group) -> None:
         status = 1
         try:
-            signal.set_wakeup_fd(-1)
-            self._selector.close()
+            self._watch.close()
             # Others must see the end of their port when the launcher is gone, whoever still lives then.
             for other in (self._port, *(employed.port for employed in self._employed.values())):
                 other.close()
-            _supervise_until_let_go(self._system, port)
+            _supervise_until_let_go(self._system, port, group)
             status = 0
         except BaseException:
             import traceback
@@ -127,13 +146,13 @@ class Launcher:
     def _freed(self, employed: Employed) -> None:
         """One is done with its run, or dead."""
         if employed.port.receive() is None:
-            self._selector.unregister(employed.port.fileno())
+            self._watch.remove(employed.port.fileno())
             return
         self._tell_gone(employed)
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(employed)
         else:
-            self._selector.unregister(employed.port.fileno())
+            self._watch.remove(employed.port.fileno())
             employed.port.close()
 
     def _tell_gone(self, employed: Employed) -> None:
@@ -155,13 +174,17 @@ class Launcher:
                     dead.append(self._employed.pop(pid))
         # One that waited left nobody, and looking for strays costs a walk through all processes.
         if any(employed.key is not None for employed in dead):
-            self._kill_strays()
+            self._kill_strays(dead)
         for employed in dead:
+            self._remove_group(employed.group)
             if employed in self._waiting:
                 self._waiting.remove(employed)
             self._tell_gone(employed)
 
-    def _kill_strays(self) -> None:
+    def _kill_strays(self, dead: list[Employed]) -> None:
+        for employed in dead:
+            if employed.group is not None:
+                self._system.kill_group(employed.group)
         while strays := self._system.children(os.getpid()) - self._employed.keys():
             for stray in strays:
                 self._system.kill_all(stray, (), None)
@@ -174,12 +197,19 @@ class Launcher:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(stray, 0)
 
+    def _remove_group(self, group: str | None) -> None:
+        if group is not None:
+            self._system.remove_group(group)
 
-def _supervise_until_let_go(system: System, port: Port) -> None:
+
+def _supervise_until_let_go(system: System, port: Port, group: Group) -> None:
     """Have one run after the other; C{port} is to the launcher, which says nothing while there is one."""
     system.become_subreaper()
+    group.enter()
+    post = Post(system, port, Watch(), group, system.start_time(os.getpid()))
     while (messages := port.receive()) is not None:
         for message, (end, raw, ring) in messages:
-            Supervisor(system, Port(socket.socket(fileno=end)), port, (raw, ring), message).run()
+            Supervisor(post, Port(socket.socket(fileno=end)), (raw, ring), message).run()
             with contextlib.suppress(OSError):
                 port.send({"event": "free"})
+    group.remove()

@@ -20,44 +20,55 @@ If the worker or the launcher goes away before C{over}, all is killed at once.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import selectors
-import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NamedTuple, NoReturn
 
-from tcworker.launcher.child import Problem, Surroundings, reset_signals
+from tcworker.launcher.child import CannotStart, Surroundings
+from tcworker.launcher.group import Group
 from tcworker.launcher.opener import Opener
 from tcworker.launcher.output import Output
 from tcworker.launcher.processes import Process, Processes
 from tcworker.launcher.sink import Sink
 from tcworker.launcher.system import System
+from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
+
+_NOT_STARTED = {"status": 127, "signal": None, "user": 0.0, "system": 0.0, "wall": 0.0, "peak": 0, "outOfMemory": False}
+
+
+class Post(NamedTuple):
+    """What a supervisor process has from its first run to its last.
+
+    @ivar launcher: a port to it, readable once it is gone.
+    @ivar start_time: of this process, in the words of L{System}.
+    """
+
+    system: System
+    launcher: Port
+    watch: Watch
+    group: Group
+    start_time: str | None
 
 
 class Supervisor:
     """Supervises a run, in a process that does nothing else meanwhile.
 
     @param port: to the worker.
-    @param launcher: to the launcher; it is readable once that is gone.
     @param log: the raw file and its ring; closed here.
     @param message: the launcher's order; see L{Surroundings.of}, and C{limit} of the log.
     """
 
-    def __init__(self, system: System, port: Port, launcher: Port, log: tuple[int, int], message: Message) -> None:
-        self._port, self._launcher = port, launcher
-        self._log: tuple[int, ...] = log
-        self._group = system.new_group(f"{message['group']}_{os.getpid()}")
-        self._surroundings = Surroundings.of(message, self._group)
-        self._system = system
-        self._processes = Processes(system, self._surroundings)
-        self._selector = selectors.DefaultSelector()
-        sink = Sink(*log, message["limit"], system.move)
-        self._output = Output(sink, self._watch, self._unwatch, self._log_broken)
+    def __init__(self, post: Post, port: Port, log: tuple[int, int], message: Message) -> None:
+        self._post, self._watch, self._port = post, post.watch, port
+        self._log = log
+        self._surroundings = Surroundings.of(message)
+        self._processes = Processes(post.system, post.group, self._surroundings)
+        sink = Sink(*log, message["limit"], post.system.move)
+        self._output = Output(sink, self._watch.add, self._watch.remove, self._log_broken)
         self._command: Process | None = None
         self._execs: dict[Process, int] = {}
         self._kill_at = math.inf
@@ -65,39 +76,18 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until the worker goes away; then nothing of the run is left, in this process either."""
-        self._watch_children()
-        self._watch(self._port.fileno(), self._receive)
-        self._watch(self._launcher.fileno(), self._go)
-        pid = os.getpid()
-        self._tell("started", pid=pid, startTime=self._system.start_time(pid), group=self._group)
+        self._watch.child_died = self._reap
+        self._watch.add(self._port.fileno(), self._receive)
+        self._watch.add(self._post.launcher.fileno(), self._go)
+        self._tell("started", pid=os.getpid(), startTime=self._post.start_time, group=self._post.group.path)
         while not self._gone:
-            for key, _ in self._selector.select(self._timeout()):
-                key.data()
+            self._watch.wait(self._timeout())
             self._end_what_is_due()
-        self._kill()
-        self._release()
-
-    def _release(self) -> None:
-        self._output.close()
-        self._remove_group()
-        signal.set_wakeup_fd(-1)
-        self._selector.close()
+        self._processes.end_helpers()
+        if not self._over:
+            self._end()
+        self._watch.remove(self._port.fileno())
         self._port.close()
-        close_all((*self._log, *self._wakeup))
-
-    def _watch(self, descriptor: int, call: Callable[[], object]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, call)
-
-    def _unwatch(self, descriptor: int) -> None:
-        self._selector.unregister(descriptor)
-
-    def _watch_children(self) -> None:
-        self._wakeup = reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        self._watch(reading, lambda: self._reap(reading))
 
     def _timeout(self) -> float | None:
         return None if self._kill_at == math.inf else max(0.0, self._kill_at - time.monotonic())
@@ -130,8 +120,10 @@ class Supervisor:
     def _run(self, message: Message, descriptors: Sequence[int]) -> None:
         try:
             self._command = self._start_command(message["argv"])
+        except CannotStart as error:
+            self._tell("ended", **_NOT_STARTED, **{"problem" if error.of_task else "broken": str(error)})
         except OSError as error:
-            self._tell("ended", broken=f"no process could be made for the command: {error.strerror}")
+            self._tell("ended", broken=f"no pipe could be made for the command: {error.strerror}")
 
     def _start_command(self, argv: Sequence[str]) -> Process:
         account = self._surroundings.account
@@ -148,23 +140,11 @@ class Supervisor:
     def _exec(self, message: Message, descriptors: Sequence[int]) -> None:
         try:
             process = self._processes.start(message["argv"], message["env"], descriptors)
-        except OSError as error:
-            self._tell("exec-failed", key=message["key"], problem=f"no process could be made: {error.strerror}")
-            return
-        self._execs[process] = message["key"]
-        assert process.pipe is not None
-        self._watch(process.pipe, lambda: self._exec_begun(process))
-
-    def _exec_begun(self, process: Process) -> None:
-        """Say how the start of an exec went, unless that was said before."""
-        if process.pipe is None:
-            return
-        self._unwatch(process.pipe)
-        process.read_problem()
-        if process.problem:
-            self._tell("exec-failed", key=self._execs[process], problem=process.problem.text)
+        except CannotStart as error:
+            self._tell("exec-failed", key=message["key"], problem=str(error))
         else:
-            self._tell("exec-started", key=self._execs[process])
+            self._execs[process] = message["key"]
+            self._tell("exec-started", key=message["key"])
 
     def _exec_kill(self, message: Message, descriptors: Sequence[int]) -> None:
         for process, key in self._execs.items():
@@ -188,7 +168,7 @@ class Supervisor:
     def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
         """Let a process with the task's rights, and no more, answer on a socket."""
         try:
-            pid = os.fork()
+            pid = self._processes.fork_helper()
         except OSError:
             # The worker sees that nobody answers.
             return
@@ -198,33 +178,26 @@ class Supervisor:
     def _be_opener(self, end: int, packs: bool) -> NoReturn:
         status = 1
         try:
-            self._selector.close()
+            self._watch.close()
             self._port.close()
-            self._launcher.close()
-            reset_signals()
+            self._post.launcher.close()
             Opener(Port(socket.socket(fileno=end)), self._surroundings, packs).serve()
             status = 0
         finally:
             os._exit(status)
 
-    def _reap(self, wakeup: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(wakeup, 4096)
+    def _reap(self) -> None:
         for process, end in self._processes.reap():
             self._ended(process, end)
 
     def _ended(self, process: Process, end: Message) -> None:
         if process is self._command:
             self._command = None
-            process.read_problem()
             # Its output comes before the lines that the worker will add, though a daemon may hold the pipe open.
             self._output.drain()
-            self._tell("ended", **end, **_describe(process.problem))
+            self._tell("ended", **end, problem=None)
         elif process in self._execs:
-            self._exec_begun(process)
-            if process.problem is None:
-                self._tell("exec-ended", key=self._execs[process], status=end["status"], signal=end["signal"])
-            del self._execs[process]
+            self._tell("exec-ended", key=self._execs.pop(process), status=end["status"], signal=end["signal"])
 
     def _kill(self) -> None:
         self._kill_at = math.inf
@@ -232,22 +205,21 @@ class Supervisor:
             self._ended(process, end)
 
     def _finish(self) -> None:
+        self._end()
+        self._tell("over")
+
+    def _end(self) -> None:
+        """Let nothing live, and have nothing more to do with the log."""
         self._kill()
         self._output.close()
         close_all(self._log)
-        self._log = ()
-        self._remove_group()
+        self._post.group.enter()
         # From now on there is nothing to kill: the launcher may go, what the task left can still be had.
-        self._unwatch(self._launcher.fileno())
+        self._watch.remove(self._post.launcher.fileno())
         self._over = True
-        self._tell("over")
 
     def _log_broken(self, problem: str) -> None:
         self._tell("log-broken", problem=problem)
-
-    def _remove_group(self) -> None:
-        if self._group is not None:
-            self._system.remove_group(self._group)
 
     _handlers: ClassVar[Mapping[str, Callable[[Supervisor, Message, Sequence[int]], None]]] = {
         "run": _run,
@@ -258,9 +230,3 @@ class Supervisor:
         "finish": _ask_to_finish,
         "open-files": _open_files,
     }
-
-
-def _describe(problem: Problem | None) -> Message:
-    if problem is None:
-        return {"problem": None}
-    return {"problem" if problem.of_task else "broken": problem.text}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from tcworker.engine.native.folder import make_folder, remove_folder
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.sandbox import Sandbox
-from tcworker.engine.native.supervisor import Supervisor
+from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.errors import Discarded, FeatureNotSupported, MalformedPayload, NamingConflict, ResourceUnavailable
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, ITaskContext, SandboxRecord, Service
 from tcworker.waiting import OneShot
@@ -122,15 +121,14 @@ class NativeEngine:
             "folder": folder,
             "env": task_environment(folder, means.user.name, means.inherited, self._env),
             "account": means.user.switch,
-            "group": f"tcworker_{os.path.basename(folder)}",
             "limit": loan.lent.limit,
         }
         try:
-            end, gone = means.launcher.supervise(order, loan.lent.descriptor, loan.lent.ring)
+            supervised = means.launcher.supervise(order, loan.lent.descriptor, loan.lent.ring)
         except BaseException:
             loan.give_back()
             raise
-        supervisor = Supervisor(means.reactor, end, gone)
+        supervisor = SupervisorLink(means.reactor, supervised)
         loan.pass_to(supervisor.append)
         return Sandbox(means, folder, loan, supervisor)
 

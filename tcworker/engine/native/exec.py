@@ -17,7 +17,7 @@ from twisted.internet.process import ProcessReader, ProcessWriter
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tcworker.engine.native.supervisor import Supervisor
+from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.errors import FeatureNotSupported, TaskFailed
 from tcworker.interfaces import ExitStatus, IExec, Size
 from tcworker.process import IReactor
@@ -32,7 +32,7 @@ _END_OF_INPUT = b"\x04"
 
 async def start_exec(
     reactor: IReactor,
-    supervisor: Supervisor,
+    supervisor: SupervisorLink,
     owner: Owner | None,
     protocol: IProcessProtocol,
     command: Sequence[str],
@@ -56,7 +56,7 @@ class NativeExec:
     def __init__(
         self,
         reactor: IReactor,
-        supervisor: Supervisor,
+        supervisor: SupervisorLink,
         protocol: IProcessProtocol,
         descriptors: Mapping[int, int],
         has_terminal: bool,

@@ -47,9 +47,10 @@ class NativeExecution:
         self._error: Exception | None = None
         self._result: NativeResult | None = None
         self._commands_over = False
-        self._supervisor.when_log_broken().addCallback(self._log_broken)
         self._loose = Loose(_log)
-        self._loose.run(self._drive(), f"running {context.task_id}/{context.run_id}")
+        broken = self._supervisor.when_log_broken().addCallback(self._log_broken)
+        self._loose.run(broken, f"ending {context.name}, whose log cannot be written")
+        self._loose.run(self._drive(), f"running {context.name}")
 
     def when_finished(self) -> Deferred[IResult]:
         """See L{IExecution.when_finished}."""

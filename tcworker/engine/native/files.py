@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from twisted.internet.defer import Deferred
 
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.supervisor import Supervisor
+from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.errors import ArchiveError, InternalError, NotAFile, NotFound, NotReadable
 from tcworker.filebody import DescriptorFile
 from tcworker.interfaces import ArchiveFault, IArchivedFile
@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 Answer = tuple[Message, list[int]]
 
 
-async def open_file(means: Means, supervisor: Supervisor, path: str) -> IArchivedFile:
+async def open_file(means: Means, supervisor: SupervisorLink, path: str) -> IArchivedFile:
     """See L{tcworker.interfaces.IResult.archive_file}."""
     opener = _Opener(means.reactor, supervisor)
     try:
@@ -33,7 +33,9 @@ async def open_file(means: Means, supervisor: Supervisor, path: str) -> IArchive
     return DescriptorFile(path, descriptors[0])
 
 
-async def walk(means: Means, supervisor: Supervisor, path: str) -> AsyncGenerator[IArchivedFile | ArchiveFault, None]:
+async def walk(
+    means: Means, supervisor: SupervisorLink, path: str
+) -> AsyncGenerator[IArchivedFile | ArchiveFault, None]:
     """See L{tcworker.interfaces.IResult.archive_folder}."""
     opener = _Opener(means.reactor, supervisor)
     descriptors: list[int] = []
@@ -51,7 +53,7 @@ async def walk(means: Means, supervisor: Supervisor, path: str) -> AsyncGenerato
         opener.close()
 
 
-async def tar(means: Means, supervisor: Supervisor) -> AsyncGenerator[bytes, None]:
+async def tar(means: Means, supervisor: SupervisorLink) -> AsyncGenerator[bytes, None]:
     """See L{tcworker.interfaces.IResult.archive}."""
     opener = _Opener(means.reactor, supervisor, packs=True)
     reading, writing = os.pipe()
@@ -67,7 +69,7 @@ async def tar(means: Means, supervisor: Supervisor) -> AsyncGenerator[bytes, Non
 class _Opener:
     """A process that has the task's rights; it ends with its last question."""
 
-    def __init__(self, reactor: IReactor, supervisor: Supervisor, packs: bool = False) -> None:
+    def __init__(self, reactor: IReactor, supervisor: SupervisorLink, packs: bool = False) -> None:
         self._answer: Deferred[Answer] | None = None
         ours, its = socket.socketpair()
         supervisor.open_files(its, packs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,7 +22,20 @@ _log = Logger()
 _ITS_END = 3
 
 
-class Launcher:
+class Supervised(NamedTuple):
+    """A run that has a supervisor.
+
+    @ivar end: a socket to that.
+    @ivar gone: fires when nothing of the run lives and the supervisor is free for another, or dead.
+    @ivar kill: lets it die, with all of the run; for one that does not listen any more.
+    """
+
+    end: socket.socket
+    gone: OneShot[None]
+    kill: Callable[[], None]
+
+
+class LauncherLink:
     """The launcher of one worker."""
 
     def __init__(self, reactor: IReactor) -> None:
@@ -40,15 +53,12 @@ class Launcher:
         """Have it run, and fire when it can take orders; fails with L{InternalError} if it cannot."""
         return self.ensure().ready.wait()
 
-    def supervise(self, order: Mapping[str, Any], raw: int, ring: int) -> tuple[socket.socket, OneShot[None]]:
-        """Have a run supervised (L{tcworker.launcher.supervisor}).
-
-        @return: a socket to its supervisor, and what fires when that has ended and nothing of the run lives.
-        """
-        process = self.ensure()
+    def supervise(self, order: Mapping[str, Any], raw: int, ring: int) -> Supervised:
+        """Have a run supervised (L{tcworker.launcher.supervisor}). Raises C{OSError}."""
+        process, key = self.ensure(), next(self._keys)
         ours, its = socket.socketpair()
-        gone = process.supervise(next(self._keys), order, [its.detach(), os.dup(raw), os.dup(ring)])
-        return ours, gone
+        gone = process.supervise(key, order, [its.detach(), os.dup(raw), os.dup(ring)])
+        return Supervised(ours, gone, lambda: process.kill(key))
 
     def stop(self) -> Deferred[None]:
         """End it; fires when it is dead."""
@@ -80,10 +90,14 @@ class LauncherProcess:
         self._child.when_ended().addCallback(lambda _: self._ended())
 
     def supervise(self, key: int, order: Mapping[str, Any], descriptors: list[int]) -> OneShot[None]:
-        """See L{Launcher.supervise}; the descriptors are the launcher's from now on."""
+        """See L{LauncherLink.supervise}; the descriptors are the launcher's from now on."""
         gone = self._gone[key] = OneShot()
         self._channel.send({"do": "supervise", "key": key, **order}, descriptors)
         return gone
+
+    def kill(self, key: int) -> None:
+        """See L{Supervised}."""
+        self._channel.send({"do": "kill", "key": key})
 
     async def stop(self) -> None:
         """Let it go, and wait until it went."""

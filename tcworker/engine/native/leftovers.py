@@ -27,10 +27,11 @@ def _kill(system: System, pid: int, start_time: str, group: str | None) -> None:
     """Kill a supervisor and its run, unless that is another process by now: numbers are used again."""
     until = time.monotonic() + _PATIENCE
     while _left(system, pid, start_time, group) and time.monotonic() < until:
-        if group is not None:
-            system.kill_group(group)
         if system.start_time(pid) == start_time:
             _kill_family(system, pid)
+        # Last, since the supervisor is in it as well: see below.
+        if group is not None:
+            system.kill_group(group)
         time.sleep(0.005)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tcworker.engine.native.account import TaskUser
-from tcworker.engine.native.launcher import Launcher
+from tcworker.engine.native.launcher import LauncherLink
 from tcworker.process import IReactor
 from tcworker.waiting import Threads
 
@@ -19,7 +19,7 @@ class Means:
     """
 
     reactor: IReactor
-    launcher: Launcher
+    launcher: LauncherLink
     threads: Threads
     user: TaskUser
     tasks_dir: str

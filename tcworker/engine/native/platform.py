@@ -13,7 +13,7 @@ from tcworker.config import Config
 from tcworker.engine.native.account import TaskUser, check_way, find_user
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
-from tcworker.engine.native.launcher import Launcher
+from tcworker.engine.native.launcher import LauncherLink
 from tcworker.engine.native.leftovers import clean_up
 from tcworker.engine.native.means import Means
 from tcworker.errors import FeatureNotSupported
@@ -46,7 +46,7 @@ class NativePlatform:
     def __init__(self, reactor: IReactor, config: Config) -> None:
         self._means = Means(
             reactor=reactor,
-            launcher=Launcher(reactor),
+            launcher=LauncherLink(reactor),
             threads=Threads(reactor, _THREADS, "native"),
             user=find_user(config.task_user),
             tasks_dir=config.tasks_dir,

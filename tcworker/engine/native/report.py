@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import signal
 from collections.abc import Sequence
 
 from tcworker.interfaces import CommandRecord, ExitStatus
+from tcworker.task.resolution import signal_name
 
 
 def opening(index: int, argv: Sequence[str]) -> str:
@@ -38,10 +38,7 @@ def not_started(command: CommandRecord) -> str:
 def _exit(ended: ExitStatus) -> str:
     if ended.signal is None:
         return str(ended.status)
-    try:
-        return f"none, killed by {signal.Signals(ended.signal).name}"
-    except ValueError:
-        return f"none, killed by signal {ended.signal}"
+    return f"none, killed by {signal_name(ended.signal)}"
 
 
 def _seconds(seconds: float) -> str:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from tcworker.engine.native.folder import remove_folder
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.supervisor import Supervisor
+from tcworker.engine.native.supervisor import SupervisorLink
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Sandbox:
     means: Means
     folder: str
     loan: Loan
-    supervisor: Supervisor
+    supervisor: SupervisorLink
 
     def free(self) -> Deferred[None]:
         """Kill what lives, and remove the folder; repeatable."""

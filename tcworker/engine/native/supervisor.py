@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
+from tcworker.engine.native.launcher import Supervised
 from tcworker.errors import InternalError
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor
 from tcworker.waiting import OneShot
+
+_PATIENCE = 30.0
+"""Seconds beyond the grace that a run may take to die. A supervisor does not listen while a command is about to start,
+and a task whose command lies on a file system of its own can make that last."""
 
 
 class ExecEvents(Protocol):
@@ -27,22 +34,23 @@ class ExecEvents(Protocol):
         """It is dead."""
 
 
-class Supervisor:
+class SupervisorLink:
     """Speaks with the supervisor of a run.
 
     Whatever it is asked fails with L{InternalError} if it dies; then every process of the run is dead.
 
-    @param end: the socket to it.
-    @param gone: fires when it has ended and nothing of the run lives.
+    @param supervised: the run.
     """
 
-    def __init__(self, reactor: IReactor, end: socket.socket, gone: OneShot[None]) -> None:
-        self._gone = gone
+    def __init__(self, reactor: IReactor, supervised: Supervised) -> None:
+        self._reactor, self._supervised = reactor, supervised
+        self._gone = supervised.gone
+        self._deadline: IDelayedCall | None = None
         self._log_broken: OneShot[str] = OneShot()
         self._answers: dict[str, OneShot[Message]] = {}
         self._execs: dict[int, ExecEvents] = {}
         self._next_exec = 0
-        self._channel = Channel(reactor, end, self._received, self._lost)
+        self._channel = Channel(reactor, supervised.end, self._received, self._lost)
 
     def when_started(self) -> Deferred[Message]:
         """C{pid}, C{startTime} and C{group}; to be asked once, at first."""
@@ -69,6 +77,7 @@ class Supervisor:
     def kill(self, grace: float) -> None:
         """SIGTERM, and SIGKILL after some seconds."""
         self._channel.send({"do": "kill", "grace": grace})
+        self._must_end_within(grace + _PATIENCE)
 
     def open_files(self, end: socket.socket, packs: bool) -> None:
         """Let what the task left be opened (or packed) for whoever is at the other end; after L{finish} only."""
@@ -91,7 +100,24 @@ class Supervisor:
     async def close(self) -> None:
         """Let it go: it kills what there is. Returns when nothing of the run lives."""
         self._channel.close()
+        self._must_end_within(_PATIENCE)
         await self._gone.wait()
+
+    def _must_end_within(self, seconds: float) -> None:
+        at = self._reactor.seconds() + seconds
+        if self._gone.fired or (self._deadline is not None and self._deadline.getTime() <= at):
+            return
+        self._need_not_end()
+        self._deadline = self._reactor.callLater(seconds, self._too_late)
+
+    def _need_not_end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self._supervised.kill()
 
     def _expect(self, event: str) -> Deferred[Message]:
         answer = self._answers[event] = OneShot()
@@ -101,6 +127,8 @@ class Supervisor:
 
     def _received(self, message: Message, descriptors: list[int]) -> None:
         event = message["event"]
+        if event == "over":
+            self._need_not_end()
         if event == "log-broken":
             self._log_broken.succeed(message["problem"])
         elif event.startswith("exec-"):
@@ -121,12 +149,13 @@ class Supervisor:
         self._gone.wait().addCallback(lambda _: self._all_dead())
 
     def _all_dead(self) -> None:
+        self._need_not_end()
         answers, self._answers = self._answers, {}
         execs, self._execs = self._execs, {}
         for answer in answers.values():
             answer.fail(_died())
         for events in execs.values():
-            events.ended(None, 9)
+            events.ended(None, signal.SIGKILL)
 
 
 def _died() -> InternalError:
