@@ -9,7 +9,7 @@ READY := .venv/.ready
 help:
 	@echo "make demo    run a real task on this machine: it builds tcworker's own wheel"
 	@echo "make test    lint, then the whole test suite; installs what it needs with apt"
-	@echo "make soak    the suite with its long tables and soaks whole"
+	@echo "make soak    the suite, with those tests whole that it else runs in a short form"
 	@echo "make lint    ruff and mypy        make format  let ruff write what it can"
 	@echo "make bench   measure a worker     make clean   remove what these commands made"
 

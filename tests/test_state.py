@@ -9,8 +9,10 @@ import subprocess
 import sys
 import textwrap
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest import mock
 
@@ -22,7 +24,9 @@ from tcworker.errors import StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state import RunRecord, StateStore
 from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN
+from tests.soak import chances
 
+OUTCOMES = (COMPLETED, WORKER_SHUTDOWN)
 TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -130,6 +134,49 @@ class Runs(StateTestCase):
         store.claimed(record())
         await store.close()
         self.assertEqual(len(await self.left()), 1)
+
+
+class AnyLife(StateTestCase):
+    """Changes in any order, through any number of lives, leave what they would leave in memory."""
+
+    timeout = 600
+
+    async def setUp(self) -> None:
+        super().setUp()
+        self.store = await self.open()
+        self.expected: dict[tuple[str, int], RunRecord] = {}
+
+    async def tearDown(self) -> None:
+        await self.store.close()
+
+    async def test_all_is_remembered(self) -> None:
+        for seed, chance in enumerate(chances(10, 1000)):
+            for _ in range(10):
+                await self.change(chance)
+            await self.store.close()
+            self.store = await self.open()
+            found = {(run.task_id, run.run_id): run for run in await self.store.runs()}
+            self.assertEqual(found, self.expected, f"seed {seed}")
+
+    async def change(self, chance: Random) -> None:
+        key = chance.choice(("a", "b", "c")), chance.randrange(2)
+        later, resolution = TAKEN_UNTIL + timedelta(seconds=chance.randrange(99)), chance.choice(OUTCOMES)
+        credentials, sandbox = Credentials("c", str(later)), SandboxRecord("native", {"pid": later.second})
+        changes: list[tuple[str, dict[str, Any]]] = [
+            ("reclaimed", {"taken_until": later, "credentials": credentials}),
+            ("sandboxed", {"sandbox": sandbox}),
+            ("decided", {"resolution": resolution}),
+            ("reported", {}),
+        ]
+        name, changed = chance.choice([*changes, ("claimed", {}), ("done", {})])
+        if name == "claimed":
+            self.expected[key] = record(*key)
+            await self.store.claimed(record(*key))
+            return
+        await getattr(self.store, name)(*key, *changed.values())
+        run = self.expected.pop(key, None)
+        if run is not None and name != "done":
+            self.expected[key] = replace(run, **(changed or {"reported": True}))
 
 
 class TheFolder(StateTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet import reactor
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.local_run.output import RED, Lines, Output, PlainText
 from tcworker.waiting import Threads
+from tests.soak import chances
 
 
 class EscapeSequences(SynchronousTestCase):
@@ -33,6 +35,25 @@ class EscapeSequences(SynchronousTestCase):
         stream = b"one \x1b[1;32mtwo\x1b[0m \x1b]0;t\x07three \x1b]8;;u\x1b\\four\n"
         for cut in range(len(stream)):
             self.assertEqual(self.plain(stream[:cut], stream[cut:]), b"one two three four\n", cut)
+
+    def test_however_many_pieces_there_are(self) -> None:
+        parts = (
+            b"a",
+            b"\n",
+            b"\xc3\xa9",
+            b"\x1b[1;31m",
+            b"\x1b]0;t\x07",
+            b"\x1b]8;;u\x1b\\",
+            b"\x1b(B",
+            b"\x1bPq\x1b\\",
+        )
+        for seed, chance in enumerate(chances(50, 20_000)):
+            chosen = chance.choices(parts, k=12)
+            stream = b"".join(chosen)
+            cuts = sorted(chance.choices(range(1, len(stream) + 1), k=chance.randrange(8)))
+            pieces = [stream[start:end] for start, end in pairwise([0, *cuts, len(stream)]) if start < end]
+            expected = b"".join(part for part in chosen if part[:1] != b"\x1b")
+            self.assertEqual(self.plain(*pieces), expected, f"seed {seed}")
 
     def test_text_is_not_held_back(self) -> None:
         self.assertEqual(PlainText().feed(b"50% done\r"), b"50% done\r")
