@@ -19,6 +19,7 @@ from tcworker.lifecycle import new_worker_machine
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
+from tcworker.task.report import Report, record_of
 from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import CANCELED, WORKER_SHUTDOWN, Resolution, resolution_of
 from tcworker.task.service import TaskService
@@ -64,6 +65,7 @@ class ClaimService(MultiService):
         self._done_count = 0
         self._idle_since = clock.seconds()
         self._closing: Deferred[None] | None = None
+        self._grace_secs = GRACE
         self._end: float | None = None
         self._grace: IDelayedCall | None = None
 
@@ -72,6 +74,10 @@ class ClaimService(MultiService):
         super().startService()
         self._booting = self._boot()
         self._loose.run(self._booting.addCallback(self._has_booted).addErrback(self._boot_failed), "booting")
+
+    def configured(self, config: Config) -> None:
+        """The configuration is known, though not everything that it names is there yet."""
+        self._grace_secs = config.shutdown_grace_secs
 
     def _has_booted(self, facilities: Facilities) -> None:
         self._booting = None
@@ -154,7 +160,10 @@ class ClaimService(MultiService):
 
     def start(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.start}."""
-        for claim in claims:
+        # More than was asked for is a fault of the queue's, and another worker's luck.
+        asked_for, more = claims[: self._free_slots()], claims[self._free_slots() :]
+        self.turn_away(more)
+        for claim in asked_for:
             try:
                 self._start(claim)
             except Exception:
@@ -228,7 +237,7 @@ class ClaimService(MultiService):
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.turn_away}."""
         for claim in claims:
-            _log.info("turned away, the worker is going", run=claim.name)
+            _log.info("turned away: there is no slot for it any more", run=claim.name)
             self._give_back(claim, WORKER_SHUTDOWN)
 
     def _give_back(self, claim: Claim, resolution: Resolution) -> None:
@@ -237,9 +246,14 @@ class ClaimService(MultiService):
 
     async def _report(self, claim: Claim, resolution: Resolution) -> None:
         assert self._facilities is not None
-        queue = self._facilities.new_queue(lambda: claim.credentials)
+        state, queue = self._facilities.state, self._facilities.new_queue(lambda: claim.credentials)
+        report = Report(claim, Reporter(claim, queue, self._clock, self._seconds_left), state, self._loose)
         try:
-            await Reporter(claim, queue, self._clock, self._seconds_left).report(resolution)
+            # Whoever dies now leaves a note for the next worker process.
+            await state.claimed(record_of(claim))
+            await report.tell(resolution)
+            if not report.owed:
+                await state.done(claim.task_id, claim.run_id)
         finally:
             self._giving_back -= 1
             self._see_whether_gone()
@@ -268,10 +282,6 @@ class ClaimService(MultiService):
         """See L{WorkerActions.limit}."""
         self._shorten(self._grace_secs if seconds is None else seconds)
         self._set_grace(self._seconds_left())
-
-    @property
-    def _grace_secs(self) -> float:
-        return self._facilities.config.shutdown_grace_secs if self._facilities is not None else GRACE
 
     def _shorten(self, seconds: float) -> None:
         end = self._clock.seconds() + seconds
@@ -305,6 +315,7 @@ class ClaimService(MultiService):
     def give_up(self, exit: Exit) -> None:
         """See L{WorkerActions.give_up}."""
         for task in tuple(self._tasks):
+            _log.warn("given up; the next start with this state directory deals with it", run=task.claim.name)
             self._loose.run(_disown(task), "giving up a run")
         self.close(exit)
 

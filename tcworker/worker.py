@@ -23,7 +23,10 @@ from tcworker.task.facilities import Facilities
 from tcworker.waiting import Threads
 
 CLOSE_WITHIN = 10.0
-"""Seconds for each step of closing: one that hangs must not keep the process from ending."""
+"""Seconds for closing all: what hangs must not keep the process from ending."""
+
+LEAST = 0.5
+"""Seconds that each step of it has even then."""
 
 FILE_THREADS = 4
 SPARE_CONNECTIONS = 14
@@ -119,6 +122,7 @@ class Worker(MultiService):
 
     async def _prepare(self) -> Facilities:
         config = await self._host.load()
+        self._claims.configured(config)
         _say_what_is_ignored(config)
         parts = self._assemble(config)
         self._closers.extend((platform.name, platform.dispose) for platform in parts.platforms)
@@ -147,11 +151,12 @@ class Worker(MultiService):
     async def _close_all(self, exit: Exit) -> None:
         """Close what was opened, last first, whatever fails on the way."""
         _log.info("stopped: {why}", why=exit.why)
-        await self._host.leave(exit)
+        until = self._reactor.seconds() + CLOSE_WITHIN
+        self._closers.append(("the host", lambda: self._host.leave(exit)))
         while self._closers:
             what, close = self._closers.pop()
             try:
-                await close().addTimeout(CLOSE_WITHIN, self._reactor)
+                await close().addTimeout(max(LEAST, until - self._reactor.seconds()), self._reactor)
             except Exception:
                 _log.failure("closing {what} failed", what=what)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -137,6 +138,10 @@ class OneSlot(Working):
         self.assertEqual(exit.status, 69)
         for part in ("worker", "queue:claim-work:test/test", "queue:worker-id:test-worker-group/w1"):
             self.assertIn(part, exit.why)
+
+    def test_more_tasks_than_were_asked_for_are_turned_away(self) -> None:
+        self.give(SLEEP, SLEEP, SLEEP)
+        self.assertEqual((len(self.facilities.contexts), self.reasons()), (1, ["worker-shutdown"] * 2))
 
     def test_a_claim_that_cannot_be_read_does_not_hurt_the_others(self) -> None:
         good = self.facilities.claim_answer(SLEEP)
@@ -295,9 +300,7 @@ class TooLittleDisk(Working):
     """C{requiredDiskSpaceMegabytes}."""
 
     def boot(self) -> None:
-        self.facilities.config = self.facilities.config.__class__(
-            **{**self.facilities.config.__dict__, "required_disk_space_megabytes": 10**9}
-        )
+        self.facilities.config = replace(self.facilities.config, required_disk_space_megabytes=10**9)
         super().boot()
 
     def test_nothing_is_claimed(self) -> None:
@@ -342,6 +345,15 @@ class Going(Working):
             self.assertNoResult(self.stopped)
             self.queue.answer("report_exception")
             self.successResultOf(self.stopped)
+
+    def test_one_that_is_turned_away_is_remembered_until_the_queue_knows(self) -> None:
+        self.claims.drain(None, EXIT)
+        self.give(SLEEP)
+        self.assertEqual(
+            [str(run.resolution) for run in self.facilities.memory.kept.values()], ["exception/worker-shutdown"]
+        )
+        self.queue.answer("report_exception")
+        self.assertEqual(self.facilities.memory.kept, {})
 
     def test_but_not_for_ever(self) -> None:
         self.claims.drain(None, EXIT)
@@ -412,6 +424,15 @@ class Booting(Working):
         self.assertEqual(self.failureResultOf(self.stopped, ConfigError).value, error)
         self.failureResultOf(booted, ConfigError)
         self.assertEqual([exit.status for exit in self.closed], [73])
+
+    def test_the_configured_time_counts_as_soon_as_it_is_known(self) -> None:
+        self.claims.configured(replace(self.facilities.config, shutdown_grace_secs=7))
+        self.booting.addErrback(lambda failure: Deferred())
+        self.claims.shut_down(None, EXIT)
+        self.clock.advance(6)
+        self.assertEqual(self.closed, [])
+        self.clock.advance(1)
+        self.assertEqual(self.closed, [EXIT])
 
     def test_those_who_wait_for_it_get_the_configuration(self) -> None:
         booted = self.claims.when_booted()

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from tcworker.state import RunStore
+from tcworker.state import RunRecord, RunStore
 from tcworker.task.claim import Claim
 from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import Resolution
 from tcworker.waiting import Loose, OneShot
+
+
+def record_of(claim: Claim) -> RunRecord:
+    """What is remembered of a claim that has just been made."""
+    return RunRecord(
+        task_id=claim.task_id,
+        run_id=claim.run_id,
+        taken_until=claim.taken_until,
+        credentials=claim.credentials,
+    )
 
 
 class Report:

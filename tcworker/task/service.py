@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import InternalError, MalformedPayload, TaskError
 from tcworker.interfaces import Credentials, IResult, Reach, SandboxRecord
-from tcworker.state import RunRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
@@ -24,7 +23,7 @@ from tcworker.task.machine import new_run_machine
 from tcworker.task.opening import closing_lines, opening_lines
 from tcworker.task.outcome import Attempts, as_task_error
 from tcworker.task.publication import Publication
-from tcworker.task.report import Report
+from tcworker.task.report import Report, record_of
 from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
@@ -133,7 +132,7 @@ class TaskService(Service):
             self._loose.run(work(), what)
 
     async def _begin(self) -> None:
-        remembered = self._facilities.state.claimed(self._record())
+        remembered = self._facilities.state.claimed(record_of(self.claim))
         try:
             await self._read_and_remember(remembered)
         except MalformedPayload as error:
@@ -150,15 +149,6 @@ class TaskService(Service):
             self._read_payload()
         finally:
             await remembered
-
-    def _record(self) -> RunRecord:
-        claim = self.claim
-        return RunRecord(
-            task_id=claim.task_id,
-            run_id=claim.run_id,
-            taken_until=claim.taken_until,
-            credentials=claim.credentials,
-        )
 
     def _read_payload(self) -> None:
         """Decide who runs it and what else it asks for. Raises L{MalformedPayload} that says all that is wrong."""
