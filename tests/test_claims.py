@@ -426,9 +426,12 @@ class Booting(Working):
         self.assertEqual([exit.status for exit in self.closed], [73])
 
     def test_the_configured_time_counts_as_soon_as_it_is_known(self) -> None:
-        self.claims.configured(replace(self.facilities.config, shutdown_grace_secs=7))
-        self.booting.addErrback(lambda failure: Deferred())
-        self.claims.shut_down(None, EXIT)
+        deaf: Deferred[Any] = Deferred()
+        deaf.addErrback(lambda failure: Deferred())
+        claims = ClaimService(self.clock, self.host, lambda: deaf, self.close)
+        claims.startService()
+        claims.configured(replace(self.facilities.config, shutdown_grace_secs=7))
+        claims.shut_down(None, EXIT)
         self.clock.advance(6)
         self.assertEqual(self.closed, [])
         self.clock.advance(1)
