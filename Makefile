@@ -44,8 +44,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python bench/throughput.py true -n 500 --embedded
-	$(BIN)/python bench/throughput.py true -n 500 --embedded --null
+	$(BIN)/python bench/limits.py
 
 clean:
 	rm -rf .venv build dist tcworker.egg-info _trial_temp* .mypy_cache .ruff_cache

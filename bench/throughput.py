@@ -134,25 +134,9 @@ class Bench:
         }
 
     def _write_config(self, folder: str) -> str:
-        settings = {
-            "rootURL": self._root_url,
-            "clientId": self._credentials.client_id,
-            "accessToken": self._credentials.access_token,
-            **({"certificate": self._credentials.certificate} if self._credentials.certificate else {}),
-            "provisionerId": PROVISIONER_ID,
-            "workerType": self._worker_type,
-            "workerGroup": "bench",
-            "workerId": "bench",
-            "capacity": self._wanted.capacity,
-            "numberOfTasksToRun": self._wanted.n,
-            "tasksDir": f"{folder}/tasks",
-            "stateDir": f"{folder}/state",
-            **dict(_setting(text) for text in self._wanted.setting),
-        }
-        path = Path(folder, "worker.json")
-        path.touch(0o600)
-        path.write_text(json.dumps(settings, indent=2))
-        return str(path)
+        wanted = self._wanted
+        more = {"capacity": wanted.capacity, "numberOfTasksToRun": wanted.n, **dict(map(_setting, wanted.setting))}
+        return write_config(folder, self._root_url, self._credentials, {"workerType": self._worker_type, **more})
 
     async def _wait_for(self, task_ids: Sequence[str], worker: WatchedProcess) -> None:
         """Wait for one task after the other, so that a long queue costs the server no more than a short one."""
@@ -168,6 +152,26 @@ class Bench:
 
     async def _status(self, task_id: str) -> JSON:
         return (await self._queue.status(task_id))["status"]
+
+
+def write_config(folder: str, root_url: str, credentials: Credentials, more: Mapping[str, JSON]) -> str:
+    """Write a worker's settings to a file, with those of C{more} last; gives its path."""
+    settings = {
+        "rootURL": root_url,
+        "clientId": credentials.client_id,
+        "accessToken": credentials.access_token,
+        **({"certificate": credentials.certificate} if credentials.certificate else {}),
+        "provisionerId": PROVISIONER_ID,
+        "workerGroup": "bench",
+        "workerId": "bench",
+        "tasksDir": f"{folder}/tasks",
+        "stateDir": f"{folder}/state",
+        **more,
+    }
+    path = Path(folder, "worker.json")
+    path.touch(0o600)
+    path.write_text(json.dumps(settings, indent=2))
+    return str(path)
 
 
 def report(done: Sequence[Done], worker: WatchedProcess) -> None:

@@ -58,7 +58,7 @@ class WatchedProcess:
     def _measure_memory(self) -> None:
         own = _status(self._process.pid)
         self.peak = max(self.peak, own.get("VmHWM", 0))
-        together = sum(_status(pid).get("VmRSS", 0) for pid in _family(self._process.pid))
+        together = sum(_status(pid).get("VmRSS", 0) for pid in family(self._process.pid))
         self.peak_with_helpers = max(self.peak_with_helpers, together)
 
 
@@ -67,13 +67,13 @@ def fill(word: str, places: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda place: places.get(place[1], place[0]), word)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and its descendants."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return []
-    return [pid, *(each for child in children for each in _family(int(child)))]
+    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def _status(pid: int) -> Mapping[str, int]:
