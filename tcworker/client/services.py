@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -42,17 +42,19 @@ ATTEMPTS = 6
 """How often a call is made before its failure is passed on."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Call:
     """One call, ready to be made as often as it takes.
 
     @ivar target: path and query.
+    @ivar given_up: whether nobody wants its answer any more.
     """
 
     name: str
     method: str
     target: str
     body: bytes | None = field(repr=False)
+    given_up: bool = False
 
 
 class Service:
@@ -92,14 +94,24 @@ class Service:
         return partial(self._make, route)
 
     def _make(self, route: Route, *arguments: JSON, **query: JSON) -> Deferred[JSON]:
-        return Deferred.fromCoroutine(self._repeat(_prepare(route, arguments, query)))
+        call = _prepare(route, arguments, query)
+
+        def give_up(_: Deferred[JSON]) -> None:
+            # Said before anything ends: what a request ends with may not tell that somebody wanted it to.
+            call.given_up = True
+            repeating.cancel()
+
+        answer: Deferred[JSON] = Deferred(give_up)
+        repeating = Deferred.fromCoroutine(self._repeat(call))
+        repeating.addBoth(lambda result: None if call.given_up else answer.callback(result))
+        return answer
 
     async def _repeat(self, call: _Call) -> JSON:
         for delay in islice(BACKOFF.delays(), ATTEMPTS - 1):
             try:
                 return await self._attempt(call, SECONDS)
             except TaskclusterError as error:
-                if not error.may_pass:
+                if call.given_up or not error.may_pass:
                     raise
                 self._log.info("{error}; trying again in {delay:.1f} s", error=error, delay=delay)
             await pause(self._clock, delay)
@@ -158,7 +170,9 @@ class Queue(Service):
             waiting.callback(result)
         if isinstance(result, Failure):
             if _may_have_claimed(result.value):
-                self._lost(result.getErrorMessage())
+                # Nothing ends the request itself but the end of the whole client, which has no words of its own.
+                closed = result.check(CancelledError) is not None
+                self._lost("the client was closed before it came" if closed else result.getErrorMessage())
         elif given_up and result and result.get("tasks"):
             self._lost("nobody waited for the answer any more")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from OpenSSL.SSL import Error as TLSError
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web._newclient import RequestNotSent  # not exported where the rest of its family is
 
@@ -23,12 +24,13 @@ def explain(what: str, error: Exception) -> Exception:
 
     @param what: names the request, without secrets.
     """
-    cause = _innermost(error)
-    if isinstance(cause, CancelledError):
-        return cause
+    causes = list(_causes(error))
+    # While there is no connection, Twisted has an error of its own for it.
+    if any(isinstance(cause, CancelledError | ConnectingCancelledError) for cause in causes):
+        return CancelledError()
     # Only these are certain: any other error may have come after the last byte was sent.
     unsent = isinstance(error, ConnectError | DNSLookupError | ConnectTimeout | RequestNotSent)
-    return (Unsent if unsent else Unreachable)(what, _words(cause))
+    return (Unsent if unsent else Unreachable)(what, _words(causes[-1]))
 
 
 def shown(url: str) -> str:
@@ -42,16 +44,17 @@ def without_queries(text: str) -> str:
     return re.sub(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]+", r"\1?…", text)
 
 
-def _innermost(error: Exception) -> Exception:
-    """What lies under an error that wraps others, as those of Twisted's HTTP do."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What lies under an error that wraps others, as those of Twisted's HTTP do; what came last is last."""
     reasons = getattr(error, "reasons", None)
     if not reasons:
-        return error
-    cause = reasons[-1].value
-    return _innermost(cause) if isinstance(cause, Exception) else error
+        yield error
+        return
+    for reason in reasons:
+        yield from _causes(reason.value)
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     if isinstance(error, TLSError) and error.args and isinstance(error.args[0], list):
         return "TLS: " + ("; ".join(str(part[-1]) for part in error.args[0]) or "connection lost")
     return without_queries(str(error) or type(error).__name__)

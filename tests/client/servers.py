@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,18 @@ def raw(test: TestCase, on_data: Callable[[Raw], None]) -> tuple[int, list[Raw]]
         return connections[-1]
 
     return listen(test, Factory.forProtocol(build)), connections
+
+
+def silent(test: TestCase) -> int:
+    """Give a port where nobody is refused and nobody let in: its queue of connections is full."""
+    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    test.addCleanup(server.close)
+    for _ in range(4):
+        waiting = socket.socket()
+        test.addCleanup(waiting.close)
+        waiting.setblocking(False)
+        waiting.connect_ex(server.getsockname())
+    return int(server.getsockname()[1])
 
 
 class ProxyServer(Protocol):

@@ -17,7 +17,7 @@ from tcworker.client.http import HTTP
 from tcworker.client.trouble import Unsent
 from tcworker.errors import ConfigError, Unreachable
 from tcworker.waiting import pause
-from tests.client.servers import WAITING, Authority, ProxyFactory, Raw, Web, listen, raw, reactor
+from tests.client.servers import WAITING, Authority, ProxyFactory, Raw, Web, listen, raw, reactor, silent
 
 
 class Case(TestCase):
@@ -222,6 +222,12 @@ class TroubleTests(Case):
         call.cancel()
         await self.assertFailure(call, CancelledError)
         await connections[0].closed
+
+    async def test_cancelling_while_there_is_no_connection_yet(self) -> None:
+        call = self.client().request("GET", f"http://127.0.0.1:{silent(self)}/")
+        await pause(reactor, 0.02)
+        call.cancel()
+        self.failureResultOf(call, CancelledError)
 
     async def test_closing_ends_what_runs(self) -> None:
         web, url = self.serve(lambda request: WAITING)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.client import services
@@ -18,7 +19,8 @@ from tcworker.client.trouble import Unsent
 from tcworker.errors import CallFailed, Unreachable
 from tcworker.interfaces import JSON, Credentials, QueueCalls
 from tcworker.retry import Backoff
-from tests.client.servers import Web, reactor
+from tcworker.waiting import pause
+from tests.client.servers import Web, reactor, silent
 
 ERROR = {
     "code": "RequestConflict",
@@ -37,13 +39,23 @@ class Sent:
     answer: Deferred[Answer]
     cancelled: bool = False
 
+    def cancel(self, ends_with: Unreachable | None) -> None:
+        self.cancelled = True
+        if ends_with is not None:
+            self.answer.errback(ends_with)
+
     @property
     def authorization(self) -> Authorization:
         return Authorization.parse(self.headers["Authorization"])
 
 
 class Wire:
-    """In the place of L{HTTP}: keeps what is sent, and the test answers."""
+    """In the place of L{HTTP}: keeps what is sent, and the test answers.
+
+    @ivar cancelled_with: what a request that is cancelled ends with, C{None} for Twisted's own error.
+    """
+
+    cancelled_with: Unreachable | None = None
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
@@ -51,7 +63,7 @@ class Wire:
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float
     ) -> Deferred[Answer]:
-        answer: Deferred[Answer] = Deferred(lambda _: setattr(sent, "cancelled", True))
+        answer: Deferred[Answer] = Deferred(lambda _: sent.cancel(self.cancelled_with))
         sent = Sent(method, url, headers, body, timeout, answer)
         self.sent.append(sent)
         return answer
@@ -242,6 +254,13 @@ class TroubleTests(Case):
         self.failureResultOf(call, CancelledError)
         self.assertTrue(self.wire.sent[0].cancelled)
 
+    def test_a_call_that_was_given_up_is_not_made_again_whatever_it_ended_with(self) -> None:
+        self.wire.cancelled_with = Unreachable("GET http://x", "connection lost")
+        call = self.queue().status("task")
+        call.cancel()
+        self.failureResultOf(call, CancelledError)
+        self.assertEqual((len(self.wire.sent), self.clock.getDelayedCalls()), (1, []))
+
     def test_cancelling_between_attempts_ends_the_waiting(self) -> None:
         call = self.queue().status("task")
         self.wire.lose()
@@ -276,6 +295,13 @@ class ClaimWorkTests(Case):
         self.wire.lose()
         self.failureResultOf(call, Unreachable)
         self.assertEqual(queue.lost_claims, 1)
+
+    def test_a_lost_answer_has_a_reason_also_when_the_client_was_closed(self) -> None:
+        with capturedLogs() as events:
+            self.claim()[1].addErrback(lambda _: None)
+            self.wire.sent[0].answer.cancel()
+        [line] = [formatEvent(event) for event in events]
+        self.assertEqual(line, "the answer of a claimWork is lost (the client was closed before it came); 1 so far")
 
     def test_an_error_of_something_in_between_counts_as_a_lost_answer(self) -> None:
         queue, call = self.claim()
@@ -332,3 +358,11 @@ class WireTests(TestCase):
         self.assertEqual((method, target, body), ("PUT", "/api/queue/v1/task/a%2Fb%7Cc", b'{"x":1}'))
         authorization = Authorization.parse(headers["authorization"])
         self.assertTrue(authorization.is_signed_with("token", "PUT", target, "127.0.0.1", port))
+
+    async def test_given_up_while_there_is_no_connection_yet(self) -> None:
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        call = Queue(http, f"http://127.0.0.1:{silent(self)}", lambda: None, reactor).status("task")
+        await pause(reactor, 0.02)
+        call.cancel()
+        self.failureResultOf(call, CancelledError)

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
 from OpenSSL.SSL import Error as TLSError
+from twisted.internet.address import HostnameAddress
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import (
+    ConnectingCancelledError,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+    TimeoutError,
+)
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
@@ -24,7 +31,14 @@ class ExplainTests(SynchronousTestCase):
             self.assertIn("it broke", str(error))
 
     def test_one_who_gave_up_is_not_told_a_story(self) -> None:
-        self.assertIsInstance(explain("GET x", ResponseNeverReceived([Failure(CancelledError())])), CancelledError)
+        for given_up in (CancelledError(), ConnectingCancelledError(HostnameAddress(b"example.com", 443))):
+            for error in (given_up, ResponseNeverReceived([Failure(given_up)])):
+                self.assertIsInstance(explain("GET x", error), CancelledError)
+
+    def test_giving_up_counts_wherever_it_is_among_the_reasons(self) -> None:
+        reasons = [Failure(CancelledError()), Failure(ConnectionLost("it broke"))]
+        for wrapped in (reasons, [Failure(RequestTransmissionFailed(reasons)), Failure(ConnectionLost("it broke"))]):
+            self.assertIsInstance(explain("GET x", ResponseFailed(wrapped)), CancelledError)
 
     def test_tls_in_its_own_words(self) -> None:
         error = TLSError([("SSL routines", "", "certificate verify failed")])
