@@ -58,6 +58,7 @@ def check_sources(sources: Sequence[Source]) -> Checked:
     whole = given.values.get("host", LOCAL) == LOCAL
     faults, status = _faults(given, whole)
     classes = _Classes(given, whole=whole)
+    # A value of the wrong type has been told already.
     known = {fault.place for fault in faults}
     faults += [fault for fault in classes.faults if fault.place not in known]
     if faults:
@@ -74,6 +75,7 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source], features: Seque
     @param features: objects of somebody's own, beside those that the settings name.
     """
     checked = check_sources(sources)
+    # Only now: who is refused gets the faults alone.
     for warning in (warning for source in sources for warning in source.warnings):
         _log.warn("{text}", text=warning)
 
@@ -90,6 +92,7 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source], features: Seque
 def make_parts(reactor: IReactorTime, config: Config) -> Parts:
     """Make the platforms and features that a configuration names. Raises L{ConfigError}."""
     named = {"platforms": config.platforms, "features": config.features, "host": config.host}
+    # Once more, for the host may have named others.
     classes = _Classes(Merged({**named, "extensions": config.extensions}, config.origins))
     if classes.faults:
         raise ConfigError(classes.faults)

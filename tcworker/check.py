@@ -40,6 +40,7 @@ def _value(config: Config, key: str) -> JSON:
 def _shown(key: str, value: JSON) -> str:
     if key in SECRET and value:
         return _without_values(value)
+    # JSON is YAML, and leaves no doubt about what is text and what a number.
     return json.dumps(value)
 
 

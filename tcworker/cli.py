@@ -78,6 +78,7 @@ def _add_worker(parser: argparse.ArgumentParser) -> None:
 def _add_worker_options(parser: argparse._ActionsContainer, *, required: bool) -> None:
     _add_config(parser, required=required)
     parser.add_argument("--log-format", choices=["text", "json"], default="text", help="of the log on stderr")
+    # worker-runner gives these; refused with a reason, they say more than "unrecognized".
     parser.add_argument("--with-worker-runner", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker-runner-protocol-pipe", metavar="PATH", help=argparse.SUPPRESS)
 
@@ -105,12 +106,14 @@ def _param(text: str) -> tuple[str, str]:
 
 
 def _count(text: str) -> int:
+    # int() takes more than people mean: blanks, underscores, digits of any script.
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 255:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 255")
     return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
+    # generic-worker is started as "run --config FILE", and so is what takes its place.
     if not options.files and options.config:
         return _worker(options)
     if not options.files or options.config:

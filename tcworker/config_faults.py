@@ -61,6 +61,7 @@ def _instance(error: ValidationError) -> Mapping[str, Any]:
 
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
     folded = {name.casefold(): name for name in known}
+    # Case does not matter in keys, hence not in how near they are.
     near = difflib.get_close_matches(key.casefold(), folded, n=1)
     if near:
         return f"perhaps {folded[near[0]]}"
@@ -69,6 +70,7 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
 
 def _unfit(merged: Merged, error: ValidationError) -> Fault:
     path = list(error.absolute_path)
+    # The value itself may be a secret that stands in the wrong form.
     found = type_name(error.instance) + " that is not shown" if path[0] in SECRET else _show(error.instance)
     if error.validator == "uniqueItems":
         found = f"the same twice in {found}"
@@ -76,15 +78,18 @@ def _unfit(merged: Merged, error: ValidationError) -> Fault:
 
 
 def _show(value: JSON) -> str:
+    # URLs may have passwords in them.
     text = re.sub("//[^/]*@", "//…@", json.dumps(value, default=str))
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _own_rules(merged: Merged) -> Iterator[Fault]:
     values = merged.values
+    # JSON schema cannot look into a text.
     if isinstance(values.get("certificate"), str) and not _is_certificate(values["certificate"]):
         yield _breach(merged, "certificate", "text that is not shown")
     for key in ("killGraceSecs", "shutdownGraceSecs"):
+        # YAML has .inf and .nan, which JSON schema takes for numbers.
         if isinstance(values.get(key), float) and not math.isfinite(values[key]):
             yield _breach(merged, key, str(values[key]))
 

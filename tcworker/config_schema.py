@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+# \Z everywhere: $ would let a newline at the end pass.
 _ID = r"^[a-zA-Z0-9_-]{1,38}\Z"
 _ID_WORDS = "1 to 38 letters, digits, - or _"
 
@@ -28,6 +29,7 @@ def _flag() -> dict[str, Any]:
 
 def _names(expected: str, pattern: str, least: int = 0) -> dict[str, Any]:
     item = _text(expected, pattern)
+    # Twice the same name is a slip, which would make two of what there can be one of.
     return {"type": "array", "items": item, "uniqueItems": True, "minItems": least, "expected": f"a list of {expected}"}
 
 

@@ -34,6 +34,7 @@ def load_file(path: str) -> Source:
     """Read a file of settings, YAML or JSON. Raises L{ConfigError} when it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
+            # Of the file that is read, which the path may not name a moment later.
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             values = _parse(file.read())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, _TwiceError) as error:
@@ -102,6 +103,7 @@ def _shape_faults(path: str, values: JSON) -> list[Fault]:
 
 
 def _permission_warnings(path: str, mode: int, values: Mapping[str, Any]) -> tuple[str, ...]:
+    # Not refused: in a container the file may be mounted with a mode that nobody can change.
     if mode & 0o077 and any(key.casefold() in ("accesstoken", "certificate") for key in values):
         return (f"{path} holds credentials and others may read it (mode {mode:04o}); chmod 600 it",)
     return ()
@@ -132,6 +134,7 @@ class Merged:
 
     def origin(self, place: str) -> str | None:
         """Name the source that a place, or the nearest one around it, came from."""
+        # A key that is missing or unknown in an object has no origin; the object has one.
         while place and place not in self.origins:
             place = place.rpartition(".")[0]
         return self.origins.get(place)
@@ -162,6 +165,7 @@ def merge(sources: Sequence[Source], names: Mapping[str, str]) -> Merged:
 def _lay_over(below: dict[str, Any], origins: dict[str, str], above: Mapping[str, Any], name: str, place: str) -> None:
     for key, value in above.items():
         here = f"{place}{key}"
+        # What came from below is gone, and so must be where it came from.
         if not (isinstance(value, Mapping) and isinstance(below.get(key), dict)):
             _forget(below, origins, key, here)
         if isinstance(value, Mapping):

@@ -51,6 +51,7 @@ class WorkerProcess(MultiService):
     def startService(self) -> None:
         """Start the worker, and listen to signals once the reactor's own handlers are in place."""
         super().startService()
+        # The reactor puts handlers of its own in place when it begins to run.
         self._reactor.callWhenRunning(self._listen)
         ended = self._worker.when_stopped().addCallbacks(lambda exit: exit.status, _explain).addCallback(self._end)
         ended.addErrback(lambda failure: _log.failure("the end of the worker could not be told", failure=failure))
@@ -62,6 +63,7 @@ class WorkerProcess(MultiService):
 
     def received(self, number: signal.Signals) -> None:
         """Do what a signal asks for."""
+        # Whoever asks twice is in a hurry, whatever the two signals are.
         if self._signalled:
             self._worker.stop_now(HURRY, f"a second signal, {number.name}")
         elif SIGNALS[number] == DRAIN:
@@ -141,6 +143,7 @@ def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) 
     statuses: list[int] = []
     globalLogBeginner.beginLoggingTo([OBSERVERS[log_format](stream)])
     process = WorkerProcess(reactor, worker, statuses.append)
+    # Somebody else may stop the reactor, too: the worker is then stopped all the same.
     reactor.addSystemEventTrigger("before", "shutdown", process.stopService)
     reactor.callWhenRunning(process.startService)
     reactor.run()

@@ -80,6 +80,7 @@ class StateStore:
         # One thread keeps the order of calls, and SQLite has one writer.
         threads = Threads(reactor, 1, "state")
         try:
+            # All of it in the thread: a disk may take its time to answer.
             folder = await threads.run(StateFolder.open, path)
         except BaseException:
             await threads.stop()
@@ -137,6 +138,7 @@ class StateStore:
             await self._threads.stop()
 
     def _set(self, task_id: str, run_id: int, **columns: str | bool) -> Deferred[None]:
+        # Names of columns are our own; values are bound.
         assignments = ", ".join(f"{column} = ?" for column in columns)
         return self._write(
             f"UPDATE runs SET {assignments} WHERE task_id = ? AND run_id = ?", *columns.values(), task_id, run_id

@@ -98,6 +98,7 @@ def _lock(folder: str) -> int:
         # The kernel takes it back from a dead process, so that no lock is ever left behind.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        # Who holds the lock has written it, or is about to.
         pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         os.close(file)
         raise StateDirectoryTaken(
@@ -116,6 +117,7 @@ def _open_database(path: str) -> sqlite3.Connection:
     try:
         _prepare(database)
     except sqlite3.DatabaseError as error:
+        # Made anew without a word, it would forget what is owed to the queue.
         database.close()
         raise StateUnusable(f"{path} cannot be read ({error}); move it away to start anew") from error
     except StateUnusable:

@@ -92,6 +92,7 @@ class StatusAtExit:
 
 def makeService(options: Options) -> TwistdWorker:
     """Make what C{twistd} runs; settings that cannot be used are all printed, and the process exits."""
+    # Only now: twistd's --reactor has had its say.
     from twisted.internet import reactor
 
     try:
@@ -109,6 +110,7 @@ def _observer(options: Options, reactor: Any) -> ILogObserver | None:
     twistd = options.parent
     if twistd is None:
         return OBSERVERS[options["log-format"]](sys.stderr) if options["log-format"] else None
+    # twistd makes that observer itself.
     if twistd.get("syslog"):
         return None
     stream = _stream(twistd.get("logfile"), bool(twistd.get("nodaemon") or twistd.get("debug")), reactor)

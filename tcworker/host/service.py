@@ -72,6 +72,7 @@ class HostService(MultiService):
             try:
                 return await self._host.load_config()
             except HostUnavailable as error:
+                # A machine that has just booted may still be waiting for its network.
                 _log.warn("the host does not answer, asking again in {delay:.0f} s: {error}", delay=delay, error=error)
             await pause(self._reactor, delay)
         raise AssertionError("delays never end")

@@ -62,21 +62,25 @@ class Downloads:
     async def _fetch_one(self, task_id: str, run_id: int, name: str, folder: str) -> str | None:
         """Fetch one artifact; give what was wrong, if anything was."""
         path = _path(folder, name)
+        # A task chose the name, and what it names shall not overwrite files of the one who looks at it.
         if path is None:
             return "is not a name that a file can have"
         content = await self._queue.artifact(task_id, run_id, name)
         if content["storageType"] == "error":
             return f"{content['reason']}: {content['message']}"
         if content["storageType"] == "reference":
+            # Fetching it would go to an address that a task chose, with whatever rights this machine has there.
             return f"is at {content['url']}"
         try:
             return await self._download(content["url"], path)
         except OSError as error:
+            # For one: an artifact has the name of what is a folder for another one.
             return f"{path}: {error.strerror}"
 
     async def _download(self, url: str, path: str) -> str | None:
         file = await self._threads.run(_open, path)
         try:
+            # A piece is written in the reactor: it is small, and goes to the cache of the kernel.
             answer = await self._http.download(url, lambda piece: _write(file, piece))
         except TaskclusterError as error:
             return str(error)

@@ -27,6 +27,7 @@ def copy_tree(source: str, target: str) -> None:
     """
     os.makedirs(target)
     paths = _paths_of_git(source)
+    # The target may be in the source: copying that too would never end.
     for path in _all_paths(source, apart=target) if paths is None else paths:
         _copy(os.path.join(source, path), os.path.join(target, path))
 
@@ -58,6 +59,7 @@ def _copy(source: str, target: str) -> None:
     try:
         mode = os.lstat(source).st_mode
     except FileNotFoundError:
+        # git still lists what was deleted and not committed; others may delete while we copy.
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if stat.S_ISDIR(mode):
@@ -67,6 +69,7 @@ def _copy(source: str, target: str) -> None:
 
 
 def _copy_folder(source: str, target: str) -> None:
+    # git lists a work tree in a work tree as one path, with nothing that is in it.
     if os.path.exists(os.path.join(source, ".git")):
         copy_tree(source, target)
     else:
@@ -106,6 +109,7 @@ class _Checkout(TaskFeature):
         return self._threads.run(self._make)
 
     def cleanup(self) -> Deferred[None]:
+        # Its errors do not matter: what is left goes with the whole scratch folder.
         return self._threads.run(shutil.rmtree, self._copy, True)
 
     def _make(self) -> None:

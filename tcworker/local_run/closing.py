@@ -30,6 +30,7 @@ class Closing:
 
     async def resolved(self, outcome: Outcome) -> None:
         """Close a task that is resolved, unless the worker still publishes what is left of it."""
+        # The queue has decided before the worker knew: log and artifacts are still on their way.
         if outcome.resolution in DECIDED_BY_QUEUE and outcome.run is not None:
             self._late.append(outcome)
         else:
@@ -51,6 +52,7 @@ class Closing:
         try:
             fetched = await self._downloads.fetch(outcome.task.task_id, outcome.run["runId"], folder)
         except TaskclusterError as error:
+            # The task is over and its status known: that it cannot be fetched changes neither.
             fetched = Fetched(problems=[str(error)])
         for problem in fetched.problems:
             self._output.say(f"{outcome.task.name}: artifact {problem}", YELLOW)
@@ -58,5 +60,6 @@ class Closing:
 
     def _folder_of(self, task: LocalTask) -> str:
         if self._folder is None:
+            # Only now: a command whose tasks never ran leaves no empty folder.
             self._folder = tempfile.mkdtemp(prefix=f"tcworker-{self._group_name}-")
         return os.path.join(self._folder, task.name) if self._several else self._folder

@@ -78,6 +78,7 @@ class RunCommand:
 
     def interrupt(self) -> None:
         """Cancel the tasks, whose logs are still published; the second time end at once."""
+        # Before there is anything to cancel, the first time is as good as the second.
         if self._cancel is None or self._interrupted:
             self.abandoned = True
             self._running.cancel()
@@ -93,11 +94,13 @@ class RunCommand:
             print(error, file=sys.stderr)
             return UNUSABLE
         except CancelledError:
+            # It was told to end at once; whoever did that knows why.
             return EXCEPTION
         except (ConfigError, TaskclusterError, WorkerStopped, OSError) as error:
             print(f"tcworker run: {error}", file=sys.stderr)
             return EXCEPTION
         finally:
+            # What is still to be printed may be the reason for the status.
             await self._output.flush()
             await self._files.stop()
             await self._printing.stop()
@@ -109,6 +112,7 @@ class RunCommand:
         return make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
 
     async def _run_tasks(self, tasks: Sequence[LocalTask]) -> int:
+        # One after the other, logs need no names in front.
         if len(tasks) > 1 and self._options.capacity > 1:
             self._output.tell_apart([task.name for task in tasks])
         folder = tempfile.mkdtemp(prefix="tcworker-run-")
@@ -139,11 +143,13 @@ class RunCommand:
         outcomes = group.until_resolved(closing.resolved)
         await _first_of(outcomes, deployment.worker.when_stopped().addCallback(self._check_end))
         status = exit_status(await outcomes)
+        # Drained only then: a group may still have tasks that wait for others.
         await deployment.drain()
         await closing.worker_stopped()
         return status
 
     def _check_end(self, exit: Exit) -> None:
+        # Interrupted, a worker may well end first: the queue is asked how its tasks did.
         if not self._interrupted:
             raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")
 

@@ -73,6 +73,7 @@ def _names(paths: Sequence[str]) -> list[str]:
     names: list[str] = []
     for path in paths:
         stem = os.path.splitext(os.path.basename(path))[0]
+        # They name folders of artifacts, too: a second a.yml must not get what a-2.yml has.
         others = sum(name == stem or name.startswith(f"{stem}-") for name in names)
         names.append(f"{stem}-{others + 1}" if stem in names else stem)
     return names
@@ -82,6 +83,7 @@ def _task(file: TaskFile, name: str, now: datetime) -> LocalTask:
     content = dict(file.content)
     task_id = str(content.pop("taskId", None) or slugid.nice())
     if "payload" not in content and {"command", "image"} & content.keys():
+        # The payload must have a maxRunTime, which nobody writes for what he only wants to try.
         content = {"payload": {"maxRunTime": MAX_RUN_TIME, **content}}
     return LocalTask(task_id, name, file.path, _filled(content, name, now))
 

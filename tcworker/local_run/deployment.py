@@ -54,6 +54,7 @@ class Deployment:
 
     async def start(self) -> None:
         """Start the Taskcluster, and make a worker that does not run yet."""
+        # Before it starts, so that one that fails halfway is stopped too; likewise below.
         self._closers.append(self._taskcluster.stopService)
         self._taskcluster.startService()
         root_url = await self._taskcluster.when_listening()
@@ -85,6 +86,7 @@ class Deployment:
 
     async def _stop_worker(self) -> None:
         self.worker.stop_now(AT_ONCE, "the command ends")
+        # Why it could not start was told to those who waited for its tasks.
         await self._until_stopped().addErrback(lambda _: None)
         await self.worker.stopService()
 

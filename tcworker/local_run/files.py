@@ -58,6 +58,7 @@ def read_files(paths: Sequence[str], params: Mapping[str, str]) -> list[TaskFile
         try:
             files.append(_read_file(path, params))
         except UnusableFiles as error:
+            # Whoever mends one file wants to know of the others at once.
             faults.extend(error.faults)
     if faults:
         raise UnusableFiles(faults)

@@ -83,6 +83,7 @@ class Group:
 
     def cancel(self) -> Deferred[None]:
         """Have the queue cancel all that is not resolved yet."""
+        # Also those that have not begun: they would be claimed as soon as a slot is free.
         for task_id in tuple(self._unresolved):
             self._cancel(task_id)
         return self._loose.wait()
@@ -107,6 +108,7 @@ class Group:
     async def _pause(self, task_id: str) -> None:
         """Wait until it is time to look again: for a while, or until the log ends and the report is about to come."""
         log_ended = self._log_ended[task_id]
+        # The report comes within moments of the log's end.
         if log_ended.fired:
             await pause(self._clock, LOOK_SOON)
         else:
@@ -117,6 +119,7 @@ class Group:
         for other in self._tasks.values():
             strict = other.definition.get("requires", "all-completed") == "all-completed"
             if strict and task.task_id in other.dependencies and other.task_id in self._unresolved:
+                # Of several, the first that was not completed is the one to name.
                 self._waited_for.setdefault(other.task_id, task.name)
                 self._cancel(other.task_id)
 

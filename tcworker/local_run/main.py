@@ -24,6 +24,7 @@ def main(options: RunOptions) -> int:
 
     reactor: Any = module
     _log_to_stderr(options.verbose)
+    # no-color.org: any value but an empty one.
     colours = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
     command = RunCommand(reactor, options, sys.stdout.buffer, colours)
     statuses: list[int] = []
@@ -47,6 +48,7 @@ def main(options: RunOptions) -> int:
 
 
 def _log_to_stderr(verbose: bool) -> None:
+    # A worker's own log would drown those of the tasks.
     level = LogLevel.info if verbose else LogLevel.warn
     observer = FilteringLogObserver(text_observer(sys.stderr), [LogLevelFilterPredicate(level)])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)

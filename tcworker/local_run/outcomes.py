@@ -36,6 +36,7 @@ class Outcome:
     @property
     def run(self) -> JSON | None:
         """The last run, as the queue tells it; C{None} if none was ever claimed."""
+        # A task that was cancelled before it was claimed has a run, too, which nobody began.
         runs = [run for run in self.status["runs"] if "started" in run]
         return runs[-1] if runs else None
 
@@ -62,6 +63,7 @@ class Outcome:
         return f" in {duration((read_date(run['resolved']) - read_date(run['started'])).total_seconds())}"
 
     def _why(self) -> str:
+        # Being killed is what cancelling does; the resolution has said why.
         if self.result is None or self.result.success or self.resolution in DECIDED_BY_QUEUE:
             return ""
         return f": {why_failed(self.result)}"

@@ -41,6 +41,7 @@ class PlainText:
     def feed(self, piece: bytes) -> bytes:
         """Give what can be shown of the stream so far; the end of the stream is C{b""}."""
         text = _ESCAPE.sub(b"", self._held + piece)
+        # Only the end is searched: a log of megabytes without a line's end must not be searched again and again.
         begun = _BEGUN.search(text, max(0, len(text) - _LONGEST)) if piece else None
         cut = begun.start() if begun else len(text)
         self._held = text[cut:]
@@ -94,6 +95,7 @@ class Output:
     def say(self, text: str, colour: str | None = None) -> None:
         """Print a line of our own, on a line of its own."""
         line = coloured(text, colour) if colour and self._colours else text
+        # A log that is shown may stop in the middle of a line.
         self._write((b"" if self._at_line_start else b"\n") + line.encode(errors="replace") + b"\n")
 
     def follower(self, name: str) -> Callable[[bytes], None]:
@@ -128,7 +130,9 @@ class Output:
             self._writing = False
             self._idle.succeed(None)
             return
+        # All that has come while the last piece was written goes out as one.
         text, self._waiting = b"".join(self._waiting), []
+        # A terminal may be stopped (Ctrl-S) and a pipe full, for as long as somebody likes.
         self._threads.run(self._put, text).addErrback(self._lost).addCallback(self._write_on)
 
     def _put(self, text: bytes) -> None:
