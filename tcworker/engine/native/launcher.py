@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from tcworker.errors import InternalError
@@ -51,7 +51,10 @@ class LauncherLink:
 
     def when_ready(self) -> Deferred[None]:
         """Have it run, and fire when it can take orders; fails with L{InternalError} if it cannot."""
-        return self.ensure().ready.wait()
+        try:
+            return self.ensure().ready.wait()
+        except OSError as error:
+            return fail(InternalError(f"the launcher of native tasks could not start: {error}"))
 
     def supervise(self, order: Mapping[str, Any], raw: int, ring: int) -> Supervised:
         """Have a run supervised (L{tcworker.launcher.supervisor}). Raises C{OSError}."""
@@ -79,13 +82,17 @@ class LauncherProcess:
 
     def __init__(self, reactor: IReactor) -> None:
         ours, its = socket.socketpair()
-        self.dead = False
+        self.dead = self._stopping = False
         self.ready: OneShot[None] = OneShot()
         self._gone: dict[int, OneShot[None]] = {}
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
             argv = [sys.executable, "-I", "-S", os.path.abspath(main.__file__), str(_ITS_END)]
-            self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)
+            try:
+                self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)
+            except BaseException:
+                ours.close()
+                raise
         self._channel = Channel(reactor, ours, self._received, self._lost)
         self._child.when_ended().addCallback(lambda _: self._ended())
 
@@ -101,7 +108,7 @@ class LauncherProcess:
 
     async def stop(self) -> None:
         """Let it go, and wait until it went."""
-        self.dead = True
+        self.dead = self._stopping = True
         self._channel.close()
         await self._child.when_ended()
 
@@ -112,11 +119,12 @@ class LauncherProcess:
             gone.succeed(None)
 
     def _lost(self) -> None:
-        if not self.dead:
-            _log.error("the launcher of native tasks is gone; those that run are killed, the next starts another")
+        # Not worth a word yet: a reactor that stops closes all that is open.
         self.dead = True
 
     def _ended(self) -> None:
+        if self.ready.fired and not self._stopping:
+            _log.error("the launcher of native tasks is gone; those that run are killed, the next starts another")
         self.dead = True
         self._channel.close()
         self.ready.fail(
