@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -42,9 +44,13 @@ class LauncherLink:
         self._reactor = reactor
         self._keys = count(1)
         self._process: LauncherProcess | None = None
+        self._stopped = False
 
     def ensure(self) -> LauncherProcess:
-        """Have it run. Raises C{OSError}."""
+        """Have it run. Raises C{OSError}, also once it was told to stop."""
+        if self._stopped:
+            # A run that comes too late would start one that nobody ends.
+            raise OSError(errno.ESHUTDOWN, "the worker is stopping")
         if self._process is None or self._process.dead:
             self._process = LauncherProcess(self._reactor)
         return self._process
@@ -59,8 +65,16 @@ class LauncherLink:
     def supervise(self, order: Mapping[str, Any], raw: int, ring: int) -> Supervised:
         """Have a run supervised (L{tcworker.launcher.supervisor}). Raises C{OSError}."""
         process, key = self.ensure(), next(self._keys)
-        ours, its = socket.socketpair()
-        gone = process.supervise(key, order, [its.detach(), os.dup(raw), os.dup(ring)])
+        with ExitStack() as undo:
+            ours, its = socket.socketpair()
+            undo.callback(ours.close)
+            undo.callback(its.close)
+            lent = []
+            for descriptor in (raw, ring):
+                lent.append(os.dup(descriptor))
+                undo.callback(os.close, lent[-1])
+            undo.pop_all()
+        gone = process.supervise(key, order, [its.detach(), *lent])
         return Supervised(ours, gone, lambda: process.kill(key))
 
     def stop(self) -> Deferred[None]:
@@ -68,9 +82,9 @@ class LauncherLink:
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._stopped = True
         if self._process is not None:
             await self._process.stop()
-            self._process = None
 
 
 class LauncherProcess:

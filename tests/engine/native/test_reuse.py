@@ -15,7 +15,7 @@ import tests
 from tcworker.engine.native import launcher as launcher_module
 from tcworker.engine.native import supervisor as supervisor_module
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.errors import InternalError, SandboxAborted
+from tcworker.errors import InternalError, ResourceUnavailable, SandboxAborted
 from tcworker.interfaces import Size
 from tcworker.launcher import linux
 from tcworker.launcher.server import MOST_WAITING
@@ -288,6 +288,19 @@ class LauncherTests(TestCase):
         await platform.prepare([])
         await platform.dispose()
         self.assertEqual(self._said, [])
+
+    async def test_a_run_that_comes_while_it_stops(self):
+        """It does not start another one, which nobody would end."""
+        platform = self.new_platform()
+        await platform.prepare([])
+        disposing = platform.dispose()
+        context = FakeTaskContext(reactor, shell("exit 0"))
+        self.addCleanup(context.close)
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await platform.new_engine(context).start()
+        self.assertIn("the worker is stopping", str(caught.exception))
+        await disposing
+        self.assertEqual(linux.children(os.getpid()), set())
 
     async def test_a_reactor_that_stops_is_not(self):
         """It closes everything, should there be no time to wait for the platform."""
