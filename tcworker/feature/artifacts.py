@@ -119,9 +119,10 @@ def _out_of_bounds(wanted: Sequence[Wanted], context: ITaskContext) -> list[str]
     faults = []
     for index, entry in enumerate(wanted):
         place = f"payload.artifacts[{index}].expires"
-        if entry.expires < context.deadline - timedelta(seconds=1):
+        # The distance, for a second before or after the first or last of all dates is no date.
+        if context.deadline - entry.expires > timedelta(seconds=1):
             faults.append(f"{place}: artifact '{entry.name}' expires before task deadline")
-        elif entry.expires > context.expires + timedelta(seconds=1):
+        elif entry.expires - context.expires > timedelta(seconds=1):
             faults.append(f"{place}: artifact '{entry.name}' expires after task expiry")
     return faults
 

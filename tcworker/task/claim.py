@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from tcworker.interfaces import Credentials
+
+_TASK_ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Claim:
     def from_json(cls, answer: Mapping[str, Any]) -> Claim:
         """Read one claim of claimWork's answer. Raises C{KeyError}, C{TypeError} or C{ValueError} if it is none."""
         return cls(
-            task_id=str(answer["status"]["taskId"]),
-            run_id=int(answer["runId"]),
+            task_id=_read_task_id(answer["status"]["taskId"]),
+            run_id=_read_run_id(answer["runId"]),
             task=dict(answer["task"]),
             taken_until=read_date(answer["takenUntil"]),
             credentials=Credentials.from_json(answer["credentials"]),
@@ -51,11 +54,32 @@ class Claim:
         return f"{self.task_id}/{self.run_id}"
 
 
+def _read_task_id(value: Any) -> str:
+    # Folders and units are named after tasks: a path in the name's place would lead out of where they belong.
+    if not isinstance(value, str) or _TASK_ID.fullmatch(value) is None:
+        raise ValueError(f"{str(value)[:100]!r} is no taskId")
+    return value
+
+
+def _read_run_id(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{str(value)[:100]!r} is no runId")
+    return value
+
+
 def read_date(text: str) -> datetime:
-    """Read a date of the queue, whose precision and zone vary; the result is aware, UTC."""
+    """Read a date of the queue, whose precision and zone vary; the result is aware, UTC.
+
+    Raises C{ValueError} for what is no date, and C{TypeError} for what is no text.
+    """
     date = datetime.fromisoformat(text)
     # Services mean UTC, whatever they leave out.
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    if date.tzinfo is None:
+        return date.replace(tzinfo=UTC)
+    try:
+        return date.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is before or after all dates") from error
 
 
 def write_date(date: datetime) -> str:

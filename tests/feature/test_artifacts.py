@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskError, TaskFailed
 from tcworker.feature.artifacts import ArtifactsFeature
 from tcworker.interfaces import ArchiveFault, Artifact, ErrorArtifact, FileArtifact
-from tcworker.task.claim import write_date
+from tcworker.task.claim import read_date, write_date
 from tcworker.task.payload import PayloadSchema
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.files import Fifo, File, Files, Folder, Link
@@ -309,6 +309,12 @@ class Judging(ArtifactsTest):
         self.judge()
         self.assertIn("'x' expires before task deadline", self.refused(self.entry(-1.5))[0])
         self.assertIn("'x' expires after task expiry", self.refused(self.entry(last + 1.5))[0])
+
+    def test_a_task_that_expires_when_all_dates_end(self) -> None:
+        self.context.expires = read_date("9999-12-31T23:59:59.999Z")
+        self.context.deadline = read_date("0001-01-01T00:00:00.000Z")
+        self.wants({"type": "file", "path": "x", "expires": write_date(self.context.expires)})
+        self.judge()
 
     def test_a_name_twice(self) -> None:
         (fault,) = self.refused({"type": "file", "path": "a"}, {"type": "directory", "path": "b", "name": "a"})

@@ -51,6 +51,9 @@ TIME = {
 }
 FINE: dict[str, Any] = {"command": [["true"]], "maxRunTime": 60}
 
+LONG_AGO = "0001-01-01T00:00:00+14:00"
+"""No date at all in UTC."""
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -136,7 +139,7 @@ class Checking(SynchronousTestCase):
     def test_dates(self) -> None:
         for date in ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00.123+01:00", "2030-01-31T12:00:00-05:00"):
             self.schema.check({**FINE, "expires": date})
-        for no_date in ("", "tomorrow", "2030-01-31", "2030-01-31T12:00:00", "2030-02-31T12:00:00Z"):
+        for no_date in ("", "tomorrow", "2030-01-31", "2030-01-31T12:00:00", "2030-02-31T12:00:00Z", LONG_AGO):
             self.assertIn("expected a date with time and zone", self.fault(expires=no_date)[0])
 
     def test_of_several_forms_the_nearest_one_is_meant(self) -> None:
