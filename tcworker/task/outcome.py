@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
+from twisted.internet.defer import FirstError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -81,6 +82,9 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
     @param run: C{taskId/runId}.
     @param what: what was being done, for the worker's log.
     """
+    # gatherResults wraps what one of several Deferreds failed with.
+    while isinstance(failure.value, FirstError):
+        failure = failure.value.subFailure
     if isinstance(failure.value, TaskError):
         return failure.value
     # Taskcluster being away is not the worker's fault.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -92,4 +92,8 @@ class Publication:
         backing = GzippedArtifact(names.backing, expires, sealed.file, LOG_TYPE, sealed.length)
         live = LinkArtifact(names.live, expires, names.backing, LOG_TYPE)
         # Side by side: the queue takes a link to what is not there yet, and one call less to wait for shows.
-        await gatherResults([self._context.publish(backing), self._context.publish(live)], consumeErrors=True)
+        both = [self._context.publish(backing), self._context.publish(live)]
+        # Both to their ends: a log on its way would lose its file to the cleanup.
+        for _, outcome in await DeferredList(both, consumeErrors=True):
+            if isinstance(outcome, Failure):
+                self._failed(outcome)

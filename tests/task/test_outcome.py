@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -81,6 +82,12 @@ class Unforeseen(SynchronousTestCase):
 
     def test_taskcluster_being_away_is_nobody_s_fault(self) -> None:
         self.assertEqual(self.error(Unreachable("status", "no answer")).reason, "resource-unavailable")
+
+    def test_the_first_failure_of_several_is_the_one_that_counts(self) -> None:
+        error = ResourceUnavailable("no room")
+        inner = gatherResults([fail(error)], consumeErrors=True)
+        several = gatherResults([Deferred(), inner], consumeErrors=True)
+        self.assertIs(as_task_error(self.failureResultOf(several), "task/0", "testing"), error)
 
     def test_anything_else_is_an_incident_whose_words_stay_in_the_worker_s_log(self) -> None:
         for exception in (ValueError("the password is x"), CallFailed("status", 403, "InsufficientScopes", "no")):

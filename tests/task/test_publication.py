@@ -1,0 +1,68 @@
+"""What leaves the machine at a run's end, and what becomes of a log that cannot."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.errors import MalformedPayload, ResourceUnavailable
+from tcworker.interfaces import Artifact, LinkArtifact
+from tcworker.task.log import TaskLog
+from tcworker.task.publication import Publication
+from tcworker.testing.context import FakeTaskContext
+from tcworker.testing.facilities import NoThreads
+
+
+class Context(FakeTaskContext):
+    """A context whose C{publish} ends as the test says.
+
+    @ivar link: how that of the link does.
+    @ivar backing: how that of the log does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.link: Deferred[None] = Deferred()
+        self.backing: Deferred[None] = Deferred()
+
+    def publish(self, artifact: Artifact) -> Deferred[None]:
+        return self.link if isinstance(artifact, LinkArtifact) else self.backing
+
+
+class TheLog(SynchronousTestCase):
+    """The log, and the link to it."""
+
+    def setUp(self) -> None:
+        self.context = Context()
+        folder = self.mktemp()
+        os.mkdir(folder)
+        log = TaskLog(folder, self.context.clock, NoThreads(), limit=0, broken=lambda _: None)
+        self.addCleanup(lambda: log.dispose())
+        self.failed: list[Failure] = []
+        self.publication = Publication(self.context, log, self.failed.append)
+
+    def publish(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.publication.log())
+
+    def kinds(self) -> list[Any]:
+        return [failure.type for failure in self.failed]
+
+    def test_one_that_cannot_be_published_fails_as_it_is(self) -> None:
+        publishing = self.publish()
+        self.context.link.callback(None)
+        self.context.backing.errback(ResourceUnavailable("the storage is away"))
+        self.successResultOf(publishing)
+        self.assertEqual(self.kinds(), [ResourceUnavailable])
+
+    def test_a_link_that_cannot_be_published_does_not_keep_the_log_from_it(self) -> None:
+        self.context.link = fail(MalformedPayload("the name is taken"))
+        publishing = self.publish()
+        self.assertNoResult(publishing)
+        self.context.backing.callback(None)
+        self.successResultOf(publishing)
+        self.assertEqual(self.kinds(), [MalformedPayload])
