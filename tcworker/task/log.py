@@ -81,8 +81,7 @@ class TaskLog:
         self._unwritten = bytearray()
         self._file: IArchivedFile | None = None
         try:
-            self._raw = RawLog(folder, limit)
-            self._compressed = unnamed_file(folder)
+            self._raw, self._compressed = _open(folder, limit)
         except OSError as error:
             raise ResourceUnavailable(f"cannot begin the task's log in {folder}: {error.strerror}") from error
         self._stream = GzipStream(self._new_reader(), self._keep, self._forget)
@@ -271,3 +270,13 @@ class TaskLog:
         tell, self._tell_broken = self._tell_broken, None
         if tell is not None:
             tell(ResourceUnavailable(f"cannot write the task's log, {self._raw.path}: {error.strerror}"))
+
+
+def _open(folder: str, limit: int) -> tuple[RawLog, int]:
+    """The two files of a log: the raw one, and the descriptor of what is compressed; both or none."""
+    raw = RawLog(folder, limit)
+    try:
+        return raw, unnamed_file(folder)
+    except OSError:
+        raw.close()
+        raise

@@ -27,8 +27,12 @@ class RawLog:
         self.path = os.path.join(folder, NAME)
         self.limit = limit
         self.descriptor = _create(self.path)
-        # Without a limit nobody ever writes to the ring.
-        self._ring = unnamed_file(folder) if limit else os.dup(self.descriptor)
+        try:
+            # Without a limit nobody ever writes to the ring.
+            self._ring = unnamed_file(folder) if limit else os.dup(self.descriptor)
+        except OSError:
+            os.close(self.descriptor)
+            raise
         self._sink: Sink | None = self._new_sink()
         self._closed = False
 

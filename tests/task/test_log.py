@@ -6,6 +6,7 @@ import errno
 import gzip
 import os
 import stat
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -287,6 +288,20 @@ def full(*arguments: Any) -> int:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def open_until_full(fine: int) -> Callable[..., int]:
+    """An C{os.open} that opens so many files and no more."""
+    opened: list[int] = []
+    real = os.open
+
+    def open_file(*arguments: Any) -> int:
+        if len(opened) == fine:
+            return full()
+        opened.append(real(*arguments))
+        return opened[-1]
+
+    return open_file
+
+
 class FullDisks(LogTest):
     """A disk that takes nothing more."""
 
@@ -344,6 +359,14 @@ class FullDisks(LogTest):
         with patch("tcworker.task.log_raw.os.open", full):
             error = self.assertRaises(ResourceUnavailable, self.begin_anew, 0)
         self.assertIn(self.folder, str(error))
+
+    def test_one_that_cannot_begin_leaves_nothing_open(self) -> None:
+        open_files = len(os.listdir("/proc/self/fd"))
+        # The raw file, its ring, the compressed one: each of them may be one too many.
+        for fine in range(3):
+            with patch("tcworker.task.log_raw.os.open", side_effect=open_until_full(fine)):
+                self.assertRaises(ResourceUnavailable, self.begin_anew, 1000)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), open_files)
 
 
 class Pieces(LogTest):
