@@ -5,7 +5,11 @@ An application of somebody's own needs none of this: there a worker is a service
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import IO, Any
@@ -22,6 +26,9 @@ from tcworker.worker_log import OBSERVERS
 
 HURRY = 5.0
 """Seconds that a second signal leaves."""
+
+LAST_RESORT = 5.0
+"""Seconds that a process has to end by itself once its worker has ended."""
 
 NOW, DRAIN = "now", "drain"
 
@@ -53,6 +60,9 @@ class WorkerProcess(MultiService):
         super().startService()
         # The reactor puts handlers of its own in place when it begins to run.
         self._reactor.callWhenRunning(self._listen)
+        # What a booted worker consists of stays: looking through it again and again costs a twentieth of the time. (Why
+        # a boot failed is told below.)
+        self._worker.when_booted().addCallbacks(lambda config: gc.freeze(), lambda failure: None)
         ended = self._worker.when_stopped().addCallbacks(lambda exit: exit.status, _explain).addCallback(self._end)
         ended.addErrback(lambda failure: _log.failure("the end of the worker could not be told", failure=failure))
 
@@ -114,6 +124,22 @@ def take_signals(
     return leave
 
 
+def end_for_sure(status: int) -> None:
+    """Let this process end with a status even if a thread of it never ends: a disk that hangs is enough for that.
+
+    What the thread was about is in the state directory, and the next start deals with it.
+    """
+    timer = threading.Timer(LAST_RESORT, _end_now, [status])
+    timer.daemon = True
+    timer.start()
+
+
+def _end_now(status: int) -> None:
+    print(f"tcworker: a thread did not end within {LAST_RESORT:.0f} s, the process ends without it", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _nothing() -> None:
     pass
 
@@ -141,8 +167,13 @@ def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) 
     @param stream: where the log goes; what is printed goes there too.
     """
     statuses: list[int] = []
+
+    def ended(status: int) -> None:
+        statuses.append(status)
+        end_for_sure(status)
+
     globalLogBeginner.beginLoggingTo([OBSERVERS[log_format](stream)])
-    process = WorkerProcess(reactor, worker, statuses.append)
+    process = WorkerProcess(reactor, worker, ended)
     # Somebody else may stop the reactor, too: the worker is then stopped all the same.
     reactor.addSystemEventTrigger("before", "shutdown", process.stopService)
     reactor.callWhenRunning(process.startService)

@@ -16,7 +16,7 @@ from twisted.python.logfile import LogFile
 from tcworker.assemble import new_worker
 from tcworker.config import load_file
 from tcworker.errors import ConfigError, ProcessStatus
-from tcworker.running import WorkerProcess
+from tcworker.running import WorkerProcess, end_for_sure
 from tcworker.worker_log import OBSERVERS
 
 
@@ -80,8 +80,9 @@ class StatusAtExit:
         atexit.register(self._enforce)
 
     def set(self, status: int) -> None:
-        """Say which status."""
+        """Say which status, once nothing but the process's own end is left."""
         self._status = status
+        end_for_sure(status)
 
     def _enforce(self) -> None:
         if self._status:

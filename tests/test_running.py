@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from typing import Any
 
 from twisted.application.service import Service
@@ -28,6 +30,9 @@ class ScriptedWorker(Service):
 
     def stop_now(self, seconds: float | None, why: str) -> None:
         self.told.append(("stop_now", seconds, why))
+
+    def when_booted(self) -> Deferred[Any]:
+        return Deferred()
 
     def when_stopped(self) -> Deferred[Exit]:
         return self.end.wait()
@@ -142,3 +147,21 @@ class TheEnd(ProcessTestCase):
     def test_the_worker_is_stopped_with_it(self) -> None:
         self.successResultOf(self.process.stopService())
         self.assertFalse(self.worker.running)
+
+
+THREAD_THAT_HANGS = """
+import threading, time
+from tcworker import running
+running.LAST_RESORT = 0.1
+threading.Thread(target=time.sleep, args=[600]).start()
+running.end_for_sure(72)
+"""
+
+
+class LastResort(SynchronousTestCase):
+    timeout = 60
+
+    def test_a_thread_that_hangs_does_not_keep_the_process(self) -> None:
+        ended = subprocess.run([sys.executable, "-c", THREAD_THAT_HANGS], capture_output=True, text=True, check=False)
+        self.assertEqual(ended.returncode, 72)
+        self.assertIn("a thread did not end", ended.stderr)
