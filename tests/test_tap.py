@@ -208,7 +208,11 @@ def shouting_observer() -> Any:
     """Somebody's own log observer."""
     from twisted.logger import FileLogObserver, formatEvent
 
-    return FileLogObserver(sys.__stdout__, lambda event: f"{formatEvent(event).upper()}\n# {READY}\n")
+    def shout(event: Any) -> str:
+        text = formatEvent(event)
+        return f"{text.upper()}\n" + (f"# {READY}\n" if READY in text else "")
+
+    return FileLogObserver(sys.__stdout__, shout)
 
 
 class TacFiles(TwistdTestCase):
