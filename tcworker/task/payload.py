@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
@@ -12,6 +13,14 @@ from tcworker.task.claim import read_date
 from tcworker.task.violations import describe
 
 _FORMATS = FormatChecker(formats=())
+
+MOST_VALUES = 5000
+"""How many values the lists and objects of a payload may have in all.
+
+The check takes some microseconds for each, and as long as it lasts the worker does nothing else.
+"""
+
+_MOST_FAULTS = 100
 
 SHARED = "features"
 """The one object of the payload that several owners may have keys in."""
@@ -43,11 +52,36 @@ class PayloadSchema:
         return self._schema
 
     def check(self, payload: object) -> None:
-        """Raise L{MalformedPayload} with a message for each violation, its path first."""
-        found = sorted(self._validator.iter_errors(payload), key=_order)
-        messages = [message for error in found for message in describe(error, "payload")]
+        """Raise L{MalformedPayload} with a message for each violation, its path first; of very many for some."""
+        _count_values(payload)
+        try:
+            found = sorted(islice(self._validator.iter_errors(payload), _MOST_FAULTS + 1), key=_order)
+            messages = list(dict.fromkeys(message for error in found for message in describe(error, "payload")))
+        except RecursionError:
+            raise MalformedPayload("payload: found lists and objects too deep in one another") from None
+        if len(messages) > _MOST_FAULTS:
+            messages[_MOST_FAULTS:] = [f"payload: there are more faults than these {_MOST_FAULTS}"]
         if messages:
-            raise MalformedPayload(*dict.fromkeys(messages))
+            raise MalformedPayload(*messages)
+
+
+def _count_values(payload: object) -> None:
+    values, found = [payload], 0
+    while values:
+        inside = _inside(values.pop())
+        found += len(inside)
+        # Before they are looked at: there may be millions.
+        if found > MOST_VALUES:
+            raise MalformedPayload(
+                f"payload: found more values in its lists and objects than allowed, expected {MOST_VALUES} at the most"
+            )
+        values.extend(inside)
+
+
+def _inside(value: object) -> Collection[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _order(error: ValidationError) -> list[tuple[str, int]]:

@@ -20,6 +20,10 @@ _TYPES = {
     "null": "null",
 }
 _LONGEST = 80
+_MOST_UNKNOWN_KEYS = 101
+"""One more than a payload's faults that are told, so that it shows if there are more."""
+
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,17 @@ def describe(error: ValidationError, root: str) -> list[str]:
 
 
 def _path(root: str, keys: Iterable[str | int]) -> str:
-    return root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return root + "".join(f"[{key}]" if isinstance(key, int) else f".{_cut(key)}" for key in keys)
 
 
 def _unknown_keys(violation: _Violation) -> list[str]:
     known = sorted(violation.properties)
-    extra = sorted(set(violation.value).difference(known))
-    return [f"{violation.place}.{key}: found an unknown key, expected {_nearest(key, known)}" for key in extra]
+    extra = sorted(set(violation.value).difference(known))[:_MOST_UNKNOWN_KEYS]
+    return [f"{violation.place}.{_cut(key)}: found an unknown key, expected {_nearest(key, known)}" for key in extra]
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    near = get_close_matches(key, known, n=1)
+    near = get_close_matches(_cut(key), known, n=1)
     return f'perhaps "{near[0]}"' if near else f"one of {', '.join(known)}" if known else "nothing"
 
 
@@ -119,7 +123,14 @@ def _kind(value: object) -> str:
 
 
 def _show(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    # No more of it than is shown becomes text: it may be as long as the whole payload.
+    text, pieces = "", _JSON.iterencode(value[:_LONGEST] if isinstance(value, str) else value)
+    while len(text) <= _LONGEST and (piece := next(pieces, "")):
+        text += piece
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -320,6 +320,11 @@ class Judging(ArtifactsTest):
         (fault,) = self.refused({"type": "file", "path": "a"}, {"type": "directory", "path": "b", "name": "a"})
         self.assertTrue(fault.startswith("payload.artifacts[1]"))
 
+    def test_an_entry_twice(self) -> None:
+        entry = {"type": "file", "path": "a"}
+        (fault,) = self.refused(entry, entry)
+        self.assertIn("'a' of payload.artifacts[0]", fault)
+
     def test_all_faults_at_once(self) -> None:
         self.assertEqual(len(self.refused(self.entry(-5, "a"), self.entry(-5, "b"))), 2)
 

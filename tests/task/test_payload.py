@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import MalformedPayload
-from tcworker.task.payload import PayloadSchema
+from tcworker.task.payload import MOST_VALUES, PayloadSchema
 
 NATIVE = {
     "properties": {
@@ -45,6 +45,7 @@ TIME = {
         "maxRunTime": {"type": "integer", "minimum": 1},
         "expires": {"type": "string", "format": "date-time"},
         "features": {"type": "object", "properties": {"taskclusterProxy": {"type": "boolean"}}},
+        "env": {"type": "object", "additionalProperties": {"type": "string"}},
         "retry": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
     },
     "required": ["maxRunTime"],
@@ -147,11 +148,36 @@ class Checking(SynchronousTestCase):
             self.fault(mount={"cacheName": "x"}), ["payload.mount.directory: found nothing, expected a string"]
         )
 
+    def test_very_many_faults_are_not_all_told(self) -> None:
+        for many in (self.fault(command=[[1] * 500]), self.fault(**{f"zzz{number}": 1 for number in range(500)})):
+            self.assertEqual(len(many), 101)
+            self.assertEqual(many[-1], "payload: there are more faults than these 100")
+
     def test_what_is_no_object_at_all(self) -> None:
         self.assertEqual(self.faults(["x"]), ['payload: found ["x"] (a list), expected an object'])
 
     def test_a_long_value_is_not_shown_whole(self) -> None:
-        self.assertLess(len(self.fault(maxRunTime="x" * 10_000)[0]), 200)
+        for value in ("x" * 10_000, ["x"] * 4000, {"x" * 10_000: 1}):
+            self.assertLess(len(self.fault(maxRunTime=value)[0]), 200)
+
+    def test_nor_is_a_long_key(self) -> None:
+        (unknown,) = self.fault(**{"x" * 10_000: 1})
+        self.assertLess(len(unknown), 300)
+        (inside,) = self.fault(env={"x" * 10_000: 1})
+        self.assertLess(len(inside), 300)
+
+    def test_a_payload_that_would_hold_up_the_worker(self) -> None:
+        words = ["x"] * (MOST_VALUES - 3)
+        self.schema.check({**FINE, "command": [words]})
+        for payload in ({**FINE, "command": [[*words, "x"]]}, [[]] * MOST_VALUES + [0], {"a": {"b": [0] * 10**6}}):
+            (fault,) = self.faults(payload)
+            self.assertIn(f"expected {MOST_VALUES} at the most", fault)
+
+    def test_one_without_a_bottom(self) -> None:
+        deep: list[Any] = []
+        for _ in range(MOST_VALUES // 2):
+            deep = [deep]
+        self.assertEqual(self.fault(maxRunTime=deep), ["payload: found lists and objects too deep in one another"])
 
     @given(anything)
     def test_whatever_comes_is_judged(self, payload: object) -> None:
