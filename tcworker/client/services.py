@@ -254,3 +254,6 @@ def _content(name: str, answer: Answer) -> JSON:
             return None
         kind = answer.headers.get("content-type", "something")
         raise Unreachable(name, f"answered {answer.status} with {kind} where JSON was expected") from None
+    except RecursionError:
+        # A task's payload may be as deep as its author likes, and comes with a claim.
+        raise Unreachable(name, f"answered {answer.status} with JSON that is nested too deeply to be read") from None

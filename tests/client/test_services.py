@@ -231,6 +231,11 @@ class TroubleTests(Case):
         self.wire.answer(200, {"status": {}})
         self.assertEqual(self.successResultOf(call), {"status": {}})
 
+    def test_json_without_a_bottom_is_no_answer_either(self) -> None:
+        call = self.queue().claim_work("proj/queue", {})
+        self.wire.answer(200, b"[" * 100_000 + b"]" * 100_000)
+        self.assertIn("nested too deeply", str(self.failureResultOf(call, Unreachable).value))
+
     def test_an_error_artifact_says_its_reason(self) -> None:
         call = self.queue().get_artifact("task", 0, "x")
         self.wire.answer(424, {"reason": "file-missing-on-worker", "message": "no such file"})
