@@ -15,6 +15,7 @@ from tcworker.config import Config
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import SandboxEnded
 from tcworker.interfaces import Credentials, IExecution, IResult
+from tcworker.launcher.system import this_system
 from tcworker.testing.context import FakeTaskContext
 from tcworker.waiting import pause
 
@@ -67,6 +68,24 @@ async def until(true: Callable[[], object], seconds: float = 10) -> None:
         if reactor.seconds() > end:
             raise AssertionError(f"not so after {seconds} seconds")
         await pause(reactor, 0.01)
+
+
+def launcher_of(platform: NativePlatform) -> int:
+    """The launcher's process."""
+    pid = platform._means.launcher.ensure()._child.pid
+    assert pid is not None
+    return pid
+
+
+def supervisors_of(platform: NativePlatform) -> set[int]:
+    """Those that have a run, and those that wait."""
+    return this_system().children(launcher_of(platform))
+
+
+def open_in(pid: int) -> Sequence[str]:
+    """What the descriptors of a process lead to, without the numbers of sockets and pipes."""
+    folder = f"/proc/{pid}/fd"
+    return sorted(os.readlink(f"{folder}/{name}").partition(":[")[0] for name in os.listdir(folder))
 
 
 class NativeCase(TestCase):

@@ -21,7 +21,18 @@ from tcworker.launcher import linux
 from tcworker.launcher.server import MOST_WAITING
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.engines.shells import Recorder
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, until
+from tests.engine.native.harness import (
+    NativeCase,
+    exists,
+    launcher_of,
+    names_in,
+    new_config,
+    new_tasks_dir,
+    open_in,
+    shell,
+    supervisors_of,
+    until,
+)
 
 SURROUNDINGS = (
     "umask; env | sort; pwd; ls -l /proc/self/fd | grep -c pipe; ls /proc/self/fd | wc -l; "
@@ -33,28 +44,10 @@ DISORDER = (
 )
 
 
-def launcher_of(platform: NativePlatform) -> int:
-    """The launcher's process."""
-    pid = platform._means.launcher.ensure()._child.pid
-    assert pid is not None
-    return pid
-
-
-def supervisors_of(platform: NativePlatform) -> set[int]:
-    """Those that have a run, and those that wait."""
-    return linux.children(launcher_of(platform))
-
-
 def score_of(pid: int) -> str:
     """How soon a process is killed when memory is out."""
     with open(f"/proc/{pid}/oom_score_adj") as score:
         return score.read()
-
-
-def open_in(pid: int) -> Sequence[str]:
-    """What the descriptors of a process lead to, without the numbers of sockets and pipes."""
-    folder = f"/proc/{pid}/fd"
-    return sorted(os.readlink(f"{folder}/{name}").partition(":[")[0] for name in os.listdir(folder))
 
 
 class ReuseTests(NativeCase):
