@@ -34,6 +34,11 @@ MOST_UPLOADS = 10
 """How many artifacts a worker uploads side by side (contracts of generic-worker, 3)."""
 
 
+def uploads_of_one(capacity: int) -> int:
+    """How many of them one run of so many may have: its uploads may last as long as its author likes."""
+    return MOST_UPLOADS if capacity == 1 else MOST_UPLOADS // 2
+
+
 class IRunContext(ITaskContext):
     """A run as the worker itself sees it."""
 
@@ -85,7 +90,8 @@ class TaskContext:
             if config.create_object_artifacts
             else S3Upload(http, run)
         )
-        self._publisher = Publisher(run, upload, folder, threads, uploads)
+        own_uploads = DeferredSemaphore(uploads_of_one(config.capacity))
+        self._publisher = Publisher(run, upload, folder, threads, uploads, own_uploads)
 
     @property
     def credentials(self) -> Credentials:

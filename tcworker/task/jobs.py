@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.python.failure import Failure
 
 from tcworker.waiting import Executor, OneShot
@@ -37,3 +37,15 @@ class Jobs:
         self._running.discard(job)
         # Whoever gave the result up has cancelled its Deferred, and gets nothing.
         job.settle(result)
+
+
+class Share:
+    """Some of somebody's threads, for one who is not to have them all; an L{Executor}."""
+
+    def __init__(self, threads: Executor, most: int) -> None:
+        self._threads = threads
+        self._free = DeferredSemaphore(most)
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call in a thread, once one is free."""
+        return self._free.run(self._threads.run, work, *args)

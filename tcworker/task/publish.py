@@ -19,11 +19,15 @@ from tcworker.interfaces import (
 )
 from tcworker.task.claim import write_date
 from tcworker.task.content import content_encoding, content_type
+from tcworker.task.jobs import Share
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
 from tcworker.task.upload import Content, ObjectUpload, Run, S3Upload
 from tcworker.waiting import Executor
 
 _LONGEST_MESSAGE = 4096
+
+_MOST_THREADS = 2
+"""How many of the worker's threads compress one run's artifacts at a time."""
 
 
 class Publisher:
@@ -31,18 +35,27 @@ class Publisher:
 
     @param upload: how content is stored; L{ObjectUpload} takes no content encoding.
     @param folder: for content that is compressed on its way.
-    @param slots: how many may be uploaded side by side.
+    @param threads: of the whole worker.
+    @param slots: of the whole worker, for how many artifacts may be uploaded side by side.
+    @param own_slots: the same for this run.
     """
 
     def __init__(
-        self, run: Run, upload: S3Upload | ObjectUpload, folder: str, threads: Executor, slots: DeferredSemaphore
+        self,
+        run: Run,
+        upload: S3Upload | ObjectUpload,
+        folder: str,
+        threads: Executor,
+        slots: DeferredSemaphore,
+        own_slots: DeferredSemaphore,
     ) -> None:
         self._run = run
         self._upload = upload
         self._encodes = isinstance(upload, S3Upload)
         self._folder = folder
-        self._threads = threads
+        self._threads = Share(threads, _MOST_THREADS)
         self._slots = slots
+        self._own_slots = own_slots
         self._taken: dict[str, Artifact | None] = {}
 
     async def publish(self, artifact: Artifact) -> None:
@@ -65,18 +78,22 @@ class Publisher:
         self._taken[artifact.name] = None if isinstance(artifact, FileArtifact | GzippedArtifact) else artifact
 
     async def _store(self, artifact: Artifact) -> None:
-        # Compressing is within the slot as well, or the disk would be full of what waits for its upload.
-        if isinstance(artifact, FileArtifact | GzippedArtifact):
-            async with self._slots:
+        match artifact:
+            case FileArtifact():
+                # Compressing is within the slot as well, or the disk would be full of what waits for its upload.
+                async with self._own_slots, self._slots:
+                    await self._store_content(artifact)
+            case GzippedArtifact():
+                # The log, without which nobody knows what happened: a neighbour's artifacts may take for ever.
                 await self._store_content(artifact)
-        else:
-            await self._run.declare(artifact.name, _declaration(artifact))
+            case _:
+                await self._run.declare(artifact.name, _declaration(artifact))
 
     async def _store_content(self, artifact: FileArtifact | GzippedArtifact) -> None:
         has, wanted = self._encodings(artifact)
         kind = artifact.content_type or content_type(artifact.name)
         length = artifact.length if isinstance(artifact, GzippedArtifact) else artifact.file.size
-        file = artifact.file if has == wanted else await self._turn(artifact.file, wanted)
+        file = artifact.file if has == wanted else await self._turn(artifact, wanted)
         try:
             content = Content(artifact.name, file, kind, wanted, length)
             await self._upload.send(content, write_date(artifact.expires))
@@ -92,9 +109,11 @@ class Publisher:
         wanted = artifact.content_encoding or content_encoding(artifact.name)
         return "identity", wanted if self._encodes else "identity"
 
-    async def _turn(self, file: IArchivedFile, wanted: str) -> IArchivedFile:
+    async def _turn(self, artifact: FileArtifact | GzippedArtifact, wanted: str) -> IArchivedFile:
         coder: Coder = Gzip() if wanted == "gzip" else Gunzip()
-        return await transform(file, coder, self._folder, self._threads)
+        turning = transform(artifact.file, coder, self._folder, self._threads)
+        # A file with holes may be larger than any disk.
+        return await self._run.patience.within(f"artifact {artifact.name}", turning)
 
 
 def _declaration(artifact: LinkArtifact | ReferenceArtifact | ErrorArtifact) -> Mapping[str, JSON]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as TookTooLong
-from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IConsumer, IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
@@ -24,8 +23,13 @@ from tcworker.waiting import pause
 
 _log = Logger()
 
+T = TypeVar("T")
+
 IDLE = 60.0
 """Seconds in which at least a byte of an upload must move."""
+
+_LOOK_EVERY = 10.0
+"""Seconds after which the time that is left is looked at again: reclaims prolong it, a shutdown cuts it short."""
 
 _MOST_REFUSALS = 5
 """How often a storage may refuse an address: one that has expired is refused once, one that is wrong for ever."""
@@ -64,22 +68,19 @@ class Refused(Exception):
 class Patience:
     """Tries until there is no time left.
 
-    @ivar time_left: seconds; asked before and after each try.
+    @ivar time_left: seconds; asked again and again.
     """
 
     clock: IReactorTime
     time_left: Callable[[], float]
     backoff: Backoff = field(default=Backoff(1.0, 30.0))
 
-    async def persist(self, what: str, attempt: Callable[[], Awaitable[JSON]]) -> JSON:
+    async def persist(self, what: str, attempt: Callable[[], Coroutine[Any, Any, JSON]]) -> JSON:
         """Give what the first successful try answered. Raises L{ResourceUnavailable} when there was none in time."""
         refusals = 0
         for delay in self.backoff.delays():
             try:
-                return await self._one(attempt)
-            # From None: what timed out says nothing that the artifact's name does not.
-            except TookTooLong:
-                raise ResourceUnavailable(f"{what}: no time is left") from None
+                return await self.within(what, attempt())
             except (Unreachable, CallFailed, Refused) as error:
                 refusals += isinstance(error, Refused) and error.lasting
                 if not error.may_pass or refusals >= _MOST_REFUSALS or delay >= self.time_left():
@@ -88,11 +89,49 @@ class Patience:
             await pause(self.clock, delay)
         raise AssertionError("delays never end")
 
-    def _one(self, attempt: Callable[[], Awaitable[JSON]]) -> Deferred[JSON]:
-        async def call() -> JSON:
-            return await attempt()
+    async def within(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        """Give what some work comes to. Cancels it, and raises L{ResourceUnavailable}, when no time is left."""
+        running = Deferred.fromCoroutine(work)
+        watch = _Watch(self, running.cancel)
+        watch.start()
+        try:
+            return await running
+        except CancelledError:
+            if not watch.over:
+                raise
+            # From None: what was cut off says nothing that the artifact's name does not.
+            raise ResourceUnavailable(f"{what}: no time is left") from None
+        finally:
+            watch.stop()
 
-        return Deferred.fromCoroutine(call()).addTimeout(max(0.0, self.time_left()), self.clock)
+
+class _Watch:
+    """Ends something when no time is left for it.
+
+    @ivar over: whether it did.
+    """
+
+    over = False
+
+    def __init__(self, patience: Patience, end: Callable[[], None]) -> None:
+        self._patience = patience
+        self._end = end
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        left = max(0.0, self._patience.time_left())
+        self._timer = self._patience.clock.callLater(min(left, _LOOK_EVERY), self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._patience.time_left() > 0:
+            self.start()
+        else:
+            self.over = True
+            self._end()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskError, Ta
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, GzippedArtifact, LinkArtifact
 from tcworker.task.claim import Claim
-from tcworker.task.context import TaskContext
+from tcworker.task.context import MOST_UPLOADS, TaskContext, uploads_of_one
 from tcworker.task.log import TaskLog
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.memory import MemoryLog
@@ -31,6 +31,7 @@ class ContextTest(SynchronousTestCase):
         self.clock = Clock()
         self.log = MemoryLog(self.clock)
         self.errors: list[TaskError] = []
+        self.uploads = DeferredSemaphore(MOST_UPLOADS)
         self.facilities = FakeFacilities(self.clock, self.mktemp())
         self.begin({"script": []}, ["queue:create:*", "assume:project:x"])
 
@@ -47,11 +48,18 @@ class ContextTest(SynchronousTestCase):
             threads=self.facilities.threads,
             fail=self.errors.append,
             time_left=lambda: 42.0,
-            uploads=DeferredSemaphore(1),
+            uploads=self.uploads,
         )
 
     def config(self) -> Config:
         return self.facilities.config
+
+
+class Uploads(SynchronousTestCase):
+    """How many of them a run has side by side."""
+
+    def test_all_of_a_worker_s_unless_there_are_others(self) -> None:
+        self.assertEqual([uploads_of_one(capacity) for capacity in (1, 2, 8)], [10, 5, 5])
 
 
 class TheRun(ContextTest):

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.task.jobs import Jobs
+from tcworker.task.jobs import Jobs, Share
 
 
 class Held:
@@ -64,3 +64,18 @@ class JobsTests(SynchronousTestCase):
             self.assertNoResult(settled)
             end(self.threads.jobs[-1])
             self.successResultOf(settled)
+
+
+class ShareTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.threads = Held()
+        self.share = Share(self.threads, 2)
+
+    def test_so_many_threads_at_once_and_no_more(self) -> None:
+        results = [self.share.run(len, "") for _ in range(4)]
+        self.assertEqual(len(self.threads.jobs), 2)
+        self.threads.jobs[0].callback(0)
+        self.threads.jobs[1].errback(ValueError("no"))
+        self.assertEqual(len(self.threads.jobs), 4)
+        self.assertEqual(self.successResultOf(results[0]), 0)
+        self.failureResultOf(results[1], ValueError)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -38,7 +38,9 @@ from tcworker.task.publish import Publisher
 from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
 from tcworker.testing.facilities import NoThreads
 from tcworker.testing.queue import Call, FakeQueue
+from tcworker.waiting import Executor
 from tests.task.storage import Storage
+from tests.task.test_jobs import Held
 
 EXPIRES = "2031-01-31T12:00:00.000Z"
 WHEN = read_date(EXPIRES)
@@ -59,10 +61,14 @@ class PublishingTest(SynchronousTestCase):
         self.seconds_left = 3600.0
         self.queue = FakeQueue()
         self.storage = Storage()
-        run = Run("task", 0, self.queue, Patience(self.clock, lambda: self.seconds_left - self.clock.seconds()))
-        self.publisher = Publisher(run, self.upload(run), self.folder, NoThreads(), DeferredSemaphore(2))
+        self.slots = DeferredSemaphore(3)
+        self.publisher = self.new_publisher()
         self.addresses = 0
         self.queue.always("create_artifact", self.address)
+
+    def new_publisher(self, threads: Executor = NoThreads()) -> Publisher:  # noqa: B008  # it has no state
+        run = Run("task", 0, self.queue, Patience(self.clock, lambda: self.seconds_left - self.clock.seconds()))
+        return Publisher(run, self.upload(run), self.folder, threads, self.slots, DeferredSemaphore(2))
 
     def upload(self, run: Run) -> S3Upload | ObjectUpload:
         return S3Upload(cast(HTTP, self.storage), run)
@@ -140,10 +146,32 @@ class Content(PublishingTest):
         self.published(FileArtifact("a.txt", WHEN, file()))
         self.assertEqual(self.storage.puts[0].headers["Content-Type"], "text/queue")
 
-    def test_so_many_at_a_time_and_no_more(self) -> None:
+    def hang(self) -> None:
+        """Publish more files than there are slots, none of which gets an answer."""
         self.storage.hangs = True
         for number in range(5):
             self.publish(FileArtifact(f"a{number}", WHEN, file())).addErrback(lambda _: None)
+
+    def test_so_many_at_a_time_and_no_more(self) -> None:
+        self.hang()
+        self.assertEqual(len(self.storage.hanging), 2)
+
+    def test_a_neighbour_s_artifacts_do_not_wait_for_a_run_that_has_very_many(self) -> None:
+        self.hang()
+        self.publisher = self.new_publisher()
+        self.hang()
+        self.assertEqual(len(self.storage.hanging), 3)
+
+    def test_a_log_waits_for_no_artifacts(self) -> None:
+        self.hang()
+        self.storage.hangs = False
+        self.published(GzippedArtifact("log", WHEN, file(gzip.compress(b"hello")), "text/plain", 5))
+
+    def test_an_upload_that_waits_for_its_slot_can_be_given_up(self) -> None:
+        self.hang()
+        waiting = self.publish(FileArtifact("b", WHEN, file()))
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
         self.assertEqual(len(self.storage.hanging), 2)
 
     def test_a_file_that_cannot_be_read(self) -> None:
@@ -242,6 +270,35 @@ class Trouble(PublishingTest):
         self.storage.hangs = True
         publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
         self.clock.advance(3600)
+        self.failureResultOf(publishing, ResourceUnavailable)
+
+    def test_compressing_ends_with_the_time_too(self) -> None:
+        threads = Held()
+        self.publisher = self.new_publisher(threads)
+        publishing = self.publish(FileArtifact("a.txt", WHEN, file(os.urandom(300_000))))
+        self.clock.advance(3600)
+        # Not before its thread has: it would write to a file that is somebody else's by then.
+        self.assertNoResult(publishing)
+        threads.jobs.pop().callback(None)
+        error = self.failureResultOf(publishing, ResourceUnavailable).value
+        self.assertEqual(str(error), "artifact a.txt: no time is left")
+        self.assertEqual((threads.jobs, self.declared(), self.clock.getDelayedCalls()), ([], [], []))
+
+    def test_time_that_is_prolonged_counts(self) -> None:
+        self.storage.hangs = True
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        self.clock.advance(3599)
+        self.seconds_left += 3600
+        self.advance(3599)
+        self.assertNoResult(publishing)
+        self.advance(2)
+        self.failureResultOf(publishing, ResourceUnavailable)
+
+    def test_time_that_is_shortened_counts(self) -> None:
+        self.storage.hangs = True
+        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        self.seconds_left = 60
+        self.advance(61)
         self.failureResultOf(publishing, ResourceUnavailable)
 
     def test_an_address_that_is_refused_for_ever(self) -> None:
