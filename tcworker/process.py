@@ -117,6 +117,7 @@ class Channel(FileDescriptor):
             close_all(descriptors)
             return
         self._waiting.append((encode(message, descriptors), list(descriptors)))
+        # Most messages fit at once, which spares the reactor two changes of what it watches.
         self.doWrite()
         if self._waiting:
             self.startWriting()
@@ -141,6 +142,7 @@ class Channel(FileDescriptor):
             if self.connected:
                 self._received(message, its_own)
             else:
+                # Closed in the middle of this: nobody takes them any more.
                 close_all(its_own)
         return None if data else CONNECTION_DONE
 
@@ -174,6 +176,7 @@ class Channel(FileDescriptor):
     def _send_some(self) -> None:
         data, descriptors = self._waiting[0]
         sent = send_some(self._end, data, descriptors)
+        # They went with the first byte.
         close_all(descriptors)
         descriptors.clear()
         if sent == len(data):

@@ -110,6 +110,7 @@ def _take_terminal() -> None:
 
 
 def _explain(error: OSError, surroundings: Surroundings, name: bytes, variables: Mapping[bytes, bytes]) -> CannotStart:
+    # The names tell what failed: that of the program is given for the exec alone.
     if error.filename is None:
         return CannotStart(False, f"no process could be made: {error.strerror}")
     if error.filename == surroundings.folder:

@@ -34,6 +34,7 @@ class Group:
         if self.path is not None and self._inside:
             try:
                 self._system.leave_group(self.path)
+            # Killing it would kill us; whoever is in it is found as our descendant.
             except OSError:
                 return None
             self._inside = False

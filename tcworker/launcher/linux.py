@@ -40,9 +40,11 @@ def expendable() -> Iterator[None]:
     except OSError:
         yield
         return
+    # A command starts with ours: to write it afterwards would be too late for what it forks at once.
     before = os.pread(score, 16, 0)
-    with contextlib.suppress(OSError):
-        os.pwrite(score, _KILLED_SOONER, 0)
+    if int(before) < int(_KILLED_SOONER):
+        with contextlib.suppress(OSError):
+            os.pwrite(score, _KILLED_SOONER, 0)
     try:
         yield
     finally:
@@ -53,6 +55,7 @@ def expendable() -> Iterator[None]:
 
 def start_time(pid: int) -> str | None:
     """When a process started, in the kernel's own count; C{None} if there is none (a zombie is none)."""
+    # The number alone says little: numbers are used again.
     fields = _stat(pid)
     return None if fields is None or fields[0] in (b"Z", b"X") else fields[19].decode()
 
@@ -73,6 +76,7 @@ def children(parent: int) -> set[int]:
 
 def signal_all(root: int, leaders: Iterable[int], number: int) -> None:
     """Send a signal to all descendants of C{root}, each once, and to those born meanwhile."""
+    # One that is asked twice may take it for impatience: some end without cleaning up then.
     told: set[int] = set()
     while new := _descendants(root) - told:
         _signal(new, number)
@@ -164,6 +168,7 @@ def _descendants(root: int) -> set[int]:
 
 def _processes() -> Iterator[tuple[int, int]]:
     """All living processes, each with its parent."""
+    # The kernel can tell the children of a process too, but only where it was built to.
     for name in os.listdir("/proc"):
         if name.isdigit() and (fields := _stat(int(name))) and fields[0] != b"Z":
             yield int(name), int(fields[1])

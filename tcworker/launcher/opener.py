@@ -51,6 +51,7 @@ class Opener:
 
     def serve(self) -> None:
         """Become the task's user, in its folder, and serve."""
+        # Before the first path: links of the task lead wherever it liked.
         if self._surroundings.account is not None:
             self._surroundings.account.become()
         os.chdir(self._surroundings.folder)

@@ -35,7 +35,9 @@ class Output:
         """Make a pipe, and give the end that a command writes to; C{owner} (uid, gid) may open it by name."""
         reading, writing = os.pipe()
         if owner is not None:
+            # A program that opens /dev/stderr by name needs the right to.
             os.fchown(writing, *owner)
+        # The other end blocks, as programs expect of their output.
         os.set_blocking(reading, False)
         self._pipes.add(reading)
         self._watch(reading, lambda: self._take(reading))
@@ -43,6 +45,7 @@ class Output:
 
     def write_line(self, data: bytes) -> None:
         """Put lines of the worker's own after what was printed until now."""
+        # Lines about a command come after what it printed.
         self.drain()
         self._try(self._sink.write_line, data)
 

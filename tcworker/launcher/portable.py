@@ -48,6 +48,7 @@ def anybody_left(leaders: Iterable[int]) -> bool:
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
+        # Without a subreaper, orphans are no children of ours any more.
         return any(_has_members(leader) for leader in leaders)
     return True
 

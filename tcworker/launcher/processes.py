@@ -36,6 +36,7 @@ class Process:
     def kill_group(self) -> None:
         """Kill it and its process group; only while it is not reaped, so that no stranger dies."""
         try:
+            # It may not have made its own group yet, or have left it.
             os.killpg(self.pid, signal.SIGKILL)
         except OSError:
             os.kill(self.pid, signal.SIGKILL)
@@ -57,6 +58,7 @@ class Processes:
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], stdio: Sequence[int]) -> Process:
         """Start a process; see L{start}. Raises L{tcworker.launcher.child.CannotStart}."""
+        # Before the start, so that none is missed; those before it are none of ours.
         memory_kills = self._system.memory_kills()
         with self._system.expendable():
             process = Process(start(self._surroundings, argv, env, stdio), memory_kills)
@@ -75,6 +77,7 @@ class Processes:
         """Let no helper be left."""
         for pid in self._helpers:
             os.kill(pid, signal.SIGKILL)
+            # Not by the signal of its death: nobody would look for that any more.
             os.waitpid(pid, 0)
         self._helpers.clear()
 
@@ -130,6 +133,7 @@ class Processes:
 
     def _out_of_memory(self, process: Process, code: int) -> bool:
         """Whether the kernel killed for want of memory meanwhile, and somebody here died as by that."""
+        # Reading the count costs more than the rest of an ordinary end.
         if self._killing or not (self._stranger_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)):
             return False
         return self._system.memory_kills() != process.memory_kills

@@ -73,6 +73,7 @@ class Launcher:
             self._watch.wait()
         for employed in self._employed.values():
             employed.port.close()
+        # Whoever waits for our end relies on theirs.
         while self._employed:
             self._reap()
             time.sleep(0.002)
@@ -103,6 +104,7 @@ class Launcher:
     def _kill(self, key: int) -> None:
         for employed in self._employed.values():
             if employed.key == key:
+                # What it leaves is killed when it is buried, as if it had died by itself.
                 os.kill(employed.pid, signal.SIGKILL)
 
     def _have_one_waiting(self) -> None:
@@ -137,6 +139,7 @@ class Launcher:
             _supervise_until_let_go(self._system, port, group)
             status = 0
         except BaseException:
+            # Needed only here, and large.
             import traceback
 
             traceback.print_exc()
@@ -148,6 +151,7 @@ class Launcher:
         if employed.port.receive() is None:
             self._watch.remove(employed.port.fileno())
             return
+        # First: the worker waits for this.
         self._tell_gone(employed)
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(employed)
@@ -183,6 +187,7 @@ class Launcher:
 
     def _kill_strays(self, dead: list[Employed]) -> None:
         for employed in dead:
+            # At once, before it can fork: the walk below takes its time.
             if employed.group is not None:
                 self._system.kill_group(employed.group)
         while strays := self._system.children(os.getpid()) - self._employed.keys():

@@ -96,6 +96,7 @@ class Sink:
         self._move = move
         self._head = head_size(limit) if limit else None
         self._size = ring_size(limit) if limit else 0
+        # Not zero: the worker wrote its first lines itself.
         self._written = os.lseek(raw, 0, os.SEEK_CUR)
         self._total = read_total(ring) if limit else 0
 
@@ -141,6 +142,7 @@ class Sink:
     def _count(self, moved: int) -> None:
         if moved:
             self._total += moved
+            # After the bytes: a reader never counts what is not there.
             os.pwrite(self._ring, HEADER.pack(self._total), 0)
 
     def _at_line_start(self) -> bool:

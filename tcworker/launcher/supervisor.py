@@ -83,6 +83,7 @@ class Supervisor:
         while not self._gone:
             self._watch.wait(self._timeout())
             self._end_what_is_due()
+        # They read what the task left, which may be removed from now on.
         self._processes.end_helpers()
         if not self._over:
             self._end()
@@ -148,6 +149,7 @@ class Supervisor:
 
     def _exec_kill(self, message: Message, descriptors: Sequence[int]) -> None:
         for process, key in self._execs.items():
+            # It may have ended while the worker asked.
             if key == message["key"]:
                 process.kill_group()
 
@@ -157,6 +159,7 @@ class Supervisor:
     def _ask_to_end(self, message: Message, descriptors: Sequence[int]) -> None:
         if self._over:
             return
+        # Who asks again may hurry, but nobody gets more time by that.
         self._kill_at = min(self._kill_at, time.monotonic() + message["grace"])
         if message["grace"] > 0 and not self._asked_to_end:
             self._asked_to_end = True
@@ -210,9 +213,11 @@ class Supervisor:
 
     def _end(self) -> None:
         """Let nothing live, and have nothing more to do with the log."""
+        # In this order: the dead print nothing, so what is in the pipes now is all.
         self._kill()
         self._output.close()
         close_all(self._log)
+        # The next run's commands are to be born in it.
         self._post.group.enter()
         # From now on there is nothing to kill: the launcher may go, what the task left can still be had.
         self._watch.remove(self._post.launcher.fileno())

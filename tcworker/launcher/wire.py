@@ -53,6 +53,7 @@ class Decoder:
             return None
         size, count = HEADER.unpack_from(self._data)
         end = HEADER.size + size
+        # A stream does not keep messages together, nor apart.
         if len(self._data) < end:
             return None
         message = json.loads(bytes(self._data[HEADER.size : end]))
@@ -65,6 +66,7 @@ def receive(end: socket.socket) -> tuple[bytes, list[int]]:
     """What is there now, C{b""} at the end. The descriptors are not inherited. Raises C{OSError}."""
     data, descriptors, _, _ = socket.recv_fds(end, _PIECE, MOST_DESCRIPTORS, _FLAGS)
     for descriptor in descriptors:
+        # Where the flag for that does not exist.
         os.set_inheritable(descriptor, False)
     return data, descriptors
 

@@ -35,6 +35,7 @@ def find_user(name: str | None) -> TaskUser:
         entry = pwd.getpwnam(name)
     except KeyError:
         raise _fault(name, "the name of an account of this machine") from None
+    # Changing to ourselves would need rights that an ordinary user does not have.
     if entry.pw_uid == os.geteuid():
         return TaskUser(name)
     if os.geteuid() != 0:
@@ -49,6 +50,7 @@ def check_way(path: str, user: TaskUser) -> None:
     folders = [path]
     while folders[-1] != os.path.dirname(folders[-1]):
         folders.append(os.path.dirname(folders[-1]))
+    # From the top, so that the first that is closed is named.
     for folder in reversed(folders):
         if not _may_enter(os.stat(folder), *user.switch):
             expected = f"a folder that {user.name} (taskUser) can reach: {folder} is closed to it (chmod o+x {folder})"

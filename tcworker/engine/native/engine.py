@@ -72,6 +72,7 @@ class NativeEngine:
         self._discarded = True
         if self._starting is None:
             return succeed(None)
+        # Its result says when nothing is left, well or not.
         self._starting.cancel()
         return self._settled.wait()
 
@@ -90,6 +91,7 @@ class NativeEngine:
         try:
             started = await sandbox.supervisor.when_started()
         except BaseException:
+            # A second cancel must not leave half of it behind.
             await _whatever_happens(sandbox.free())
             raise
         details = {name: started[name] for name in ("pid", "startTime", "group")}
@@ -129,6 +131,7 @@ class NativeEngine:
             loan.give_back()
             raise
         supervisor = SupervisorLink(means.reactor, supervised)
+        # What was written while the supervisor was found comes first.
         loan.pass_to(supervisor.append)
         return Sandbox(means, folder, loan, supervisor)
 

@@ -17,6 +17,7 @@ def task_environment(
 ) -> dict[str, str]:
     """Put the variables of a task together, the later over the earlier."""
     defaults = {"HOME": folder, "PATH": PATH, "USER": user, "LOGNAME": user}
+    # A task may choose its own PATH and HOME, but where its folder is is a fact.
     return {**defaults, **from_worker, **of_task, "TASK_WORKDIR": folder}
 
 

@@ -76,6 +76,7 @@ class NativeExec:
         self._key = self._supervisor.start_exec(command, env, descriptors, self)
         try:
             await self._started.wait()
+        # Nobody else could end it: its caller never had it.
         except BaseException:
             self.abort()
             raise
@@ -99,6 +100,7 @@ class NativeExec:
 
     def ended(self, status: int | None, signal: int | None) -> None:
         """See L{tcworker.engine.native.supervisor.ExecEvents}."""
+        # The sandbox died before it answered.
         if not self._started.fired:
             self.failed("the sandbox ended")
             return
@@ -134,6 +136,7 @@ class NativeExec:
     def loseConnection(self) -> None:
         """Close its input; at a terminal, say that there is no more."""
         if self._has_terminal:
+            # Closing our end would hang the terminal up and kill whoever is there.
             self.write(_END_OF_INPUT)
         elif self._writer is not None:
             self._writer.loseConnection()
@@ -211,6 +214,7 @@ def _terminal(owner: Owner | None, size: Size) -> tuple[dict[int, int], list[int
     ours, its = pty.openpty()
     _give(its, owner)
     _set_size(ours, size)
+    # Reading and writing end separately, so each has a descriptor.
     return {_STDIN: os.dup(ours), _STDOUT: ours}, [its]
 
 

@@ -61,6 +61,7 @@ class NativeExecution:
         if self._commands_over:
             # What is left is being killed without any grace.
             return
+        # The first reason is why it ended; later ones only hurry.
         self._killed = self._killed or why
         self._supervisor.kill(grace)
 
@@ -78,6 +79,7 @@ class NativeExecution:
         if self._result is not None:
             raise SandboxEnded("the sandbox has ended, its result is there and must be disposed")
         self._end_with(SandboxAborted(why))
+        # However it ends: afterwards nothing lives.
         await self._finished.wait().addErrback(lambda _: None)
 
     async def _new_exec(
@@ -106,6 +108,7 @@ class NativeExecution:
             await self._supervisor.finish()
         except TaskError as error:
             self._error = self._error or error
+        # Also what nobody expected must not leave a sandbox behind.
         except BaseException as error:
             await self._fail(error)
             raise
@@ -133,6 +136,7 @@ class NativeExecution:
             self._records.append(record)
             self._out_of_memory |= bool(end["outOfMemory"])
             self._report(record)
+            # As the reference: the first failure ends the task.
             if not record.exit.success:
                 return
 

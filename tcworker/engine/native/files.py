@@ -49,6 +49,7 @@ async def walk(
                 return
             message, descriptors = await opener.ask({"do": "more"})
     finally:
+        # Those that were opened ahead and that nobody took.
         close_all(descriptors)
         opener.close()
 
@@ -56,6 +57,7 @@ async def walk(
 async def tar(means: Means, supervisor: SupervisorLink) -> AsyncGenerator[bytes, None]:
     """See L{tcworker.interfaces.IResult.archive}."""
     opener = _Opener(means.reactor, supervisor, packs=True)
+    # Through a pipe of its own, so that a slow reader holds it up.
     reading, writing = os.pipe()
     try:
         opener.tell({"do": "tar"}, [writing])

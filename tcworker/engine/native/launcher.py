@@ -140,10 +140,12 @@ class LauncherProcess:
         if self.ready.fired and not self._stopping:
             _log.error("the launcher of native tasks is gone; those that run are killed, the next starts another")
         self.dead = True
+        # It may be the first sign: a process is buried before its sockets are read.
         self._channel.close()
         self.ready.fail(
             InternalError("the launcher of native tasks could not start; the worker's log has what it said")
         )
+        # No supervisor is left either: they share its stderr, and it has ended for us when that is closed.
         for gone in self._gone.values():
             gone.succeed(None)
         self._gone.clear()

@@ -35,6 +35,7 @@ class Loan:
             self._log.write(data)
 
     def _append(self, data: bytes) -> None:
+        # Two writers of one file would overwrite each other.
         if self._writer is not None:
             self._writer(data)
         else:

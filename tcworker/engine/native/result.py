@@ -54,6 +54,7 @@ class NativeResult:
         """See L{IResult.dispose}."""
         if self._disposed is None:
             self._disposed = OneShot()
+            # Whoever cancels the wait does not stop the removal.
             self._sandbox.free().addCallbacks(self._disposed.succeed, self._disposed.fail)
         return self._disposed.wait()
 

@@ -26,6 +26,7 @@ class Sandbox:
         return Deferred.fromCoroutine(self._free())
 
     async def _free(self) -> None:
+        # In this order: the dead write neither to the log nor to the folder.
         await self.supervisor.close()
         self.loan.give_back()
         await self.means.threads.run(remove_folder, self.folder)

@@ -122,6 +122,7 @@ class SupervisorLink:
     def _expect(self, event: str) -> Deferred[Message]:
         answer = self._answers[event] = OneShot()
         if not self._channel.connected:
+            # Not at once: whoever hears of its death relies on that of all its processes.
             self._gone.wait().addCallback(lambda _: answer.fail(_died()))
         return answer.wait()
 
@@ -149,6 +150,7 @@ class SupervisorLink:
         self._gone.wait().addCallback(lambda _: self._all_dead())
 
     def _all_dead(self) -> None:
+        # Nothing is left that could be late.
         self._need_not_end()
         answers, self._answers = self._answers, {}
         execs, self._execs = self._execs, {}
