@@ -98,6 +98,27 @@ class CrashTests(NativeCase):
         await platform.prepare([SandboxRecord("native", record)])
         self.assertFalse(exists(record["folder"]))
 
+    async def test_killed_all_at_once(self):
+        """What lives then is found by its control group."""
+        worker = self.start_worker(shell(daemon(self.marker)))
+        await until(lambda: processes_with(self.marker) and b"}" in worker.printed)
+        record = json.loads(worker.printed)
+        launcher = parent_of(record["pid"])
+        os.kill(launcher, signal.SIGSTOP)
+        os.kill(record["pid"], signal.SIGKILL)
+        os.kill(launcher, signal.SIGKILL)
+        worker.kill()
+        await worker.ended.wait()
+        if record["group"] is None:
+            for process in processes_with(self.marker):
+                os.kill(int(process.split()[0]), signal.SIGKILL)
+        self.assertNotEqual(bool(processes_with(self.marker)), record["group"] is None)
+        platform = await self.new_platform()
+        await platform.prepare([SandboxRecord("native", record)])
+        await until(lambda: not processes_with(self.marker))
+        self.assertFalse(record["group"] and exists(record["group"]))
+        self.assertFalse(exists(record["folder"]))
+
     async def test_killed_launcher_takes_its_tasks_along(self):
         platform = await self.new_platform()
         _, execution = await self.start(shell(daemon(self.marker)), platform)
