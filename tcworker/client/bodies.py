@@ -72,6 +72,7 @@ class Upload:
     @property
     def complete(self) -> bool:
         """Whether every byte was handed to the connection."""
+        # A body learns of its own end a moment after its last byte, and an answer may come in between.
         return self._produced or self._written == self.length
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
@@ -110,6 +111,7 @@ class Upload:
         if self._over:
             return
         self.stopProducing()
+        # What follows the half of a body would be read as its other half.
         if self.connection is not None:
             self.connection.abortConnection()
 

@@ -66,6 +66,7 @@ class _Tunnel(Protocol):
         head, end, rest = self._head.partition(b"\r\n\r\n")
         if end:
             self._answered(head, rest)
+        # Whoever poses as a proxy could fill the memory.
         elif len(self._head) > _MOST_HEAD:
             self._refused("the proxy's answer has no end")
 

@@ -22,6 +22,7 @@ from mohawk.util import HAWK_HEADER_RE, calculate_mac, prepare_header_val
 from tcworker.interfaces import JSON, Credentials
 
 _PORTS = {"http": 80, "https": 443}
+# int() would take signs, spaces and digits of other scripts as well.
 _TIME = re.compile("[0-9]{1,15}")
 
 
@@ -127,6 +128,7 @@ def sign(
     @param authorized_scopes: what the request may be used for at the most, C{None} for all that the credentials allow.
     """
     parts = urlsplit(url)
+    # The target is taken from the URL as it stands: encoded anew, it would not be what the server sees.
     message = Message(
         Key(credentials.access_token),
         str(int(time)),
@@ -142,6 +144,7 @@ def sign(
     return f'Hawk id="{client_id}", ts="{message.timestamp}", nonce="{message.nonce}"{ext}, mac="{message.mac()}"'
 
 
+# A run's certificate, of some kilobytes, is the same in all its calls.
 @lru_cache(maxsize=64)
 def make_ext(certificate: str | None, authorized_scopes: tuple[str, ...] | None) -> str:
     """Encode what goes along with a signature; empty when there is nothing."""

@@ -129,6 +129,7 @@ class HTTP:
         running = list(self._running)
         for exchange in running:
             exchange.cancel()
+        # Those that end may still give their connections back to the pool, which is closed after them.
         await DeferredList(running)
         await self._pool.closeCachedConnections()
         await self._network.close()
@@ -152,6 +153,7 @@ class HTTP:
         answering = Answering(write, limit.moved)
         try:
             response = await self._send(request, None if body is None else upload)
+            # At once, for a connection whose answer nobody reads serves nobody else.
             response.deliverBody(answering)
             await answering.done
             # An early refusal is an answer; an early success cannot be true.
@@ -236,6 +238,7 @@ def _fault(request: _Request, own: BaseException | None, limit: _Limit, error: E
     """What a caller gets for C{error}; C{own} is what the caller's own producer or consumer failed with."""
     if own is not None and not isinstance(own, TooLong | CancelledError):
         return own
+    # The limit ends an exchange by cancelling it, which is no giving up of its caller's.
     if limit.passed:
         return Unreachable(str(request), limit.words)
     return explain(str(request), error)

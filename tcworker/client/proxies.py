@@ -78,6 +78,7 @@ class Proxies:
 
 def _value(environ: Mapping[str, str], name: str) -> str:
     """A variable, lower case first as curl has it."""
+    # Set to nothing is as good as not set.
     return environ.get(name) or environ.get(name.upper()) or ""
 
 

@@ -39,6 +39,7 @@ class Route:
     def path(self, arguments: Sequence[str | int]) -> str:
         """The path for these arguments, each encoded as one segment whatever it holds."""
         values = dict(zip(self.arguments, arguments, strict=True))
+        # A name of an artifact or a task queue has slashes, which would be other segments.
         return re.sub(r"<(\w+)>", lambda place: quote(str(values[place[1]]), safe=""), self.template)
 
     def query_string(self, query: Mapping[str, JSON]) -> str:
@@ -54,6 +55,7 @@ class Route:
         return f"?{urlencode(given)}" if given else ""
 
 
+# Reading one takes milliseconds, and each run has services of its own.
 @cache
 def routes(module: str) -> Mapping[str, Route]:
     """The calls of the service that a module of the package describes, by their names in snake_case."""

@@ -42,6 +42,7 @@ def _holds(has: Callable[[str], bool], expression: ScopeExpression) -> bool:
 
 
 def _lacking(has: Callable[[str], bool], expression: ScopeExpression) -> Iterable[str]:
+    # First of all: of alternatives one of which holds, what the others lack is of no interest.
     if _holds(has, expression):
         return []
     if isinstance(expression, str):

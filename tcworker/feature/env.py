@@ -26,6 +26,7 @@ class EnvFeature:
     after = ()
 
     def __init__(self, reactor: IReactorTime, config: Config) -> None:
+        # A variable that is empty says something else than none.
         of_worker = {
             "TASKCLUSTER_WORKER_LOCATION": config.worker_location,
             "TASKCLUSTER_INSTANCE_TYPE": config.instance_type,

@@ -67,4 +67,5 @@ class _MaxRunTime(TaskFeature):
             timer.cancel()
 
     def _passed(self) -> None:
+        # "failed" and no exception, as with the reference worker: it would take as long the next time.
         self._context.fail(TaskFailed(f"task aborted - max run time exceeded ({self._seconds} seconds)"))

@@ -44,6 +44,7 @@ class FeatureSet:
         for name, feature in self._features.items():
             try:
                 at_work = feature.for_task(context)
+            # One after the other to the end, so that an author learns of all that is wrong at once.
             except Exception:
                 errors.append(as_task_error(Failure(), context.name, f"feature {name} reading the payload"))
             else:
@@ -175,6 +176,7 @@ def _close(after: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
     except CycleError as error:
         raise ValueError(f"features wait for each other: {' -> '.join(error.args[1])}") from error
     closed: dict[str, frozenset[str]] = {}
+    # In this order, those before a feature have theirs already.
     for name in order:
         closed[name] = frozenset(after[name]).union(*(closed[other] for other in after[name]))
     return closed

@@ -44,6 +44,7 @@ _OWN_TYPES = {
 # As the reference worker has it; its other texts get a charset.
 _WITHOUT_CHARSET = frozenset((".log",))
 
+# An instance of its own knows what Python knows; the module's functions would read the system's files.
 _KNOWN_TYPES = mimetypes.MimeTypes().types_map[True] | _OWN_TYPES
 
 _COMPRESSED = (

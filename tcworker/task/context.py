@@ -138,6 +138,7 @@ class TaskContext:
         self._fail(error)
 
     async def _publish(self, artifact: Artifact) -> None:
+        # The log itself comes as other kinds, which only the worker makes.
         if isinstance(artifact, FileArtifact | ErrorArtifact) and artifact.name in self._reserved():
             self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the log of the task")
         else:

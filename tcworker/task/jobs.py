@@ -30,6 +30,7 @@ class Jobs:
 
     async def settled(self) -> None:
         """Wait until all jobs have ended, well or not."""
+        # One after the other, since those that wait for them may begin more.
         while self._running:
             await next(iter(self._running)).wait().addErrback(lambda _: None)
 

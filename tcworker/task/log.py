@@ -93,6 +93,7 @@ class TaskLog:
         What a follower was already given cannot be taken back.
         """
         encoded = secret.encode()
+        # An empty secret would be everywhere.
         if encoded and encoded not in self._secrets:
             self._secrets.append(encoded)
 
@@ -191,6 +192,7 @@ class TaskLog:
             timer.cancel()
 
     async def _seal(self) -> SealedLog:
+        # A sandbox that was dropped never gives it back.
         if self._lent is not None:
             self._lent.give_back()
         self._sealed = True
@@ -267,6 +269,7 @@ class TaskLog:
 
     def _broken(self, error: OSError) -> None:
         """Say once that the disk does not take the log."""
+        # Telling it ends the run, whose last lines are then written, and fail, in here.
         tell, self._tell_broken = self._tell_broken, None
         if tell is not None:
             tell(ResourceUnavailable(f"cannot write the task's log, {self._raw.path}: {error.strerror}"))

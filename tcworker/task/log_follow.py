@@ -69,6 +69,7 @@ class Follower:
         try:
             call(piece)
         except Exception:
+            # The log goes on without it, for the sake of all others.
             _log.failure("a follower of a task's log failed and is given no more of it")
             self.leave()
 

@@ -113,6 +113,7 @@ class GzipStream:
 
     def restart(self) -> None:
         """Compress from the beginning of the log again."""
+        # A gzip stream cannot be mended in its middle.
         self._reader.rewind()
         self._truncate()
         self._compressor = new_gzip()

@@ -17,6 +17,7 @@ def compress_in_memory(reader: LogReader, path: str, last: bytes) -> tuple[Memor
     """
     pieces: list[bytes] = []
     stream = GzipStream(reader, pieces.append, pieces.clear)
+    # Not all of it: a log may be longer than there is memory.
     for _ in range(_STEPS):
         stream.step()
     stream.finish(b"\n" + error("the disk was full: this log may be incomplete") + last)

@@ -30,6 +30,7 @@ class Masker:
         """Take a piece, and give what can go on."""
         if not self._secrets:
             return self.flush() + piece if self._held else piece
+        # What is held back is always shorter than the longest secret, whatever comes.
         data = self._held + piece
         return self._mask(data, partial_from(data, self._secrets, self._first))
 

@@ -67,6 +67,7 @@ class Attempts:
 
 
 def _merge(kind: type[TaskError], errors: Sequence[TaskError]) -> TaskError:
+    # Each once: many artifacts fail for one and the same reason.
     messages = dict.fromkeys(message for error in errors for message in error.messages)
     if kind is InternalError:
         return InternalError(*messages, fatal=any(getattr(error, "fatal", False) for error in errors))

@@ -90,6 +90,7 @@ def _order(error: ValidationError) -> list[tuple[str, int]]:
 
 def _join(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Put slices together to one closed object; C{features} is the union of what each slice has there."""
+    # Closed, for a key that nobody reads is a slip whose author would wait for its effect.
     joined: dict[str, Any] = _claim_keys(slices, "payload")
     shared = {owner: part["properties"][SHARED] for owner, part in slices.items() if _shares(part)}
     if shared:

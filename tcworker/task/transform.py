@@ -79,6 +79,7 @@ async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Exe
     room for it, L{tcworker.errors.ArchiveError} when the file cannot be read.
     """
     body = file.open()
+    # A hop to a thread and a file on the disk cost more than so few bytes are worth.
     if body.length <= coder.small:
         return MemoryFile(file.path, await _in_memory(body, coder))
     try:
@@ -90,6 +91,7 @@ async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Exe
     try:
         await stream.copy(lambda data: _write(target, coder.feed(data)))
         _write(target, iter((coder.end(),)))
+        # Of its own, for the one here is closed below, however this ends.
         return DescriptorFile(file.path, os.dup(target))
     except OSError as error:
         raise _full(file.path, folder, error) from error

@@ -82,6 +82,7 @@ class Patience:
             try:
                 return await self.within(what, attempt())
             except (Unreachable, CallFailed, Refused) as error:
+                # An outage may last; an address that is refused again and again will not be taken tomorrow.
                 refusals += isinstance(error, Refused) and error.lasting
                 if not error.may_pass or refusals >= _MOST_REFUSALS or delay >= self.time_left():
                     raise ResourceUnavailable(f"{what}: {error}") from error
@@ -176,6 +177,7 @@ class S3Upload:
 
         async def attempt() -> None:
             address = await self._run.create(content.name, body)
+            # The address is signed for the type as the queue has it; any other would be refused.
             headers = {"Content-Type": address["contentType"], "Content-Encoding": content.encoding}
             await put(self._http, address["putUrl"], headers, content.file.open())
 
@@ -209,6 +211,7 @@ class ObjectUpload:
         service = self._new_object_service(Credentials.from_json(declared["credentials"]))
 
         async def attempt() -> None:
+            # From createUpload on: the address that it gave may be what failed.
             hashes = await self._put(service, declared, content)
             upload = {"projectId": declared["projectId"], "uploadId": declared["uploadId"], "hashes": hashes}
             await service.finish_upload(declared["name"], upload)
@@ -276,6 +279,7 @@ class _Hashed:
         return produced
 
     def write(self, data: bytes) -> None:
+        # What is sent is what is hashed: a file that changes is not read twice.
         for hasher in self._hashers:
             hasher.update(data)
         self._consumer.write(data)

@@ -114,6 +114,7 @@ def _found(violation: _Violation) -> str:
 
 
 def _kind(value: object) -> str:
+    # Before the numbers, of which Python takes it to be one.
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
