@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -74,6 +75,11 @@ class ClaimService(MultiService):
         super().startService()
         self._booting = self._boot()
         self._loose.run(self._booting.addCallback(self._has_booted).addErrback(self._boot_failed), "booting")
+
+    def stopService(self) -> Deferred[None]:
+        """Drop what is still being done, which after L{when_stopped} is nothing."""
+        dropped: Deferred[Any] = super().stopService()
+        return gatherResults([dropped, self._loose.cancel()], consumeErrors=True).addCallback(lambda _: None)
 
     def configured(self, config: Config) -> None:
         """The configuration is known, though not everything that it names is there yet."""

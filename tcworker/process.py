@@ -28,6 +28,10 @@ class IReactor(IReactorFDSet, IReactorProcess, IReactorThreads, IReactorTime):
     """What it takes of a reactor to have processes and to speak with them."""
 
 
+LONGEST_LINE = 8192
+"""Bytes of a line that a child prints on its stderr; the rest is dropped."""
+
+
 class Child(ProcessProtocol):
     """A process that we started.
 
@@ -60,9 +64,11 @@ class Child(ProcessProtocol):
 
     def errReceived(self, data: bytes) -> None:
         """It prints something."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, rest = (self._rest + data).split(b"\n")
+        # A task with the worker's own rights can write here, too: without a limit that would be the worker's memory.
+        self._rest = rest[:LONGEST_LINE]
         for line in lines:
-            self._says(line.decode("utf-8", "replace"))
+            self._says(line[:LONGEST_LINE].decode("utf-8", "replace"))
 
     def processEnded(self, reason: Failure) -> None:
         """It is dead, and its stderr closed."""

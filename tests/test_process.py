@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.interfaces import ExitStatus
 from tcworker.launcher.wire import Port
-from tcworker.process import Channel, spawn
+from tcworker.process import LONGEST_LINE, Channel, spawn
 from tests.engine.native.harness import until
 
 
@@ -35,6 +35,14 @@ class SpawnTests(TestCase):
         child = self.spawn("import sys; print('lost'); print('one\\ntwo', file=sys.stderr)")
         await child.when_ended()
         self.assertEqual(self.said, ["one", "two"])
+
+    async def test_a_line_without_an_end_is_cut(self):
+        said: list[str] = []
+        child = spawn(
+            reactor, ["/bin/sh", "-c", "head -c 300000 /dev/zero >&2; echo >&2; echo end >&2"], {}, {}, said.append
+        )
+        await child.when_ended()
+        self.assertEqual((len(said[0]), said[1:]), (LONGEST_LINE, ["end"]))
 
     async def test_it_has_the_variables_and_descriptors_that_it_was_given(self):
         reading, writing = os.pipe()

@@ -32,6 +32,9 @@ from tcworker.launcher.system import System
 from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
 
+FAREWELL = 5.0
+"""Seconds that supervisors have to kill what they have, once the worker is gone."""
+
 MOST_WAITING = 8
 """Supervisors that may wait for work; more are let go."""
 
@@ -74,9 +77,17 @@ class Launcher:
         for employed in self._employed.values():
             employed.port.close()
         # Whoever waits for our end relies on theirs.
+        until = time.monotonic() + FAREWELL
         while self._employed:
+            if time.monotonic() > until:
+                self._kill_all()
             self._reap()
             time.sleep(0.002)
+
+    def _kill_all(self) -> None:
+        """End supervisors that do not: stopped by a task with our own rights, or waiting for a disk."""
+        for pid in self._employed:
+            os.kill(pid, signal.SIGKILL)
 
     def _receive(self) -> None:
         messages = self._port.receive()
@@ -113,8 +124,11 @@ class Launcher:
 
     def _employ(self) -> Employed | None:
         """Fork a supervisor; C{None} if there can be no process."""
+        try:
+            ours, its = socket.socketpair()
+        except OSError:
+            return None
         group = self._system.new_group(next(self._groups))
-        ours, its = socket.socketpair()
         with its:
             try:
                 pid = os.fork()

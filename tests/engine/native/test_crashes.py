@@ -15,12 +15,13 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 
 import tests
+from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import InternalError, SandboxAborted
 from tcworker.interfaces import SandboxRecord
 from tcworker.launcher import linux
 from tcworker.testing.engines.traces import processes_with
 from tcworker.waiting import OneShot
-from tests.engine.native.harness import NativeCase, exists, names_in, new_tasks_dir, shell, touch, until
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
 
 
 def daemon(marker: str) -> str:
@@ -179,4 +180,15 @@ class CrashTests(NativeCase):
         await aborting
         with self.assertRaises(SandboxAborted):
             await execution.when_finished()
+        self.assertEqual(processes_with(self.marker), [])
+
+    async def test_a_stopped_supervisor_does_not_keep_the_platform(self):
+        """A task with the worker's own rights can do that."""
+        tasks_dir = new_tasks_dir(self.addCleanup)
+        platform = NativePlatform(reactor, new_config(tasks_dir))
+        await platform.prepare([])
+        _, execution = await self.start(shell("kill -STOP $PPID; exec sleep 3600"), platform)
+        finished = execution.when_finished().addErrback(lambda failure: failure.value)
+        await platform.dispose()
+        self.assertIsInstance(await finished, InternalError)
         self.assertEqual(processes_with(self.marker), [])
