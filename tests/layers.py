@@ -36,6 +36,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.state": 2,
     "tcworker.process": 2,
     "tcworker.filebody": 2,
+    "tcworker.removal": 2,
     "tcworker.engine": 3,
     "tcworker.host": 3,
     "tcworker.feature": 4,
