@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
-import stat
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import count
-from typing import Any
+
+from tcworker.engine.native.hold import hold, is_left, let_go, take_over
+from tcworker.removal import remove
+
+UNDELETABLE = ".undeletable"
+"""Folder beside those of tasks, for what could not be removed."""
 
 _LONGEST = 20
+_START = "task_"
 
 
 def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] | None) -> str:
@@ -21,43 +26,79 @@ def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] |
             os.mkdir(path, 0o700)
         except FileExistsError:
             continue
-        _give(path, owner)
+        _prepare(path, owner)
         return path
     raise AssertionError("numbers do not end")
 
 
 def remove_folder(path: str) -> None:
-    """Remove a folder and all in it, which need not be there. Raises C{OSError}."""
-    shutil.rmtree(path, onerror=_unlock)
+    """Remove a folder and all in it, which need not be there.
+
+    @raise OSError: something cannot go. The rest of the folder is moved into L{UNDELETABLE} then (the text says where),
+        so that the name is free, and L{left_in} finds it.
+    """
+    try:
+        remove(path)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror} ({_set_aside(path)})", error.filename) from error
+    finally:
+        let_go(path)
 
 
-def _give(path: str, owner: tuple[int, int] | None) -> None:
-    if owner is not None:
-        try:
+def remove_left(path: str) -> None:
+    """Remove one of L{left_in}, unless somebody has it by now. Raises C{OSError}."""
+    if os.path.basename(os.path.dirname(path)) == UNDELETABLE:
+        remove(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(path))
+    elif take_over(path):
+        remove_folder(path)
+
+
+def left_in(parent: str) -> list[str]:
+    """What was left among the folders of tasks: what could not be removed, and folders whose worker died.
+
+    Workers may share C{parent}. A folder counts only if it has our mark and no living process holds it
+    (L{tcworker.engine.native.hold}): what another version or program made, or lies on a file system without locks or
+    extended attributes, stays unless a record names it. So does a folder whose worker died in the moment between making
+    and marking it; that one is empty.
+    """
+    aside = os.path.join(parent, UNDELETABLE)
+    named = [os.path.join(parent, name) for name in _names(parent) if name.startswith(_START)]
+    return [*(os.path.join(aside, name) for name in _names(aside)), *filter(is_left, named)]
+
+
+def _prepare(path: str, owner: tuple[int, int] | None) -> None:
+    try:
+        hold(path)
+        if owner is not None:
             os.chown(path, *owner)
-        except BaseException:
-            os.rmdir(path)
-            raise
+    except BaseException:
+        let_go(path)
+        os.rmdir(path)
+        raise
 
 
 def _name(task_id: str, run_id: int) -> str:
     """As the reference names it; the task's part is cut, so that a rerun never collides."""
     end = f"_{run_id}"
-    return f"task_{task_id}"[: _LONGEST - len(end)] + end
+    return f"{_START}{task_id}"[: _LONGEST - len(end)] + end
 
 
-def _unlock(remove: Callable[..., Any], path: str, failure: Any) -> None:
-    """Try once more with the rights that an owner can give to itself."""
-    error = failure[1]
-    if isinstance(error, FileNotFoundError):
-        return
-    if not isinstance(error, PermissionError):
-        raise error
-    folder = path if remove in (os.open, os.scandir, os.lstat) else os.path.dirname(path)
-    if stat.S_IMODE(os.lstat(folder).st_mode) & 0o700 == 0o700:
-        raise error
-    os.chmod(folder, 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, onerror=_unlock)
-    else:
-        os.unlink(path)
+def _set_aside(path: str) -> str:
+    """Move a folder out of the way, and say where it is."""
+    aside = os.path.join(os.path.dirname(path), UNDELETABLE)
+    # Two runs of one name may both leave something.
+    place = os.path.join(aside, f"{os.path.basename(path)}.{os.urandom(4).hex()}")
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(aside, 0o700)
+        os.rename(path, place)
+    except OSError as error:
+        return f"and it cannot be moved to {aside}: {error.strerror}"
+    return f"what is left is in {place}"
+
+
+def _names(folder: str) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        yield from sorted(os.listdir(folder))

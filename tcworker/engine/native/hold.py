@@ -1,0 +1,102 @@
+"""Which worker a task's folder belongs to: the one that holds a lock on it, which ends with its process in any case.
+
+A folder that has our mark and that nobody holds was left by a worker that died. Numbers of processes would not do: they
+are used again, and workers in two containers may share a disk but not their numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+
+_MARK = "user.tcworker"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+_held: dict[str, int] = {}
+"""What this process holds, for all its workers: a lock belongs to the process, too."""
+
+
+def hold(path: str) -> None:
+    """Hold a folder that we have just made, as far as its file system has locks and marks. Raises C{OSError}."""
+    folder = os.open(path, _FOLDER)
+    # The lock comes first: whoever sees a mark must be able to rely on it.
+    if _lock(folder) and _set_mark(folder):
+        _held[path] = folder
+    else:
+        os.close(folder)
+
+
+def let_go(path: str) -> None:
+    """Hold a folder no longer, should we."""
+    if (folder := _held.pop(path, None)) is not None:
+        os.close(folder)
+
+
+def take_over(path: str) -> bool:
+    """Hold a folder that another process left; false if it was not ours or somebody still holds it."""
+    if path in _held:
+        return False
+    try:
+        folder = os.open(path, _FOLDER)
+    except OSError:
+        return False
+    if _has_mark(folder) and _lock(folder) and _is_there(folder, path):
+        _held[path] = folder
+        return True
+    os.close(folder)
+    return False
+
+
+def is_left(path: str) -> bool:
+    """Whether L{take_over} would take a folder."""
+    left = take_over(path)
+    if left:
+        let_go(path)
+    return left
+
+
+def held_by_another(path: str) -> bool:
+    """Whether a process that is not this one holds a folder."""
+    if path in _held:
+        return False
+    try:
+        folder = os.open(path, _FOLDER)
+    except OSError:
+        return False
+    try:
+        return _has_mark(folder) and not _lock(folder)
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+
+
+def _set_mark(folder: int) -> bool:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setxattr(folder, _MARK, b"1")
+            return True
+    return False
+
+
+def _has_mark(folder: int) -> bool:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return bool(os.getxattr(folder, _MARK))
+    return False
+
+
+def _is_there(folder: int, path: str) -> bool:
+    """Whether it still is what is at its path: who held it before may have removed it, and somebody made another."""
+    try:
+        return os.path.samestat(os.fstat(folder), os.lstat(path))
+    except OSError:
+        return False

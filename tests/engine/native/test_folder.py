@@ -1,0 +1,208 @@
+"""Folders of tasks: whose they are, and what becomes of those that nobody has any more."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import tests
+from tcworker.engine.native import folder, hold
+from tcworker.engine.native.folder import UNDELETABLE, left_in, make_folder, remove_folder, remove_left
+from tests.engine.native.harness import exists, names_in, new_tasks_dir, touch
+
+TASK = "fN1SbArXTPSVFNUvaOlinQ"
+
+MAKES = """
+import os, sys
+from tcworker.engine.native.folder import make_folder
+print(make_folder(sys.argv[1], sys.argv[2], 0, None), flush=True)
+sys.stdin.read()
+"""
+
+
+def refuse(path: str) -> None:
+    """Stands for a removal that does not succeed."""
+    raise OSError(errno.EBUSY, "Device or resource busy", f"{path}/mounted")
+
+
+class FolderCase(SynchronousTestCase):
+    """Tests with a folder for tasks."""
+
+    def setUp(self) -> None:
+        self.parent = new_tasks_dir(self.addCleanup)
+        os.mkdir(self.parent)
+        self.addCleanup(lambda: [hold.let_go(path) for path in list(hold._held) if path.startswith(self.parent)])
+
+    def make(self, task_id: str = TASK) -> str:
+        return make_folder(self.parent, task_id, 0, None)
+
+    def make_elsewhere(self, task_id: str = TASK) -> tuple[str, subprocess.Popen[str]]:
+        """In another process, which lives on."""
+        root = os.path.dirname(os.path.dirname(tests.__file__))
+        argv = [sys.executable, "-c", MAKES, self.parent, task_id]
+        other = subprocess.Popen(argv, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(other.communicate)
+        self.addCleanup(other.kill)
+        return other.stdout.readline().strip(), other
+
+    def make_left(self, task_id: str = TASK) -> str:
+        """By a process that is dead."""
+        path, other = self.make_elsewhere(task_id)
+        other.kill()
+        other.wait()
+        return path
+
+
+class MakeTests(FolderCase):
+    """A folder for a run."""
+
+    def test_only_its_user_may_enter(self):
+        path = self.make()
+        self.assertEqual(path, os.path.join(self.parent, "task_fN1SbArXTPSVF_0"))
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o700)
+
+    def test_a_name_that_is_taken(self):
+        self.assertEqual(os.path.basename(self.make()) + "-2", os.path.basename(self.make()))
+
+    def test_an_owner_that_cannot_be(self):
+        with self.assertRaises(OSError):
+            self.patch(os, "chown", refuse_owner)
+            make_folder(self.parent, TASK, 0, (1, 1))
+        self.assertEqual(names_in(self.parent), [])
+
+    def test_where_there_are_no_marks(self):
+        """Then it is not known as ours to anybody, and nothing is kept open."""
+        self.patch(hold, "_set_mark", lambda descriptor: False)
+        path = self.make()
+        self.assertNotIn(path, hold._held)
+        remove_folder(path)
+        self.assertEqual(names_in(self.parent), [])
+
+
+def refuse_owner(*arguments: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+class RemoveTests(FolderCase):
+    """The end of a folder."""
+
+    def test_no_descriptor_is_left(self):
+        before = os.listdir("/proc/self/fd")
+        path = self.make()
+        remove_folder(path)
+        remove_folder(path)
+        self.assertEqual(os.listdir("/proc/self/fd"), before)
+        self.assertEqual(names_in(self.parent), [])
+
+    def test_a_task_that_nested_folders(self):
+        """More of them than Python recurses into."""
+        path = self.make()
+        script = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
+        subprocess.run([sys.executable, "-c", script], cwd=path, check=True)
+        remove_folder(path)
+        self.assertEqual(names_in(self.parent), [])
+
+    def test_what_cannot_go_is_moved_aside(self):
+        path = self.make()
+        touch(path, "file")
+        self.patch(folder, "remove", refuse)
+        error = self.assertRaises(OSError, remove_folder, path)
+        (moved,) = names_in(os.path.join(self.parent, UNDELETABLE))
+        self.assertTrue(moved.startswith("task_fN1SbArXTPSVF_0."))
+        self.assertIn(moved, str(error))
+        self.assertIn("mounted", str(error))
+        self.assertFalse(exists(path))
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.parent, UNDELETABLE)).st_mode), 0o700)
+
+    def test_two_of_one_name_that_cannot_go(self):
+        self.patch(folder, "remove", refuse)
+        for _ in range(2):
+            path = self.make()
+            touch(path, "file")
+            self.assertRaises(OSError, remove_folder, path)
+        self.assertEqual(len(names_in(os.path.join(self.parent, UNDELETABLE))), 2)
+
+    def test_what_cannot_be_moved_either(self):
+        """It is left where it is, and found at the next start."""
+        path = self.make()
+        touch(self.parent, UNDELETABLE)
+        self.patch(folder, "remove", refuse)
+        error = self.assertRaises(OSError, remove_folder, path)
+        self.assertIn("cannot be moved", str(error))
+        self.assertEqual(left_in(self.parent), [path])
+
+
+class LeftTests(FolderCase):
+    """What dead workers left."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        probe = self.make("probe")
+        if probe not in hold._held:
+            raise SkipTest("this file system has no locks or no extended attributes")
+        remove_folder(probe)
+
+    def test_nothing(self):
+        self.assertEqual(left_in(self.parent), [])
+        self.assertEqual(left_in("/no/such/folder"), [])
+
+    def test_a_folder_whose_worker_is_dead(self):
+        path = self.make_left()
+        touch(path, "file")
+        self.assertEqual(left_in(self.parent), [path])
+        remove_left(path)
+        self.assertEqual(names_in(self.parent), [])
+
+    def test_a_folder_of_a_living_worker(self):
+        path, _ = self.make_elsewhere()
+        self.assertTrue(hold.held_by_another(path))
+        self.assertEqual(left_in(self.parent), [])
+        remove_left(path)
+        self.assertTrue(exists(path))
+
+    def test_a_folder_of_our_own(self):
+        path = self.make()
+        self.assertEqual(left_in(self.parent), [])
+        remove_left(path)
+        self.assertTrue(exists(path))
+
+    def test_a_folder_that_somebody_has_made_meanwhile(self):
+        path = self.make_left()
+        self.assertEqual(left_in(self.parent), [path])
+        remove_left(path)
+        self.assertEqual(self.make(), path)
+        remove_left(path)
+        self.assertTrue(exists(path))
+
+    def test_what_is_not_ours(self):
+        """Another version's, another program's, and a link to somewhere."""
+        os.mkdir(os.path.join(self.parent, "task_other_0"))
+        os.mkdir(os.path.join(self.parent, "precious"))
+        left = self.make_left()
+        os.rename(left, os.path.join(self.parent, "renamed"))
+        os.symlink("renamed", os.path.join(self.parent, "task_link_0"))
+        self.assertEqual(left_in(self.parent), [])
+
+    def test_what_could_not_go_before(self):
+        aside = os.path.join(self.parent, UNDELETABLE)
+        paths = [os.path.join(aside, name) for name in ("task_a_0.1", "task_b_0.2")]
+        for path in paths:
+            Path(path, "deep").mkdir(parents=True)
+        self.assertEqual(left_in(self.parent), paths)
+        remove_left(paths[0])
+        self.assertEqual(names_in(aside), ["task_b_0.2"])
+        remove_left(paths[1])
+        self.assertEqual(names_in(self.parent), [])
+
+    def test_what_still_cannot_go(self):
+        path = os.path.join(self.parent, UNDELETABLE, "task_a_0.1")
+        os.makedirs(path)
+        self.patch(folder, "remove", refuse)
+        self.assertRaises(OSError, remove_left, path)
+        self.assertEqual(left_in(self.parent), [path])
