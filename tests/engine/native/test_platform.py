@@ -5,17 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import threading
 
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tcworker.engine.native import folder as folders
+from tcworker.engine.native import platform as platforms
 from tcworker.engine.native.account import TaskUser, find_user
+from tcworker.engine.native.folder import UNDELETABLE
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import ConfigError, MalformedPayload, ResourceUnavailable
 from tcworker.interfaces import SandboxRecord
 from tcworker.launcher import linux
+from tcworker.removal import remove
 from tcworker.task.payload import PayloadSchema
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch
+from tcworker.testing.engines.traces import threads
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
 
 
 class PayloadTests(SynchronousTestCase):
@@ -98,6 +106,69 @@ class PrepareTests(NativeCase):
         await platform.prepare([SandboxRecord("native", details)])
         self.assertEqual(one.wait(), -9)
 
+    def catch_log(self) -> list[str]:
+        """The lines of the platform's log; none reaches trial."""
+        lines: list[str] = []
+        self.patch(platforms, "_log", Logger(observer=lambda event: lines.append(formatEvent(event))))
+        return lines
+
+    def left(self, name: str) -> SandboxRecord:
+        """A run of a dead worker, with something in its folder."""
+        folder = os.path.join(self.tasks_dir, name)
+        os.mkdir(folder)
+        touch(folder, "file")
+        return SandboxRecord("native", {"pid": 1 << 30, "startTime": "1", "group": None, "folder": folder})
+
+    async def test_what_cannot_be_removed_does_not_keep_the_worker_from_its_work(self):
+        lines = self.catch_log()
+        platform = await self.new_platform()
+        first, second = self.left("task_first_0"), self.left("task_second_0")
+
+        def refuse(path: str) -> None:
+            if "first" in path:
+                raise OSError(errno.EBUSY, "Device or resource busy", f"{path}/mounted")
+            remove(path)
+
+        self.patch(folders, "remove", refuse)
+        await platform.prepare([first, second])
+        self.assertEqual(names_in(self.tasks_dir), [UNDELETABLE])
+        (moved,) = names_in(os.path.join(self.tasks_dir, UNDELETABLE))
+        said = "\n".join(lines)
+        for part in (first.details["folder"], "mounted", moved, "goes on", "remove it"):
+            self.assertIn(part, said)
+        _, result = await self.run_task(shell("exit 0"), platform)
+        self.assertTrue(result.success)
+
+    async def test_a_record_that_nobody_understands(self):
+        lines = self.catch_log()
+        platform = await self.new_platform()
+        record = self.left("task_left_0")
+        await platform.prepare([SandboxRecord("native", {}), record])
+        self.assertIn("failed", lines[0])
+        self.assertEqual(names_in(self.tasks_dir), [])
+
+    async def test_what_could_not_be_removed_is_tried_again(self):
+        platform = await self.new_platform()
+        aside = os.path.join(self.tasks_dir, UNDELETABLE)
+        os.makedirs(os.path.join(aside, "task_left_0.1", "deep"))
+        await platform.prepare([])
+        await until(lambda: not exists(aside))
+
+    async def test_what_still_cannot_be_removed_is_said(self):
+        lines = self.catch_log()
+        platform = await self.new_platform()
+        left = os.path.join(self.tasks_dir, UNDELETABLE, "task_left_0.1")
+        os.makedirs(left)
+
+        def refuse(path: str) -> None:
+            raise OSError(errno.EBUSY, "Device or resource busy", path)
+
+        self.patch(folders, "remove", refuse)
+        await platform.prepare([])
+        await until(lambda: lines)
+        self.assertIn(left, lines[0])
+        self.assertTrue(exists(left))
+
 
 def environ_of(pid: int) -> bytes:
     with open(f"/proc/{pid}/environ", "rb") as environ:
@@ -146,3 +217,45 @@ class DisposeTests(TestCase):
         await platform.dispose()
         self.assertEqual(linux.children(os.getpid()), set())
         self.assertEqual(names_in(tasks_dir), [])
+
+    async def test_sweeping_that_takes_long_holds_up_nothing(self):
+        """Neither the boot nor, but for what is under way, the end."""
+        tasks_dir = new_tasks_dir(self.addCleanup)
+        for name in ("task_a_0.1", "task_b_0.2"):
+            os.makedirs(os.path.join(tasks_dir, UNDELETABLE, name))
+        go_on, begun = threading.Event(), []
+
+        def slow(path: str) -> None:
+            begun.append(path)
+            go_on.wait(20)
+
+        self.patch(folders, "remove", slow)
+        platform = NativePlatform(reactor, new_config(tasks_dir))
+        await platform.prepare([])
+        await until(lambda: begun)
+        disposed = platform.dispose()
+        go_on.set()
+        await disposed
+        self.assertEqual(len(begun), 1)
+
+    async def test_threads_end_though_the_launcher_does_not(self):
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup)))
+        await platform.prepare([])
+        stop = platform._means.launcher.stop
+        self.patch(platform._means.launcher, "stop", lambda: fail(RuntimeError("it does not end")))
+        with self.assertRaises(RuntimeError):
+            await platform.dispose()
+        self.assertEqual([name for name in threads() if "native" in name], [])
+        await stop()
+
+    async def test_threads_end_though_nobody_waits_any_more(self):
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup)))
+        await platform.prepare([])
+        stop = platform._means.launcher.stop
+        self.patch(platform._means.launcher, "stop", Deferred)
+        disposed = platform.dispose()
+        disposed.cancel()
+        with self.assertRaises(CancelledError):
+            await disposed
+        self.assertEqual([name for name in threads() if "native" in name], [])
+        await stop()
