@@ -25,8 +25,8 @@ from tests.engine.native.harness import NativeCase, exists, names_in, new_config
 
 
 def daemon(marker: str) -> str:
-    """A script whose daemon has left its session, ignores SIGTERM and has a marker in its command line."""
-    return f"( setsid sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; done' {marker} & ); exec sleep 3600"
+    """A script whose daemon has left its session, ends for no signal that can be ignored, and has a marker to be found by."""
+    return f"( setsid sh -c 'trap \"\" TERM PIPE; echo up; while :; do sleep 1; done' {marker} & ); exec sleep 3600"
 
 
 class Worker(ProcessProtocol):
