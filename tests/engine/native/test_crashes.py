@@ -25,7 +25,7 @@ from tests.engine.native.harness import NativeCase, exists, names_in, new_config
 
 
 def daemon(marker: str) -> str:
-    """A script whose daemon has left its session, ends for no signal that can be ignored, and has a marker to be found by."""
+    """A script whose daemon left its session, ends for no signal that can be ignored, and has a marker."""
     return f"( setsid sh -c 'trap \"\" TERM PIPE; echo up; while :; do sleep 1; done' {marker} & ); exec sleep 3600"
 
 
