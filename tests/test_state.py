@@ -24,7 +24,7 @@ from tcworker.errors import StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state import RunRecord, StateStore
 from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN
-from tests.soak import chances
+from tests.chances import chances
 
 OUTCOMES = (COMPLETED, WORKER_SHUTDOWN)
 TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)

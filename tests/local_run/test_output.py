@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.local_run.output import RED, Lines, Output, PlainText
 from tcworker.waiting import Threads
-from tests.soak import chances
+from tests.chances import chances
 
 
 class EscapeSequences(SynchronousTestCase):

@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterator
 from random import Random
 
+SOAKING = bool(os.environ.get("TCWORKER_SOAK"))
+"""Whether this is C{make soak}."""
+
 
 def chances(short: int, whole: int) -> Iterator[Random]:
     """Seeded sources of chance, one for each round of a test; the number of a round that fails is its seed."""
-    return map(Random, range(whole if os.environ.get("TCWORKER_SOAK") else short))
+    return map(Random, range(whole if SOAKING else short))
