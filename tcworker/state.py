@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
+from twisted.python.failure import Failure
 
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state_folder import StateFolder
@@ -66,6 +67,8 @@ class StateStore:
     def __init__(self, threads: Threads, folder: StateFolder) -> None:
         self._threads = threads
         self._folder = folder
+        self._waiting: list[_Write] = []
+        self._writing = False
 
     @classmethod
     def open(cls, reactor: IReactorThreads, folder: str) -> Deferred[StateStore]:
@@ -125,7 +128,11 @@ class StateStore:
 
     def runs(self) -> Deferred[list[RunRecord]]:
         """All runs that are remembered."""
-        return self._threads.run(_read_runs, self._folder.database)
+        return Deferred.fromCoroutine(self._runs())
+
+    async def _runs(self) -> list[RunRecord]:
+        await self._write("SELECT 1")
+        return await self._threads.run(_read_runs, self._folder.database)
 
     def close(self) -> Deferred[None]:
         """Finish what was asked for, close everything and give the folder up; to be called once."""
@@ -133,9 +140,13 @@ class StateStore:
 
     async def _close(self) -> None:
         try:
-            await self._threads.run(self._folder.close)
+            # What waits is written before this is.
+            await self._write("SELECT 1")
         finally:
-            await self._threads.stop()
+            try:
+                await self._threads.run(self._folder.close)
+            finally:
+                await self._threads.stop()
 
     def _set(self, task_id: str, run_id: int, **columns: str | bool) -> Deferred[None]:
         # Names of columns are our own; values are bound.
@@ -145,11 +156,53 @@ class StateStore:
         )
 
     def _write(self, statement: str, *values: str | int | None) -> Deferred[None]:
-        return self._threads.run(_execute, self._folder.database, statement, values)
+        write = _Write(statement, values)
+        self._waiting.append(write)
+        if not self._writing:
+            self._write_waiting()
+        return write.written
+
+    def _write_waiting(self) -> None:
+        """Write all that waits, at once: going to the thread and back costs more than a statement does."""
+        writes, self._waiting = self._waiting, []
+        self._writing = True
+        self._threads.run(_execute, self._folder.database, writes).addBoth(self._wrote, writes)
+
+    def _wrote(self, result: Failure | None, writes: Sequence[_Write]) -> None:
+        self._writing = False
+        if self._waiting:
+            self._write_waiting()
+        for write in writes:
+            if result is None:
+                write.written.callback(None)
+            else:
+                write.written.errback(result)
 
 
-def _execute(database: sqlite3.Connection, statement: str, values: tuple[str | int | None, ...]) -> None:
-    database.execute(statement, values)
+@dataclass(frozen=True)
+class _Write:
+    """A change that is still to be made.
+
+    @ivar written: fires when it is made; who no longer waits for that changes nothing.
+    """
+
+    statement: str
+    values: tuple[str | int | None, ...]
+    written: Deferred[None] = field(default_factory=Deferred)
+
+
+def _execute(database: sqlite3.Connection, writes: Sequence[_Write]) -> None:
+    """Make all changes or none."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for write in writes:
+            database.execute(write.statement, write.values)
+        database.execute("COMMIT")
+    except BaseException:
+        # A full disk has undone it by itself.
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
 
 
 def _read_runs(database: sqlite3.Connection) -> list[RunRecord]:

@@ -17,13 +17,14 @@ from typing import Any
 from unittest import mock
 
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tcworker import state_folder
 from tcworker.errors import StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state import RunRecord, StateStore
-from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN
+from tcworker.task.resolution import COMPLETED, FAILED, WORKER_SHUTDOWN
 from tests.chances import chances
 
 OUTCOMES = (COMPLETED, WORKER_SHUTDOWN)
@@ -72,6 +73,47 @@ class StateTestCase(TestCase):
         runs = await store.runs()
         await store.close()
         return runs
+
+
+class ManyAtOnce(StateTestCase):
+    """Changes that come while others are being written."""
+
+    async def test_they_take_effect_in_their_order(self) -> None:
+        store = await self.open()
+        self.addCleanup(store.close)
+        names = [f"task-{number}" for number in range(20)]
+        writes = [store.claimed(record(name)) for name in names]
+        writes += [store.decided(name, 0, FAILED) for name in names]
+        writes += [store.done(name, 0) for name in names[:15]]
+        runs = await store.runs()
+        self.assertEqual([(run.task_id, run.resolution) for run in runs], [(name, FAILED) for name in names[15:]])
+        await gatherResults(writes)
+
+    async def test_closing_waits_for_them(self) -> None:
+        store = await self.open()
+        writes = [store.claimed(record(f"task-{number}")) for number in range(20)]
+        await store.close()
+        await gatherResults(writes)
+        self.assertEqual(len(await self.left()), 20)
+
+    async def test_one_that_nobody_waits_for_any_more_is_made_all_the_same(self) -> None:
+        store = await self.open()
+        first, second = store.claimed(record("first")), store.claimed(record("second"))
+        second.addErrback(lambda failure: failure.trap(CancelledError))
+        second.cancel()
+        await first
+        await store.close()
+        self.assertEqual(len(await self.left()), 2)
+
+    async def test_a_disk_that_is_full_fails_each_of_them(self) -> None:
+        store = await self.open()
+        self.addCleanup(store.close)
+        with mock.patch("tcworker.state._execute", side_effect=sqlite3.OperationalError("database or disk is full")):
+            writes = [store.claimed(record(f"task-{number}")) for number in range(3)]
+            for write in writes:
+                await self.assertFailure(write, sqlite3.OperationalError)
+        await store.claimed(record("later"))
+        self.assertEqual([run.task_id for run in await store.runs()], ["later"])
 
 
 class Runs(StateTestCase):
