@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.errors import TaskError
+from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 from tcworker.task.outcome import as_task_error, join
 from tcworker.waiting import OneShot
@@ -90,7 +91,11 @@ class RunFeatures:
         return self._run("cleanup", lambda feature: feature.cleanup()).addErrback(self._log_cleanup)
 
     def _run(self, stage: str, hook: Hook, skip: bool = False) -> Deferred[None]:
-        return Deferred.fromCoroutine(_Stage(self._features, self._after, hook, skip).run(self._join, stage))
+        # Most features have one hook or two: what does nothing is not worth waiting for.
+        concerned = {name: feature for name, feature in self._features.items() if _has_hook(feature, stage)}
+        if not concerned:
+            return succeed(None)
+        return Deferred.fromCoroutine(_Stage(concerned, self._after, hook, skip).run(self._join, stage))
 
     def _join(self, failures: Mapping[str, Failure], stage: str) -> TaskError | None:
         run = self._context.name
@@ -106,6 +111,10 @@ class RunFeatures:
         # The run is resolved, so that nobody but the operator can want to know.
         failure.trap(TaskError)
         _log.error("cleaning up: {error}", error=str(failure.value), run=self._context.name)
+
+
+def _has_hook(feature: ITaskFeature, stage: str) -> bool:
+    return getattr(getattr(feature, stage), "__func__", None) is not getattr(TaskFeature, stage)
 
 
 class _Stage:

@@ -96,6 +96,16 @@ class Order(RegistryTest):
         self.features().load(cast(Any, None))
         self.assertEqual(self.c.called, [])
 
+    def test_a_feature_without_a_hook_keeps_nobody_waiting(self) -> None:
+        class Idle(TaskFeature):
+            """Has none at all."""
+
+        idle = Scripted("idle")
+        self.patch(idle, "for_task", lambda context: Idle())
+        self.all = [idle, Scripted("later", "idle")]
+        self.features().stopped(RESULT)
+        self.assertEqual(self.all[1].called, ["stopped"])
+
     def test_features_that_nobody_asks_for(self) -> None:
         self.all = [Scripted("x", asked=lambda: False)]
         self.successResultOf(self.features().load(cast(Any, None)))
