@@ -7,15 +7,17 @@ the settings given so far by their keys; platforms and features with C{(reactor,
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface.interface import InterfaceClass
 
-from tcworker.config import FEATURES, Config, Merged, Source, lay_over, missing, parse, raise_faults
+from tcworker.client.connections import whom_to_trust
+from tcworker.config import FEATURES, Config, Merged, Source, fitting, lay_over, missing, parse, raise_faults, so_far
+from tcworker.config_schema import KEYS
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON, IFeature, IHost, IPlatform
 from tcworker.worker import Parts, Worker
@@ -48,21 +50,27 @@ class Checked:
     missing: Sequence[str]
 
 
-def check_sources(sources: Sequence[Source]) -> Checked:
+def check_sources(reactor: IReactorTime, sources: Sequence[Source]) -> Checked:
     """Lay sources one over the other and look at all values and names.
 
-    Raises L{ConfigError} with all faults that can be known before the host has been asked.
+    Raises L{ConfigError} with all faults that can be known before the host has been asked. Those that only platforms
+    and features know are found by making them; they do nothing before they are asked to.
     """
     given = lay_over(sources)
+    unread = [fault for source in sources for fault in source.faults]
     # Only a host that adds something can still bring what is missing, or a use for what has none.
-    whole = given.values.get("host", LOCAL) == LOCAL
+    local = given.values.get("host", LOCAL) == LOCAL
+    # What is missing may well stand in the file that cannot be read.
+    whole = local and not unread
     faults, status = _faults(given, whole)
     classes = _Classes(given, whole=whole)
+    making = _Making(reactor, so_far(fitting(given)), given)
+    further = [*classes.faults, *(making.all_faults(classes) if local else ())]
     # A value of the wrong type has been told already.
     known = {fault.place for fault in faults}
-    faults += [fault for fault in classes.faults if fault.place not in known]
+    faults = [*unread, *faults, *(fault for fault in further if fault.place not in known)]
     if faults:
-        raise ConfigError(faults, status)
+        raise ConfigError(faults, ProcessStatus.UNUSABLE_CONFIG if unread else status)
     return Checked(given, classes.host, missing(given.values))
 
 
@@ -74,7 +82,7 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source], features: Seque
 
     @param features: objects of somebody's own, beside those that the settings name.
     """
-    checked = check_sources(sources)
+    checked = check_sources(reactor, sources)
     # Only now: who is refused gets the faults alone.
     for warning in (warning for source in sources for warning in source.warnings):
         _log.warn("{text}", text=warning)
@@ -90,16 +98,65 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source], features: Seque
 
 
 def make_parts(reactor: IReactorTime, config: Config) -> Parts:
-    """Make the platforms and features that a configuration names. Raises L{ConfigError}."""
+    """Make the platforms and features that a configuration names. Raises L{ConfigError} with the faults of all."""
     named = {"platforms": config.platforms, "features": config.features, "host": config.host}
+    settings = Merged({**named, "extensions": config.extensions}, config.origins)
     # Once more, for the host may have named others.
-    classes = _Classes(Merged({**named, "extensions": config.extensions}, config.origins))
-    if classes.faults:
-        raise ConfigError(classes.faults)
-    return Parts(
-        platforms=[make(reactor, config) for make in classes.platforms],
-        features=[make(reactor, config) for make in classes.features],
-    )
+    classes = _Classes(settings)
+    making = _Making(reactor, config, settings)
+    parts = Parts(making.make(classes.platforms), making.make(classes.features))
+    making.check_bundle()
+    if classes.faults or making.faults:
+        raise ConfigError([*classes.faults, *making.faults])
+    return parts
+
+
+class _Making:
+    """Makes parts, and collects what they say against the configuration.
+
+    @param settings: knows where each value came from.
+    """
+
+    def __init__(self, reactor: IReactorTime, config: Config, settings: Merged) -> None:
+        self._reactor = reactor
+        self._config = config
+        self._settings = settings
+        self.faults: list[Fault] = []
+
+    def make(self, classes: Sequence[Any]) -> list[Any]:
+        """Make each; those that refuse the configuration are missing in the answer."""
+        made: list[Any] = []
+        for new in classes:
+            self._try(lambda new=new: made.append(new(self._reactor, self._config)))  # type: ignore[misc]  # bound now
+        return made
+
+    def check_bundle(self) -> None:
+        """See whether connections will find certificates."""
+        self._try(lambda: whom_to_trust(self._config.ca_bundle))
+
+    def all_faults(self, classes: _Classes) -> list[Fault]:
+        """Give the faults that making everything brings up; what was made is thrown away."""
+        for key, found in (("platforms", classes.platforms), ("features", classes.features)):
+            for new in found:
+                try:
+                    self.make([new])
+                except Exception as error:  # whatever somebody's class may raise; other faults shall be told, too
+                    problem = f"{new.__module__}.{new.__qualname__}, which cannot be made"
+                    text = f"{problem} ({type(error).__name__}: {error})"
+                    self.faults.append(Fault(self._settings.locate([key]), text, "a class that takes these settings"))
+        self.check_bundle()
+        return self.faults
+
+    def _try(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except ConfigError as error:
+            self.faults += [self._located(fault) for fault in error.faults]
+
+    def _located(self, fault: Fault) -> Fault:
+        # Who refuses a value knows its key, not the file that it came from.
+        known = fault.place.partition(".")[0] in KEYS
+        return replace(fault, place=self._settings.locate([fault.place])) if known else fault
 
 
 def _faults(given: Merged, whole: bool) -> tuple[list[Fault], ProcessStatus]:
@@ -124,7 +181,8 @@ class _Classes:
             self._find_unused(values)
 
     def _find_all(self, key: str, names: JSON, built_in: Mapping[str, str], interface: InterfaceClass) -> list[Any]:
-        return [self._find([key, index], name, built_in, interface) for index, name in enumerate(_items(names))]
+        found = (self._find([key, index], name, built_in, interface) for index, name in enumerate(_items(names)))
+        return [each for each in found if each is not None]
 
     def _find(self, path: list[str | int], name: JSON, built_in: Mapping[str, str], interface: InterfaceClass) -> Any:
         if not isinstance(name, str):
@@ -135,7 +193,7 @@ class _Classes:
         if problem:
             expected = f"{' or '.join(built_in)}, or package.module.Class of an {interface.getName()}"
             self.faults.append(Fault(self._settings.locate(path), f"{name}{problem}", expected))
-        return found
+        return None if problem else found
 
     def _find_unused(self, values: Mapping[str, Any]) -> None:
         used = [values["host"], *_items(values["platforms"]), *_items(values["features"])]

@@ -142,24 +142,27 @@ def _worker(options: argparse.Namespace) -> int:
     from twisted.internet import reactor
 
     from tcworker.assemble import new_worker
-    from tcworker.config import load_file
+    from tcworker.config import load_files
     from tcworker.running import run_forever
 
     try:
-        worker = new_worker(reactor, [load_file(path) for path in options.config])
+        worker = new_worker(reactor, load_files(options.config))
     except ConfigError as error:
         return _refuse(error)
     return run_forever(reactor, worker, options.log_format, sys.stderr)
 
 
 def _check(options: argparse.Namespace) -> int:
+    # Parts are made with the reactor that they would have; it never runs.
+    from twisted.internet import reactor
+
     from tcworker.assemble import check_sources
     from tcworker.check import report
-    from tcworker.config import load_file, so_far
+    from tcworker.config import load_files, so_far
 
+    sources = load_files(options.config)
     try:
-        sources = [load_file(path) for path in options.config]
-        checked = check_sources(sources)
+        checked = check_sources(reactor, sources)
     except ConfigError as error:
         return _refuse(error)
     for warning in (warning for source in sources for warning in source.warnings):

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tcworker.config_faults import missing, raise_faults
+from tcworker.config_faults import fitting, missing, raise_faults
 from tcworker.config_schema import KEYS, NAMES, REQUIRED, WITHOUT_MEANING
-from tcworker.config_source import Merged, Source, load_file, merge
+from tcworker.config_source import Merged, Source, load_file, load_files, merge
 from tcworker.interfaces import Credentials
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "Merged",
     "Source",
     "field_of",
+    "fitting",
     "lay_over",
     "load_file",
+    "load_files",
     "missing",
     "parse",
     "raise_faults",

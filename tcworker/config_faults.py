@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from tcworker.config_schema import REQUIRED, SCHEMA, SECRET
+from tcworker.config_schema import KEYS, REQUIRED, SCHEMA, SECRET
 from tcworker.config_source import Merged, type_name
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
@@ -40,6 +40,16 @@ def raise_faults(merged: Merged, *, whole: bool) -> None:
 def missing(values: Mapping[str, Any]) -> list[str]:
     """The required keys that are not there."""
     return [key for key in REQUIRED if key not in values]
+
+
+def fitting(merged: Merged) -> Merged:
+    """Leave out the settings that have faults, so that others can be looked at."""
+    fit = {
+        key: value
+        for key, value in merged.values.items()
+        if key in KEYS and Draft202012Validator(KEYS[key]).is_valid(value)
+    }
+    return Merged(fit, merged.origins)
 
 
 def _unknown(merged: Merged, error: ValidationError) -> Iterator[Fault]:

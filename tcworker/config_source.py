@@ -23,11 +23,25 @@ class Source:
     @ivar name: as people know it: a file's path, C{host}, C{command line}.
     @ivar values: in the configuration's own names.
     @ivar warnings: for the log.
+    @ivar faults: why it could not be read; it has no values then.
     """
 
     name: str
     values: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+def load_files(paths: Sequence[str]) -> list[Source]:
+    """Read files of settings; one that cannot be read keeps its faults, to be told with those of the others."""
+    return [_load_or_keep_faults(path) for path in paths]
+
+
+def _load_or_keep_faults(path: str) -> Source:
+    try:
+        return load_file(path)
+    except ConfigError as error:
+        return Source(path, {}, faults=error.faults)
 
 
 def load_file(path: str) -> Source:

@@ -14,7 +14,7 @@ from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
 from tcworker.assemble import new_worker
-from tcworker.config import load_file
+from tcworker.config import load_files
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.running import WorkerProcess, end_for_sure
 from tcworker.worker_log import OBSERVERS
@@ -97,7 +97,7 @@ def makeService(options: Options) -> TwistdWorker:
     from twisted.internet import reactor
 
     try:
-        worker = new_worker(reactor, [load_file(path) for path in options["configs"]])
+        worker = new_worker(reactor, load_files(options["configs"]))
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_status) from None

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from tcworker import assemble
 from tcworker.assemble import BUILT_IN_FEATURES, HOSTS, PLATFORMS, make_parts, new_worker
-from tcworker.config import FEATURES, Source, parse
+from tcworker.config import FEATURES, Source, load_files, parse
 from tcworker.errors import ConfigError, Fault
 from tcworker.host.local import LocalHost
 from tcworker.interfaces import IFeature, IPlatform
@@ -47,6 +47,22 @@ class SomePlatform(Part):
 @implementer(IFeature)
 class SomeFeature(Part):
     """A feature of somebody's own."""
+
+
+@implementer(IFeature)
+class PickyFeature(Part):
+    """A feature that accepts no settings."""
+
+    def __init__(self, reactor: Any, config: Any) -> None:
+        raise ConfigError([Fault("workerLocation", "nothing", "a place")])
+
+
+@implementer(IFeature)
+class BrokenFeature(Part):
+    """A feature that cannot be made."""
+
+    def __init__(self, reactor: Any, config: Any) -> None:
+        raise LookupError("no such thing")
 
 
 class ManagedHost(LocalHost):
@@ -86,6 +102,20 @@ class Workers(AssembleTestCase):
 
     def test_faults_of_values_and_names_are_told_together(self) -> None:
         self.assertEqual(len(self.faults(capacity=0, platforms=["nowhere.Class"], unknown=1)), 3)
+
+    def test_what_parts_and_connections_refuse_is_told_with_all_the_rest(self) -> None:
+        names = [f"{HERE}.PickyFeature", f"{HERE}.BrokenFeature", "nothing"]
+        values = {"capacity": 0, "platforms": ["native"], "features": names, "taskUser": "nosuch", "caBundle": "/none"}
+        places = [fault.partition(": found")[0] for fault in self.faults(**values)]
+        expected = ["capacity", "features[2]", "taskUser", "workerLocation", "features", "caBundle"]
+        self.assertEqual([place.removeprefix("f: ") for place in places], expected)
+
+    def test_a_file_that_cannot_be_read_hides_no_faults_of_others(self) -> None:
+        sources = [*load_files(["no-such.yml"]), Source("f", {"capacity": 0, "caBundle": "/none"})]
+        error = self.assertRaises(ConfigError, new_worker, self.clock, sources)
+        # What is missing may stand in the file.
+        self.assertEqual([fault.place for fault in error.faults], ["no-such.yml", "f: capacity", "f: caBundle"])
+        self.assertEqual(error.exit_status, 64)
 
     def test_lists_that_are_none_are_told_once(self) -> None:
         self.assertIn("found 5", self.fault(platforms=5))
@@ -130,6 +160,14 @@ class Parts(AssembleTestCase):
         config = parse([Source("host", {**VALUES, "features": ["nothing"]})])
         error = self.assertRaises(ConfigError, make_parts, self.clock, config)
         self.assertEqual(error.faults[0].place, "host: features[0]")
+
+    def test_what_each_of_them_refuses_is_told_together(self) -> None:
+        changes = {"features": [f"{HERE}.PickyFeature"], "platforms": ["native"], "taskUser": "nosuch"}
+        config = parse([Source("host", {**VALUES, **changes, "caBundle": "/none"})])
+        error = self.assertRaises(ConfigError, make_parts, self.clock, config)
+        self.assertEqual(
+            [fault.place for fault in error.faults], ["host: taskUser", "default: workerLocation", "host: caBundle"]
+        )
 
 
 class Names(AssembleTestCase):

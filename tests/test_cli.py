@@ -152,6 +152,12 @@ class Checking(CommandCase):
         self.assertEqual(status, 73)
         self.assertEqual(len(self.err.splitlines()), 2)
 
+    def test_lists_what_only_a_platform_or_a_connection_would_refuse(self) -> None:
+        path = self.config(CONFIG + "taskUser: nosuch\ncaBundle: /nonexist\n")
+        for command in ("check", "worker"):
+            self.assertEqual(self.command(command, "--config", path), 73)
+            self.assertEqual([line.split(": ")[1] for line in self.err.splitlines()], ["taskUser", "caBundle"])
+
     def test_knows_a_class_that_is_not_there(self) -> None:
         self.assertNotEqual(self.command("check", "--config", self.config(CONFIG + "platforms: [no.such.Thing]\n")), 0)
         self.assertIn("platforms[0]", self.err)
