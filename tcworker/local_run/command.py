@@ -109,7 +109,10 @@ class RunCommand:
         checkout = self._options.checkout
         if checkout is not None and not os.path.isdir(checkout):
             raise UnusableFiles([f"{checkout}: is no folder to check out"])
-        return make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
+        tasks = make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
+        if self._options.artifacts is not None:
+            _check_place(self._options.artifacts)
+        return tasks
 
     async def _run_tasks(self, tasks: Sequence[LocalTask]) -> int:
         # One after the other, logs need no names in front.
@@ -152,6 +155,19 @@ class RunCommand:
         # Interrupted, a worker may well end first: the queue is asked how its tasks did.
         if not self._interrupted:
             raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")
+
+
+def _check_place(path: str) -> None:
+    """Make sure that files can be put into a folder: after the tasks it would be too late to say."""
+    there = os.path.abspath(path)
+    # It is made with the first artifact: a command whose tasks never ran leaves no empty folder.
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    try:
+        # Tried, for permissions do not tell of what is mounted read-only, nor of a full disk.
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise UnusableFiles([f"{path}: artifacts cannot be put there: {there}: {error.strerror}"]) from None
 
 
 async def _first_of(*waiting: Deferred[Any]) -> None:

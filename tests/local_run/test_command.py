@@ -66,6 +66,14 @@ class OneTask(RunCase):
         self.assertEqual(self.published("public/made.txt"), "something\n")
         self.assertIn("hello", self.published("public/logs/live_backing.log").splitlines())
 
+    async def test_it_does_not_run_where_its_artifacts_have_no_place(self) -> None:
+        task = self.shell("task.yml", "echo hello")
+        for place in (task, os.path.join(task, "folder"), "/proc/none"):
+            self.artifacts = place
+            self.assertEqual(await self.start(task), 64)
+            self.assertIn(f"{place}: artifacts cannot be put there: ", self.err.getvalue())
+        self.assertEqual(self.lines, [])
+
     async def test_nothing_of_it_stays_in_the_temporary_folder(self) -> None:
         await self.start(self.shell("task.yml", "touch left; sleep 100 &"))
         self.assertEqual(sorted(os.listdir(self.folder)), ["artifacts", "task.yml"])
