@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ def load_file(path: str) -> Source:
             # Of the file that is read, which the path may not name a moment later.
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             values = _parse(file.read())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, _TwiceError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TwiceError) as error:
         fault = Fault(path, _why(error), "a readable file of YAML or JSON")
         raise ConfigError([fault], ProcessStatus.UNUSABLE_CONFIG) from None
     faults = _shape_faults(path, values)
@@ -60,29 +60,32 @@ def load_file(path: str) -> Source:
     return Source(path, values or {}, _permission_warnings(path, mode, values or {}))
 
 
-class _TwiceError(Exception):
-    """One key stands twice in an object."""
+class TwiceError(Exception):
+    """One key stands twice in an object of JSON."""
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML in which no key stands twice in an object."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Refuse the second of two equal keys."""
+        # Not later: what << merges into an object may well have keys of the same names.
+        node = super().compose_mapping_node(anchor)
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 problem = f"the key {key.value} for the second time"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        return node
 
 
-def _no_key_twice(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+def no_key_twice(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    """Make an object of JSON's pairs, as C{object_pairs_hook}; raises L{TwiceError}."""
     values = dict(pairs)
     for key, _ in pairs if len(values) < len(pairs) else ():
         if sum(key == other for other, _ in pairs) > 1:
-            raise _TwiceError(f"the key {key} twice")
+            raise TwiceError(f"the key {key} twice")
     return values
 
 
@@ -90,16 +93,16 @@ def _parse(text: str) -> JSON:
     # Tabs may indent JSON but not YAML.
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text, object_pairs_hook=_no_key_twice)
+            return json.loads(text, object_pairs_hook=no_key_twice)
         except json.JSONDecodeError:
             pass
-    return yaml.load(text, _Loader)
+    return yaml.load(text, Loader)
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or "an error of the system"
-    if isinstance(error, _TwiceError):
+    if isinstance(error, TwiceError):
         return str(error)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         # What the parser quotes may be part of a secret.

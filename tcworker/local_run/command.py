@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -106,12 +106,14 @@ class RunCommand:
             await self._printing.stop()
 
     def _read(self) -> Sequence[LocalTask]:
-        checkout = self._options.checkout
-        if checkout is not None and not os.path.isdir(checkout):
-            raise UnusableFiles([f"{checkout}: is no folder to check out"])
-        tasks = make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
-        if self._options.artifacts is not None:
-            _check_place(self._options.artifacts)
+        faults = list(_faults_of_folders(self._options))
+        tasks: Sequence[LocalTask] = ()
+        try:
+            tasks = make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
+        except UnusableFiles as error:
+            faults.extend(error.faults)
+        if faults:
+            raise UnusableFiles(faults)
         return tasks
 
     async def _run_tasks(self, tasks: Sequence[LocalTask]) -> int:
@@ -157,8 +159,16 @@ class RunCommand:
             raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")
 
 
-def _check_place(path: str) -> None:
-    """Make sure that files can be put into a folder: after the tasks it would be too late to say."""
+def _faults_of_folders(options: RunOptions) -> Iterator[str]:
+    if options.checkout is not None and not os.path.isdir(options.checkout):
+        yield f"{options.checkout}: is no folder to check out"
+    # After the tasks it would be too late to say.
+    if options.artifacts is not None and (problem := _why_no_place(options.artifacts)):
+        yield f"{options.artifacts}: artifacts cannot be put there: {problem}"
+
+
+def _why_no_place(path: str) -> str | None:
+    """Say what keeps a folder from being made, or files from being put into it."""
     there = os.path.abspath(path)
     # It is made with the first artifact: a command whose tasks never ran leaves no empty folder.
     while not os.path.lexists(there):
@@ -167,7 +177,8 @@ def _check_place(path: str) -> None:
         # Tried, for permissions do not tell of what is mounted read-only, nor of a full disk.
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
-        raise UnusableFiles([f"{path}: artifacts cannot be put there: {there}: {error.strerror}"]) from None
+        return f"{there}: {error.strerror}"
+    return None
 
 
 async def _first_of(*waiting: Deferred[Any]) -> None:

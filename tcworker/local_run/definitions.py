@@ -58,11 +58,13 @@ class LocalTask:
 def make_tasks(files: Sequence[TaskFile], now: datetime) -> list[LocalTask]:
     """Make one task group of files, in the order in which it can be created.
 
-    Raises L{UnusableFiles} with all faults.
+    Raises L{UnusableFiles} with all faults, those of reading among them.
     """
-    names = _names([file.path for file in files])
-    tasks = [_task(file, name, now) for file, name in zip(files, names, strict=True)]
-    faults = [*_faults(tasks), *_same_ids(tasks), *_lost_dependencies(tasks)]
+    named = list(zip(files, _names([file.path for file in files]), strict=True))
+    tasks = [_task(file, name, now) for file, name in named if not file.faults]
+    unread = [LocalTask(file.path, name, file.path, {}) for file, name in named if file.faults]
+    faults = [fault for file in files for fault in file.faults]
+    faults += [*_faults(tasks), *_same_ids(tasks), *_lost_dependencies(tasks, unread)]
     if faults:
         raise UnusableFiles(faults)
     tasks = [_with_ids_in_dependencies(task, tasks) for task in tasks]
@@ -140,11 +142,17 @@ def _same_ids(tasks: Sequence[LocalTask]) -> list[str]:
     ]
 
 
-def _lost_dependencies(tasks: Sequence[LocalTask]) -> Iterator[str]:
-    """What is named as a dependency and is not exactly one of the tasks."""
+def _lost_dependencies(tasks: Sequence[LocalTask], unread: Sequence[LocalTask]) -> Iterator[str]:
+    """What is named as a dependency and is not exactly one of the tasks.
+
+    @param unread: stand for the files that could not be read.
+    """
     for task in tasks:
         for index, name in enumerate(task.dependencies if _are_names(task.dependencies) else ()):
-            meant = _meant(task, name, tasks)
+            # It may be the task id that such a file holds.
+            if unread and re.fullmatch(SLUGID, name):
+                continue
+            meant = _meant(task, name, [*tasks, *unread])
             if len(meant) != 1:
                 paths = ", ".join(other.path for other in meant)
                 problem = f"could be any of {paths}" if meant else "is no task of this command"

@@ -12,6 +12,7 @@ from typing import Any
 import jsone
 import yaml
 
+from tcworker.config_source import Loader, TwiceError, no_key_twice
 from tcworker.interfaces import JSON
 
 
@@ -31,13 +32,15 @@ class TaskFile:
     """What stands in one file, rendered.
 
     @ivar path: as it was given.
+    @ivar faults: why it could not be read, each with file and place; it has no content then.
     """
 
     path: str
     content: Mapping[str, Any]
+    faults: tuple[str, ...] = ()
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """Reads dates as the text that they are in a task."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # the base class declares it
@@ -47,22 +50,19 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_files(paths: Sequence[str], params: Mapping[str, str]) -> list[TaskFile]:
-    """Read all files. Raises L{UnusableFiles} with the faults of all of them.
+    """Read all files; one that cannot be read keeps its faults, to be told with those of the others.
 
     @param params: what JSON-e knows by these names, beside C{here} (the folder of the file) and C{python} (the
         interpreter that runs tcworker).
     """
-    files: list[TaskFile] = []
-    faults: list[str] = []
-    for path in paths:
-        try:
-            files.append(_read_file(path, params))
-        except UnusableFiles as error:
-            # Whoever mends one file wants to know of the others at once.
-            faults.extend(error.faults)
-    if faults:
-        raise UnusableFiles(faults)
-    return files
+    return [_read_or_keep_faults(path, params) for path in paths]
+
+
+def _read_or_keep_faults(path: str, params: Mapping[str, str]) -> TaskFile:
+    try:
+        return _read_file(path, params)
+    except UnusableFiles as error:
+        return TaskFile(path, {}, error.faults)
 
 
 def _read_file(path: str, params: Mapping[str, str]) -> TaskFile:
@@ -87,14 +87,14 @@ def _parse(path: str, text: str) -> JSON:
     """Read YAML, of which JSON is a part but for tabs between its tokens."""
     try:
         if text.lstrip().startswith("{") and "\t" in text:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=no_key_twice)
         # Through JSON and back: what a task may hold, and nothing more.
         return json.loads(json.dumps(yaml.load(text, _Loader), allow_nan=False))
     except json.JSONDecodeError as error:
         raise UnusableFiles([f"{path}:{error.lineno}:{error.colno}: {error.msg}"]) from None
     except yaml.MarkedYAMLError as error:
         raise UnusableFiles([f"{path}{_place(error)}: {error.problem}"]) from None
-    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+    except (TwiceError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise UnusableFiles([f"{path}: {error}"]) from None
 
 

@@ -135,6 +135,23 @@ class WhatIsRefused(SynchronousTestCase):
         (fault,) = self.faults(("a.yml", {"dependencies": ["b.yml"], "payload": PAYLOAD}))
         self.assertEqual(fault, "a.yml: dependencies[0]: b.yml is no task of this command")
 
+    def test_a_file_that_could_not_be_read_hides_no_faults_of_others(self) -> None:
+        needed = ["unread.yml", TASK_ID, "lost.yml"]
+        files = [
+            TaskFile("unread.yml", {}, ("unread.yml: no such file",)),
+            TaskFile("a.yml", {"taskId": "short", "dependencies": needed, "payload": PAYLOAD}),
+        ]
+        error = self.assertRaises(UnusableFiles, make_tasks, files, NOW)
+        # What it would have been is not told as missing, not even a task id that it may hold.
+        self.assertEqual(
+            [fault.partition(": ")[2] for fault in error.faults],
+            [
+                "no such file",
+                "taskId: found short, expected a slug of 22 characters, or no taskId at all",
+                "dependencies[2]: lost.yml is no task of this command",
+            ],
+        )
+
     def test_a_dependency_that_could_be_several(self) -> None:
         (fault,) = self.faults(
             ("x/a.yml", PAYLOAD), ("y/a.yml", PAYLOAD), ("z/b.yml", {"dependencies": ["a.yml"], "payload": PAYLOAD})

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.local_run.files import UnusableFiles, read_files
+from tcworker.local_run.files import read_files
 
 
 class FilesCase(SynchronousTestCase):
@@ -26,8 +26,7 @@ class FilesCase(SynchronousTestCase):
         return read_files([self.file(text)], params)[0].content
 
     def faults(self, *paths: str) -> tuple[str, ...]:
-        error: UnusableFiles = self.assertRaises(UnusableFiles, read_files, paths, {})
-        return error.faults
+        return tuple(fault for file in read_files(paths, {}) for fault in file.faults)
 
 
 class WhatIsRead(FilesCase):
@@ -36,6 +35,10 @@ class WhatIsRead(FilesCase):
 
     def test_json_indented_by_tabs(self) -> None:
         self.assertEqual(self.read('{\n\t"command":\t[]\n}'), {"command": []})
+
+    def test_what_is_merged_may_be_overridden(self) -> None:
+        content = self.read("x: {y: &b {<<: &a {k: 1}, k: 2}}\nc: {<<: *b, k: 3}")
+        self.assertEqual(content, {"x": {"y": {"k": 2}}, "c": {"k": 3}})
 
     def test_a_date_is_text_as_in_a_task(self) -> None:
         self.assertEqual(self.read("deadline: 2026-01-02T03:04:05Z")["deadline"], "2026-01-02T03:04:05Z")
@@ -62,6 +65,10 @@ class WhatIsRefused(FilesCase):
 
     def test_json_that_is_none_says_where(self) -> None:
         self.assertIn("task.yml:2:6: ", self.faults(self.file('{\n\t"a" 1}'))[0])
+
+    def test_a_key_that_stands_twice(self) -> None:
+        self.assertIn("task.yml:3:1: the key a for the second time", self.faults(self.file("a: 1\nb: 2\na: 3"))[0])
+        self.assertIn("the key a twice", self.faults(self.file('{"a": 1,\t"a": 2}'))[0])
 
     def test_what_no_task_can_hold(self) -> None:
         for text in ("a: !!binary aGk=", "a: .nan", "a: &x [*x]", "a: !!set {b}"):
