@@ -11,13 +11,21 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.interfaces import Credentials, SandboxRecord
-from tcworker.state_folder import StateFolder
+from tcworker.state_folder import StateFolder, unusable
 from tcworker.task.claim import read_date, write_date
 from tcworker.task.resolution import Resolution
 from tcworker.waiting import Threads
+
+_UNREADABLE = (
+    "the run {task_id}/{run_id} in {path} cannot be read ({problem}) and is left out: the queue is not told how it "
+    "ended, and learns that when the claim runs out. What it left in tasksDir can be removed by hand."
+)
+
+_log = Logger()
 
 
 @dataclass(frozen=True)
@@ -127,12 +135,28 @@ class StateStore:
         return self._write("DELETE FROM runs WHERE task_id = ? AND run_id = ?", task_id, run_id)
 
     def runs(self) -> Deferred[list[RunRecord]]:
-        """All runs that are remembered."""
+        """All runs that are remembered, but for those that cannot be read, which are logged.
+
+        Fails with L{StateUnusable}.
+        """
         return Deferred.fromCoroutine(self._runs())
 
     async def _runs(self) -> list[RunRecord]:
-        await self._write("SELECT 1")
-        return await self._threads.run(_read_runs, self._folder.database)
+        try:
+            await self._write("SELECT 1")
+            rows = await self._threads.run(_read_rows, self._folder.database)
+        except sqlite3.DatabaseError as error:
+            raise unusable(self._folder.path, error) from error
+        return [run for row in rows if (run := self._try_to_read(row)) is not None]
+
+    def _try_to_read(self, row: tuple[Any, ...]) -> RunRecord | None:
+        try:
+            return _read_run(*row)
+        except Exception as error:  # whatever comes of a row that somebody or something has changed
+            problem = f"{type(error).__name__}: {error}"
+            # One run that is lost shall not keep the worker from the others.
+            _log.error(_UNREADABLE, task_id=row[0], run_id=row[1], path=self._folder.path, problem=problem)
+            return None
 
     def close(self) -> Deferred[None]:
         """Finish what was asked for, close everything and give the folder up; to be called once."""
@@ -205,11 +229,10 @@ def _execute(database: sqlite3.Connection, writes: Sequence[_Write]) -> None:
         raise
 
 
-def _read_runs(database: sqlite3.Connection) -> list[RunRecord]:
-    cursor = database.execute(
+def _read_rows(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return database.execute(
         "SELECT task_id, run_id, taken_until, credentials, sandbox, state, reason, reported FROM runs ORDER BY rowid"
-    )
-    return [_read_run(*row) for row in cursor]
+    ).fetchall()
 
 
 def _read_run(
@@ -222,6 +245,9 @@ def _read_run(
     reason: str | None,
     reported: int,
 ) -> RunRecord:
+    # SQLite puts anything into any column.
+    if not isinstance(task_id, str) or not isinstance(run_id, int):
+        raise TypeError("the id is none")
     return RunRecord(
         task_id,
         run_id,

@@ -53,10 +53,29 @@ CREATE TABLE registration (
 Those of a release stay as they are: another shape is another script."""
 
 
+_LOCKED = "another program (a sqlite3 shell, a backup) holds it: end that and start the worker again"
+_DISK = "look after its disk and the permissions there, and start the worker again; the file itself may be fine"
+
+_TODO = {
+    sqlite3.SQLITE_FULL: "make room on its disk and start the worker again; the file itself is fine",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_IOERR: _DISK,
+    sqlite3.SQLITE_READONLY: _DISK,
+    sqlite3.SQLITE_CANTOPEN: _DISK,
+}
+"""What to do about kinds of errors that are not the file's own."""
+
+
 @dataclass
 class StateFolder:
-    """An open state directory; all of it blocks, for one thread at a time."""
+    """An open state directory; all of it blocks, for one thread at a time.
 
+    @ivar path: of the database.
+    @ivar lock: an open file.
+    """
+
+    path: str
     database: sqlite3.Connection
     lock: int
 
@@ -69,7 +88,8 @@ class StateFolder:
         _make_private(folder)
         lock = _lock(folder)
         try:
-            return cls(_open_database(os.path.join(folder, DATABASE)), lock)
+            path = os.path.join(folder, DATABASE)
+            return cls(path, _open_database(path), lock)
         except BaseException:
             os.close(lock)
             raise
@@ -114,16 +134,33 @@ def _open_database(path: str) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     os.chmod(path, 0o600)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    # Bytes that are no text make the row unreadable that has them, and not all rows.
+    database.text_factory = _text_or_bytes
     try:
         _prepare(database)
     except sqlite3.DatabaseError as error:
-        # Made anew without a word, it would forget what is owed to the queue.
         database.close()
-        raise StateUnusable(f"{path} cannot be read ({error}); move it away to start anew") from error
+        raise unusable(path, error) from error
     except StateUnusable:
         database.close()
         raise
     return database
+
+
+def unusable(path: str, error: sqlite3.DatabaseError) -> StateUnusable:
+    """Say what to do about a database that SQLite cannot open or read."""
+    # The lower byte is the kind, the upper ones say more.
+    kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    # Made anew without a word, it would forget what is owed to the queue.
+    todo = _TODO.get(kind, "move it away (with -wal and -shm) to start anew; what it owes the queue is then forgotten")
+    return StateUnusable(f"{path} cannot be used ({error}); {todo}")
+
+
+def _text_or_bytes(stored: bytes) -> str | bytes:
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
 
 
 def _prepare(database: sqlite3.Connection) -> None:

@@ -18,6 +18,7 @@ from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, gatherResults
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tcworker import state_folder
@@ -55,6 +56,12 @@ def hold(folder: str) -> subprocess.Popen[bytes]:
 
 def overwrite(path: str) -> None:
     Path(path).write_bytes(b"no database" * 1000)
+
+
+def garble(path: str) -> None:
+    """Spoil all pages but the first, which has the names of the tables."""
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
 
 
 class StateTestCase(TestCase):
@@ -304,4 +311,44 @@ class TheFolder(StateTestCase):
         overwrite(os.path.join(self.folder, "state.db"))
         self.assertIn("move it away", await self.refusal())
         os.unlink(os.path.join(self.folder, "state.db"))
+        self.assertEqual(await self.left(), [])
+
+    async def test_garbage_behind_a_fine_beginning_is_told(self) -> None:
+        store = await self.open()
+        for number in range(200):
+            store.claimed(record(f"task-{number}"))
+        await store.close()
+        path = os.path.join(self.folder, "state.db")
+        garble(path)
+        store = await self.open()
+        error = await self.assertFailure(store.runs(), StateUnusable)
+        self.assertIn("move it away", str(error))
+        await store.close()
+        os.unlink(path)
+        self.assertEqual(await self.left(), [])
+
+    async def test_a_row_that_cannot_be_read_is_told_and_left_out(self) -> None:
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        breakages = ("credentials = '['", "credentials = '[]'", "sandbox = '{}'", "taken_until = 'soon'")
+        for change in (*breakages, "credentials = CAST(x'22ff22' AS TEXT)", "taken_until = 7"):
+            store = await self.open()
+            await store.claimed(record("broken"))
+            await store.claimed(record("fine"))
+            await store.close()
+            self.change_database(f"UPDATE runs SET {change} WHERE task_id = 'broken'")
+            events.clear()
+            self.assertEqual(await self.left(), [record("fine")], change)
+            (text,) = [formatEvent(event) for event in events if event["log_level"] == LogLevel.error]
+            self.assertIn("broken/0", text)
+
+    async def test_a_database_that_is_held_or_without_room_is_not_to_be_moved_away(self) -> None:
+        for code, advice in ((sqlite3.SQLITE_FULL, "make room"), (sqlite3.SQLITE_BUSY, "another program")):
+            error = sqlite3.OperationalError("what SQLite says")
+            error.sqlite_errorcode = code
+            with mock.patch.object(state_folder, "_prepare", side_effect=error):
+                message = await self.refusal()
+            self.assertIn(advice, message)
+            self.assertNotIn("move it away", message)
         self.assertEqual(await self.left(), [])
