@@ -26,8 +26,9 @@ class Account(NamedTuple):
         """Be that user for good; only root can."""
         # In this order: each step needs the rights that the next one gives up.
         os.setgroups(self.groups)
-        os.setresgid(self.gid, self.gid, self.gid)
-        os.setresuid(self.uid, self.uid, self.uid)
+        # For root these set the real and the saved number too; the calls that name all three are not everywhere.
+        os.setgid(self.gid)
+        os.setuid(self.uid)
 
     @property
     def options(self) -> dict[str, Any]:

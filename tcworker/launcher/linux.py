@@ -61,7 +61,10 @@ def start_time(pid: int) -> str | None:
 
 
 def anybody_left(leaders: Iterable[int]) -> bool:
-    """Whether this process, a subreaper, has children, dead ones not yet reaped included."""
+    """Whether this process has descendants beside those it started, dead ones not yet reaped included.
+
+    Those that it started may count as well: the caller knows of them.
+    """
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -99,7 +99,8 @@ class Processes:
     @property
     def alone(self) -> bool:
         """Whether nobody is left, dead ones not yet buried included."""
-        return not self._system.anybody_left(self._leaders)
+        # Whom we forked ourselves we know without asking: not every system can look at the dead without reaping them.
+        return not (self._ours or self._helpers or self._system.anybody_left(self._leaders))
 
     def terminate(self) -> None:
         """Ask all to end."""

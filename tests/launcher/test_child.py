@@ -90,6 +90,23 @@ class StartAsSomebodyElseTests(StartTests):
     def test_who_it_is(self):
         self.assertEqual(self.printed("sh", "-c", "id -u; id -g; id -G").split(), ["65534"] * 3)
 
+    def test_nothing_is_left_of_who_it_was(self):
+        """Also on systems that cannot set all three numbers of a kind by one call of that name."""
+        for name in ("setresuid", "setresgid"):
+            self.patch(os, name, None)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.account.become()
+                os.write(writing, repr((os.getresuid(), os.getresgid(), os.getgroups())).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        os.waitpid(pid, 0)
+        with open(reading) as said:
+            self.assertEqual(said.read(), repr(((65534,) * 3, (65534,) * 3, [65534])))
+
     def test_what_it_may_not_see_is_not_told(self):
         """Root would find the file."""
         os.mkdir(os.path.join(self.folder, "secret"), 0o700)

@@ -1,4 +1,4 @@
-"""Where there is no Linux: everything runs without the one module that needs it."""
+"""Where there is no Linux: everything runs without the one module that needs it, and without what only Linux has."""
 
 from __future__ import annotations
 
@@ -15,6 +15,24 @@ import tests
 from tcworker.launcher import linux, portable, system
 from tcworker.testing.engines.traces import processes_with
 from tests.engine.native.harness import names_in, new_tasks_dir, shell
+
+_HIDE_WHAT_ONLY_LINUX_HAS = """
+import ctypes, os, socket
+
+for module, names in ((os, ("waitid", "setresuid", "setresgid", "splice")), (socket, ("MSG_CMSG_CLOEXEC",))):
+    for name in names:
+        if hasattr(module, name):
+            delattr(module, name)
+find = ctypes.CDLL.__getattr__
+
+def find_but_prctl(library, name):
+    if name == "prctl":
+        raise AttributeError(name)
+    return find(library, name)
+
+ctypes.CDLL.__getattr__ = find_but_prctl
+"""
+"""For the package's own beginning, which the worker and its launcher share."""
 
 
 class SystemTests(SynchronousTestCase):
@@ -37,7 +55,7 @@ class SystemTests(SynchronousTestCase):
 
 
 class RunTests(TestCase):
-    """A worker in a copy of the package that lacks the module."""
+    """A worker in a copy of the package that lacks the module, and a Python that lacks what other systems lack."""
 
     timeout = 60
 
@@ -46,6 +64,8 @@ class RunTests(TestCase):
         shutil.copytree(os.path.dirname(tcworker.__file__), os.path.join(root, "tcworker"))
         shutil.copytree(os.path.dirname(tests.__file__), os.path.join(root, "tests"))
         os.unlink(os.path.join(root, "tcworker", "launcher", "linux.py"))
+        with open(os.path.join(root, "tcworker", "__init__.py"), "a") as beginning:
+            beginning.write(_HIDE_WHAT_ONLY_LINUX_HAS)
         self.root = os.path.abspath(root)
 
     async def run_task(self, payload) -> str:
