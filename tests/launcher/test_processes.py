@@ -55,10 +55,8 @@ class OutOfMemoryTests(SynchronousTestCase):
 
     def stranger_dies(self, number: int) -> None:
         """As an orphan does that came to us."""
-        pid = os.fork()
-        if pid == 0:
-            os.kill(os.getpid(), number)
-        self.wait_for(pid)
+        # No fork of ours: that would have our handlers of signals, and live on.
+        self.wait_for(os.posix_spawn("/bin/sh", ["sh", "-c", f"kill -{int(number)} $$"], {}))
         self.assertEqual(list(self.processes.reap()), [])
 
     def is_out_of_memory(self, script: str, kills: int) -> bool:
