@@ -129,9 +129,11 @@ def kill_group(group: str) -> None:
 
 
 def remove_group(group: str) -> bool:
-    """Remove a control group; whether it is gone."""
-    with contextlib.suppress(OSError):
-        os.rmdir(group)
+    """Remove a control group and those within, as far as nobody lives there; whether it is gone."""
+    # A task of root may have made some, and only a group without others can be removed.
+    for path in reversed(_groups_from(group)):
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
     return not os.path.isdir(group)
 
 
@@ -155,6 +157,16 @@ def _own_group() -> str | None:
     groups = _read("/proc/self/cgroup").splitlines()
     own = [line.partition(b"::")[2] for line in groups if line.startswith(b"0::")]
     return os.fsdecode(points[0] + own[0].rstrip(b"/")) if points and own else None
+
+
+def _groups_from(group: str) -> list[str]:
+    """A control group and all within, each after the one it is in."""
+    found = [group]
+    # It grows meanwhile. A task chooses how deep they are, so nothing here may call itself.
+    for path in found:
+        with contextlib.suppress(OSError), os.scandir(path) as entries:
+            found.extend(entry.path for entry in entries if entry.is_dir())
+    return found
 
 
 def _descendants(root: int) -> set[int]:
