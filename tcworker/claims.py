@@ -167,9 +167,9 @@ class ClaimService(MultiService):
     def start(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.start}."""
         # More than was asked for is a fault of the queue's, and another worker's luck.
-        asked_for, more = claims[: self._free_slots()], claims[self._free_slots() :]
-        self.turn_away(more)
-        for claim in asked_for:
+        free = self._free_slots()
+        self.turn_away(claims[free:])
+        for claim in claims[:free]:
             try:
                 self._start(claim)
             except Exception:

@@ -36,11 +36,7 @@ def let_go(path: str) -> None:
 
 def take_over(path: str) -> bool:
     """Hold a folder that another process left; false if it was not ours or somebody still holds it."""
-    if path in _held:
-        return False
-    try:
-        folder = os.open(path, _FOLDER)
-    except OSError:
+    if (folder := _open_if_not_ours(path)) is None:
         return False
     if _has_mark(folder) and _lock(folder) and _is_there(folder, path):
         _held[path] = folder
@@ -59,16 +55,22 @@ def is_left(path: str) -> bool:
 
 def held_by_another(path: str) -> bool:
     """Whether a process that is not this one holds a folder."""
-    if path in _held:
-        return False
-    try:
-        folder = os.open(path, _FOLDER)
-    except OSError:
+    if (folder := _open_if_not_ours(path)) is None:
         return False
     try:
         return _has_mark(folder) and not _lock(folder)
     finally:
         os.close(folder)
+
+
+def _open_if_not_ours(path: str) -> int | None:
+    """Open a folder that this process does not hold; C{None} if it does, or cannot."""
+    if path in _held:
+        return None
+    try:
+        return os.open(path, _FOLDER)
+    except OSError:
+        return None
 
 
 def _lock(folder: int) -> bool:
