@@ -255,14 +255,17 @@ class ClaimService(MultiService):
         state, queue = self._facilities.state, self._facilities.new_queue(lambda: claim.credentials)
         report = Report(claim, Reporter(claim, queue, self._clock, self._seconds_left), state, self._loose)
         try:
-            # Whoever dies now leaves a note for the next worker process.
-            await state.claimed(record_of(claim))
+            # Whoever dies now leaves a note for the next worker process. Without room for it the queue is told no less.
+            await state.claimed(record_of(claim)).addErrback(self._not_remembered)
             await report.tell(resolution)
             if not report.owed:
                 await state.done(claim.task_id, claim.run_id)
         finally:
             self._giving_back -= 1
             self._see_whether_gone()
+
+    def _not_remembered(self, failure: Failure) -> None:
+        _log.failure("a task that is given back cannot be remembered", failure=failure)
 
     def stop_claiming(self) -> None:
         """See L{WorkerActions.stop_claiming}."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
@@ -354,6 +354,15 @@ class Going(Working):
         )
         self.queue.answer("report_exception")
         self.assertEqual(self.facilities.memory.kept, {})
+
+    def test_one_that_cannot_be_remembered_is_turned_away_all_the_same(self) -> None:
+        self.patch(self.facilities.memory, "claimed", lambda record: fail(OSError("disk")))
+        self.claims.drain(None, EXIT)
+        self.give(SLEEP)
+        self.assertEqual(self.reasons(), ["worker-shutdown"])
+        self.queue.answer("report_exception")
+        self.successResultOf(self.stopped)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_but_not_for_ever(self) -> None:
         self.claims.drain(None, EXIT)
