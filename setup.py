@@ -21,7 +21,7 @@ setup(
     packages=[*find_packages(include=["tcworker", "tcworker.*"]), "twisted.plugins"],
     # With a package_dir an editable install writes a plain .pth; with setuptools' own finder twistd sees no plugin.
     package_dir={"": "."},
-    package_data={"": ["*.json", "*.yml", "*.html", "py.typed"]},
+    package_data={"": ["*.json", "*.yml", "*.html", "*.js", "*.css", "*.svg", "py.typed"]},
     zip_safe=False,
     entry_points={"console_scripts": ["tcworker = tcworker.cli:main"]},
     install_requires=[
@@ -32,6 +32,8 @@ setup(
         "jsonschema>=4.20",
         "klein>=23.12",
         "mohawk>=1.1",
+        "pika>=1.3",
+        "pyjwt[crypto]>=2.8",
         "python-dateutil>=2.8",
         "PyYAML>=6.0",
         "slugid>=2.0",
