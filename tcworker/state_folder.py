@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import stat
 from dataclasses import dataclass
 
+from tcworker import folder_lock
 from tcworker.errors import StateDirectoryTaken, StateUnusable
+from tcworker.folder_lock import LOCK, FolderTaken
 
-DATABASE, LOCK = "state.db", "lock"
+DATABASE = "state.db"
 
 SCRIPTS = (
     """
@@ -113,20 +114,12 @@ def _make_private(folder: str) -> None:
 
 
 def _lock(folder: str) -> int:
-    file = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        # The kernel takes it back from a dead process, so that no lock is ever left behind.
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        # Who holds the lock has written it, or is about to.
-        pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-        os.close(file)
+        return folder_lock.take(folder)
+    except FolderTaken as taken:
         raise StateDirectoryTaken(
-            f"{folder} is in use by the worker with process id {pid or 'unknown'}; stop it or name another stateDir"
+            f"{folder} is in use by the worker with process id {taken.pid}; stop it or name another stateDir"
         ) from None
-    os.ftruncate(file, 0)
-    os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-    return file
 
 
 def _open_database(path: str) -> sqlite3.Connection:

@@ -18,6 +18,7 @@ LAYERS: Mapping[str, int] = {
     # What stands alone is below all others, so that anybody may use it.
     "tcworker": BELOW_ALL,
     "tcworker.launcher": BELOW_ALL,
+    "tcworker.folder_lock": BELOW_ALL,
     "tcworker.interfaces": 0,
     "tcworker.errors": 0,
     "tcworker.config": 1,
@@ -69,6 +70,7 @@ FOR_EMBEDDED = {
     "tcworker",
     "tcworker.embedded",
     "tcworker.errors",
+    "tcworker.folder_lock",
     "tcworker.interfaces",
     "tcworker.retry",
     "tcworker.waiting",

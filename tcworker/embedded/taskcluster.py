@@ -3,51 +3,61 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import slugid
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IReactorTCP, IReactorThreads, IReactorTime
 from twisted.internet.protocol import ServerFactory
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
+from tcworker import folder_lock
 from tcworker.embedded import storage
 from tcworker.embedded.api import ApiResource
-from tcworker.embedded.auth.authenticator import Authenticator, Client
-from tcworker.embedded.auth.roles import ANONYMOUS, ANONYMOUS_SCOPES, Roles
-from tcworker.embedded.auth.service import AuthService
-from tcworker.embedded.database import Database
+from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.database import Database, keep_key
+from tcworker.embedded.database_file import DataUnusable
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.heartbeat import Heartbeat
-from tcworker.embedded.queue import store
-from tcworker.embedded.queue.service import QueueService
+from tcworker.embedded.outbox import Outbox
+from tcworker.embedded.services import SCHEMA, Services, make_services
 from tcworker.embedded.site import EmbeddedSite
 from tcworker.embedded.storage import Addresses, StorageResource
 from tcworker.embedded.times import Times
+from tcworker.folder_lock import FolderTaken
 from tcworker.interfaces import Credentials
-from tcworker.waiting import OneShot
+from tcworker.waiting import OneShot, Threads
 
 __all__ = ["Taskcluster", "Times"]
 
 ROOT_CLIENT = "static/taskcluster/root"
-QUEUE_CLIENT = "static/taskcluster/queue"
+SERVER_CLIENT = "static/taskcluster/server"
+DATABASE = "taskcluster.db"
+FILE_THREADS = 4
 REAL_TIMES = Times()
 
 
-class IServerReactor(IReactorTCP, IReactorTime):
+class IServerReactor(IReactorTCP, IReactorTime, IReactorThreads):
     """What a server needs of a reactor."""
 
 
 class Taskcluster(Service):
-    """A Taskcluster in one process: auth, queue and artifacts.
+    """A Taskcluster in one process.
 
     @param folder: for database and artifacts; made when it is not there. What is in it is gone on with.
     @param port: 0 for any that is free.
     @param root: the client who may do everything; one with a new access token when C{None}.
+    @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
+    @param new_threads: makes the threads for database and files.
     @ivar root_url: once it listens.
     @ivar root_credentials: of the client who may do everything.
+    @ivar outbox: where everything that happens is told.
     """
 
     def __init__(
@@ -59,30 +69,35 @@ class Taskcluster(Service):
         port: int = 0,
         times: Times = REAL_TIMES,
         root: Credentials | None = None,
+        in_memory: bool = False,
+        new_threads: Callable[[IReactorThreads, int, str], Threads] = Threads,
     ) -> None:
         self._reactor = reactor
         self._folder = folder
         self._interface = interface
         self._port_number = port
         self._times = times
+        self._in_memory = in_memory
+        self._new_threads = partial(new_threads, reactor)
         self.root_credentials = root or Credentials(ROOT_CLIENT, _new_key())
         self.root_url = ""
+        self.outbox = Outbox()
+        self._services: Services | None = None
+        self._starting: Deferred[None] | None = None
         self._listening: OneShot[str] = OneShot()
-        self._port: IListeningPort | None = None
-        self._database: Database | None = None
+        self._closers: list[Callable[[], Awaitable[Any] | None]] = []
 
     def when_listening(self) -> Deferred[str]:
-        """Fire with the root URL once it can be called; fails when it cannot listen."""
+        """Fire with the root URL once it can be called.
+
+        Fails with L{DataUnusable} if there is something wrong with the folder, and with what Twisted says of a port
+        that cannot be had (C{CannotListenError}).
+        """
         return self._listening.wait()
 
     def startService(self) -> None:
         super().startService()
-        try:
-            self._open()
-            self._listen()
-        except Exception as error:
-            self._listening.fail(error)
-            raise
+        self._starting = Deferred.fromCoroutine(self._start())
 
     def stopService(self) -> Deferred[None]:
         """Answer those who wait, close every connection and the database."""
@@ -91,49 +106,98 @@ class Taskcluster(Service):
 
     def end_polls(self) -> None:
         """Answer every claimWork that waits with an empty list, now."""
-        self._queue.claims.end_polls()
+        assert self._services is not None
+        self._services.queue.claims.end_polls()
 
-    def _listen(self) -> None:
-        site: ServerFactory[Any] = self._site
-        self._port = self._reactor.listenTCP(self._port_number, site, interface=self._interface)
-        host = self._port.getHost()
-        assert isinstance(host, IPv4Address | IPv6Address)
-        self.root_url = f"http://{self._interface}:{host.port}"
-        self._addresses.root_url = self.root_url
-        self._queue.start()
+    async def _start(self) -> None:
+        try:
+            await self._open()
+        except Exception:
+            failure = Failure()
+            await self._close()
+            self._listening.settle(failure)
+
+    async def _stop(self) -> None:
+        if self._starting is not None:
+            await self._starting
+        await self._close()
+
+    async def _close(self) -> None:
+        while self._closers:
+            await maybeDeferred(self._closers.pop())
+
+    async def _open(self) -> None:
+        """Open the folder, make the services on it, and listen."""
+        artifacts, spool = self._take_folder()
+        threads = self._new_threads(FILE_THREADS, "files")
+        self._closers.append(threads.stop)
+        path = None if self._in_memory else os.path.join(self._folder, DATABASE)
+        database = await Database.open(self._new_threads, path, SCHEMA)
+        self._closers.append(database.close)
+        ground = await self._ground(database, threads)
+        services = self._services = make_services(ground, [self.root_credentials, ground.server])
+        site = self._site(services, StorageResource(artifacts, spool, database, ground.addresses), spool)
+        await services.start()
+        self.root_url = ground.addresses.root_url = self._listen(site)
         self._listening.succeed(self.root_url)
 
-    def _open(self) -> None:
-        """Open the folder and build the services on it."""
+    async def _ground(self, database: Database, threads: Threads) -> Ground:
+        key, secret = [await database.run(keep_key, name, _new_key()) for name in (SERVER_CLIENT, "addresses")]
+        server = Credentials(SERVER_CLIENT, key)
+        return Ground(
+            clock=self._reactor,
+            times=self._times,
+            database=database,
+            heartbeat=Heartbeat(self._reactor),
+            addresses=Addresses(self._reactor, secret),
+            outbox=self.outbox,
+            server=server,
+            issue=partial(issue, server),
+            threads=threads,
+        )
+
+    def _take_folder(self) -> tuple[str, str]:
+        """Make the folder what it must be; gives where artifacts are, and those that are not whole yet."""
+        try:
+            return self._make_folders()
+        except FolderTaken as taken:
+            raise DataUnusable(f"{taken}: stop that one, or name another folder") from None
+        except OSError as error:
+            raise DataUnusable(f"{self._folder} cannot be used: {error}") from error
+
+    def _make_folders(self) -> tuple[str, str]:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self._closers.append(partial(os.close, folder_lock.take(self._folder)))
         artifacts, spool = (os.path.join(self._folder, name) for name in ("artifacts", "uploads"))
-        for folder in (self._folder, artifacts, spool):
+        for folder in (artifacts, spool):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         # Uploads that an earlier process did not finish.
         for left in os.scandir(spool):
             os.unlink(left)
-        database = Database(os.path.join(self._folder, "taskcluster.db"), store.SCHEMA + storage.SCHEMA)
-        self._database = database
-        clock, heartbeat = self._reactor, Heartbeat(self._reactor)
-        roles = Roles({ANONYMOUS: ANONYMOUS_SCOPES})
-        issuer = Credentials(QUEUE_CLIENT, database.key(QUEUE_CLIENT, _new_key()))
-        clients = [Client(credentials, roles.expand(["*"])) for credentials in (self.root_credentials, issuer)]
-        self._addresses = Addresses(clock, database.key("addresses", _new_key()))
-        self._queue = QueueService(clock, self._times, database, self._addresses, issuer, heartbeat)
-        apis = [self._queue.api, AuthService(roles, heartbeat).api]
-        self._calls = ApiResource(clock, Authenticator(clock, clients, roles), apis)
-        self._storage = StorageResource(artifacts, spool, database, self._addresses)
-        self._site = EmbeddedSite(_Root(self._calls, self._storage), spool, clock)
+        return artifacts, spool
 
-    async def _stop(self) -> None:
-        if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
+    def _site(self, services: Services, stored: StorageResource, spool: str) -> EmbeddedSite:
+        calls = ApiResource(self._reactor, services.authenticator, [service.api for service in services.every])
+        site = EmbeddedSite(_Root(calls, stored), spool, self._reactor)
+
+        async def close() -> None:
             # First those who wait get their answers, then the connections go that carry them.
-            await self._queue.stop()
-            await self._calls.wait()
-            await self._site.close_connections()
-            await self._storage.wait()
-        if self._database is not None:
-            self._database.close()
+            await services.stop()
+            await calls.wait()
+            await site.close_connections()
+            await stored.wait()
+
+        self._closers.append(close)
+        return site
+
+    def _listen(self, site: EmbeddedSite) -> str:
+        """Take calls from now on; gives the root URL."""
+        factory: ServerFactory[Any] = site
+        port = self._reactor.listenTCP(self._port_number, factory, interface=self._interface)
+        self._closers.append(port.stopListening)
+        host = port.getHost()
+        assert isinstance(host, IPv4Address | IPv6Address)
+        return f"http://{self._interface}:{host.port}"
 
 
 class _Root(Resource):

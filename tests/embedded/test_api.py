@@ -6,6 +6,7 @@ import json
 
 import slugid
 
+from tcworker.embedded import database
 from tests.embedded.wire import QUEUE, WireTestCase
 
 NICE = str(slugid.nice())
@@ -122,7 +123,7 @@ class Errors(WireTestCase):
         self.assertEqual(self.call("GET", f"{QUEUE}/task-group/{NICE}/list?limit=x").code, "InvalidRequestArguments")
 
     def test_what_nobody_foresaw_is_logged_and_answered(self) -> None:
-        self.patch(self.taskcluster._database, "_transact", lambda job: 1 / 0)
+        self.patch(database, "_transact", lambda connection, job: 1 / 0)
         answer = self.call("GET", f"{QUEUE}/task/{NICE}")
         self.assertEqual((answer.status, answer.code), (500, "InternalServerError"))
         self.assertIn("incidentId", answer.json["message"])

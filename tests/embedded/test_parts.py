@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
-from tcworker.embedded.database import Database
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.paging import page_of, token_of
 from tcworker.embedded.routing import Route, RouteTable, fill_in
@@ -100,36 +97,3 @@ class Pages(SynchronousTestCase):
     def test_nonsense_starts_from_the_beginning(self) -> None:
         self.assertEqual(page_of({"limit": "5000", "continuationToken": "ü"}), (1000, ""))
         self.assertEqual(page_of({}), (1000, ""))
-
-
-class Databases(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.path = self.mktemp()
-        self.database = self.open()
-
-    def open(self) -> Database:
-        database = Database(self.path, "CREATE TABLE IF NOT EXISTS numbers (n INTEGER);")
-        self.addCleanup(database.close)
-        return database
-
-    def numbers(self, database: Database) -> list[int]:
-        rows = self.successResultOf(
-            database.run(lambda connection: connection.execute("SELECT n FROM numbers").fetchall())
-        )
-        return [row["n"] for row in rows]
-
-    def add(self, connection: sqlite3.Connection, n: int) -> int:
-        connection.execute("INSERT INTO numbers VALUES (?)", (n,))
-        return 10 // n
-
-    def test_what_a_job_did_is_there_when_it_is_answered(self) -> None:
-        self.assertEqual(self.successResultOf(self.database.run(self.add, 2)), 5)
-        self.assertEqual(self.numbers(self.open()), [2])
-
-    def test_what_a_job_raises_undoes_what_it_did(self) -> None:
-        self.failureResultOf(self.database.run(self.add, 0), ZeroDivisionError)
-        self.assertEqual(self.numbers(self.database), [])
-        self.successResultOf(self.database.run(self.add, 1))
-
-    def test_a_secret_stays_the_same(self) -> None:
-        self.assertEqual([self.database.key("a", "first"), self.open().key("a", "second")], ["first", "first"])

@@ -119,7 +119,7 @@ class LongPolls(TaskclusterTestCase):
 
     async def wait_for_pollers(self, count: int) -> None:
         """Wait until as many claimWork calls wait in the server."""
-        while sum(map(len, self.server._queue.claims._waiting.values())) < count:
+        while sum(map(len, self.server._services.queue.claims._waiting.values())) < count:
             await deferLater(reactor, 0.01)
 
     async def test_a_task_reaches_who_waits(self) -> None:
@@ -149,7 +149,7 @@ class StartAndStop(TaskclusterTestCase):
         port = int(self.server.root_url.rsplit(":", 1)[1])
         second = Taskcluster(reactor, self.mktemp(), port=port)
         self.addCleanup(second.stopService)
-        self.assertRaises(CannotListenError, second.startService)
+        second.startService()
         failure = await self.assertFailure(second.when_listening(), CannotListenError)
         self.assertIn(str(port), str(failure))
 
@@ -161,6 +161,8 @@ class StartAndStop(TaskclusterTestCase):
 
     async def test_three_in_one_reactor(self) -> None:
         others = [self.start(), self.start()]
+        for server in others:
+            await server.when_listening()
         roots = {server.root_url for server in (self.server, *others)}
         self.assertEqual(len(roots), 3)
 

@@ -6,7 +6,7 @@ import http.client
 import io
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import mohawk
 import slugid
 from twisted.internet import task
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.protocol import connectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
@@ -99,6 +100,19 @@ class Pending:
         self._transport.loseConnection()
 
 
+class InThisThread:
+    """Does at once what else a thread does."""
+
+    def __init__(self, reactor: Any, most: int, name: str) -> None:
+        """Any number, any name."""
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return execute(work, *args)
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
+
+
 class WireTestCase(SynchronousTestCase):
     """Starts a server for each test."""
 
@@ -113,7 +127,7 @@ class WireTestCase(SynchronousTestCase):
         self.taskcluster = self.start()
 
     def start(self) -> Taskcluster:
-        taskcluster = Taskcluster(self.reactor, self.folder, times=self.times)
+        taskcluster = Taskcluster(self.reactor, self.folder, times=self.times, new_threads=InThisThread)
         taskcluster.startService()
         self.addCleanup(lambda: taskcluster.running and self.stop(taskcluster))
         self.root = taskcluster.root_credentials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tcworker.embedded.api import Api
 from tcworker.embedded.auth.roles import Roles, minimal
 from tcworker.embedded.calls import Call
-from tcworker.embedded.heartbeat import Heartbeat
+from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.routing import Route, RouteTable
 from tcworker.embedded.schemas import Checker, closed
 from tcworker.interfaces import JSON
@@ -13,13 +13,13 @@ from tcworker.interfaces import JSON
 SCOPES = closed({"scopes": {"type": "array", "items": {"type": "string", "pattern": "^[\x20-\x7e]*$"}}}, "scopes")
 
 
-class AuthService:
+class AuthService(ApiService):
     """Answers what a caller may do."""
 
-    def __init__(self, roles: Roles, heartbeat: Heartbeat) -> None:
+    def __init__(self, roles: Roles, ground: Ground) -> None:
         self._roles = roles
         routes = [
-            *heartbeat.routes(),
+            *ground.heartbeat.routes(),
             Route("currentScopes", "GET", "/scopes/current", self._current_scopes, "auth:current-scopes"),
             Route("expandScopes", "POST", "/scopes/expand", self._expand, "auth:expand-scopes", body=Checker(SCOPES)),
         ]

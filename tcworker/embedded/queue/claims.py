@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from tcworker.embedded import dates
-from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.calls import Call
+from tcworker.embedded.ground import Issue
 from tcworker.embedded.queue import states
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.store import Store
@@ -20,7 +20,7 @@ from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import NAME_38, Checker, closed
 from tcworker.embedded.times import Times
-from tcworker.interfaces import JSON, Credentials
+from tcworker.interfaces import JSON
 from tcworker.waiting import Loose
 
 CLAIM_WORK = closed(
@@ -46,14 +46,14 @@ class _Waiter:
 class Claims:
     """Hands out runs, first come first served.
 
-    @param issuer: the queue's own credentials, by which those of runs are made.
+    @param issue: makes the credentials of runs.
     """
 
-    def __init__(self, clock: IReactorTime, times: Times, transactions: Transactions, issuer: Credentials) -> None:
+    def __init__(self, clock: IReactorTime, times: Times, transactions: Transactions, issue: Issue) -> None:
         self._clock = clock
         self._times = times
         self._transactions = transactions
-        self._issuer = issuer
+        self._issue = issue
         self._waiting: dict[str, list[_Waiter]] = defaultdict(list)
         self._serving = DeferredLock()
         self._loose = Loose(Logger())
@@ -175,8 +175,7 @@ class Claims:
     def _credentials(self, task: Task, run_id: int, scopes: Sequence[str], now: int, until: int) -> JSON:
         """Make the credentials of a run, good until its claim ends."""
         run, name = task.run(run_id), f"{task.task_id}/{run_id}"
-        made = issue(
-            self._issuer,
+        made = self._issue(
             f"task-client/{name}/on/{run.worker_group}/{run.worker_id}/until/{until / 1000}",
             [f"queue:reclaim-task:{name}", f"queue:resolve-task:{name}", f"queue:create-artifact:{name}", *scopes],
             now,

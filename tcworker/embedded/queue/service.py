@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IReactorTime
-
 from tcworker.embedded.api import Api
-from tcworker.embedded.database import Database
-from tcworker.embedded.heartbeat import Heartbeat
+from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.queue.agenda import Agenda
 from tcworker.embedded.queue.artifacts import Artifacts
 from tcworker.embedded.queue.claims import Claims
@@ -14,9 +11,6 @@ from tcworker.embedded.queue.tasks import Tasks
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.routing import RouteTable
 from tcworker.embedded.schemas import SLUGID, TASK_QUEUE
-from tcworker.embedded.storage import Addresses
-from tcworker.embedded.times import Times
-from tcworker.interfaces import Credentials
 
 PATTERNS = {
     "taskId": SLUGID,
@@ -27,28 +21,21 @@ PATTERNS = {
 }
 
 
-class QueueService:
+class QueueService(ApiService):
     """The queue's calls, and what it does by itself."""
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        times: Times,
-        database: Database,
-        addresses: Addresses,
-        issuer: Credentials,
-        heartbeat: Heartbeat,
-    ) -> None:
-        transactions = Transactions(database, clock, times)
-        self.claims = Claims(clock, times, transactions, issuer)
+    def __init__(self, ground: Ground) -> None:
+        clock, times = ground.clock, ground.times
+        transactions = Transactions(ground)
+        self.claims = Claims(clock, times, transactions, ground.issue)
         self._agenda = Agenda(clock, transactions)
         transactions.on_ready = self.claims.wake
         transactions.on_due = self._agenda.expect
-        tasks, artifacts = Tasks(clock, times, transactions), Artifacts(clock, times, transactions, addresses)
-        routes = [*heartbeat.routes(), *tasks.routes(), *self.claims.routes(), *artifacts.routes()]
+        tasks, artifacts = Tasks(clock, times, transactions), Artifacts(clock, times, transactions, ground.addresses)
+        routes = [*ground.heartbeat.routes(), *tasks.routes(), *self.claims.routes(), *artifacts.routes()]
         self.api = Api("queue", RouteTable(routes), PATTERNS)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to look at what is due."""
         self._agenda.start()
 

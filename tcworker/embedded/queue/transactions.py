@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from twisted.internet.interfaces import IReactorTime
-
 from tcworker.embedded import dates
-from tcworker.embedded.database import Database
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.store import Entry, Store
-from tcworker.embedded.times import Times
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -24,10 +21,10 @@ class Transactions:
     @ivar on_due: called with the date of the earliest new entry of the agenda.
     """
 
-    def __init__(self, database: Database, clock: IReactorTime, times: Times) -> None:
-        self._database = database
-        self._clock = clock
-        self._times = times
+    def __init__(self, ground: Ground) -> None:
+        self._database = ground.database
+        self._clock = ground.clock
+        self._times = ground.times
         self.on_ready: Callable[[str], None]
         self.on_due: Callable[[int], None]
 

@@ -1,0 +1,69 @@
+"""The file of the database: whether it can be used, and connections to it. All of it blocks."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from urllib.parse import quote
+
+VERSION = 1
+"""Of the tables. Those of another version are not touched."""
+
+KEYS = "CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;"
+
+_WRITING = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;"
+
+_MOVE = "move it away (with -wal and -shm, if they are there) to start with an empty one"
+
+
+class DataUnusable(Exception):
+    """What was kept cannot be gone on with; the text says what, why, and what to do."""
+
+
+def check(path: str) -> None:
+    """Raise L{DataUnusable} for a file that is damaged or of another version; it is only read."""
+    if not os.path.exists(path) or not os.path.getsize(path):
+        return
+    # A file without a log is looked at without leaving one: what was refused stays as it was, byte for byte.
+    left = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal")
+    try:
+        with closing(sqlite3.connect(f"file:{quote(path)}?{'mode=ro' if left else 'immutable=1'}", uri=True)) as file:
+            _check(path, file)
+    except sqlite3.Error as error:
+        raise DataUnusable(f"{path} cannot be read ({error}); it was not touched: {_MOVE}") from error
+
+
+def _check(path: str, file: sqlite3.Connection) -> None:
+    (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise DataUnusable(f"{path} is damaged ({found}); it was not touched: {_MOVE}")
+    (version,) = file.execute("PRAGMA user_version").fetchone()
+    (tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and version != VERSION:
+        raise DataUnusable(
+            f"{path} has tables of version {version}, and this tcworker knows version {VERSION}; it was not touched: "
+            f"use the tcworker that wrote it, or {_MOVE}"
+        )
+
+
+def connect(path: str, schema: str) -> sqlite3.Connection:
+    """Open a database for writing, with its tables made. Raises L{DataUnusable}."""
+    try:
+        if path != ":memory:":
+            # SQLite gives -wal and -shm the mode of the database: it has one before it holds any secret.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.executescript(f"{_WRITING} BEGIN; {KEYS} {schema} PRAGMA user_version = {VERSION}; COMMIT;")
+    except (sqlite3.Error, OSError) as error:
+        raise DataUnusable(f"{path} cannot be opened ({error}); look after its disk and permissions") from error
+    return connection
+
+
+def reader(path: str) -> sqlite3.Connection:
+    """Open a database for reading."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.executescript("PRAGMA query_only = 1; PRAGMA busy_timeout = 5000;")
+    return connection

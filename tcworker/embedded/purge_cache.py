@@ -1,0 +1,16 @@
+"""The PurgeCache service."""
+
+from __future__ import annotations
+
+from tcworker.embedded.api import Api
+from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.routing import RouteTable
+
+SCHEMA = ""
+
+
+class PurgeCacheService(ApiService):
+    """Answers nothing yet."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.api = Api("purge-cache", RouteTable(ground.heartbeat.routes()), {})

@@ -1,0 +1,16 @@
+"""The WorkerManager service."""
+
+from __future__ import annotations
+
+from tcworker.embedded.api import Api
+from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.routing import RouteTable
+
+SCHEMA = ""
+
+
+class WorkerManagerService(ApiService):
+    """Answers nothing yet."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.api = Api("worker-manager", RouteTable(ground.heartbeat.routes()), {})

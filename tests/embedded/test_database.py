@@ -1,0 +1,144 @@
+"""The database, in real threads and on a real disk."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from tcworker.embedded.database import Database, keep_key
+from tcworker.embedded.database_file import VERSION, DataUnusable
+from tcworker.waiting import Threads
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER);"
+
+DIE_AFTER_A_COMMIT = f"""
+import os, signal, sys
+from tcworker.embedded.database_file import connect
+connection = connect(sys.argv[1], {SCHEMA!r})
+connection.execute("INSERT INTO numbers VALUES (7)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def add(connection: sqlite3.Connection, n: int) -> int:
+    connection.execute("INSERT INTO numbers VALUES (?)", (n,))
+    return 10 // n
+
+
+def numbers(connection: sqlite3.Connection) -> list[int]:
+    return [row["n"] for row in connection.execute("SELECT n FROM numbers ORDER BY n")]
+
+
+class DatabaseTestCase(TestCase):
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.path = os.path.abspath(self.mktemp())
+
+    async def open(self, path: str | None = "", schema: str = SCHEMA) -> Database:
+        database = await Database.open(partial(Threads, reactor), self.path if path == "" else path, schema)
+        self.addCleanup(database.close)
+        return database
+
+
+class Jobs(DatabaseTestCase):
+    async def test_what_a_job_did_is_there_when_it_is_answered(self) -> None:
+        database = await self.open()
+        self.assertEqual(await database.run(add, 2), 5)
+        self.assertEqual(await database.read(numbers), [2])
+
+    async def test_what_a_job_raises_undoes_what_it_did(self) -> None:
+        database = await self.open()
+        await self.assertFailure(database.run(add, 0), ZeroDivisionError)
+        self.assertEqual(await database.read(numbers), [])
+        self.assertEqual(await database.run(add, 1), 10)
+
+    async def test_who_reads_does_not_write(self) -> None:
+        database = await self.open()
+        await self.assertFailure(database.read(add, 1), sqlite3.OperationalError)
+        self.assertEqual(await database.read(numbers), [])
+
+    async def test_readers_do_not_wait_for_who_writes(self) -> None:
+        database = await self.open()
+        go = threading.Event()
+        writing = database.run(lambda connection: (add(connection, 1), go.wait(20)))
+        self.assertEqual(await gatherResults([database.read(numbers) for _ in range(5)]), [[]] * 5)
+        go.set()
+        await writing
+        self.assertEqual(await database.read(numbers), [1])
+
+    async def test_in_memory_it_is_the_same_without_a_file(self) -> None:
+        database = await self.open(None)
+        await database.run(add, 3)
+        self.assertEqual(await database.read(numbers), [3])
+
+    async def test_a_secret_stays_the_same(self) -> None:
+        database = await self.open()
+        self.assertEqual(await database.run(keep_key, "a", "first"), "first")
+        self.assertEqual(await database.run(keep_key, "a", "second"), "first")
+
+
+class Files(DatabaseTestCase):
+    async def fill(self) -> None:
+        database = await Database.open(partial(Threads, reactor), self.path, SCHEMA)
+        await database.run(add, 1)
+        await database.close()
+
+    async def refusal(self) -> str:
+        """Give why it is refused; whatever is in its place stays as it is."""
+        before = self.contents()
+        refused = await self.assertFailure(self.open_anew(), DataUnusable)
+        self.assertEqual(self.contents(), before)
+        self.assertIn(self.path, str(refused))
+        return str(refused)
+
+    def open_anew(self) -> Any:
+        return Deferred.fromCoroutine(self.open())
+
+    def contents(self) -> dict[str, bytes]:
+        place = Path(self.path)
+        return {file.name: file.read_bytes() for file in place.parent.glob(f"{place.name}*")}
+
+    async def test_what_is_committed_outlives_the_process(self) -> None:
+        subprocess.run([sys.executable, "-c", DIE_AFTER_A_COMMIT, self.path], check=False, timeout=20)
+        self.assertEqual(await (await self.open()).read(numbers), [7])
+
+    async def test_nobody_else_may_read_it(self) -> None:
+        await (await self.open()).run(add, 1)
+        for name in self.contents():
+            mode = Path(self.path).with_name(name).stat().st_mode
+            self.assertEqual(stat.S_IMODE(mode), 0o600, name)
+
+    async def test_a_file_that_is_no_database(self) -> None:
+        Path(self.path).write_bytes(b"my diary " * 1000)
+        self.assertIn("not a database", await self.refusal())
+
+    async def test_a_damaged_database(self) -> None:
+        await self.fill()
+        whole = Path(self.path).read_bytes()
+        Path(self.path).write_bytes(whole[:-4096] + b"\x99" * 4096)
+        self.assertIn("was not touched", await self.refusal())
+
+    async def test_tables_of_another_version(self) -> None:
+        await self.fill()
+        connection = sqlite3.connect(self.path)
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.close()
+        self.assertIn(f"version {VERSION + 1}", await self.refusal())
+
+    async def test_a_place_where_no_file_can_be(self) -> None:
+        self.path = os.path.join(self.path, "no", "such", "folder")
+        refused = await self.assertFailure(self.open_anew(), DataUnusable)
+        self.assertIn(self.path, str(refused))
