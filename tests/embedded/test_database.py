@@ -110,8 +110,14 @@ class Files(DatabaseTestCase):
         place = Path(self.path)
         return {file.name: file.read_bytes() for file in place.parent.glob(f"{place.name}*")}
 
-    async def test_what_is_committed_outlives_the_process(self) -> None:
+    def write(self, content: bytes) -> None:
+        Path(self.path).write_bytes(content)
+
+    def let_a_process_die(self) -> None:
         subprocess.run([sys.executable, "-c", DIE_AFTER_A_COMMIT, self.path], check=False, timeout=20)
+
+    async def test_what_is_committed_outlives_the_process(self) -> None:
+        self.let_a_process_die()
         self.assertEqual(await (await self.open()).read(numbers), [7])
 
     async def test_nobody_else_may_read_it(self) -> None:
@@ -121,13 +127,12 @@ class Files(DatabaseTestCase):
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
 
     async def test_a_file_that_is_no_database(self) -> None:
-        Path(self.path).write_bytes(b"my diary " * 1000)
+        self.write(b"my diary " * 1000)
         self.assertIn("not a database", await self.refusal())
 
     async def test_a_damaged_database(self) -> None:
         await self.fill()
-        whole = Path(self.path).read_bytes()
-        Path(self.path).write_bytes(whole[:-4096] + b"\x99" * 4096)
+        self.write(self.contents()[os.path.basename(self.path)][:-4096] + b"\x99" * 4096)
         self.assertIn("was not touched", await self.refusal())
 
     async def test_tables_of_another_version(self) -> None:
