@@ -49,7 +49,7 @@ class Deployment:
         self._folder = folder
         self._capacity = capacity
         self._features = features
-        self._taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), times=TIMES)
+        self._taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), times=TIMES, in_memory=True)
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
