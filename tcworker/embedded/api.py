@@ -94,6 +94,9 @@ class ApiResource(Resource):
 
     def _find(self, request: Request) -> tuple[Api, Route, dict[str, str]] | None:
         segments = request.path.decode("latin-1").split("/")
+        # The process as a whole is asked by load balancers, without a service's name.
+        if len(segments) == 2 and segments[1].startswith("__"):
+            segments = ["", "api", "queue", "v1", segments[1]]
         api = self._apis.get(segments[2]) if len(segments) > 4 and segments[3] == "v1" else None
         # Split first, decoded later: see L{tcworker.embedded.routing}.
         method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")

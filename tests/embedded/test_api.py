@@ -13,9 +13,14 @@ NICE = str(slugid.nice())
 
 
 class Routes(WireTestCase):
+    def test_the_server_as_a_whole_says_that_it_lives(self) -> None:
+        for name in ("__heartbeat__", "__lbheartbeat__", "__version__"):
+            self.assertEqual(self.send("GET", f"/{name}").answer().status, 200)
+        self.assertEqual(self.send("GET", "/__nothing__").answer().status, 404)
+
     def test_every_service_answers_ping(self) -> None:
         self.reactor.advance(7)
-        for service in ("queue", "auth"):
+        for service in ("auth", "index", "object", "purge-cache", "queue", "secrets", "worker-manager"):
             answer = self.send("GET", f"/api/{service}/v1/ping").answer()
             self.assertEqual((answer.status, answer.json), (200, {"alive": True, "uptime": 7}))
 

@@ -17,13 +17,17 @@ def main(folder: str) -> None:
     taskcluster = Taskcluster(reactor, folder, times=Times(dependencies=0.1))
     taskcluster.startService()
     reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
-    credentials = taskcluster.root_credentials
-    settings = {
-        "rootURL": taskcluster.root_url,
-        "clientId": credentials.client_id,
-        "accessToken": credentials.access_token,
-    }
-    print(json.dumps(settings), flush=True)
+
+    def tell(root_url: str) -> None:
+        credentials = taskcluster.root_credentials
+        settings = {
+            "rootURL": root_url,
+            "clientId": credentials.client_id,
+            "accessToken": credentials.access_token,
+        }
+        print(json.dumps(settings), flush=True)
+
+    taskcluster.when_listening().addCallback(tell)
     reactor.run()
 
 
