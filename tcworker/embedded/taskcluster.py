@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,7 @@ SERVER_CLIENT = "static/taskcluster/server"
 DATABASE = "taskcluster.db"
 FILE_THREADS = 4
 REAL_TIMES = Times()
+NO_MOUNTS: Mapping[str, IResource] = {}
 
 
 class IServerReactor(IReactorTCP, IReactorTime, IReactorThreads):
@@ -52,6 +53,8 @@ class Taskcluster(Service):
 
     @param folder: for database and artifacts; made when it is not there. What is in it is gone on with.
     @param port: 0 for any that is free.
+    @param host: the name or address by which clients call this machine; C{interface} unless given.
+    @param mounts: further resources by the beginnings of their paths.
     @param root: the client who may do everything; one with a new access token when C{None}.
     @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
     @param new_threads: makes the threads for database and files.
@@ -67,6 +70,8 @@ class Taskcluster(Service):
         *,
         interface: str = "127.0.0.1",
         port: int = 0,
+        host: str | None = None,
+        mounts: Mapping[str, IResource] = NO_MOUNTS,
         times: Times = REAL_TIMES,
         root: Credentials | None = None,
         in_memory: bool = False,
@@ -76,6 +81,8 @@ class Taskcluster(Service):
         self._folder = folder
         self._interface = interface
         self._port_number = port
+        self._host = host or interface
+        self._mounts = mounts
         self._times = times
         self._in_memory = in_memory
         self._new_threads = partial(new_threads, reactor)
@@ -178,7 +185,7 @@ class Taskcluster(Service):
 
     def _site(self, services: Services, stored: StorageResource, spool: str) -> EmbeddedSite:
         calls = ApiResource(self._reactor, services.authenticator, [service.api for service in services.every])
-        site = EmbeddedSite(_Root(calls, stored), spool, self._reactor)
+        site = EmbeddedSite(_Root(calls, {storage.PREFIX: stored, **self._mounts}), spool, self._reactor)
 
         async def close() -> None:
             # First those who wait get their answers, then the connections go that carry them.
@@ -195,24 +202,28 @@ class Taskcluster(Service):
         factory: ServerFactory[Any] = site
         port = self._reactor.listenTCP(self._port_number, factory, interface=self._interface)
         self._closers.append(port.stopListening)
-        host = port.getHost()
-        assert isinstance(host, IPv4Address | IPv6Address)
-        return f"http://{self._interface}:{host.port}"
+        address = port.getHost()
+        assert isinstance(address, IPv4Address | IPv6Address)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{address.port}"
 
 
 class _Root(Resource):
-    """The one place where paths divide, on the raw path."""
+    """The one place where paths divide, on the raw path.
+
+    @param mounts: who answers, by the beginning of the path; C{calls} answers all else.
+    """
 
     isLeaf = True
 
-    def __init__(self, calls: IResource, storage: IResource) -> None:
+    def __init__(self, calls: IResource, mounts: Mapping[str, IResource]) -> None:
         super().__init__()
         self._calls = calls
-        self._storage = storage
+        self._mounts = [(prefix.encode(), resource) for prefix, resource in mounts.items()]
 
     def render(self, request: Request) -> bytes | int:
-        stored = request.path.startswith(storage.PREFIX.encode())
-        answered: bytes | int = (self._storage if stored else self._calls).render(request)
+        mounted = (resource for prefix, resource in self._mounts if request.path.startswith(prefix))
+        answered: bytes | int = next(mounted, self._calls).render(request)
         return answered
 
 

@@ -15,6 +15,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
+from twisted.web.static import Data
 
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
@@ -173,3 +174,31 @@ class StartAndStop(TaskclusterTestCase):
         token = self.server.root_credentials.access_token
         self.assertNotIn(token, repr(self.server.root_credentials))
         self.assertGreater(len(token), 40)
+
+
+class Surroundings(TaskclusterTestCase):
+    async def started(self, **parameters: Any) -> Taskcluster:
+        server = Taskcluster(reactor, self.mktemp(), **parameters)
+        self.addCleanup(server.stopService)
+        server.startService()
+        await server.when_listening()
+        return server
+
+    async def test_the_root_url_has_the_name_that_the_host_is_called_by(self) -> None:
+        server = await self.started(interface="127.0.0.1", host="localhost")
+        self.assertRegex(server.root_url, r"^http://localhost:\d+$")
+
+    async def test_an_address_of_ipv6_is_in_brackets(self) -> None:
+        server = await self.started(interface="::1")
+        self.assertRegex(server.root_url, r"^http://\[::1\]:\d+$")
+        self.assertTrue((await deferToThread(requests.get, f"{server.root_url}/api/queue/v1/ping", timeout=10)).ok)
+
+    async def test_other_resources_have_paths_of_their_own(self) -> None:
+        hello = Data(b"hello", "text/plain")
+        hello.isLeaf = True
+        server = await self.started(mounts={"/hello/": hello})
+        answers = [
+            await deferToThread(requests.get, server.root_url + path, timeout=10) for path in ("/hello/you", "/hello")
+        ]
+        self.assertEqual([answer.status_code for answer in answers], [200, 404])
+        self.assertEqual(answers[0].content, b"hello")
