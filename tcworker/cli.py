@@ -6,6 +6,7 @@ What a command needs is imported by that command alone: C{tcworker --help} is th
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,14 @@ Run tasks on this machine, with a Taskcluster inside that lasts as long as they 
 
 A FILE holds a task definition or only a payload, in YAML or JSON, with JSON-e. The exit status is that of the worst
 task: 0 completed, 1 failed, 2 exception; 64 for a file that cannot be used. docs/running-tasks.md tells more."""
+
+SERVER = """\
+Run a whole Taskcluster on this machine, with a worker, until Ctrl-C.
+
+It prints its root URL, the address of its web page, and the variables by which any Taskcluster client finds it. The
+access token is that of --access-token-file, else that of the variable TASKCLUSTER_ACCESS_TOKEN, else one made for it.
+The exit status is 0 when it was told to end, 64 when it cannot serve what is asked for, 69 when it broke.
+docs/server.md tells more."""
 
 WORKER = """\
 Run a worker until it is told to go: tasks may finish after SIGINT, and end at once after SIGTERM."""
@@ -46,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tcworker {tcworker.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_run(_command(commands, "run", "run tasks on this machine", RUN))
+    _add_server(_command(commands, "server", "run a Taskcluster on this machine", SERVER))
     _add_worker(_command(commands, "worker", "run a worker of a Taskcluster", WORKER))
     _add_check(_command(commands, "check", "show a worker's settings", CHECK))
     return parser
@@ -68,6 +78,21 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show the worker's own log, too")
     _add_worker_options(parser.add_argument_group("without a FILE, the same as tcworker worker"), required=False)
     parser.set_defaults(do=_run)
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="the name or address to listen at (127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8080, help="0 for any that is free (8080)")
+    parser.add_argument("--data", metavar="DIR", help="keep everything in DIR; by default all is gone at the end")
+    parser.add_argument("--pulse", metavar="URL", help="send messages to the RabbitMQ at amqp://user:password@host")
+    parser.add_argument("--client-id", default="static/taskcluster/root", metavar="ID", help="of who may do everything")
+    parser.add_argument("--access-token-file", metavar="FILE", help="holds the access token of that client")
+    worker = parser.add_argument_group("the worker inside")
+    worker.add_argument("--no-worker", action="store_true", help="run none: others claim the tasks")
+    worker.add_argument("--pool", type=_pool, default="local/tasks", help="whose tasks it runs (local/tasks)")
+    worker.add_argument("--capacity", type=_count, metavar="N", help="run N tasks at a time (1)")
+    worker.add_argument("--worker-config", metavar="FILE", help="more settings, as for tcworker worker")
+    parser.set_defaults(do=_server)
 
 
 def _add_worker(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +137,19 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
+    return int(text)
+
+
+def _pool(text: str) -> str:
+    # As the queue wants it (contracts of the queue, 0.8).
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,38}/[a-z]([-a-z0-9]{0,36}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text} is no worker pool's id like local/tasks")
+    return text
+
+
 def _run(options: argparse.Namespace) -> int:
     # generic-worker is started as "run --config FILE", and so is what takes its place.
     if not options.files and options.config:
@@ -130,6 +168,26 @@ def _run(options: argparse.Namespace) -> int:
             artifacts=options.artifacts,
             checkout=options.checkout,
             verbose=options.verbose,
+        )
+    )
+
+
+def _server(options: argparse.Namespace) -> int:
+    from tcworker.server.main import main as serve
+    from tcworker.server.options import ServerOptions
+
+    return serve(
+        ServerOptions(
+            host=options.host,
+            port=options.port,
+            data=options.data,
+            pulse=options.pulse,
+            client_id=options.client_id,
+            access_token_file=options.access_token_file,
+            worker=not options.no_worker,
+            pool=options.pool,
+            capacity=options.capacity,
+            worker_config=options.worker_config,
         )
     )
 

@@ -51,6 +51,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.tap": 10,
     "tcworker.embedded": 10,
     "tcworker.local_run": 11,
+    "tcworker.server": 11,
     "tcworker.check": 11,
     "tcworker.cli": 12,
     "tcworker.__main__": 13,
@@ -63,7 +64,7 @@ UNITS = {"tcworker.engine", "tcworker.host", "tcworker.feature"}
 FRAME = {"tcworker.feature.base"}
 """What all of such parts stand on."""
 
-COMMANDS = {"tcworker.cli", "tcworker.local_run"}
+COMMANDS = {"tcworker.cli", "tcworker.local_run", "tcworker.server"}
 """The commands: only they put a worker and the embedded Taskcluster together."""
 
 FOR_EMBEDDED = {

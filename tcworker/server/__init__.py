@@ -1,0 +1,1 @@
+"""C{tcworker server}: a Taskcluster for one machine, with a worker of its own."""

@@ -1,0 +1,108 @@
+"""A Taskcluster and a worker of it, in one process and one folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+
+from tcworker.assemble import new_worker
+from tcworker.client.http import HTTP
+from tcworker.client.services import Auth
+from tcworker.embedded.taskcluster import Taskcluster
+from tcworker.interfaces import Credentials, Exit
+from tcworker.server.live_feature import LiveLogFeature
+from tcworker.server.live_logs import PREFIX, LiveLogs
+from tcworker.server.options import ServerOptions
+from tcworker.server.place import Place
+from tcworker.server.worker import make_client, settings
+from tcworker.worker import Worker
+
+END_POLLS_EVERY = 0.05
+
+
+class Deployment:
+    """All that a server consists of.
+
+    @param folder: an existing one.
+    @ivar worker: once L{start_worker} was called.
+    """
+
+    worker: Worker | None = None
+
+    def __init__(
+        self, reactor: Any, options: ServerOptions, place: Place, credentials: Credentials, folder: str
+    ) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._credentials = credentials
+        self._folder = os.path.join(folder, "worker")
+        self._logs = LiveLogs(self._folder, reactor)
+        self._taskcluster = Taskcluster(
+            reactor,
+            folder,
+            interface=place.interface,
+            host=place.name,
+            port=options.port,
+            mounts={PREFIX: self._logs},
+            root=credentials,
+        )
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(self) -> str:
+        """Start the Taskcluster, and give its root URL. Raises what L{Taskcluster.when_listening} fails with."""
+        # Before it starts, so that one that fails halfway is stopped too; likewise below.
+        self._closers.append(self._taskcluster.stopService)
+        self._taskcluster.startService()
+        return await self._taskcluster.when_listening()
+
+    async def start_worker(self) -> None:
+        """Let a worker claim. Raises L{ConfigError} for its settings, L{TaskclusterError}."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        credentials = await self._worker_credentials()
+        sources = settings(self._options, self._folder, self._taskcluster.root_url, credentials)
+        features = [LiveLogFeature(self._logs, self._taskcluster.root_url)]
+        self.worker = new_worker(self._reactor, sources, features)
+        self._closers.append(self._stop_worker)
+        self.worker.startService()
+
+    def hurry(self, seconds: float) -> None:
+        """Let running tasks have no more than so many seconds, if the end of the server has begun."""
+        if self.worker is not None:
+            self.worker.stop_now(seconds, "asked twice")
+
+    async def stop(self) -> None:
+        """End running tasks, which stay in the queue for the next worker, and then everything else."""
+        while self._closers:
+            await self._closers.pop()()
+
+    async def _worker_credentials(self) -> Credentials:
+        http = HTTP(self._reactor)
+        try:
+            auth = Auth(http, self._taskcluster.root_url, lambda: self._credentials, self._reactor)
+            return await make_client(auth, self._options.pool, self._reactor)
+        finally:
+            await http.close()
+
+    async def _stop_worker(self) -> None:
+        assert self.worker is not None
+        self.worker.stop_now(None, "the server ends")
+        # Why it could not start was told to those who waited for it.
+        await self._until_stopped(self.worker).addErrback(lambda _: None)
+        await self.worker.stopService()
+        self._logs.stop()
+
+    def _until_stopped(self, worker: Worker) -> Deferred[Exit]:
+        """Wait for the worker, but not for a claimWork, which would take its 20 seconds."""
+        ending = LoopingCall(self._taskcluster.end_polls)
+        ending.clock = self._reactor
+        ending.start(END_POLLS_EVERY)
+
+        def ended(result: Any) -> Any:
+            ending.stop()
+            return result
+
+        return worker.when_stopped().addBoth(ended)

@@ -1,0 +1,60 @@
+"""The process of C{tcworker server}: its reactor, its signals and its log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+from twisted.logger import globalLogBeginner
+from twisted.python.failure import Failure
+
+from tcworker.errors import ProcessStatus
+from tcworker.running import end_for_sure, take_signals
+from tcworker.server.command import ServerCommand
+from tcworker.server.options import ServerOptions
+from tcworker.server.token import take_variable
+from tcworker.worker_log import text_observer
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(options: ServerOptions) -> int:
+    """Serve with the process's own reactor, and give the status to exit with."""
+    # Before anything is started that could pass it on.
+    variable = take_variable(os.environ)
+    from twisted.internet import reactor as module
+
+    reactor: Any = module
+    globalLogBeginner.beginLoggingTo([text_observer(sys.stderr)], redirectStandardIO=False)
+    command = ServerCommand(reactor, options, variable, _print)
+    statuses: list[int] = []
+
+    def start() -> None:
+        # After the reactor has put its own handlers in place.
+        take_signals(SIGNALS, reactor, lambda _: command.interrupt())
+        command.run().addErrback(_explain).addCallback(end)
+
+    def end(status: int) -> None:
+        statuses.append(status)
+        end_for_sure(status)
+        reactor.stop()
+
+    reactor.callWhenRunning(start)
+    reactor.run()
+    return statuses[0] if statuses else ProcessStatus.INTERNAL_ERROR
+
+
+def _print(text: str) -> None:
+    left = text.encode()
+    # Not through a buffer: whoever waits for it in a pipe has it at once, and one who left it is no trouble at the end.
+    with suppress(OSError):
+        while left:
+            left = left[os.write(1, left) :]
+
+
+def _explain(failure: Failure) -> int:
+    print(f"tcworker server: a fault of its own: {failure.getTraceback()}", file=sys.stderr)
+    return ProcessStatus.INTERNAL_ERROR
