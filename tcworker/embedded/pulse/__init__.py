@@ -1,0 +1,1 @@
+"""Pulse: what happened, told to an AMQP broker."""

@@ -1,0 +1,189 @@
+"""Publishes what the services tell: everything in the outbox goes to a broker (contracts of the queue, 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tcworker.embedded.outbox import Message, Outbox
+from tcworker.embedded.pulse.address import read_address
+from tcworker.embedded.pulse.backlog import Backlog
+from tcworker.interfaces import Unsubscribe
+from tcworker.retry import Backoff
+from tcworker.waiting import Loose, OneShot, pause
+
+if TYPE_CHECKING:
+    from tcworker.embedded.pulse.protocol import Channel
+
+QUEUE = (
+    *("task-defined", "task-pending", "task-running", "artifact-created", "task-completed", "task-failed"),
+    *("task-exception", "task-priority-changed"),
+    *("task-group-resolved", "task-group-sealed", "task-group-priority-changed"),
+)
+WORKER_MANAGER = (
+    *("worker-pool-created", "worker-pool-updated", "worker-pool-error"),
+    *("worker-requested", "worker-running", "worker-stopped", "worker-removed"),
+    *("launch-config-created", "launch-config-updated", "launch-config-archived"),
+)
+EXCHANGES = (
+    *(f"exchange/taskcluster-queue/v1/{name}" for name in QUEUE),
+    *(f"exchange/taskcluster-worker-manager/v1/{name}" for name in WORKER_MANAGER),
+)
+
+RETRIES = Backoff(first=1.0, most=60.0)
+CONNECT_SECONDS = 30.0
+PUBLISH_SECONDS = 30.0
+FLUSH_SECONDS = 5.0
+
+MOST_WAITING = 100_000
+MOST_UNCONFIRMED = 100
+"""So few that to send them all does not hold up whatever else there is to do."""
+
+
+class Pulse(Service):
+    """Publishes the messages of an outbox, each at least once and in their order.
+
+    While the broker is away they wait in memory, and the oldest go when there are too many. No trouble here is
+    anybody else's: who sends a message does not wait for it.
+
+    @param reactor: anything that endpoints of host names can connect with.
+    @param url: of the broker. Raises L{ConfigError} for one that cannot be.
+    @param most_waiting: how many messages may wait.
+    """
+
+    def __init__(self, reactor: Any, url: str, outbox: Outbox, most_waiting: int = MOST_WAITING) -> None:
+        self._reactor = reactor
+        self._address = read_address(url)
+        self._outbox = outbox
+        self._backlog = Backlog(most_waiting)
+        self._channel: Channel | None = None
+        self._ended = False
+        self._drained: OneShot[None] = OneShot()
+        self._log = Logger()
+        self._publishing = Loose(self._log)
+        self._unsubscribe: Unsubscribe
+
+    def startService(self) -> None:
+        """Begin to listen to the outbox, and to look for the broker."""
+        super().startService()
+        self._unsubscribe = self._outbox.listen(self._add)
+        self._publishing.run(self._publish(), "publishing by pulse")
+
+    def stopService(self) -> Deferred[None]:
+        """Publish what still waits, as long as that goes quickly, and close the connection."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._unsubscribe()
+        if self._backlog:
+            drained = self._drained.wait().addTimeout(FLUSH_SECONDS, self._reactor)
+            await drained.addErrback(lambda _: None)
+        self._ended = True
+        await self._publishing.cancel()
+        if self._backlog:
+            self._tell("pulse ends without the broker at {address}, messages lost: {count}")
+
+    def _add(self, message: Message) -> None:
+        if dropped := self._backlog.add(message):
+            self._tell(
+                "too many messages wait for the broker at {address}, oldest ones lost: {dropped}", dropped=dropped
+            )
+        self._send()
+
+    async def _publish(self) -> None:
+        """Have a connection, and a new one when it is lost, until this service ends."""
+        delays = RETRIES.delays()
+        while True:
+            try:
+                channel = await self._connect()
+                delays = RETRIES.delays()
+                trouble = await self._serve(channel)
+            except Exception as error:
+                trouble = error
+            # It is also how the end of this service comes about.
+            if self._ended:
+                return
+            delay = next(delays)
+            text = "no broker at {address}: {trouble!r}; next attempt in {delay:.1f} s, messages waiting: {count}"
+            self._tell(text, delay=delay, trouble=trouble)
+            await pause(self._reactor, delay)
+
+    async def _connect(self) -> Channel:
+        # Not before there is a reactor.
+        from tcworker.embedded.pulse.protocol import Channel, make_factory
+
+        protocol = await self._endpoint().connect(make_factory(self._reactor, self._address))
+        channel = Channel(self._reactor, protocol)
+        try:
+            await Deferred.fromCoroutine(channel.open(EXCHANGES)).addTimeout(CONNECT_SECONDS, self._reactor)
+        except BaseException:
+            await channel.close()
+            raise
+        return channel
+
+    def _endpoint(self) -> IStreamClientEndpoint:
+        host = self._address.host
+        endpoint = HostnameEndpoint(self._reactor, host, self._address.port, timeout=CONNECT_SECONDS)
+        return wrapClientTLS(optionsForClientTLS(host), endpoint) if self._address.secure else endpoint
+
+    async def _serve(self, channel: Channel) -> object:
+        """Publish by a channel as long as it lasts; gives the reason why it does not any more."""
+        self._log.info(
+            "connected to the broker at {address}, messages waiting: {count}",
+            address=self._address,
+            count=len(self._backlog),
+        )
+        self._channel = channel
+        self._send()
+        try:
+            return await channel.when_lost()
+        finally:
+            self._channel = None
+            self._backlog.rewind()
+            await channel.close()
+
+    def _send(self) -> None:
+        """Send what waits, as long as few are on their way."""
+        while (channel := self._channel) is not None and self._backlog.unconfirmed < MOST_UNCONFIRMED:
+            if (taken := self._backlog.take()) is None:
+                return
+            number, message = taken
+            sent = channel.publish(message).addTimeout(PUBLISH_SECONDS, self._reactor)
+            sent.addCallbacks(
+                self._confirmed,
+                self._refused,
+                callbackArgs=(number,),
+                errbackArgs=(number, channel),
+            )
+
+    def _confirmed(self, _: object, number: int) -> None:
+        self._forget(number)
+        self._send()
+
+    def _refused(self, reason: Failure, number: int, channel: Channel) -> None:
+        if reason.check(TypeError, ValueError):
+            # Nor would it be the next time, and all others would wait behind it for ever.
+            self._tell(
+                "a message is lost that cannot be encoded for the broker at {address}: {trouble!r}",
+                trouble=reason.value,
+            )
+            self._forget(number)
+        elif channel is self._channel:
+            # Whatever it is, all that is not confirmed will be sent again, in order.
+            channel.abort()
+
+    def _forget(self, number: int) -> None:
+        self._backlog.confirm(number)
+        if not self._backlog:
+            self._drained.succeed(None)
+
+    def _tell(self, text: str, **more: object) -> None:
+        self._log.warn(text, address=self._address, count=len(self._backlog), **more)
