@@ -1,4 +1,4 @@
-"""Publishes what the services tell: everything in the outbox goes to a broker (contracts of the queue, 2)."""
+"""Publishes what the services tell: everything in the outbox goes to a broker (contracts of the queue, 2.1)."""
 
 from __future__ import annotations
 
