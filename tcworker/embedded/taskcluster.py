@@ -26,6 +26,7 @@ from tcworker.embedded.database_file import DataUnusable
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.heartbeat import Heartbeat
 from tcworker.embedded.outbox import Outbox
+from tcworker.embedded.pulse.service import Pulse
 from tcworker.embedded.services import SCHEMA, Services, make_services
 from tcworker.embedded.site import EmbeddedSite
 from tcworker.embedded.storage import Addresses, StorageResource
@@ -56,6 +57,7 @@ class Taskcluster(Service):
     @param host: the name or address by which clients call this machine; C{interface} unless given.
     @param mounts: further resources by the beginnings of their paths.
     @param root: the client who may do everything; one with a new access token when C{None}.
+    @param pulse: the AMQP URL of a broker, which is told everything that happens; L{ConfigError} for one that cannot be.
     @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
     @param new_threads: makes the threads for database and files.
     @ivar root_url: once it listens.
@@ -74,6 +76,7 @@ class Taskcluster(Service):
         mounts: Mapping[str, IResource] = NO_MOUNTS,
         times: Times = REAL_TIMES,
         root: Credentials | None = None,
+        pulse: str | None = None,
         in_memory: bool = False,
         new_threads: Callable[[IReactorThreads, int, str], Threads] = Threads,
     ) -> None:
@@ -89,6 +92,7 @@ class Taskcluster(Service):
         self.root_credentials = root or Credentials(ROOT_CLIENT, _new_key())
         self.root_url = ""
         self.outbox = Outbox()
+        self._pulse = None if pulse is None else Pulse(reactor, pulse, self.outbox)
         self._services: Services | None = None
         self._starting: Deferred[None] | None = None
         self._listening: OneShot[str] = OneShot()
@@ -141,6 +145,10 @@ class Taskcluster(Service):
         path = None if self._in_memory else os.path.join(self._folder, DATABASE)
         database = await Database.open(self._new_threads, path, SCHEMA)
         self._closers.append(database.close)
+        if self._pulse is not None:
+            # There before the first event, and until all have had their last.
+            self._closers.append(self._pulse.stopService)
+            self._pulse.startService()
         ground = await self._ground(database, threads)
         services = self._services = make_services(ground, [self.root_credentials, ground.server])
         site = self._site(services, StorageResource(artifacts, spool, database, ground.addresses), spool)
