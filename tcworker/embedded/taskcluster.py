@@ -57,7 +57,7 @@ class Taskcluster(Service):
     @param host: the name or address by which clients call this machine; C{interface} unless given.
     @param mounts: further resources by the beginnings of their paths.
     @param root: the client who may do everything; one with a new access token when C{None}.
-    @param pulse: the AMQP URL of a broker, which is told everything that happens; L{ConfigError} for one that cannot be.
+    @param pulse: the AMQP URL of a broker that is told everything that happens; L{ConfigError} for one that cannot be.
     @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
     @param new_threads: makes the threads for database and files.
     @ivar root_url: once it listens.
