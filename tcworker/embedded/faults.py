@@ -17,6 +17,9 @@ STATUSES: Mapping[str, int] = {
     "RequestConflict": 409,
     "ResourceExpired": 410,
     "InternalServerError": 500,
+    "NoMatchingMethod": 406,
+    "NoMatchingBackend": 400,
+    "ProviderSetupFailed": 503,
 }
 
 

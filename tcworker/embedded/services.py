@@ -5,40 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tcworker.embedded import index, purge_cache, secrets, storage
-from tcworker.embedded.auth.authenticator import Authenticator, Client
-from tcworker.embedded.auth.roles import ANONYMOUS, ANONYMOUS_SCOPES, Roles
+from tcworker.embedded import contents, index, purge_cache, secrets
+from tcworker.embedded.auth import store as auth_store
+from tcworker.embedded.auth.authenticator import Authenticator
+from tcworker.embedded.auth.clients import StaticClient
 from tcworker.embedded.auth.service import AuthService
+from tcworker.embedded.expiry import Expiry
 from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.index import IndexService
 from tcworker.embedded.objects import service as objects
 from tcworker.embedded.objects.service import ObjectService
 from tcworker.embedded.purge_cache import PurgeCacheService
-from tcworker.embedded.queue import store
+from tcworker.embedded.queue import artifact_store, store
 from tcworker.embedded.queue.service import QueueService
 from tcworker.embedded.secrets import SecretsService
 from tcworker.embedded.worker_manager import service as worker_manager
 from tcworker.embedded.worker_manager.service import WorkerManagerService
-from tcworker.interfaces import Credentials
 
-SCHEMA = "".join(module.SCHEMA for module in (store, storage, index, secrets, purge_cache, objects, worker_manager))
+SCHEMA = "".join(module.SCHEMA for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager))
 
 
 @dataclass(frozen=True)
 class Services:
-    """What answers calls, and the one who knows the callers."""
+    """What answers calls, and the one who knows the callers.
+
+    @ivar expiry: deletes what has expired.
+    """
 
     authenticator: Authenticator
     queue: QueueService
     every: Sequence[ApiService]
+    expiry: Expiry
 
     async def start(self) -> None:
         """Let each begin."""
         for service in self.every:
             await service.start()
+        self.expiry.start()
 
     async def stop(self) -> None:
         """Let each end; those that were made last end first."""
+        await self.expiry.stop()
         for service in reversed(self.every):
             await service.stop()
 
@@ -60,4 +67,5 @@ def make_services(ground: Ground, credentials: Sequence[Credentials]) -> Service
         PurgeCacheService(ground),
         WorkerManagerService(ground),
     )
-    return Services(Authenticator(ground.clock, clients, roles), queue, every)
+    expiry = Expiry(ground, [artifact_store.expire, objects.expire])
+    return Services(Authenticator(ground.clock, clients, roles), queue, every, expiry)

@@ -1,6 +1,6 @@
-"""The contents of artifacts: files in a folder, put and got at signed addresses of our own.
+"""The addresses at which the contents of artifacts and objects are put and got.
 
-An address is good for one method, one object and some time, and says so in its signature, which nobody can make who
+An address is good for one method, one content and some time, and says so in its signature, which nobody can make who
 does not have the server's key: what a bucket's presigned URLs do for a real deployment (contracts of the queue, 1.9).
 """
 
@@ -8,36 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import sqlite3
-from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+import json
+import re
+from collections.abc import Mapping
+from typing import IO, cast
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
-import slugid
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from twisted.web.static import File
 
 from tcworker.embedded import dates
-from tcworker.embedded.database import Database
+from tcworker.embedded.contents import Contents
+from tcworker.embedded.serving import end, hand_out, is_gone
 from tcworker.waiting import Loose
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS objects (
-    key TEXT PRIMARY KEY, content_type TEXT NOT NULL, content_encoding TEXT
-) WITHOUT ROWID;
-"""
-
 PREFIX = "/storage/"
-PIECE = 1 << 19
+
+HEADERS: Mapping[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, PUT",
+    "Access-Control-Allow-Headers": "Content-Type, Content-Encoding, Range, If-None-Match, If-Modified-Since",
+    "Access-Control-Expose-Headers": "Content-Length, Content-Encoding, Content-Range, ETag",
+    # What a task made is shown, and never acts in the name of this server's own pages.
+    "Content-Security-Policy": "sandbox",
+    "X-Content-Type-Options": "nosniff",
+    # An address is a secret as long as it is good.
+    "Referrer-Policy": "no-referrer",
+}
+
+NO_HEADERS: Mapping[str, str] = {}
+
+_DATE = re.compile(r"\d{1,15}", re.ASCII)
 
 
 class Addresses:
-    """Makes addresses of objects and knows its own again.
+    """Makes addresses of contents and knows its own again.
 
     @ivar root_url: of the server; set once it listens.
     """
@@ -47,64 +55,49 @@ class Addresses:
         self._clock = clock
         self._secret = secret.encode()
 
-    def of(self, method: str, key: str, expires: int, content_type: str = "") -> str:
-        """Give an address of an object; C{content_type} is what an upload must come with."""
-        path = PREFIX + quote(key)
-        query = {"expires": expires, "signature": self._sign(method, key, expires, content_type)}
-        return f"{self.root_url}{path}?{urlencode(query)}"
+    def of(self, method: str, key: str, expires: int, headers: Mapping[str, str] = NO_HEADERS) -> str:
+        """Give an address of a content.
 
-    def permits(self, method: str, key: str, query: str, content_type: str = "") -> bool:
-        """Whether an address that somebody uses is one of ours, and still good."""
-        given = parse_qs(query)
-        expires, signature = given.get("expires", [""])[0], given.get("signature", [""])[0]
-        if not expires.isdecimal() or int(expires) < dates.now(self._clock):
+        @param expires: in milliseconds.
+        @param headers: what a request must come with, by lower-case name.
+        """
+        names = ";".join(sorted(headers))
+        signature = self._sign(method, key, str(expires), {name: headers[name] for name in sorted(headers)})
+        query = {"expires": expires, "headers": names, "signature": signature}
+        return f"{self.root_url}{PREFIX}{quote(key)}?{urlencode(query)}"
+
+    def permits(self, method: str, key: str, query: str, headers: Mapping[str, str] = NO_HEADERS) -> bool:
+        """Whether an address that somebody uses is one of ours, still good, and used with the headers it is for."""
+        given = {name: values[0] for name, values in parse_qs(query).items()}
+        expires, names = given.get("expires", ""), given.get("headers", "")
+        if not _DATE.fullmatch(expires) or int(expires) < dates.now(self._clock):
             return False
-        expected = self._sign(method, key, int(expires), content_type)
-        return hmac.compare_digest(expected.encode(), signature.encode())
+        signed = {name: headers.get(name, "") for name in names.split(";") if name}
+        expected = self._sign(method, key, expires, signed)
+        return hmac.compare_digest(expected.encode(), given.get("signature", "").encode())
 
-    def _sign(self, method: str, key: str, expires: int, content_type: str) -> str:
-        text = "\n".join([method, key, str(expires), content_type])
+    def _sign(self, method: str, key: str, expires: str, headers: Mapping[str, str]) -> str:
+        text = json.dumps([method, key, expires, list(headers.items())])
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """How an object is to be handed out."""
-
-    content_type: str
-    content_encoding: str | None
-
-
-class _Contents(File):
-    """A file handed out in large pieces: Twisted gives one a millisecond, and its own are of 64 KiB."""
-
-    def makeProducer(self, request: Request, fileForReading: BinaryIO) -> Any:
-        producer = super().makeProducer(request, fileForReading)
-        producer.bufferSize = PIECE
-        return producer
-
-
 class StorageResource(Resource):
-    """Serves C{/storage/…}.
-
-    @param folder: where the files are.
-    @param spool: on the same disk, for what is not whole yet.
-    """
+    """Serves C{/storage/…}."""
 
     isLeaf = True
 
-    def __init__(self, folder: str, spool: str, database: Database, addresses: Addresses) -> None:
+    def __init__(self, contents: Contents, addresses: Addresses) -> None:
         super().__init__()
-        self._folder = folder
-        self._spool = spool
-        self._database = database
+        self._contents = contents
         self._addresses = addresses
         self._log = Logger()
         self._answering = Loose(self._log)
 
     def render(self, request: Request) -> int:
         """Answer GET, HEAD and PUT at our own addresses."""
-        self._answering.run(self._answer(request), "serving an artifact")
+        for name, value in HEADERS.items():
+            request.setHeader(name, value)
+        self._answering.run(self._answer(request), "serving a content")
         return NOT_DONE_YET
 
     def wait(self) -> Deferred[None]:
@@ -115,74 +108,49 @@ class StorageResource(Resource):
         try:
             await self._serve(request)
         except Exception:
-            self._log.failure("An artifact could not be stored or served")
-            _end(request, 500)
+            self._log.failure("A content could not be stored or served")
+            end(request, 500)
 
     async def _serve(self, request: Request) -> None:
         target, _, query = request.uri.decode("latin-1").partition("?")
         key = unquote(target[len(PREFIX) :])
-        request.setHeader("Access-Control-Allow-Origin", "*")
-        if request.method == b"PUT":
+        if request.method == b"OPTIONS":
+            end(request, 204)
+        elif request.method == b"PUT":
             await self._put(request, key, query)
         elif request.method in (b"GET", b"HEAD"):
             await self._get(request, key, query)
         else:
-            _end(request, 405)
+            end(request, 405)
 
     async def _put(self, request: Request, key: str, query: str) -> None:
-        content_type = request.getHeader("content-type") or ""
-        if not self._addresses.permits("PUT", key, query, content_type):
-            return _end(request, 403)
-        if request.getHeader("content-length") is None:
-            return _end(request, 411)
-        self._keep(cast(BinaryIO, request.content), self._path(key))
-        await self._database.run(_record, key, _Stored(content_type, request.getHeader("content-encoding")))
-        _end(request, 200)
-
-    def _keep(self, content: BinaryIO, path: str) -> None:
-        """Put a body into its place, whole or not at all."""
-        fresh = os.path.join(self._spool, slugid.v4())
-        if isinstance(name := getattr(content, "name", None), str):
-            # A second name for the spooled file, whose first one goes with the request.
-            content.flush()
-            os.link(name, fresh)
-        else:
-            with open(fresh, "wb") as file:
-                file.write(content.read())
-        os.replace(fresh, path)
+        headers = _headers(request)
+        if not self._addresses.permits("PUT", key, query, headers):
+            return end(request, 403)
+        if "content-length" not in headers:
+            return end(request, 411)
+        content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding")
+        if not f"{content_type}{encoding}".isascii():
+            return end(request, 400)
+        # Whoever hangs up now has sent all of it: it is kept.
+        replaced = await self._contents.put(key, cast(IO[bytes], request.content), content_type, encoding)
+        end(request, 200)
+        if replaced:
+            self._answering.run(self._contents.clear(), "removing what was replaced")
 
     async def _get(self, request: Request, key: str, query: str) -> None:
         if not self._addresses.permits("GET", key, query):
-            return _end(request, 403)
-        stored = await self._database.run(_find, key)
-        if stored is None:
-            return _end(request, 404)
-        file = _Contents(self._path(key))
-        file.type, file.encoding = stored.content_type, stored.content_encoding
-        # What a task made is shown, and never acts in the name of this server's own pages.
-        request.setHeader("Content-Security-Policy", "sandbox")
-        request.setHeader("X-Content-Type-Options", "nosniff")
-        body = file.render_GET(request)
-        if body is not NOT_DONE_YET:
-            request.write(body)
-            request.finish()
-
-    def _path(self, key: str) -> str:
-        # By its hash: names are strangers' and may hold slashes, dots and a thousand letters.
-        return os.path.join(self._folder, hashlib.sha256(key.encode()).hexdigest())
+            return end(request, 403)
+        found = await self._contents.open(key)
+        if found is None:
+            return end(request, 404)
+        content, file = found
+        if is_gone(request):
+            file.close()
+        else:
+            hand_out(request, content, file)
 
 
-def _end(request: Request, status: int) -> None:
-    request.setResponseCode(status)
-    request.setHeader("content-length", "0")
-    request.finish()
-
-
-def _record(connection: sqlite3.Connection, key: str, stored: _Stored) -> None:
-    values = (key, stored.content_type, stored.content_encoding)
-    connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", values)
-
-
-def _find(connection: sqlite3.Connection, key: str) -> _Stored | None:
-    row = connection.execute("SELECT content_type, content_encoding FROM objects WHERE key = ?", (key,)).fetchone()
-    return _Stored(*row) if row else None
+def _headers(request: Request) -> dict[str, str]:
+    every = request.requestHeaders.getAllRawHeaders()
+    return {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in every}

@@ -21,6 +21,7 @@ from tcworker import folder_lock
 from tcworker.embedded import storage
 from tcworker.embedded.api import ApiResource
 from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.contents import Contents
 from tcworker.embedded.database import Database, keep_key
 from tcworker.embedded.database_file import DataUnusable
 from tcworker.embedded.ground import Ground
@@ -149,14 +150,14 @@ class Taskcluster(Service):
             # There before the first event, and until all have had their last.
             self._closers.append(self._pulse.stopService)
             self._pulse.startService()
-        ground = await self._ground(database, threads)
+        ground = await self._ground(database, threads, artifacts)
         services = self._services = make_services(ground, [self.root_credentials, ground.server])
-        site = self._site(services, StorageResource(artifacts, spool, database, ground.addresses), spool)
+        site = self._site(services, StorageResource(ground.contents, ground.addresses), spool)
         await services.start()
         self.root_url = ground.addresses.root_url = self._listen(site)
         self._listening.succeed(self.root_url)
 
-    async def _ground(self, database: Database, threads: Threads) -> Ground:
+    async def _ground(self, database: Database, threads: Threads, artifacts: str) -> Ground:
         key, secret = [await database.run(keep_key, name, _new_key()) for name in (SERVER_CLIENT, "addresses")]
         server = Credentials(SERVER_CLIENT, key)
         return Ground(
@@ -164,6 +165,7 @@ class Taskcluster(Service):
             times=self._times,
             database=database,
             heartbeat=Heartbeat(self._reactor),
+            contents=Contents(artifacts, database, threads),
             addresses=Addresses(self._reactor, secret),
             outbox=self.outbox,
             server=server,

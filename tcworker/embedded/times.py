@@ -15,6 +15,7 @@ class Times:
     @ivar dependencies: from a task's resolution until those that waited for it are scheduled.
     @ivar upload: how long an address for an upload is good.
     @ivar download: how long an address for a download is good.
+    @ivar expiry: from the expiry of an artifact or object until it is deleted, and how often that is looked for.
     """
 
     claim: float = 1200
@@ -23,3 +24,4 @@ class Times:
     dependencies: float = 5
     upload: float = 45 * 60
     download: float = 30 * 60
+    expiry: float = 30 * 60

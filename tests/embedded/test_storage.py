@@ -55,7 +55,7 @@ class Uploads(StorageTestCase):
         self.assertEqual(self.download().status, 404)
 
     def test_what_cannot_be_kept_is_not_accepted(self) -> None:
-        os.rename(os.path.join(self.folder, "uploads"), os.path.join(self.folder, "elsewhere"))
+        os.rename(os.path.join(self.folder, "artifacts"), os.path.join(self.folder, "elsewhere"))
         self.assertEqual(self.put(self.url, b"hello").status, 500)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tcworker.embedded.faults import conflict
-from tcworker.embedded.queue.store import Artifact
+from tcworker.embedded.queue.artifact_store import Artifact
 from tcworker.embedded.schemas import DATE, Schema, closed
 from tcworker.interfaces import JSON
 
@@ -28,6 +28,11 @@ def _kind(name: str, properties: Mapping[str, Schema], *required: str) -> Schema
 KINDS: Mapping[str, Schema] = {
     "s3": _kind(
         "s3",
+        {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
+        "contentType",
+    ),
+    "object": _kind(
+        "object",
         {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
         "contentType",
     ),
@@ -67,5 +72,7 @@ def check_replacement(old: Artifact, new: Artifact) -> None:
         raise conflict(f"Artifact {old.name} exists and expires later than that.")
     if (old.storage_type, new.storage_type) in (("reference", "reference"), ("reference", "link")):
         return
-    if old.storage_type != new.storage_type or old.details != new.details:
+    # What an object has of its own is made anew at each call: the object service minds.
+    same = old.storage_type == "object" or old.details == new.details
+    if old.storage_type != new.storage_type or not same:
         raise conflict(f"Artifact {old.name} exists and is another one.")

@@ -1,0 +1,60 @@
+"""Deletes what has expired, some time after it has."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from tcworker.embedded import dates
+from tcworker.embedded.ground import Ground
+from tcworker.waiting import Loose
+
+AT_ONCE = 200
+
+Job = Callable[[sqlite3.Connection, int, int], int]
+"""Deletes what expired before a date, so many at the most; gives how many."""
+
+
+class Expiry:
+    """Looks every now and then: see C{expiry} of L{tcworker.embedded.times.Times}."""
+
+    def __init__(self, ground: Ground, jobs: Sequence[Job]) -> None:
+        self._clock = ground.clock
+        self._interval = ground.times.expiry
+        self._database = ground.database
+        self._contents = ground.contents
+        self._jobs = jobs
+        self._looking = Loose(Logger())
+        self._loop = LoopingCall(self._look)
+        self._loop.clock = ground.clock
+        self._stopped = False
+
+    def start(self) -> None:
+        """Look now, and from now on."""
+        self._looking.run(self._contents.tidy(), "removing what an earlier process left")
+        self._looking.run(self._loop.start(self._interval), "looking for what has expired")
+
+    async def stop(self) -> None:
+        """Finish the piece under way."""
+        self._stopped = True
+        if self._loop.running:
+            self._loop.stop()
+        await self._looking.wait()
+
+    def _look(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._delete())
+
+    async def _delete(self) -> None:
+        try:
+            before = dates.now(self._clock) - int(self._interval * 1000)
+            for job in self._jobs:
+                # In pieces, so that calls of the services come in between.
+                while not self._stopped and await self._database.run(job, before, AT_ONCE) == AT_ONCE:
+                    pass
+            await self._contents.clear()
+        except Exception:
+            Logger().failure("What has expired could not be deleted; the next try is in {s} s", s=self._interval)
