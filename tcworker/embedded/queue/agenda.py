@@ -12,7 +12,10 @@ from tcworker.embedded.queue.store import Entry, Store
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.waiting import Loose
 
-AT_ONCE = 100
+AT_ONCE = 25
+"""Of entries, and of tasks that one sets free, in one transaction: calls wait for no more than that."""
+
+AFTER_FAILURE = 5_000
 
 
 class Agenda:
@@ -23,7 +26,8 @@ class Agenda:
         self._transactions = transactions
         self._timer: IDelayedCall | None = None
         self._stopped = False
-        self._working = Loose(Logger())
+        self._log = Logger()
+        self._working = Loose(self._log)
 
     def start(self) -> None:
         """Look at what came due meanwhile, and wait for the rest."""
@@ -51,12 +55,16 @@ class Agenda:
         self._working.run(self._look(), "looking at what is due")
 
     async def _look(self) -> None:
-        following = await self._transactions.run(self._resolve)
+        now = dates.now(self._clock)
+        try:
+            following = await self._transactions.run(self._resolve, now)
+        except Exception:
+            self._log.failure("What is due could not be done; the next try is in {s} s", s=AFTER_FAILURE // 1000)
+            following = now + AFTER_FAILURE
         if following is not None:
             self.expect(following)
 
-    def _resolve(self, store: Store) -> int | None:
-        now = dates.now(self._clock)
+    def _resolve(self, store: Store, now: int) -> int | None:
         for entry in store.take_from_agenda(now, AT_ONCE):
             task = store.find_task(entry.task_id)
             if task is not None:
@@ -73,13 +81,12 @@ class Agenda:
 
     def _release(self, store: Store, required: Task, now: int) -> None:
         """Schedule those who waited for this task and for nothing else."""
-        for task in store.dependents(required.task_id):
-            if satisfies(required, task):
-                store.satisfy(required.task_id, task.task_id)
-                if not store.waits(task.task_id) and now <= task.deadline:
-                    self._transactions.keep(store, task, states.schedule(task, now))
-
-
-def satisfies(required: Task, task: Task) -> bool:
-    """Whether a task, as it is now, is what another one waits for."""
-    return required.state == "completed" or (task.requires == "all-resolved" and required.resolved)
+        waiting = store.dependencies.waiting_for(required, AT_ONCE)
+        for task in waiting:
+            store.dependencies.satisfy(required.task_id, task.task_id)
+            if not store.dependencies.waits(task.task_id) and now <= task.deadline:
+                self._transactions.keep(store, task, states.schedule(task, now))
+        if len(waiting) == AT_ONCE:
+            store.put_on_agenda(Entry(now, "dependencies", required.task_id))
+        else:
+            self._transactions.tell_if_group_is_over(store, required)

@@ -1,27 +1,26 @@
-"""Claiming: claimWork and who waits in it, reclaiming, the credentials of runs (contracts of the queue, 1.3, 1.4)."""
+"""Claiming and reclaiming runs, and the credentials of runs (contracts of the queue, 1.3 and 1.4)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
+from tcworker.embedded.faults import conflict
 from tcworker.embedded.ground import Issue
 from tcworker.embedded.queue import states
-from tcworker.embedded.queue.states import Task
+from tcworker.embedded.queue.polls import Asking, Polls
+from tcworker.embedded.queue.states import Run, Task
 from tcworker.embedded.queue.store import Store
 from tcworker.embedded.queue.transactions import Transactions
+from tcworker.embedded.queue.worker_store import WorkerKey
 from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import NAME_38, Checker, closed
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON
-from tcworker.waiting import Loose
 
 CLAIM_WORK = closed(
     {
@@ -31,16 +30,16 @@ CLAIM_WORK = closed(
     },
     *("workerGroup", "workerId", "tasks"),
 )
+CLAIM_TASK = closed({"workerGroup": NAME_38, "workerId": NAME_38}, "workerGroup", "workerId")
 
 
-@dataclass(eq=False)
-class _Waiter:
-    """Somebody in claimWork."""
+@dataclass(frozen=True)
+class _Claim:
+    """A run that somebody has."""
 
-    worker_group: str
-    worker_id: str
-    count: int
-    answer: Deferred[Sequence[JSON]] = field(default_factory=Deferred)
+    task: Task
+    run: Run
+    definition: JSON
 
 
 class Claims:
@@ -54,131 +53,117 @@ class Claims:
         self._times = times
         self._transactions = transactions
         self._issue = issue
-        self._waiting: dict[str, list[_Waiter]] = defaultdict(list)
-        self._serving = DeferredLock()
-        self._loose = Loose(Logger())
-        self._open = True
+        self.polls = Polls(clock, times.poll, self._take_for)
 
     def routes(self) -> Sequence[Route]:
         """Give the routes of this part."""
         run = "/task/<taskId>/runs/<runId>"
         return [
             Route("claimWork", "POST", "/claim-work/<*taskQueueId>", self._claim_work, body=Checker(CLAIM_WORK)),
+            Route("claimTask", "POST", f"{run}/claim", self._claim_task, body=Checker(CLAIM_TASK)),
             Route("reclaimTask", "POST", f"{run}/reclaim", self._reclaim, "queue:reclaim-task:<taskId>/<runId>"),
         ]
 
-    def wake(self, task_queue_id: str) -> None:
-        """Something waits in this queue now: serve those who wait for it."""
-        if self._waiting.get(task_queue_id):
-            self._loose.run(self._serve(task_queue_id), "handing out tasks")
-
-    def end_polls(self) -> None:
-        """Answer everybody who waits, with nothing."""
-        for waiters in list(self._waiting.values()):
-            for waiter in list(waiters):
-                self._dismiss(waiters, waiter)
-
-    async def stop(self) -> None:
-        """Let nobody wait any more."""
-        self._open = False
-        self.end_polls()
-        await self._loose.wait()
-
     async def _claim_work(self, call: Call) -> JSON:
-        queue, body = call.params["taskQueueId"], call.body
-        worker = f"queue:worker-id:{body['workerGroup']}/{body['workerId']}"
-        call.require({"AllOf": [f"queue:claim-work:{queue}", worker]})
-        return {"tasks": await self._wait(queue, _Waiter(body["workerGroup"], body["workerId"], body["tasks"]))}
+        worker = WorkerKey(call.params["taskQueueId"], call.body["workerGroup"], call.body["workerId"])
+        call.require({"AllOf": [f"queue:claim-work:{worker.task_queue_id}", _scope_of(worker)]})
+        return {"tasks": await self.polls.wait(Asking(worker, call.body["tasks"]))}
 
-    async def _wait(self, queue: str, waiter: _Waiter) -> Sequence[JSON]:
-        waiters = self._waiting[queue]
-        # Behind those who wait already, even if something is there: then it is being handed to them.
-        waiters.append(waiter)
-        timer = self._clock.callLater(self._times.poll if self._open else 0, self._dismiss, waiters, waiter)
-        try:
-            await self._serve(queue)
-            return await waiter.answer
-        finally:
-            if timer.active():
-                timer.cancel()
-            self._forget(queue, waiters, waiter)
-
-    def _forget(self, queue: str, waiters: list[_Waiter], waiter: _Waiter) -> None:
-        if waiter in waiters:
-            waiters.remove(waiter)
-        if not waiters and self._waiting.get(queue) is waiters:
-            del self._waiting[queue]
-
-    def _dismiss(self, waiters: list[_Waiter], waiter: _Waiter) -> None:
-        waiters.remove(waiter)
-        waiter.answer.callback([])
-
-    async def _serve(self, queue: str) -> None:
-        """Give what is pending to those who wait, until one of the two is at its end.
-
-        One at a time, so that whoever came first is served first. A claim whose waiter has gone meanwhile stays with
-        that worker until it expires, as in a real deployment.
-        """
-        await self._serving.acquire()
-        try:
-            while waiters := self._waiting.get(queue):
-                waiter = waiters[0]
-                claims = await self._transactions.run(self._take, queue, waiter)
-                if not claims:
-                    return
-                if waiter in waiters:
-                    waiters.remove(waiter)
-                    waiter.answer.callback(claims)
-        finally:
-            self._serving.release()
-
-    def _take(self, store: Store, queue: str, waiter: _Waiter) -> Sequence[JSON]:
+    async def _take_for(self, queue: str, asking: Sequence[Asking]) -> Sequence[Sequence[JSON] | None]:
         now = dates.now(self._clock)
-        return [
-            self._claim(store, task_id, run_id, waiter, now)
-            for task_id, run_id in store.pending(queue, now, waiter.count)
-        ]
+        taken = await self._transactions.run(self._take, queue, asking, now)
+        return [claims and [self._claimed_whole(claim, now) for claim in claims] for claims in taken]
 
-    def _claim(self, store: Store, task_id: str, run_id: int, waiter: _Waiter, now: int) -> JSON:
+    def _take(self, store: Store, queue: str, asking: Sequence[Asking], now: int) -> Sequence[Sequence[_Claim] | None]:
+        """Claim for all who ask, in one transaction; C{None} for those in quarantine."""
+        waiting = list(store.backlog.next(queue, now, sum(one.count for one in asking)))
+        taken: list[Sequence[_Claim] | None] = []
+        for one in asking:
+            if one.new:
+                store.workers.saw(one.worker, now)
+            if (one.new or waiting) and store.workers.is_quarantined(one.worker, now):
+                taken.append(None)
+                continue
+            taken.append([self._claim(store, *run, one.worker, now) for run in waiting[: one.count]])
+            del waiting[: one.count]
+        return taken
+
+    def _claim(self, store: Store, task_id: str, run_id: int, worker: WorkerKey, now: int) -> _Claim:
         before = store.task(task_id)
-        taken_until = now + int(self._times.claim * 1000)
-        task = states.claim(before, run_id, waiter.worker_group, waiter.worker_id, now, taken_until)
-        self._transactions.keep(store, before, task)
-        definition = store.definition(task_id)
-        return {**self._claimed(task, run_id, definition, now), "task": definition}
+        held = (worker.worker_group, worker.worker_id)
+        return self._keep(store, before, states.claim(before, run_id, *held, now, self._until(now)), worker)
+
+    def _keep(self, store: Store, before: Task, after: Task, worker: WorkerKey) -> _Claim:
+        run = after.runs[-1]
+        self._transactions.keep(store, before, after)
+        store.workers.add_recent(worker, {"taskId": after.task_id, "runId": run.run_id})
+        return _Claim(after, run, store.definition(after.task_id))
+
+    async def _claim_task(self, call: Call) -> JSON:
+        task = await self._transactions.read(Store.task, call.params["taskId"])
+        worker = WorkerKey(task.task_queue_id, call.body["workerGroup"], call.body["workerId"])
+        call.require({"AllOf": [f"queue:claim-task:{task.task_queue_id}", _scope_of(worker)]})
+        now = dates.now(self._clock)
+        run_id = int(call.params["runId"])
+        return self._claimed_whole(
+            await self._transactions.run(self._claim_by_name, task.task_id, run_id, worker, now), now
+        )
+
+    def _claim_by_name(self, store: Store, task_id: str, run_id: int, worker: WorkerKey, now: int) -> _Claim:
+        before = store.task(task_id)
+        held = (worker.worker_group, worker.worker_id)
+        after = states.claim_by_name(before, run_id, *held, now, self._until(now))
+        store.workers.saw(worker, now)
+        if store.workers.is_quarantined(worker, now):
+            raise conflict(f"Worker {'/'.join(held)} of {worker.task_queue_id} is in quarantine: it gets no tasks.")
+        return self._keep(store, before, after, worker)
 
     async def _reclaim(self, call: Call) -> JSON:
-        run_id = int(call.params["runId"])
-        task, definition = await self._transactions.run(self._extend, call.params["taskId"], run_id)
-        return self._claimed(task, run_id, definition, dates.now(self._clock))
+        run_id, now = int(call.params["runId"]), dates.now(self._clock)
+        return self._claimed(await self._transactions.run(self._extend, call.params["taskId"], run_id, now), now)
 
-    def _extend(self, store: Store, task_id: str, run_id: int) -> tuple[Task, JSON]:
+    def _extend(self, store: Store, task_id: str, run_id: int, now: int) -> _Claim:
         before = store.task(task_id)
-        now = dates.now(self._clock)
-        task = states.reclaim(before, run_id, now, now + int(self._times.claim * 1000))
+        task = states.reclaim(before, run_id, now, self._until(now))
+        run = task.runs[run_id]
         self._transactions.keep(store, before, task)
-        return task, store.definition(task_id)
+        store.workers.saw(WorkerKey(task.task_queue_id, str(run.worker_group), str(run.worker_id)), now)
+        return _Claim(task, run, store.definition(task_id))
 
-    def _claimed(self, task: Task, run_id: int, definition: JSON, now: int) -> JSON:
-        """Give what claimWork and reclaimTask say of a run."""
-        run = task.run(run_id)
-        taken_until = run.taken_until or now
+    def _until(self, now: int) -> int:
+        return now + int(self._times.claim * 1000)
+
+    def _claimed_whole(self, claim: _Claim, now: int) -> JSON:
+        """Give what claimWork says of a run."""
+        return {**self._claimed(claim, now), "task": claim.definition}
+
+    def _claimed(self, claim: _Claim, now: int) -> JSON:
+        """Give what reclaimTask says of a run."""
+        run = claim.run
         return {
-            "status": task.status(),
-            "runId": run_id,
+            "status": claim.task.status(),
+            "runId": run.run_id,
             "workerGroup": run.worker_group,
             "workerId": run.worker_id,
-            "takenUntil": dates.write(taken_until),
-            "credentials": self._credentials(task, run_id, definition["scopes"], now, taken_until),
+            "takenUntil": dates.write(run.taken_until or now),
+            "credentials": self._credentials(claim, now),
         }
 
-    def _credentials(self, task: Task, run_id: int, scopes: Sequence[str], now: int, until: int) -> JSON:
+    def _credentials(self, claim: _Claim, now: int) -> JSON:
         """Make the credentials of a run, good until its claim ends."""
-        run, name = task.run(run_id), f"{task.task_id}/{run_id}"
+        run, name = claim.run, f"{claim.task.task_id}/{claim.run.run_id}"
+        until = run.taken_until or now
         made = self._issue(
             f"task-client/{name}/on/{run.worker_group}/{run.worker_id}/until/{until / 1000}",
-            [f"queue:reclaim-task:{name}", f"queue:resolve-task:{name}", f"queue:create-artifact:{name}", *scopes],
+            [*(f"queue:{verb}:{name}" for verb in _VERBS), *claim.definition["scopes"]],
             now,
             until,
         )
         return {"clientId": made.client_id, "accessToken": made.access_token, "certificate": made.certificate}
+
+
+_VERBS = ("reclaim-task", "resolve-task", "create-artifact")
+
+
+def _scope_of(worker: WorkerKey) -> str:
+    return f"queue:worker-id:{worker.worker_group}/{worker.worker_id}"

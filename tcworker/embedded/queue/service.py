@@ -7,16 +7,26 @@ from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.queue.agenda import Agenda
 from tcworker.embedded.queue.artifacts import Artifacts
 from tcworker.embedded.queue.claims import Claims
+from tcworker.embedded.queue.groups import Groups
+from tcworker.embedded.queue.reports import Reports
+from tcworker.embedded.queue.task_queues import TaskQueues
 from tcworker.embedded.queue.tasks import Tasks
 from tcworker.embedded.queue.transactions import Transactions
+from tcworker.embedded.queue.workers import Workers
 from tcworker.embedded.routing import RouteTable
-from tcworker.embedded.schemas import SLUGID, TASK_QUEUE
+from tcworker.embedded.schemas import PROVISIONER, SLUGID, TASK_QUEUE, WORKER_TYPE
+
+NAME = "^[a-zA-Z0-9-_]{1,38}$"
 
 PATTERNS = {
     "taskId": SLUGID,
     "taskGroupId": SLUGID,
     "runId": "^[1-9]*[0-9]+$",
     "taskQueueId": TASK_QUEUE,
+    "provisionerId": PROVISIONER,
+    "workerType": WORKER_TYPE,
+    "workerGroup": NAME,
+    "workerId": NAME,
     "name": "^[ -~]+$",
 }
 
@@ -27,19 +37,34 @@ class QueueService(ApiService):
     def __init__(self, ground: Ground) -> None:
         clock, times = ground.clock, ground.times
         transactions = Transactions(ground)
-        self.claims = Claims(clock, times, transactions, ground.issue)
+        claims = Claims(clock, times, transactions, ground.issue)
+        self.polls = claims.polls
         self._agenda = Agenda(clock, transactions)
-        transactions.on_ready = self.claims.wake
+        self._workers = Workers(clock, transactions)
+        transactions.on_ready = self.polls.wake
         transactions.on_due = self._agenda.expect
-        tasks, artifacts = Tasks(clock, times, transactions), Artifacts(clock, times, transactions, ground.addresses)
-        routes = [*ground.heartbeat.routes(), *tasks.routes(), *self.claims.routes(), *artifacts.routes()]
+        parts = (
+            Tasks(clock, times, transactions),
+            Groups(clock, transactions),
+            claims,
+            Reports(clock, transactions),
+            Artifacts(ground, transactions),
+            TaskQueues(clock, transactions),
+            self._workers,
+        )
+        routes = [*ground.heartbeat.routes(), *(route for part in parts for route in part.routes())]
         self.api = Api("queue", RouteTable(routes), PATTERNS)
+        self._outbox = ground.outbox
+        self._unlisten = lambda: None
 
     async def start(self) -> None:
-        """Begin to look at what is due."""
+        """Begin to look at what is due, and to hear of workers that are gone."""
+        self._unlisten = self._outbox.listen(self._workers.hear)
         self._agenda.start()
 
     async def stop(self) -> None:
         """Answer those who wait, and wait for nothing."""
-        await self.claims.stop()
+        self._unlisten()
+        await self.polls.stop()
+        await self._workers.stop()
         await self._agenda.stop()

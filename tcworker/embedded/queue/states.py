@@ -84,6 +84,11 @@ class Task:
         """Whether it is over, unless somebody reruns it."""
         return self.state in ("completed", "failed", "exception")
 
+    @property
+    def ever_resolved(self) -> bool:
+        """Whether it is over, or was before somebody reran it."""
+        return self.resolved or any(run.reason_created == "rerun" for run in self.runs[1:])
+
     def run(self, run_id: int) -> Run:
         """Give one run. Raises L{ApiError} when there is no such run."""
         if run_id >= len(self.runs):
@@ -115,6 +120,12 @@ def schedule(task: Task, now: int) -> Task:
     return task if task.runs else _with_run(task, "scheduled", now)
 
 
+def schedule_by_user(task: Task, now: int) -> Task:
+    """Give it its first run, whatever it waits for; nothing changes when it has runs already."""
+    _check_deadline(task, now)
+    return schedule(task, now)
+
+
 def claim(task: Task, run_id: int, worker_group: str, worker_id: str, now: int, taken_until: int) -> Task:
     """Hand its last run, which is pending, to a worker."""
     taken: dict[str, Any] = {"worker_group": worker_group, "worker_id": worker_id, "taken_until": taken_until}
@@ -124,8 +135,7 @@ def claim(task: Task, run_id: int, worker_group: str, worker_id: str, now: int, 
 def reclaim(task: Task, run_id: int, now: int, taken_until: int) -> Task:
     """Leave a run with its worker for longer."""
     run = task.run(run_id)
-    if now > task.deadline:
-        raise conflict(f"The deadline of task {task.task_id} is over.")
+    _check_deadline(task, now)
     if run_id != len(task.runs) - 1 or run.state != "running":
         raise conflict(
             f"Run {run_id} of task {task.task_id} is {_what(task, run)}, not running: nobody can reclaim it."
@@ -156,6 +166,15 @@ def report_exception(task: Task, run_id: int, reason: str, now: int) -> Task:
     return _except(task, run_id, reason, now)
 
 
+def claim_by_name(task: Task, run_id: int, worker_group: str, worker_id: str, now: int, taken_until: int) -> Task:
+    """Hand a run to a worker who names it."""
+    run = task.run(run_id)
+    _check_deadline(task, now)
+    if run_id != len(task.runs) - 1 or run.state != "pending":
+        raise conflict(f"Run {run_id} of task {task.task_id} is {_what(task, run)}, not pending: nobody can claim it.")
+    return claim(task, run_id, worker_group, worker_id, now, taken_until)
+
+
 def expire_claim(task: Task, run_id: int, taken_until: int, now: int) -> Task:
     """Take a run from a worker who did not reclaim it; nothing changes if that is not how things are."""
     held = run_id == len(task.runs) - 1 and task.runs[run_id].state == "running"
@@ -164,10 +183,15 @@ def expire_claim(task: Task, run_id: int, taken_until: int, now: int) -> Task:
     return _except(task, run_id, "claim-expired", now)
 
 
+def lose_worker(task: Task, run_id: int, now: int) -> Task:
+    """Take a run from a worker that is gone; nothing changes if nobody has it."""
+    held = run_id == len(task.runs) - 1 and task.runs[run_id].state == "running"
+    return _except(task, run_id, "worker-shutdown", now) if held and now <= task.deadline else task
+
+
 def cancel(task: Task, now: int) -> Task:
     """End it at somebody's wish; a task that is over stays as it is."""
-    if now > task.deadline:
-        raise conflict(f"The deadline of task {task.task_id} is over.")
+    _check_deadline(task, now)
     return _end(task, "canceled", now)
 
 
@@ -178,14 +202,29 @@ def pass_deadline(task: Task, now: int) -> Task:
 
 def rerun(task: Task, now: int) -> Task:
     """Give it another run; a task that waits or runs stays as it is."""
-    if now > task.deadline:
-        raise conflict(f"The deadline of task {task.task_id} is over.")
+    _check_deadline(task, now)
     if task.state in ("pending", "running"):
         return task
     if len(task.runs) >= MOST_RUNS:
         raise conflict(f"Task {task.task_id} has had {MOST_RUNS} runs, which is as many as it may have.")
     left = min(task.retries, MOST_RUNS - len(task.runs) - 1)
     return _with_run(replace(task, retries_left=left), "rerun", now)
+
+
+def change_priority(task: Task, priority: str, now: int) -> Task:
+    """Let it come sooner or later than others."""
+    _check_deadline(task, now)
+    if task.ever_resolved:
+        raise conflict(f"Task {task.task_id} is over, or was before it was rerun: its priority cannot change.")
+    # The real queue makes no difference between what has changed nothing and what may not change.
+    if priority == task.priority:
+        raise conflict(f"Task {task.task_id} has priority {priority} already.")
+    return replace(task, priority=priority)
+
+
+def _check_deadline(task: Task, now: int) -> None:
+    if now > task.deadline:
+        raise conflict(f"The deadline of task {task.task_id} is over.")
 
 
 def _end(task: Task, reason: str, now: int) -> Task:

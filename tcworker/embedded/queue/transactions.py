@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from twisted.internet.defer import Deferred
+
 from tcworker.embedded import dates
 from tcworker.embedded.ground import Ground
+from tcworker.embedded.queue import messages
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.store import Entry, Store
+from tcworker.waiting import OneShot
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -25,13 +29,28 @@ class Transactions:
         self._database = ground.database
         self._clock = ground.clock
         self._times = ground.times
+        self._outbox = ground.outbox
         self.on_ready: Callable[[str], None]
         self.on_due: Callable[[int], None]
 
     async def run(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a job with the store, in a transaction; what it raises undoes what it did."""
+        """Call a job with the store, in a transaction; what it raises undoes what it did.
+
+        A caller who is cancelled gives up the result and nothing else: what was kept has its consequences.
+        """
+        outcome: OneShot[T] = OneShot()
+        Deferred.fromCoroutine(self._run(job, *args, **kwargs)).addBoth(outcome.settle)
+        return await outcome.wait()
+
+    async def read(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a job that only reads with the store, beside those that write."""
+        _, result = await self._database.read(lambda connection: _call(Store(connection), job, *args, **kwargs))
+        return result
+
+    async def _run(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         store, result = await self._database.run(lambda connection: _call(Store(connection), job, *args, **kwargs))
         # Not before the commit: who is woken must find what woke it, and a claim is kept before its answer leaves.
+        self._outbox.send(store.messages)
         if store.due is not None:
             self.on_due(store.due)
         for task_queue_id in store.ready:
@@ -42,11 +61,8 @@ class Transactions:
         """Keep what became of a task, and put down what follows: who may claim it, what to look at and when."""
         if after is before:
             return
-        store.change_task(after)
-        if before.state == "pending":
-            store.remove_pending(before.task_id)
-        if after.state == "pending":
-            store.add_pending(after)
+        store.change_task(before, after)
+        store.messages += messages.of_change(before, after, store.about(after.task_id))
         # A claim that is extended leaves the older entry where it is: it does not fit any more, and does nothing.
         if after.state == "running":
             taken_until = after.runs[-1].taken_until or 0
@@ -54,6 +70,25 @@ class Transactions:
         if after.resolved:
             due = dates.now(self._clock) + int(self._times.dependencies * 1000)
             store.put_on_agenda(Entry(due, "dependencies", after.task_id))
+
+    def tell_created(self, store: Store, task: Task) -> None:
+        """Tell of a task that is created, or is created again as it was and still waits for its first run to begin."""
+        about = store.about(task.task_id)
+        if not task.runs:
+            store.messages.append(messages.of_creation(task, about))
+        elif task.runs[0].state == "pending":
+            store.messages.append(messages.of_run(task, task.runs[0], about))
+
+    def tell_again(self, store: Store, task: Task, first: int) -> None:
+        """Tell once more how the runs of a task stand, from one on, because a call that changed them is repeated."""
+        about = store.about(task.task_id)
+        store.messages += [messages.of_run(task, run, about) for run in task.runs[first:]]
+
+    def tell_if_group_is_over(self, store: Store, task: Task) -> None:
+        """Tell that nothing is left to be done in the group of a task that is over, if that is so, for now."""
+        group = store.groups.find(task.group_id)
+        if group is not None and not store.groups.unresolved(group.group_id, "", 1):
+            store.messages.append(messages.of_resolved_group(group))
 
 
 def _call(store: Store, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> tuple[Store, T]:
