@@ -24,6 +24,7 @@ from tcworker.interfaces import JSON, Credentials
 _PORTS = {"http": 80, "https": 443}
 # int() would take signs, spaces and digits of other scripts as well.
 _TIME = re.compile("[0-9]{1,15}")
+_ATTRIBUTES = {"id", "ts", "nonce", "mac", "hash", "ext", "app", "dlg"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Message:
     port: str
     ext: str = ""
     app: str = ""
+    dlg: str = ""
 
     def mac(self, kind: str = "header", content_hash: str = "") -> str:
         """The signature; C{kind} is C{header} or C{bewit}."""
@@ -73,16 +75,19 @@ class Authorization:
     mac: str = field(repr=False)
     hash: str = ""
     ext: str = field(default="", repr=False)
+    app: str = ""
+    dlg: str = ""
 
     @classmethod
     def parse(cls, header: str) -> Authorization:
-        """Take a header apart, however long its certificate is. Raises C{ValueError} if it is not Hawk's."""
+        """Take a header apart. Raises C{ValueError} if it is not Hawk's."""
         scheme, _, attributes = header.partition(" ")
-        # mohawk's own parser refuses headers of over 4096 characters, which many scopes need.
         found = HAWK_HEADER_RE.findall(attributes)
         values: dict[str, str] = dict(found)
         if scheme.lower() != "hawk" or len(values) != len(found) or HAWK_HEADER_RE.sub("", attributes):
             raise ValueError("not a Hawk authorization header")
+        if unknown := values.keys() - _ATTRIBUTES:
+            raise ValueError(f"a Hawk authorization header with an unknown attribute: {sorted(unknown)[0]}")
         try:
             if not _TIME.fullmatch(values["ts"]):
                 raise ValueError("the time of a Hawk authorization header is no number")
@@ -93,6 +98,8 @@ class Authorization:
                 mac=values["mac"],
                 hash=values.get("hash", ""),
                 ext=values.get("ext", ""),
+                app=values.get("app", ""),
+                dlg=values.get("dlg", ""),
             )
         except KeyError as error:
             raise ValueError(f"a Hawk authorization header without {error}") from error
@@ -108,6 +115,8 @@ class Authorization:
             host.lower(),
             str(port),
             self.ext,
+            self.app,
+            self.dlg,
         )
         # How long it takes must not tell how much of a guess was right.
         return compare_digest(message.mac(content_hash=self.hash).encode(), self.mac.encode())

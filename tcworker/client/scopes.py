@@ -1,14 +1,68 @@
 """Scopes: who may do what (contracts of the queue, 3.7). Pure.
 
 A scope is satisfied by itself and by a pattern: a scope that ends in C{*} and whose rest it begins with. An expression
-is a scope, C{{"AllOf": [...]}} or C{{"AnyOf": [...]}} of expressions.
+is a scope, C{{"AllOf": [...]}} or C{{"AnyOf": [...]}} of expressions. L{render} makes one of a template.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 from tcworker.interfaces import ScopeExpression
+
+_PLACE = re.compile(r"<(\w+)>")
+
+
+class ScopeSet:
+    """Scopes that somebody has, and those of other sets. It is asked fast, however many there are.
+
+    Iterating gives them in order, without those that another one includes.
+    """
+
+    def __init__(self, scopes: Iterable[str] = (), *others: ScopeSet) -> None:
+        self._scopes = minimal(scopes)
+        self._others = others
+        self._exact = frozenset(scope for scope in self._scopes if not scope.endswith("*"))
+        self._prefixes = [scope[:-1] for scope in self._scopes if scope.endswith("*")]
+
+    def has(self, scope: str) -> bool:
+        """Whether these scopes satisfy one."""
+        return self._has(scope) or any(other.has(scope) for other in self._others)
+
+    def _has(self, scope: str) -> bool:
+        if scope in self._exact:
+            return True
+        # No prefix begins with another one: only the nearest before the scope can be one of it.
+        found = bisect_right(self._prefixes, scope)
+        return bool(found) and scope.startswith(self._prefixes[found - 1])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(minimal(chain(self._scopes, *self._others)) if self._others else self._scopes)
+
+
+def minimal(scopes: Iterable[str]) -> list[str]:
+    """Leave out scopes that another one of them includes; in order, a pattern before what begins like it."""
+    kept: list[str] = []
+    prefix: str | None = None
+    for scope in in_order(set(scopes)):
+        if prefix is not None and scope.startswith(prefix):
+            continue
+        prefix = scope[:-1] if scope.endswith("*") else prefix
+        kept.append(scope)
+    return kept
+
+
+def in_order(scopes: Iterable[str]) -> list[str]:
+    """Sort scopes, a pattern before what begins like it."""
+    return sorted(scopes, key=_order)
+
+
+def _order(scope: str) -> tuple[str, bool]:
+    return (scope[:-1], False) if scope.endswith("*") else (scope, True)
 
 
 def satisfies(have: Iterable[str], expression: ScopeExpression) -> bool:
@@ -16,7 +70,7 @@ def satisfies(have: Iterable[str], expression: ScopeExpression) -> bool:
 
     Raises C{ValueError} for what is no expression.
     """
-    return _holds(_holder(have), expression)
+    return _holds(_asker(have), expression)
 
 
 def missing(have: Iterable[str], expression: ScopeExpression) -> list[str]:
@@ -24,14 +78,38 @@ def missing(have: Iterable[str], expression: ScopeExpression) -> list[str]:
 
     Of C{AnyOf} without a satisfied alternative, what each of the alternatives lacks.
     """
-    return list(dict.fromkeys(_lacking(_holder(have), expression)))
+    return list(dict.fromkeys(_lacking(_asker(have), expression)))
 
 
-def _holder(have: Iterable[str]) -> Callable[[str], bool]:
-    scopes = frozenset(have)
-    # C{startswith} takes them all at once: roles may bring thousands.
-    prefixes = tuple(scope[:-1] for scope in scopes if scope.endswith("*"))
-    return lambda scope: scope in scopes or scope.startswith(prefixes)
+def render(template: ScopeExpression, values: Mapping[str, Any]) -> ScopeExpression | None:
+    """Make an expression of a template; C{None} if nothing of it is needed.
+
+    In templates, C{<name>} in a scope is a value; C{{"for": one, "in": many, "each": scope}} among others are the
+    scopes that the elements of a value make; C{{"if": name, "then": template, "else": template}} depends on whether a
+    value is true, and without C{else} it may come to nothing.
+
+    @param values: texts, lists of texts and truths, by their names. Raises C{KeyError} for one that lacks.
+    """
+    if isinstance(template, str):
+        return _PLACE.sub(lambda place: str(values[place[1]]), template)
+    if "if" in template:
+        chosen = template["then"] if values[template["if"]] else template.get("else")
+        return None if chosen is None else render(chosen, values)
+    [(quantifier, parts)] = template.items()
+    return {quantifier: list(_render_all(parts, values))}
+
+
+def _render_all(parts: Sequence[ScopeExpression], values: Mapping[str, Any]) -> Iterator[ScopeExpression]:
+    for part in parts:
+        if not isinstance(part, str) and "for" in part:
+            each = [render(part["each"], {**values, part["for"]: value}) for value in values[part["in"]]]
+        else:
+            each = [render(part, values)]
+        yield from (one for one in each if one is not None)
+
+
+def _asker(have: Iterable[str]) -> Callable[[str], bool]:
+    return (have if isinstance(have, ScopeSet) else ScopeSet(have)).has
 
 
 def _holds(has: Callable[[str], bool], expression: ScopeExpression) -> bool:

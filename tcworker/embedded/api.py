@@ -22,8 +22,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.embedded import dates
-from tcworker.embedded.auth.authenticator import Authenticator, SignedRequest
-from tcworker.embedded.calls import Call, Caller, Reply
+from tcworker.embedded.auth.authenticator import Authenticator
+from tcworker.embedded.calls import Call, Reply, SignedRequest, is_json
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.routing import Route, RouteTable, fill_in
 from tcworker.interfaces import JSON
@@ -107,29 +107,16 @@ class ApiResource(Resource):
         # This is the order of the real services: each step answers before the next one looks.
         content = _read(request)
         body = _parse(content, request.getHeader("content-type") or "")
-        identify = partial(self._identify, request, content)
-        call = Call(params, {}, {}, _headers(request), identify)
+        signed = _signed(request, content)
+        identify = partial(self._authenticator.authenticate, signed)
+        call = Call(params, {}, {}, _headers(request), identify, signed)
         if route.scopes is not None:
             call.require(fill_in(route.scopes, params))
         _check_params(params, api.patterns)
         query = _check_query(request, route.query)
         checked = _check_body(route, body, request)
-        answer = await route.handler(Call(params, query, checked, call.headers, identify))
+        answer = await route.handler(Call(params, query, checked, call.headers, identify, signed))
         return answer if isinstance(answer, Reply) else Reply(200, answer)
-
-    def _identify(self, request: Request, content: bytes) -> Caller:
-        host, port = _address(request)
-        return self._authenticator.authenticate(
-            SignedRequest(
-                method=request.method.decode("latin-1"),
-                target=request.uri.decode("latin-1"),
-                host=host,
-                port=port,
-                authorization=request.getHeader("authorization"),
-                content_type=request.getHeader("content-type") or "",
-                content=content,
-            )
-        )
 
     def _refuse(self, error: ApiError, request: Request, found: tuple[Api, Route, dict[str, str]] | None) -> Reply:
         name, params = (found[1].name, found[2]) if found else ("unknown", {})
@@ -141,6 +128,19 @@ class ApiResource(Resource):
         incident = str(uuid4())
         self._log.failure("A call could not be answered, incident {incident}", failure=Failure(), incident=incident)
         return ApiError("InternalServerError", f"Internal Server Error, incidentId {incident}.")
+
+
+def _signed(request: Request, content: bytes) -> SignedRequest:
+    host, port = _address(request)
+    return SignedRequest(
+        method=request.method.decode("latin-1"),
+        target=request.uri.decode("latin-1"),
+        host=host,
+        port=port,
+        authorization=request.getHeader("authorization"),
+        content_type=request.getHeader("content-type") or "",
+        content=content,
+    )
 
 
 def _body_of(request: Request) -> IO[bytes]:
@@ -157,7 +157,7 @@ def _read(request: Request) -> bytes:
 
 def _parse(content: bytes, content_type: str) -> JSON:
     """Read a body as the real services do: no other type than JSON, and nothing but objects and arrays."""
-    if not content or not _is_json(content_type):
+    if not content or not is_json(content_type):
         return {}
     try:
         body = json.loads(content, parse_constant=_no_constant)
@@ -170,10 +170,6 @@ def _parse(content: bytes, content_type: str) -> JSON:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _is_json(content_type: str) -> bool:
-    return content_type.split(";")[0].strip().lower() == "application/json"
 
 
 def _parse_leniently(request: Request) -> JSON:
@@ -213,7 +209,7 @@ def _check_query(request: Request, known: Mapping[str, str]) -> dict[str, str]:
 def _check_body(route: Route, body: JSON, request: Request) -> JSON:
     if route.body is None:
         return body
-    if not _is_json(request.getHeader("content-type") or ""):
+    if not is_json(request.getHeader("content-type") or ""):
         raise ApiError("MalformedPayload", "The body must come with Content-Type: application/json.")
     return route.body.check(body)
 

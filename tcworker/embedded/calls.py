@@ -5,21 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tcworker.client.scopes import missing, satisfies
+from tcworker.client.scopes import ScopeSet, missing, satisfies
 from tcworker.embedded.faults import ApiError
 from tcworker.interfaces import JSON, ScopeExpression
 
 
+NOBODY = "auth-failed:no-auth"
+"""The client id of who did not sign."""
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    """What a signature is about.
+
+    @ivar method: in upper case.
+    @ivar target: the request's target as it came, nothing decoded.
+    @ivar host: in lower case.
+    @ivar authorization: the header's value.
+    """
+
+    method: str
+    target: str
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+    content_type: str = ""
+    content: bytes = field(default=b"", repr=False)
+
+
 @dataclass(frozen=True)
 class Caller:
-    """Somebody whose signature was right, or nobody in particular.
+    """Somebody whose signature was right, or L{NOBODY}.
 
     @ivar scopes: with all roles expanded.
-    @ivar expires: in milliseconds; C{None} for credentials that do not end.
+    @ivar expires: when the credentials end, in milliseconds; C{None} of nobody.
     """
 
     client_id: str
-    scopes: tuple[str, ...]
+    scopes: ScopeSet
     expires: int | None = None
 
 
@@ -44,6 +67,7 @@ class Call:
     @ivar body: checked, with its defaults; C{{}} where the route has none.
     @ivar headers: by lower-case name.
     @ivar identify: says who calls; raises L{ApiError} when the signature is wrong.
+    @ivar signed: what the caller signed, if they did.
     """
 
     params: Mapping[str, str]
@@ -51,6 +75,7 @@ class Call:
     body: JSON
     headers: Mapping[str, str]
     identify: Callable[[], Caller]
+    signed: SignedRequest
 
     def require(self, expression: ScopeExpression) -> Caller:
         """Go on only if the caller's scopes satisfy the expression. Raises L{ApiError} (401 or 403)."""
@@ -60,12 +85,17 @@ class Call:
         return caller
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a body of that type is read at all."""
+    return content_type.split(";")[0].strip().lower() == "application/json"
+
+
 def _refusal(caller: Caller, expression: ScopeExpression) -> str:
+    needed = f"this scope expression:\n\n  {_spell(expression)}"
+    if caller.client_id == NOBODY:
+        return f"Nobody signed the call. It requires credentials whose scopes satisfy {needed}"
     lacking = "\n".join(f"  {scope}" for scope in missing(caller.scopes, expression))
-    return (
-        f"Client {caller.client_id} lacks these scopes:\n\n{lacking}\n\n"
-        f"The call requires this scope expression:\n\n  {_spell(expression)}"
-    )
+    return f"Client {caller.client_id} lacks these scopes:\n\n{lacking}\n\nThe call requires {needed}"
 
 
 def _spell(expression: ScopeExpression) -> str:

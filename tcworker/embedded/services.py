@@ -50,16 +50,18 @@ class Services:
             await service.stop()
 
 
-def make_services(ground: Ground, credentials: Sequence[Credentials]) -> Services:
+def make_services(
+    ground: Ground, static_clients: Sequence[StaticClient], tunnel_secret: str | None = None
+) -> Services:
     """Make all services.
 
-    @param credentials: of the clients who may do everything.
+    @param static_clients: those who are there from the start.
+    @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
     """
-    roles = Roles({ANONYMOUS: ANONYMOUS_SCOPES})
-    clients = [Client(one, roles.expand(["*"])) for one in credentials]
+    auth = AuthService(ground, static_clients, tunnel_secret)
     queue = QueueService(ground)
     every = (
-        AuthService(roles, ground),
+        auth,
         queue,
         ObjectService(ground),
         IndexService(ground),
@@ -68,4 +70,4 @@ def make_services(ground: Ground, credentials: Sequence[Credentials]) -> Service
         WorkerManagerService(ground),
     )
     expiry = Expiry(ground, [artifact_store.expire, objects.expire])
-    return Services(Authenticator(ground.clock, clients, roles), queue, every, expiry)
+    return Services(auth.authenticator, queue, every, expiry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from tcworker import folder_lock
 from tcworker.embedded import storage
 from tcworker.embedded.api import ApiResource
 from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.auth.clients import StaticClient
 from tcworker.embedded.contents import Contents
 from tcworker.embedded.database import Database, keep_key
 from tcworker.embedded.database_file import DataUnusable
@@ -58,6 +59,8 @@ class Taskcluster(Service):
     @param host: the name or address by which clients call this machine; C{interface} unless given.
     @param mounts: further resources by the beginnings of their paths.
     @param root: the client who may do everything; one with a new access token when C{None}.
+    @param static_clients: more who are there from the start, see L{tcworker.embedded.auth.static_file}.
+    @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
     @param pulse: the AMQP URL of a broker that is told everything that happens; L{ConfigError} for one that cannot be.
     @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
     @param new_threads: makes the threads for database and files.
@@ -77,6 +80,8 @@ class Taskcluster(Service):
         mounts: Mapping[str, IResource] = NO_MOUNTS,
         times: Times = REAL_TIMES,
         root: Credentials | None = None,
+        static_clients: Sequence[StaticClient] = (),
+        tunnel_secret: str | None = None,
         pulse: str | None = None,
         in_memory: bool = False,
         new_threads: Callable[[IReactorThreads, int, str], Threads] = Threads,
@@ -91,6 +96,8 @@ class Taskcluster(Service):
         self._in_memory = in_memory
         self._new_threads = partial(new_threads, reactor)
         self.root_credentials = root or Credentials(ROOT_CLIENT, _new_key())
+        self._static_clients = static_clients
+        self._tunnel_secret = tunnel_secret
         self.root_url = ""
         self.outbox = Outbox()
         self._pulse = None if pulse is None else Pulse(reactor, pulse, self.outbox)
@@ -151,7 +158,7 @@ class Taskcluster(Service):
             self._closers.append(self._pulse.stopService)
             self._pulse.startService()
         ground = await self._ground(database, threads, artifacts)
-        services = self._services = make_services(ground, [self.root_credentials, ground.server])
+        services = self._services = make_services(ground, self._all_static_clients(ground), self._tunnel_secret)
         site = self._site(services, StorageResource(ground.contents, ground.addresses), spool)
         await services.start()
         self.root_url = ground.addresses.root_url = self._listen(site)
@@ -172,6 +179,13 @@ class Taskcluster(Service):
             issue=partial(issue, server),
             threads=threads,
         )
+
+    def _all_static_clients(self, ground: Ground) -> Sequence[StaticClient]:
+        mighty = [
+            StaticClient(one.client_id, one.access_token, ["*"], "May do everything.")
+            for one in (self.root_credentials, ground.server)
+        ]
+        return [*self._static_clients, *mighty]
 
     def _take_folder(self) -> tuple[str, str]:
         """Make the folder what it must be; gives where artifacts are, and those that are not whole yet."""

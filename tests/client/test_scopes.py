@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from taskcluster.utils import scopeMatch
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.client.scopes import missing, satisfies
+from tcworker.client.scopes import ScopeSet, missing, render, satisfies
 
 scopes = st.text("ab:*", max_size=6)
 
@@ -67,3 +68,49 @@ class MissingTests(SynchronousTestCase):
     def test_what_lacks_is_all_that_is_needed(self, have: list[str], want: list[str]) -> None:
         expression = {"AllOf": want}
         self.assertTrue(satisfies([*have, *missing(have, expression)], expression))
+
+
+class ScopeSets(SynchronousTestCase):
+    @given(st.lists(scopes, max_size=8), scopes)
+    def test_they_satisfy_what_one_of_their_scopes_does(self, have: list[str], asked: str) -> None:
+        simply = any(scope == asked or (scope[-1:] == "*" and asked.startswith(scope[:-1])) for scope in have)
+        self.assertEqual(ScopeSet(have).has(asked), simply)
+        self.assertEqual(ScopeSet(have[:3], ScopeSet(have[3:])).has(asked), simply)
+        self.assertEqual(scopeMatch(have, [[asked]]), simply)
+
+    @given(st.lists(scopes, max_size=8))
+    def test_what_another_scope_includes_is_left_out_and_nothing_else(self, have: list[str]) -> None:
+        kept = list(ScopeSet(have[:4], ScopeSet(have[4:])))
+        self.assertLessEqual(set(kept), set(have))
+        for scope in have:
+            self.assertTrue(satisfies(kept, scope))
+        for scope in kept:
+            self.assertFalse(satisfies([other for other in kept if other != scope], scope))
+
+    def test_a_pattern_comes_before_what_begins_like_it(self) -> None:
+        self.assertEqual(list(ScopeSet(["b", "a:b", "a:*", "c!", "a", "c*"])), ["a", "a:*", "b", "c*"])
+
+
+class Templates(SynchronousTestCase):
+    def test_values_take_their_places(self) -> None:
+        template = {"AnyOf": ["get:<name>:<kind>", {"AllOf": ["<name>"]}]}
+        self.assertEqual(
+            render(template, {"name": "<kind>", "kind": "k"}), {"AnyOf": ["get:<kind>:k", {"AllOf": ["<kind>"]}]}
+        )
+
+    def test_each_element_of_a_value_makes_a_scope(self) -> None:
+        template = {"AllOf": ["a", {"for": "route", "in": "routes", "each": "<to>:<route>"}, "z"]}
+        self.assertEqual(render(template, {"to": "t", "routes": ["b", "c"]}), {"AllOf": ["a", "t:b", "t:c", "z"]})
+        self.assertEqual(render(template, {"to": "t", "routes": []}), {"AllOf": ["a", "z"]})
+
+    def test_a_part_may_depend_on_a_truth(self) -> None:
+        template = {"AllOf": ["a", {"if": "private", "then": {"AllOf": ["get:<name>"]}}]}
+        self.assertEqual(render(template, {"private": True, "name": "n"}), {"AllOf": ["a", {"AllOf": ["get:n"]}]})
+        self.assertEqual(render(template, {"private": False}), {"AllOf": ["a"]})
+
+    def test_what_is_needed_may_be_nothing_or_something_else(self) -> None:
+        self.assertIsNone(render({"if": "private", "then": "get"}, {"private": False}))
+        self.assertEqual(render({"if": "private", "then": "get", "else": "look"}, {"private": False}), "look")
+
+    def test_a_value_that_lacks_is_an_error(self) -> None:
+        self.assertRaises(KeyError, render, "get:<name>", {})

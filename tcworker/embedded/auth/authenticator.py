@@ -1,144 +1,155 @@
-"""Who signed a request (contracts of the queue, 3.1 to 3.4)."""
+"""Who signed a request, and what they may do (contracts of the queue, 3.1 to 3.5)."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from tcworker.client.hawk import Authorization, open_ext, payload_hash
-from tcworker.client.scopes import satisfies
+from tcworker.client.hawk import open_ext, payload_hash
+from tcworker.client.scopes import ScopeSet, satisfies
 from tcworker.embedded import dates
+from tcworker.embedded.auth.anonymous import ASSUME_ANONYMOUS
 from tcworker.embedded.auth.certificates import BadCertificate, Certificate, temporary_token
-from tcworker.embedded.auth.roles import Roles
-from tcworker.embedded.calls import Caller
+from tcworker.embedded.auth.clients import Client
+from tcworker.embedded.auth.signatures import Refused, has_bewit, read_signature
+from tcworker.embedded.calls import NOBODY, Caller, SignedRequest, is_json
 from tcworker.embedded.faults import ApiError
-from tcworker.interfaces import Credentials
-
-SKEW = 15 * 60
 
 
-@dataclass(frozen=True)
-class SignedRequest:
-    """What a signature is about.
+class Directory(Protocol):
+    """Those who may sign, and what they have by it. It answers without waiting."""
 
-    @ivar target: the request's target as it came, nothing decoded.
-    @ivar host: in lower case.
-    @ivar authorization: the header's value.
-    """
+    def client(self, client_id: str) -> Client:
+        """Give a client who may sign. Raises L{Refused}."""
 
-    method: str
-    target: str
-    host: str
-    port: int
-    authorization: str | None = None
-    content_type: str = ""
-    content: bytes = b""
+    def scopes_of(self, client: Client) -> ScopeSet:
+        """Give a client's scopes with those of their roles."""
+
+    def expand(self, scopes: Sequence[str]) -> ScopeSet:
+        """Give scopes with those of their roles."""
+
+    def used(self, client: Client) -> None:
+        """Take note that somebody signed by a client's access token."""
 
 
 @dataclass(frozen=True)
-class Client:
-    """A permanent client.
+class Identity:
+    """Whose signature a request has.
 
-    @ivar scopes: with all roles expanded.
+    @ivar hash: of the body as it was signed, which is yet to be compared; empty if it was not signed.
     """
 
-    credentials: Credentials
-    scopes: Sequence[str]
+    caller: Caller
+    hash: str = ""
 
 
-class _Refused(Exception):
-    """A signature that is not good; the message says why."""
+@dataclass(frozen=True)
+class _Claims:
+    """What a signature says: true only if the MAC is right, too."""
+
+    issuer: Client
+    certificate: Certificate | None
+    authorized: Sequence[str] | None
+
+    @property
+    def token(self) -> str:
+        token = self.issuer.access_token
+        return token if self.certificate is None else temporary_token(token, self.certificate.seed)
+
+    @property
+    def expires(self) -> int:
+        return self.issuer.expires if self.certificate is None else min(self.issuer.expires, self.certificate.expiry)
 
 
 class Authenticator:
-    """Knows the clients and checks what they sign."""
+    """Checks what clients sign."""
 
-    def __init__(self, clock: IReactorTime, clients: Sequence[Client], roles: Roles) -> None:
+    def __init__(self, clock: IReactorTime, directory: Directory) -> None:
         self._clock = clock
-        self._clients = {client.credentials.client_id: client for client in clients}
-        self._roles = roles
+        self._directory = directory
 
     def authenticate(self, request: SignedRequest) -> Caller:
-        """Say who signed; nobody in particular without a signature. Raises L{ApiError} for a wrong one."""
-        if request.authorization is None:
-            return Caller("anonymous", self._roles.anonymous)
+        """Say who calls; L{NOBODY} without a signature. Raises L{ApiError} for a wrong one."""
         try:
-            return self._verify(request, request.authorization)
-        except (BadCertificate, _Refused) as refusal:
+            if request.authorization and has_bewit(request.target):
+                raise Refused("the request has a header and a bewit, and may have one of them")
+            identity = self.identify(request)
+            if identity.hash:
+                _check_content(request, identity.hash)
+            return identity.caller
+        except Refused as refusal:
             raise ApiError("AuthenticationFailed", f"Authentication failed: {refusal}") from None
 
-    def _verify(self, request: SignedRequest, authorization: str) -> Caller:
-        header = _read_header(authorization)
-        if abs(self._clock.seconds() - header.timestamp) > SKEW:
-            raise _Refused("the request's time is more than 15 minutes from the server's")
-        ext = _read_ext(header.ext)
-        # What the certificate says is true only if the MAC, made with its token, is right as well.
-        token, scopes, expires = self._claims(header.client_id, ext.get("certificate"))
-        _check_mac(request, header, token)
-        if header.hash:
-            _check_content(request, header.hash)
-        return self._caller(header.client_id, scopes, expires, ext.get("authorizedScopes"))
+    def identify(self, request: SignedRequest) -> Identity:
+        """Say who signed, whatever the body is. Raises L{Refused}."""
+        signature = read_signature(request)
+        if signature is None:
+            return Identity(Caller(NOBODY, self._directory.expand([ASSUME_ANONYMOUS])))
+        try:
+            claims = self._claims(signature.client_id, signature.ext)
+        except BadCertificate as bad:
+            raise Refused(str(bad)) from None
+        # What a certificate says is true only if the MAC, made with its token, is right as well.
+        signature.check(request, claims.token, self._clock.seconds())
+        scopes = self._scopes(claims)
+        self._directory.used(claims.issuer)
+        return Identity(Caller(signature.client_id, scopes, claims.expires), signature.hash)
 
-    def _claims(self, client_id: str, certificate: Any) -> tuple[str, Sequence[str], int | None]:
-        """Give the access token, scopes and end that go with a name, as far as they are true if the MAC is right."""
-        if certificate is None:
-            client = self._client(client_id)
-            return client.credentials.access_token, client.scopes, None
-        said = Certificate.from_json(certificate)
-        issuer = self._client(said.issuer or client_id)
+    def _claims(self, client_id: str, encoded: str) -> _Claims:
+        ext = _read_ext(encoded)
+        authorized = _read_authorized(ext.get("authorizedScopes"))
+        if ext.get("certificate") is None:
+            return _Claims(self._directory.client(client_id), None, authorized)
+        said = Certificate.from_json(ext["certificate"])
+        issuer = self._directory.client(said.issuer or client_id)
         self._check_certificate(client_id, said, issuer)
-        return temporary_token(issuer.credentials.access_token, said.seed), said.scopes, said.expiry
+        return _Claims(issuer, said, authorized)
 
     def _check_certificate(self, client_id: str, said: Certificate, issuer: Client) -> None:
         said.check_times(dates.now(self._clock))
         if said.issuer == client_id:
             raise BadCertificate("ext.certificate.issuer must not be the name it gives")
-        if said.issuer and not satisfies(issuer.scopes, f"auth:create-client:{client_id}"):
+        held = self._directory.scopes_of(issuer)
+        if said.issuer and not satisfies(held, f"auth:create-client:{client_id}"):
             raise BadCertificate(f"{said.issuer} may not name credentials {client_id}")
-        said.check_signature(client_id, issuer.credentials.access_token)
-        if not satisfies(issuer.scopes, {"AllOf": list(said.scopes)}):
+        said.check_signature(client_id, issuer.access_token)
+        if not satisfies(held, {"AllOf": list(said.scopes)}):
             raise BadCertificate("ext.certificate.scopes are more than its issuer has")
 
-    def _client(self, client_id: str) -> Client:
-        try:
-            return self._clients[client_id]
-        except KeyError:
-            raise _Refused(f"there is no client {client_id}") from None
-
-    def _caller(self, client_id: str, scopes: Sequence[str], expires: int | None, authorized: Any) -> Caller:
-        if authorized is not None:
-            if not isinstance(authorized, list) or not all(isinstance(scope, str) for scope in authorized):
-                raise _Refused("ext.authorizedScopes is not a list of scopes")
-            held = self._roles.expand([*scopes, *self._roles.anonymous])
-            if not satisfies(held, {"AllOf": authorized}):
-                raise _Refused("ext.authorizedScopes are more than the client has")
-            scopes = authorized
-        return Caller(client_id, (*self._roles.expand(scopes), *self._roles.anonymous), expires)
-
-
-def _read_header(authorization: str) -> Authorization:
-    try:
-        return Authorization.parse(authorization)
-    except ValueError as fault:
-        raise _Refused(str(fault)) from None
+    def _scopes(self, claims: _Claims) -> ScopeSet:
+        if claims.certificate is None:
+            held = self._directory.scopes_of(claims.issuer)
+        else:
+            held = self._directory.expand(claims.certificate.scopes)
+        everybody = self._directory.expand([ASSUME_ANONYMOUS])
+        if claims.authorized is None:
+            return ScopeSet((), held, everybody)
+        if not satisfies(ScopeSet((), held, everybody), {"AllOf": claims.authorized}):
+            raise Refused("ext.authorizedScopes are more than the client has")
+        return ScopeSet((), self._directory.expand(claims.authorized), everybody)
 
 
 def _read_ext(ext: str) -> Mapping[str, Any]:
     try:
         return open_ext(ext)
     except ValueError:
-        raise _Refused("ext is not a JSON object in base64") from None
+        raise Refused("ext is not a JSON object in base64") from None
 
 
-def _check_mac(request: SignedRequest, header: Authorization, token: str) -> None:
-    if not header.is_signed_with(token, request.method, request.target, request.host, request.port):
-        raise _Refused("the MAC is wrong: another access token, or not the request that was signed")
+def _read_authorized(scopes: Any) -> Sequence[str] | None:
+    if scopes is None:
+        return None
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise Refused("ext.authorizedScopes is not a list of scopes")
+    return scopes
 
 
 def _check_content(request: SignedRequest, claimed: str) -> None:
-    if not hmac.compare_digest(payload_hash(request.content, request.content_type), claimed):
-        raise _Refused("the body is not the one that was signed")
+    # Of other types the real services keep no body, so that no hash but that of nothing fits.
+    content = request.content if is_json(request.content_type) else b""
+    if not hmac.compare_digest(payload_hash(content, request.content_type).encode(), claimed.encode()):
+        raise Refused("the body is not the one that was signed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tcworker.interfaces import Credentials
 SKEW = 5 * dates.MINUTE
 LONGEST = 31 * dates.DAY
 SEED_LENGTH = 44
+
+_PRINTABLE = re.compile("[ -~]*")
 
 
 class BadCertificate(Exception):
@@ -51,9 +54,14 @@ class Certificate:
         if certificate["version"] != 1:
             raise BadCertificate("ext.certificate.version must be 1")
         # All of it is a stranger's until the signature is checked, and the check itself needs texts.
+        if not isinstance(certificate["scopes"], list):
+            raise BadCertificate("ext.certificate.scopes must be a list")
         texts = [certificate["seed"], certificate["signature"], certificate.get("issuer", ""), *certificate["scopes"]]
-        if not all(isinstance(text, str) and text.isascii() for text in texts):
-            raise BadCertificate("ext.certificate's seed, signature, issuer and scopes must be ASCII strings")
+        # A line break in one of them would make two lines of one in what is signed.
+        if not all(isinstance(text, str) and _PRINTABLE.fullmatch(text) for text in texts):
+            raise BadCertificate("ext.certificate's seed, signature, issuer and scopes must be of printable ASCII")
+        if "clientId" in certificate and not certificate.get("issuer"):
+            raise BadCertificate("ext.certificate.clientId must not be there without an issuer")
         if len(certificate["seed"]) != SEED_LENGTH:
             raise BadCertificate(f"ext.certificate.seed must have {SEED_LENGTH} characters")
         if type(certificate["start"]) is not int or type(certificate["expiry"]) is not int:

@@ -1,88 +1,171 @@
-"""Roles, and the scopes that somebody has by them (contracts of the queue, 3.7)."""
+"""Roles, and the scopes that somebody has by them (contracts of the queue, 3.7). Pure.
+
+A role whose id ends with C{*} is one for every name that begins like it. In its scopes, C{<..>} is the name's rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
 
-ANONYMOUS = "anonymous"
+from tcworker.client.scopes import ScopeSet
+from tcworker.embedded import dates
+from tcworker.embedded.faults import bad_input
+from tcworker.interfaces import JSON
 
-ANONYMOUS_SCOPES = (
-    "auth:current-scopes",
-    "auth:expand-scopes",
-    "auth:get-client:*",
-    "auth:get-role:*",
-    "auth:list-clients",
-    "auth:list-roles",
-    "index:find-task:*",
-    "index:list-namespaces:*",
-    "index:list-tasks:*",
-    "object:get-object:public/*",
-    "purge-cache:all-purge-requests",
-    "purge-cache:purge-requests:*",
-    "queue:get-artifact:public/*",
-    "queue:get-provisioner:*",
-    "queue:get-task-queue:*",
-    "queue:get-task:*",
-    "queue:get-worker-type:*",
-    "queue:get-worker:*",
-    "queue:list-artifacts:*",
-    "queue:list-dependent-tasks:*",
-    "queue:list-provisioners",
-    "queue:list-task-group:*",
-    "queue:list-worker-types:*",
-    "queue:list-workers:*",
-    "queue:pending-count:*",
-    "queue:status:*",
-    "secrets:list-secrets",
-    "worker-manager:get-worker-pool:*",
-    "worker-manager:get-worker:*",
-    "worker-manager:list-providers",
-    "worker-manager:list-worker-pool:*",
-    "worker-manager:list-workers:*",
-)
+ASSUME = "assume:"
+
+REST = "<..>"
+
+KEPT = 200
+"""So many expansions are remembered."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role.
+
+    @ivar created: in milliseconds, as C{last_modified}.
+    """
+
+    role_id: str
+    scopes: Sequence[str]
+    description: str
+    created: int
+    last_modified: int
+
+    def body(self, expanded: Iterable[str]) -> JSON:
+        """Give it as clients see it; C{expanded} is what who assumes it has."""
+        return {
+            "roleId": self.role_id,
+            "scopes": list(self.scopes),
+            "expandedScopes": list(expanded),
+            "description": self.description,
+            "lastModified": dates.write(self.last_modified),
+            "created": dates.write(self.created),
+        }
 
 
 class Roles:
-    """Which scopes belong to which role.
+    """All roles as they are at one time: nothing in it changes."""
 
-    @ivar anonymous: what everybody may do, expanded.
-    """
+    def __init__(self, roles: Iterable[Role]) -> None:
+        self.by_id: Mapping[str, Role] = {role.role_id: role for role in sorted(roles, key=lambda role: role.role_id)}
+        self._ids = list(self.by_id)
+        prefixes = [role_id[:-1] for role_id in self._ids if role_id.endswith("*")]
+        self._lengths = sorted({len(prefix) for prefix in prefixes})
+        self._remembered = lru_cache(KEPT)(self._gain)
 
-    def __init__(self, roles: Mapping[str, Sequence[str]]) -> None:
-        self._roles = roles
-        self.anonymous = self.expand([f"assume:{ANONYMOUS}"])
-
-    def expand(self, scopes: Iterable[str]) -> tuple[str, ...]:
+    def expand(self, scopes: Iterable[str]) -> ScopeSet:
         """Give these scopes and those of every role that they assume, in turn."""
-        expanded = dict.fromkeys(scopes)
-        waiting = list(expanded)
+        return _join(scopes, self._gain)
+
+    def expand_again(self, scopes: Iterable[str]) -> ScopeSet:
+        """Do the same, for somebody who is known and will come again with the same scopes."""
+        return _join(scopes, self._remembered)
+
+    def body(self, role: Role) -> JSON:
+        """Give a role as clients see it."""
+        return role.body(self.expand([f"{ASSUME}{role.role_id}"]))
+
+    def check(self, role: Role) -> None:
+        """Raise L{ApiError} for a role, one of these, that cannot be: it would expand to no end, or is ambiguous."""
+        _check_parameters(role)
+        path: dict[str, Role] = {}
+        done: set[str] = set()
+        # Without recursion: roles may stand on thousands of others.
+        waiting: list[Iterator[Role]] = [iter([role])]
         while waiting:
-            for scope in self._gained(waiting.pop()):
-                if scope not in expanded:
-                    expanded[scope] = None
-                    waiting.append(scope)
-        return tuple(expanded)
+            found = next(waiting[-1], None)
+            if found is None:
+                waiting.pop()
+                done.update(path.popitem()[:1] if path else ())
+            elif found.role_id not in done:
+                _check_not_in(path, found)
+                path[found.role_id] = found
+                waiting.append(self._needed_by(found))
 
-    def _gained(self, scope: str) -> Iterable[str]:
-        """Give the scopes of the roles that one scope assumes."""
-        prefix = scope[:-1] if scope.endswith("*") else None
-        if not scope.startswith("assume:") and (prefix is None or not "assume:".startswith(prefix)):
-            return
-        for role, scopes in self._roles.items():
-            assumed = f"assume:{role}"
-            if prefix is not None and assumed.startswith(prefix):
-                yield from (one.replace("<..>", "*") for one in scopes)
-            elif assumed == scope:
-                yield from scopes
-            elif role.endswith("*") and scope.startswith(assumed[:-1]):
-                rest = scope[len(assumed) - 1 :]
-                yield from (one.replace("<..>", rest) for one in scopes)
+    def _gain(self, assuming: tuple[str, ...]) -> ScopeSet:
+        """Give all scopes that come by roles."""
+        gained: set[str] = set()
+        waiting = list(assuming)
+        while waiting:
+            fresh = {scope for role, rest in self._assumed(waiting.pop()) for scope in _scopes(role, rest)} - gained
+            gained |= fresh
+            waiting.extend(_assuming(fresh))
+        return ScopeSet(gained)
+
+    def _needed_by(self, role: Role) -> Iterator[Role]:
+        """Give the roles that one may stand on, whatever name it is assumed by."""
+        rest = "*" if role.role_id.endswith("*") else None
+        for scope in _assuming(_scopes(role, rest)):
+            yield from (found for found, _ in self._assumed(scope))
+
+    def _assumed(self, scope: str) -> Iterator[tuple[Role, str | None]]:
+        """Give the roles that one scope assumes, and what C{<..>} is in each; C{None} where it is nothing special."""
+        name = scope[len(ASSUME) :] if scope.startswith(ASSUME) else "*"
+        beginning = name.removesuffix("*")
+        for length in takewhile(lambda length: length <= len(beginning), self._lengths):
+            # A pattern that begins as this one is among those below.
+            if (role := self.by_id.get(f"{name[:length]}*")) and f"{name[:length]}*" != name:
+                yield role, name[length:]
+        if name.endswith("*"):
+            yield from self._beginning(beginning)
+        elif role := self.by_id.get(name):
+            yield role, None
+
+    def _beginning(self, prefix: str) -> Iterator[tuple[Role, str | None]]:
+        for index in range(bisect_left(self._ids, prefix), len(self._ids)):
+            role_id = self._ids[index]
+            if not role_id.startswith(prefix):
+                return
+            yield self.by_id[role_id], "*" if role_id.endswith("*") else None
 
 
-def minimal(scopes: Iterable[str]) -> list[str]:
-    """Leave out scopes that another one of them includes; sorted."""
-    kept: list[str] = []
-    for scope in sorted(set(scopes), key=lambda one: one[:-1] if one.endswith("*") else one):
-        if not (kept and kept[-1].endswith("*") and scope.startswith(kept[-1][:-1])):
-            kept.append(scope)
-    return sorted(kept)
+def _join(scopes: Iterable[str], gain: Callable[[tuple[str, ...]], ScopeSet]) -> ScopeSet:
+    own = ScopeSet(scopes)
+    assuming = _assuming(own)
+    return ScopeSet((), own, gain(assuming)) if assuming else own
+
+
+def _assuming(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Give those scopes that assume roles."""
+    return tuple(scope for scope in scopes if scope.startswith(ASSUME) or _includes_assume(scope))
+
+
+def _includes_assume(scope: str) -> bool:
+    return scope.endswith("*") and ASSUME.startswith(scope[:-1])
+
+
+def _scopes(role: Role, rest: str | None) -> Iterable[str]:
+    return role.scopes if rest is None else [_fill_in(scope, rest) for scope in role.scopes]
+
+
+def _fill_in(scope: str, rest: str) -> str:
+    before, parameter, after = scope.partition(REST)
+    if not parameter:
+        return scope
+    # What any rest may come before is itself unknown.
+    return before + rest if rest.endswith("*") else before + rest + after
+
+
+def _check_parameters(role: Role) -> None:
+    if not role.role_id.endswith("*"):
+        return
+    for scope in role.scopes:
+        if scope.count(REST) > 1:
+            raise bad_input(f"The scope {scope!r} of role {role.role_id} has {REST} more than once.")
+        if scope.endswith(f"*{REST}"):
+            raise bad_input(f"The scope {scope!r} of role {role.role_id} ends with *{REST}: it could mean two things.")
+
+
+def _check_not_in(path: Mapping[str, Role], role: Role) -> None:
+    if role.role_id not in path:
+        return
+    ids = list(path)
+    cycle = [*ids[ids.index(role.role_id) :], role.role_id]
+    named = " -> ".join(f"{ASSUME}{role_id}" for role_id in cycle)
+    raise bad_input(f"Roles must not assume each other in a circle: {named}.")

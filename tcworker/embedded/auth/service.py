@@ -1,32 +1,59 @@
-"""The auth service's calls."""
+"""The auth service: its parts put together."""
 
 from __future__ import annotations
 
-from tcworker.embedded.api import Api
-from tcworker.embedded.auth.roles import Roles, minimal
-from tcworker.embedded.calls import Call
-from tcworker.embedded.ground import ApiService, Ground
-from tcworker.embedded.routing import Route, RouteTable
-from tcworker.embedded.schemas import Checker, closed
-from tcworker.interfaces import JSON
+from collections.abc import Sequence
 
-SCOPES = closed({"scopes": {"type": "array", "items": {"type": "string", "pattern": "^[\x20-\x7e]*$"}}}, "scopes")
+from tcworker.embedded.api import Api
+from tcworker.embedded.auth.authenticator import Authenticator
+from tcworker.embedded.auth.client_calls import ClientCalls
+from tcworker.embedded.auth.clients import CLIENT_ID, StaticClient, new_token
+from tcworker.embedded.auth.registry import Registry
+from tcworker.embedded.auth.role_calls import RoleCalls
+from tcworker.embedded.auth.scope_calls import ScopeCalls
+from tcworker.embedded.auth.store import SCHEMA
+from tcworker.embedded.auth.tunnel_calls import PATTERNS as TUNNEL_PATTERNS
+from tcworker.embedded.auth.tunnel_calls import TunnelCalls
+from tcworker.embedded.database import keep_key
+from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.routing import RouteTable
+
+__all__ = ["SCHEMA", "AuthService"]
+
+PATTERNS = {"clientId": CLIENT_ID, "roleId": "^[ -~]+$", **TUNNEL_PATTERNS}
 
 
 class AuthService(ApiService):
-    """Answers what a caller may do."""
+    """Knows clients and roles, and answers what somebody may do.
 
-    def __init__(self, roles: Roles, ground: Ground) -> None:
-        self._roles = roles
+    @param static: the clients who are there from the start. All others whose ids begin as theirs go away.
+    @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
+    @ivar authenticator: for the calls of all services, once this one has started.
+    """
+
+    def __init__(self, ground: Ground, static: Sequence[StaticClient], tunnel_secret: str | None = None) -> None:
+        self._ground = ground
+        self._static = static
+        self._tunnel_secret = tunnel_secret
+        self._registry = Registry(ground.clock, ground.database)
+        self.authenticator = Authenticator(ground.clock, self._registry)
+        self._tunnel = TunnelCalls(ground)
         routes = [
             *ground.heartbeat.routes(),
-            Route("currentScopes", "GET", "/scopes/current", self._current_scopes, "auth:current-scopes"),
-            Route("expandScopes", "POST", "/scopes/expand", self._expand, "auth:expand-scopes", body=Checker(SCOPES)),
+            *ClientCalls(ground, self._registry).routes(),
+            *RoleCalls(ground, self._registry).routes(),
+            *ScopeCalls(ground, self._registry, self.authenticator).routes(),
+            *self._tunnel.routes(),
         ]
-        self.api = Api("auth", RouteTable(routes), {})
+        self.api = Api("auth", RouteTable(routes), PATTERNS)
 
-    async def _current_scopes(self, call: Call) -> JSON:
-        return {"scopes": minimal(call.identify().scopes)}
+    async def start(self) -> None:
+        """Read clients and roles."""
+        await self._registry.load(self._static)
+        kept = await self._ground.database.run(keep_key, "websocktunnel", new_token())
+        self._tunnel.secret = self._tunnel_secret or kept
+        self._registry.start(self._ground.times.expiry)
 
-    async def _expand(self, call: Call) -> JSON:
-        return {"scopes": minimal(self._roles.expand(call.body["scopes"]))}
+    async def stop(self) -> None:
+        """Finish the changes that were begun."""
+        await self._registry.stop()

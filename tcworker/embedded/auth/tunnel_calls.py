@@ -1,0 +1,51 @@
+"""The call for tokens of websocktunnel, by which live logs of workers are reached (contracts of the queue, 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jwt
+
+from tcworker.embedded import dates
+from tcworker.embedded.calls import Call
+from tcworker.embedded.ground import Ground
+from tcworker.embedded.routing import Route
+from tcworker.interfaces import JSON
+
+LIFETIME = 96 * 3600
+SKEW = 15 * 60
+
+PATTERNS = {"wstAudience": "^[a-zA-Z0-9_-]{1,38}$", "wstClient": "^[a-zA-Z0-9_~.%-]+$"}
+
+
+class TunnelCalls:
+    """Answers it.
+
+    @ivar secret: what the tokens are signed with, known to the websocktunnel too.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self._clock = ground.clock
+        self.secret = ""
+
+    def routes(self) -> Sequence[Route]:
+        """Give the route."""
+        path, scope = "/websocktunnel/<wstAudience>/<wstClient>", "auth:websocktunnel-token:<wstAudience>/<wstClient>"
+        return [Route("websocktunnelToken", "GET", path, self._token, scope)]
+
+    async def _token(self, call: Call) -> JSON:
+        audience, client = call.params["wstAudience"], call.params["wstClient"]
+        now = int(self._clock.seconds())
+        claims = {
+            "tid": client,
+            "aud": audience,
+            "sub": call.identify().client_id,
+            "iat": now,
+            "exp": now + LIFETIME,
+            # Clocks differ.
+            "nbf": now - SKEW,
+            "iss": "taskcluster-auth",
+        }
+        token = jwt.encode(claims, self.secret, algorithm="HS256")
+        expires = dates.write((now + LIFETIME) * 1000)
+        return {"wstClient": client, "wstAudience": audience, "token": token, "expires": expires}
