@@ -32,9 +32,11 @@ WORKER_MANAGER = (
     *("worker-requested", "worker-running", "worker-stopped", "worker-removed"),
     *("launch-config-created", "launch-config-updated", "launch-config-archived"),
 )
+AUTH = ("client-created", "client-updated", "client-deleted", "role-created", "role-updated", "role-deleted")
 EXCHANGES = (
     *(f"exchange/taskcluster-queue/v1/{name}" for name in QUEUE),
     *(f"exchange/taskcluster-worker-manager/v1/{name}" for name in WORKER_MANAGER),
+    *(f"exchange/taskcluster-auth/v1/{name}" for name in AUTH),
 )
 
 RETRIES = Backoff(first=1.0, most=60.0)
