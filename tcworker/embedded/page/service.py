@@ -1,0 +1,66 @@
+"""What the page asks for and no service of Taskcluster has: task groups with counts, and YAML read into JSON."""
+
+from __future__ import annotations
+
+from tcworker.embedded.api import Api
+from tcworker.embedded.calls import Call
+from tcworker.embedded.faults import ApiError
+from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.page import groups
+from tcworker.embedded.page.groups import STATES
+from tcworker.embedded.page.yaml_reader import LONGEST, read_yaml
+from tcworker.embedded.paging import PAGED, one_page, page_of
+from tcworker.embedded.routing import Route, RouteTable
+from tcworker.embedded.schemas import SLUGID, Checker, closed
+from tcworker.interfaces import JSON
+
+SCHEMA = groups.SCHEMA
+
+MOST = 200
+NEWEST = (1 << 63) - 1
+
+TEXT = closed({"text": {"type": "string", "maxLength": LONGEST}}, "text")
+
+
+class PageService(ApiService):
+    """Answers the page's own calls; needs the queue's tables in the same database."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._database = ground.database
+        self._threads = ground.threads
+        group, scope = "/task-groups/<taskGroupId>", "queue:list-task-group:<taskGroupId>"
+        state = {"state": "|".join(STATES)}
+        routes = [
+            *ground.heartbeat.routes(),
+            Route("listTaskGroups", "GET", "/task-groups", self._groups, "queue:list-task-group:*", PAGED),
+            Route("taskGroup", "GET", group, self._group, scope),
+            Route("tasksOfGroup", "GET", f"{group}/tasks", self._tasks, scope, {**PAGED, **state}),
+            Route("readYaml", "POST", "/read-yaml", self._read_yaml, body=Checker(TEXT)),
+        ]
+        self.api = Api("page", RouteTable(routes), {"taskGroupId": SLUGID})
+
+    async def _groups(self, call: Call) -> JSON:
+        limit, before = _page(call, NEWEST)
+        found = await self._database.read(groups.list_groups, before, limit + 1)
+        return one_page("taskGroups", found, limit)
+
+    async def _group(self, call: Call) -> JSON:
+        return await self._database.read(groups.find_group, call.params["taskGroupId"])
+
+    async def _tasks(self, call: Call) -> JSON:
+        limit, after = _page(call, 0)
+        group_id, state = call.params["taskGroupId"], call.query.get("state")
+        found = await self._database.read(groups.list_tasks, group_id, state, after, limit + 1)
+        return one_page("tasks", found, limit)
+
+    async def _read_yaml(self, call: Call) -> JSON:
+        # Only for those who could do something with the task: it takes up to a second of a processor.
+        if call.identify().client_id == "anonymous":
+            raise ApiError("InsufficientScopes", "Reading YAML is for clients who sign their calls.")
+        return {"value": await self._threads.run(read_yaml, call.body["text"])}
+
+
+def _page(call: Call, start: int) -> tuple[int, int]:
+    """Give how many are wanted, and the place to go on from."""
+    limit, key = page_of(call.query)
+    return min(limit, MOST), int(key) if key.isdecimal() and len(key) < 19 else start

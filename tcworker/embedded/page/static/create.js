@@ -1,0 +1,93 @@
+// A new task, written as YAML.
+
+import { page, path, queue } from "./api.js";
+import { h, swap } from "./dom.js";
+import { failure, heading } from "./parts.js";
+import { newSlugid } from "./slugid.js";
+
+const EXAMPLE = `# A task. What you leave out is filled in: created is now, the deadline tomorrow.
+taskQueueId: local/worker
+metadata:
+  name: hello
+  description: Says hello, in green
+  owner: you@example.com
+  source: https://example.com/hello
+payload:
+  maxRunTime: 60
+  command:
+    # Each command is a list: a program and its arguments.
+    - - sh
+      - -euc
+      - |
+        for i in 1 2 3 4 5; do
+          printf '\\033[32mhello\\033[0m %s\\n' $i
+          sleep 1
+        done
+`;
+const LENGTHS = { second: 1, minute: 60, hour: 3600, day: 86400, week: 604800 };
+
+// What somebody wrote is not lost when they look at something else.
+let draft = EXAMPLE;
+
+export function showCreate(main, [likeId], signal) {
+  const said = h("div");
+  const text = h("textarea", { id: "definition", class: "code", spellcheck: "false", rows: "22", "aria-describedby": "create-help" });
+  const button = h("button", { type: "submit", class: "primary" }, "Create task");
+  const send = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      const taskId = await create(text.value);
+      if (!signal.aborted) location.hash = `#/task/${taskId}`;
+    } catch (error) {
+      swap(said, failure(error));
+    }
+    button.disabled = false;
+  };
+  const form = h("form", { submit: send, class: "create" },
+    h("label", { for: "definition" }, "Definition, in YAML"), text,
+    h("p", { id: "create-help", class: "help" }, "Ctrl and Enter create it, too. ", h("code", {}, "{$fromNow: 2 hours}"), " stands for a date."),
+    said,
+    h("div", { class: "actions" }, button, h("button", { type: "button", click: () => (text.value = draft = EXAMPLE) }, "Start from the example")));
+  text.value = draft;
+  text.addEventListener("input", () => (draft = text.value));
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  main.append(heading("Create a task"), form);
+  if (likeId) copyOf(likeId).then((like) => (text.value = draft = like), (error) => swap(said, failure(error)));
+}
+
+// JSON is YAML, too. Dates and group of the other task are not the new one's.
+async function copyOf(taskId) {
+  const { created, deadline, expires, taskGroupId, dependencies, provisionerId, workerType, ...kept } = await queue("GET", path("task", taskId));
+  return JSON.stringify(kept, null, 2);
+}
+
+async function create(text) {
+  const { value } = await page("POST", "/read-yaml", { text });
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("A definition has keys and values: see the example.");
+  const taskId = newSlugid();
+  const now = Date.now();
+  const filled = { created: date(now), deadline: date(now + LENGTHS.day * 1000), ...withDates(value, now) };
+  filled.metadata = { name: "task", description: "", owner: "nobody@example.com", source: "https://example.com/", ...filled.metadata };
+  await queue("PUT", path("task", taskId), filled);
+  return taskId;
+}
+
+function withDates(value, now) {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map((item) => withDates(item, now));
+  if (typeof value.$fromNow === "string") return date(fromNow(value.$fromNow, now));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withDates(item, now)]));
+}
+
+function fromNow(text, now) {
+  const [, amount, unit] = /^\s*(-?\d+)\s*(second|minute|hour|day|week)s?\s*$/.exec(text) ?? [];
+  if (unit === undefined) throw new Error(`"${text}" is no time from now: write, for example, "2 hours".`);
+  return now + amount * LENGTHS[unit] * 1000;
+}
+
+function date(milliseconds) {
+  return new Date(milliseconds).toISOString();
+}

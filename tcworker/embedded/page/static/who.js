@@ -1,0 +1,52 @@
+// Who uses the page, and a way to say so by hand.
+
+import { h, swap } from "./dom.js";
+import { canSign } from "./hawk.js";
+import { credentials, forget, keep } from "./session.js";
+
+/** Show who is there; `changed()` is called when that is another. */
+export function showWho(button, notice, changed) {
+  const signer = credentials();
+  button.textContent = signer === null ? "Sign in" : signer.clientId;
+  button.title = signer === null ? "" : `Signed in as ${signer.clientId}`;
+  button.onclick = () => openDialog(button, notice, changed);
+  swap(notice, warning(signer));
+}
+
+function warning(signer) {
+  if (!canSign) {
+    return h("p", { class: "notice" }, "You can only look. Browsers let a page sign its calls on https:// or on this very machine, and this is neither. Open it at http://127.0.0.1, for example through a tunnel by ssh, or put a proxy with HTTPS in front of the server.");
+  }
+  if (signer !== null) return null;
+  return h("p", { class: "notice" }, "Nobody is signed in, so you can look but not change anything. Use the address that the server printed when it started, or sign in with a client and its access token.");
+}
+
+function openDialog(button, notice, changed) {
+  const signer = credentials();
+  const done = () => {
+    dialog.close();
+    showWho(button, notice, changed);
+    changed();
+  };
+  const clientId = h("input", { id: "client-id", autocomplete: "off", spellcheck: "false", required: true, value: signer?.clientId ?? "static/taskcluster/root" });
+  const accessToken = h("input", { id: "access-token", type: "password", autocomplete: "off", required: true });
+  const form = h(
+    "form",
+    { method: "dialog", submit: (event) => {
+      event.preventDefault();
+      keep({ clientId: clientId.value.trim(), accessToken: accessToken.value.trim() });
+      done();
+    } },
+    h("h2", { id: "who-title" }, signer === null ? "Sign in" : "Signed in"),
+    h("p", {}, "The token stays in this tab: it signs each call here, and is never sent."),
+    h("label", { for: "client-id" }, "Client"), clientId,
+    h("label", { for: "access-token" }, "Access token"), accessToken,
+    h("div", { class: "actions" },
+      h("button", { type: "submit", class: "primary", disabled: !canSign }, "Sign in"),
+      signer && h("button", { type: "button", click: () => { forget(); done(); } }, "Sign out"),
+      h("button", { type: "button", click: () => dialog.close() }, "Close")),
+  );
+  const dialog = h("dialog", { "aria-labelledby": "who-title", close: () => dialog.remove() }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+}
