@@ -1,0 +1,50 @@
+"""Our own server as a process, for when there is no other to test: it prints where it is, and ends with its input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet import reactor as module
+from twisted.internet.protocol import Protocol
+from twisted.internet.stdio import StandardIO
+from twisted.python.failure import Failure
+
+from tcworker.embedded.taskcluster import Taskcluster
+from tcworker.embedded.times import Times
+
+reactor: Any = module
+
+
+class _Leash(Protocol):
+    """Ends the server with the process that started it, however that one ends."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        reactor.stop()
+
+
+def main(times: str) -> None:
+    with TemporaryDirectory(prefix="conformance-") as folder:
+        taskcluster = Taskcluster(reactor, folder, times=Times(**json.loads(times)), in_memory=True)
+        reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
+        taskcluster.when_listening().addCallback(_announce, taskcluster).addErrback(_give_up)
+        taskcluster.startService()
+        reactor.callWhenRunning(StandardIO, _Leash())
+        reactor.run()
+
+
+def _announce(root_url: str, taskcluster: Taskcluster) -> None:
+    root = taskcluster.root_credentials
+    told = {"root_url": root_url, "client_id": root.client_id, "access_token": root.access_token}
+    print(json.dumps(told), flush=True)
+
+
+def _give_up(failure: Failure) -> None:
+    failure.printTraceback()
+    reactor.callWhenRunning(reactor.stop)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
