@@ -14,13 +14,13 @@ from twisted.internet.defer import Deferred, DeferredList, FirstError
 from twisted.internet.error import CannotListenError
 
 from tcworker.embedded.database_file import DataUnusable
-from tcworker.errors import ConfigError, ProcessStatus, TaskclusterError
+from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.interfaces import Credentials, Exit
 from tcworker.server.announcement import announcement
 from tcworker.server.deployment import Deployment
 from tcworker.server.options import CannotServe, ServerOptions
 from tcworker.server.place import Place, check_token, find_place
-from tcworker.server.token import given_token, own_token
+from tcworker.server.token import check_client_id, given_token, own_token
 from tcworker.waiting import OneShot, Threads
 from tcworker.worker import Worker
 
@@ -59,23 +59,22 @@ class ServerCommand:
             await self._serve()
         except CannotServe as error:
             return _refuse(error, error.status)
-        except ConfigError as error:
-            return _refuse(error, error.exit_status)
         except CannotListenError as error:
             return _refuse(_why_not_listening(error), ProcessStatus.UNUSABLE_CONFIG)
-        except (DataUnusable, OSError) as error:
+        except (ConfigError, DataUnusable, OSError) as error:
             return _refuse(error, ProcessStatus.UNUSABLE_CONFIG)
-        except TaskclusterError as error:
-            return _refuse(error, ProcessStatus.INTERNAL_ERROR)
         return ProcessStatus.DONE
 
     async def _serve(self) -> None:
+        check_client_id(self._options.client_id)
         place = find_place(self._options.host)
         token = given_token(self._options.access_token_file, self._variable)
         folder = _make_folder(self._options.data)
         try:
             token = token or own_token(folder)
             check_token(token, place)
+            if token.warning:
+                print(f"tcworker server: warning: {token.warning}", file=sys.stderr)
             await self._serve_in(folder, place, Credentials(self._options.client_id, token.text))
         finally:
             if self._options.data is None:
@@ -86,7 +85,7 @@ class ServerCommand:
         try:
             root_url = await deployment.start()
             if self._options.worker:
-                await deployment.start_worker()
+                deployment.start_worker()
             self._write(announcement(root_url, credentials, self._notes()))
             await self._until_end(deployment.worker)
             self._say_that_it_ends(deployment.worker)

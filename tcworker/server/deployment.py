@@ -10,22 +10,20 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from tcworker.assemble import new_worker
-from tcworker.client.http import HTTP
-from tcworker.client.services import Auth
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.interfaces import Credentials, Exit
 from tcworker.server.live_feature import LiveLogFeature
 from tcworker.server.live_logs import PREFIX, LiveLogs
 from tcworker.server.options import ServerOptions
 from tcworker.server.place import Place
-from tcworker.server.worker import make_client, settings
+from tcworker.server.worker import new_client, settings
 from tcworker.worker import Worker
 
 END_POLLS_EVERY = 0.05
 
 
 class Deployment:
-    """All that a server consists of.
+    """All that a server consists of. Raises L{ConfigError} for a broker's URL that cannot be.
 
     @param folder: an existing one.
     @ivar worker: once L{start_worker} was called.
@@ -38,7 +36,7 @@ class Deployment:
     ) -> None:
         self._reactor = reactor
         self._options = options
-        self._credentials = credentials
+        self._client = new_client(options.pool)
         self._folder = os.path.join(folder, "worker")
         self._logs = LiveLogs(self._folder, reactor)
         self._taskcluster = Taskcluster(
@@ -49,6 +47,8 @@ class Deployment:
             port=options.port,
             mounts={PREFIX: self._logs},
             root=credentials,
+            static_clients=[self._client] if options.worker else [],
+            pulse=options.pulse,
         )
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
@@ -59,11 +59,10 @@ class Deployment:
         self._taskcluster.startService()
         return await self._taskcluster.when_listening()
 
-    async def start_worker(self) -> None:
-        """Let a worker claim. Raises L{ConfigError} for its settings, L{TaskclusterError}."""
+    def start_worker(self) -> None:
+        """Let a worker claim. Raises L{ConfigError} for its settings."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        credentials = await self._worker_credentials()
-        sources = settings(self._options, self._folder, self._taskcluster.root_url, credentials)
+        sources = settings(self._options, self._folder, self._taskcluster.root_url, self._client)
         features = [LiveLogFeature(self._logs, self._taskcluster.root_url)]
         self.worker = new_worker(self._reactor, sources, features)
         self._closers.append(self._stop_worker)
@@ -78,14 +77,6 @@ class Deployment:
         """End running tasks, which stay in the queue for the next worker, and then everything else."""
         while self._closers:
             await self._closers.pop()()
-
-    async def _worker_credentials(self) -> Credentials:
-        http = HTTP(self._reactor)
-        try:
-            auth = Auth(http, self._taskcluster.root_url, lambda: self._credentials, self._reactor)
-            return await make_client(auth, self._options.pool, self._reactor)
-        finally:
-            await http.close()
 
     async def _stop_worker(self) -> None:
         assert self.worker is not None

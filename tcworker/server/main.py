@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from twisted.logger import globalLogBeginner
+from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
 from twisted.python.failure import Failure
 
 from tcworker.errors import ProcessStatus
@@ -20,6 +20,9 @@ from tcworker.worker_log import text_observer
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+OF_TWISTED = ("log_legacy", "twisted.internet")
+"""What they say of ports and loops is nothing that one who runs a server can use."""
+
 
 def main(options: ServerOptions) -> int:
     """Serve with the process's own reactor, and give the status to exit with."""
@@ -28,7 +31,7 @@ def main(options: ServerOptions) -> int:
     from twisted.internet import reactor as module
 
     reactor: Any = module
-    globalLogBeginner.beginLoggingTo([text_observer(sys.stderr)], redirectStandardIO=False)
+    _log_to_stderr()
     command = ServerCommand(reactor, options, variable, _print)
     statuses: list[int] = []
 
@@ -45,6 +48,14 @@ def main(options: ServerOptions) -> int:
     reactor.callWhenRunning(start)
     reactor.run()
     return statuses[0] if statuses else ProcessStatus.INTERNAL_ERROR
+
+
+def _log_to_stderr() -> None:
+    levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
+    for namespace in OF_TWISTED:
+        levels.setLogLevelForNamespace(namespace, LogLevel.warn)
+    observer = FilteringLogObserver(text_observer(sys.stderr), [levels])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
 
 
 def _print(text: str) -> None:

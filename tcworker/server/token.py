@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tcworker.embedded.auth.clients import CLIENT_ID
 from tcworker.server.options import CannotServe
 
 VARIABLE = "TASKCLUSTER_ACCESS_TOKEN"
@@ -35,6 +37,12 @@ class Token:
     warning: str = ""
 
 
+def check_client_id(client_id: str) -> None:
+    """Raise L{CannotServe} for what cannot be a client's id."""
+    if not re.fullmatch(CLIENT_ID, client_id):
+        raise CannotServe(f"--client-id {client_id}: a client's id has letters, digits and any of !@/:.+|_-")
+
+
 def take_variable(environ: MutableMapping[str, str]) -> str:
     """Take the token out of the environment, so that no process started later has it; empty if there is none."""
     return environ.pop(VARIABLE, "").strip()
@@ -59,16 +67,16 @@ def own_token(folder: str) -> Token:
 
 
 def _keep(path: str, text: str) -> None:
-    """Write it whole or not at all, for nobody else to read."""
+    """Write it whole or not at all, for nobody else to read, unless another process was faster."""
     unfinished = f"{path}.{os.getpid()}"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "w") as file:
             file.write(f"{text}\n")
-        os.replace(unfinished, path)
-    except BaseException:
+        with suppress(FileExistsError):
+            os.link(unfinished, path)
+    finally:
         os.unlink(unfinished)
-        raise
 
 
 def _read(path: str) -> Token:

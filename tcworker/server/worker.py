@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import socket
 from collections.abc import Sequence
-from datetime import timedelta
 
-from twisted.internet.interfaces import IReactorTime
-
-from tcworker.client.services import Auth
 from tcworker.config import Source, load_files
-from tcworker.errors import CallFailed
-from tcworker.interfaces import Credentials
+from tcworker.embedded.auth.clients import StaticClient
 from tcworker.server.options import ServerOptions
-from tcworker.task.claim import write_date
-from tcworker.waiting import now
 
 GROUP = "local"
 
 GRACE = 10
 """Seconds that running tasks have when the server ends."""
 
-LASTS = timedelta(days=36500)
+CLIENT_ID = "static/tcworker/worker"
 
 
 def worker_id() -> str:
@@ -31,31 +25,13 @@ def worker_id() -> str:
     return re.sub("[^a-zA-Z0-9_-]", "-", socket.gethostname())[:38] or "local"
 
 
-async def make_client(auth: Auth, pool: str, clock: IReactorTime) -> Credentials:
-    """Make a client that may claim tasks of a pool and nothing else; its token is another one after each start.
-
-    Raises L{TaskclusterError}.
-
-    @param auth: signs as somebody who may do everything.
-    """
-    me = f"{GROUP}/{worker_id()}"
-    client_id = f"worker/{pool}/{me}"
-    client = {
-        "description": "The worker that runs inside the server, which makes it a new token whenever it starts.",
-        "expires": write_date(now(clock) + LASTS),
-        "scopes": [f"queue:claim-work:{pool}", f"queue:worker-id:{me}"],
-    }
-    try:
-        made = await auth.create_client(client_id, client)
-    except CallFailed as error:
-        if error.status != 409:
-            raise
-        await auth.update_client(client_id, client)
-        made = await auth.reset_access_token(client_id)
-    return Credentials(client_id, made["accessToken"])
+def new_client(pool: str) -> StaticClient:
+    """Make the client of the worker, which may claim tasks of a pool and nothing else; it is good for one start."""
+    scopes = (f"queue:claim-work:{pool}", f"queue:worker-id:{GROUP}/{worker_id()}")
+    return StaticClient(CLIENT_ID, secrets.token_urlsafe(33), scopes, "The worker inside this server.")
 
 
-def settings(options: ServerOptions, folder: str, root_url: str, credentials: Credentials) -> Sequence[Source]:
+def settings(options: ServerOptions, folder: str, root_url: str, client: StaticClient) -> Sequence[Source]:
     """Give the worker's settings: a file of somebody's goes over what is usual here, and not over who it is."""
     provisioner_id, worker_type = options.pool.split("/")
     usual = {
@@ -66,8 +42,8 @@ def settings(options: ServerOptions, folder: str, root_url: str, credentials: Cr
     }
     identity = {
         "rootURL": root_url,
-        "clientId": credentials.client_id,
-        "accessToken": credentials.access_token,
+        "clientId": client.client_id,
+        "accessToken": client.access_token,
         "provisionerId": provisioner_id,
         "workerType": worker_type,
         "workerGroup": GROUP,
