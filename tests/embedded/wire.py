@@ -127,7 +127,13 @@ class WireTestCase(SynchronousTestCase):
         self.taskcluster = self.start()
 
     def start(self) -> Taskcluster:
-        taskcluster = Taskcluster(self.reactor, self.folder, times=self.times, new_threads=InThisThread)
+        taskcluster = Taskcluster(
+            *(self.reactor, self.folder),
+            host="taskcluster.test",
+            port=80,
+            times=self.times,
+            new_threads=InThisThread,
+        )
         taskcluster.startService()
         self.addCleanup(lambda: taskcluster.running and self.stop(taskcluster))
         self.root = taskcluster.root_credentials
