@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+from twisted.internet.defer import Deferred, execute
 
 from tests.embedded.queue.test_artifacts import ArtifactsTestCase
-from tests.embedded.wire import Answer, target_of
+from tests.embedded.wire import Answer, InThisThread, Pending, target_of
 
 
 class StorageTestCase(ArtifactsTestCase):
@@ -17,7 +22,8 @@ class StorageTestCase(ArtifactsTestCase):
         return str(self.get(f"{self.run_path}/artifact-content/public/a").json["url"])
 
     def download(self, **headers: str) -> Answer:
-        return self.send("GET", target_of(self.download_url()), headers=headers).answer()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("GET", target_of(self.download_url()), headers=named).answer()
 
 
 class Uploads(StorageTestCase):
@@ -46,6 +52,23 @@ class Uploads(StorageTestCase):
         pending.hang_up()
         self.assertEqual((os.listdir(uploads), self.download().status), ([], 404))
 
+    def test_one_that_breaks_off_leaves_what_was_there(self) -> None:
+        self.put(self.url, b"old")
+        for content in (b"x", b"x" * 150_000):
+            self.send("PUT", target_of(self.url), content, {"Content-Type": "text/plain"}, 200_000).hang_up()
+        self.assertEqual(self.download().content, b"old")
+
+    def test_of_two_at_once_the_last_whole_one_counts(self) -> None:
+        first, second = (self.begin_put(size) for size in (150_000, 200_000))
+        second.more(b"2" * 200_000)
+        first.more(b"1" * 150_000)
+        self.assertEqual((first.answer().status, second.answer().status), (200, 200))
+        self.assertEqual(self.download().content, b"1" * 150_000)
+        self.assertEqual(len(os.listdir(os.path.join(self.folder, "artifacts"))), 1)
+
+    def begin_put(self, size: int) -> Pending:
+        return self.send("PUT", target_of(self.url), b"", {"Content-Type": "text/plain"}, size)
+
     def test_a_second_takes_the_place_of_the_first(self) -> None:
         for content in (b"first", b"second"):
             self.put(self.url, content)
@@ -59,10 +82,84 @@ class Uploads(StorageTestCase):
         self.assertEqual(self.put(self.url, b"hello").status, 500)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
-    def test_a_part_of_it(self) -> None:
+    def test_headers_that_could_not_be_given_back(self) -> None:
+        self.assertEqual(self.put(self.url, b"x", Content_Encoding="\u00fc").status, 400)
+
+    def test_whoever_hangs_up_when_all_is_sent_has_uploaded_it(self) -> None:
+        later: list[Callable[[], object]] = []
+        self.patch(InThisThread, "run", lambda _, work, *args: wait_for(later, work, *args))
+        pending = self.send("PUT", target_of(self.url), b"hello", {"Content-Type": "text/plain"})
+        pending.hang_up()
+        self.assertFalse(pending.answered)
+        for work in iter(lambda: later.pop(0) if later else None, None):
+            work()
+        self.patch(InThisThread, "run", lambda _, work, *args: execute(work, *args))
+        self.assertEqual(self.download().content, b"hello")
+
+    def test_nobody_is_left_to_download_it(self) -> None:
+        self.put(self.url, b"hello")
+        down, later = self.download_url(), list[Callable[[], object]]()
+        self.patch(InThisThread, "run", lambda _, work, *args: wait_for(later, work, *args))
+        self.send("GET", target_of(down)).hang_up()
+        for work in later:
+            work()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class Parts(StorageTestCase):
+    def setUp(self) -> None:
+        super().setUp()
         self.put(self.url, b"0123456789")
-        answer = self.download(Range="bytes=2-4")
-        self.assertEqual((answer.status, answer.content), (206, b"234"))
+
+    def test_one(self) -> None:
+        for asked, content, said in (("2-4", b"234", "2-4"), ("7-", b"789", "7-9"), ("-100", b"0123456789", "0-9")):
+            answer = self.download(Range=f"bytes={asked}")
+            self.assertEqual((answer.status, answer.content), (206, content))
+            self.assertEqual(answer.headers["content-range"], f"bytes {said}/10")
+            self.assertEqual(answer.headers["content-type"], "text/plain")
+
+    def test_several(self) -> None:
+        answer = self.download(Range="bytes=0-1,20-30,-2")
+        self.assertEqual(answer.status, 206)
+        self.assertTrue(answer.headers["content-type"].startswith("multipart/byteranges"))
+        self.assertEqual([part in answer.content for part in (b"0-1/10", b"8-9/10", b"20-30")], [True, True, False])
+
+    def test_none_that_there_is(self) -> None:
+        for asked in ("10-", "10-,20-30"):
+            answer = self.download(Range=f"bytes={asked}")
+            self.assertEqual((answer.status, answer.headers["content-range"]), (416, "bytes */10"))
+
+    def test_nonsense_is_not_heard(self) -> None:
+        for asked in ("bytes=4-2", "lines=1-2", "bytes=", "\u00fc"):
+            self.assertEqual(self.download(Range=asked).status, 200)
+
+    def test_a_part_of_another_content_than_was_begun_with(self) -> None:
+        tag = self.download().headers["etag"]
+        self.assertEqual(self.download(Range="bytes=2-4", If_Range=tag).content, b"234")
+        self.put(self.url, b"abcdefghij")
+        self.assertEqual(self.download(Range="bytes=2-4", If_Range=tag).content, b"abcdefghij")
+
+
+class Conditions(StorageTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.put(self.url, b"hello")
+        self.first = self.download().headers
+
+    def test_what_is_there_already_is_not_sent_again(self) -> None:
+        for condition in (
+            {"If_None_Match": self.first["etag"]},
+            {"If_Modified_Since": self.first["last-modified"]},
+        ):
+            answer = self.download(**condition)
+            self.assertEqual((answer.status, answer.content), (304, b""))
+
+    def test_another_upload_is(self) -> None:
+        self.put(self.url, b"other")
+        # It may be of the same second.
+        since = self.first["last-modified"]
+        answer = self.download(If_None_Match=self.first["etag"], If_Modified_Since=since)
+        self.assertEqual((answer.status, answer.content), (200, b"other"))
 
 
 class Addresses(StorageTestCase):
@@ -102,6 +199,51 @@ class Addresses(StorageTestCase):
         self.start()
         self.assertEqual(self.send("GET", target_of(down)).answer().content, b"hello")
 
-    def test_a_page_among_them_is_no_page_of_the_servers(self) -> None:
+    def test_dates_that_are_none(self) -> None:
+        target = target_of(self.url)
+        for date in ("", "x", "9" * 5000, "\u0661"):
+            changed = re.sub("expires=[0-9]+", f"expires={quote(date)}", target)
+            answer = self.send("PUT", changed, b"x", {"Content-Type": "text/plain"}).answer()
+            self.assertEqual(answer.status, 403)
+
+    def test_other_headers_than_were_signed(self) -> None:
+        target = target_of(self.url).replace("headers=content-type", "headers=")
+        self.assertEqual(self.send("PUT", target, b"x", {"Content-Type": "text/html"}).answer().status, 403)
+
+    def test_a_refusal_has_a_name(self) -> None:
+        answer = self.send("GET", "/storage/x").answer()
+        self.assertEqual(answer.content, b"<Error><Code>AccessDenied</Code></Error>")
+
+    def test_of_names_that_need_quoting(self) -> None:
+        for name in ("a%20b", "%25", "a%2Fb", "%3F%23", "a+b"):
+            self.put(self.make(name)["putUrl"], name.encode())
+            url = self.get(f"{self.run_path}/artifact-content/{name}", self.root).json["url"]
+            self.assertEqual(self.send("GET", target_of(url)).answer().content, name.encode())
+
+
+class Pages(StorageTestCase):
+    """Contents beside the server's own pages."""
+
+    def test_none_acts_as_a_page_of_the_servers(self) -> None:
         self.put(self.url, b"<script>")
-        self.assertEqual(self.download().headers["content-security-policy"], "sandbox")
+        for answer in (self.download(), self.download(Range="bytes=1-2"), self.send("GET", "/storage/x").answer()):
+            self.assertEqual(answer.headers["content-security-policy"], "sandbox")
+            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+
+    def test_pages_of_elsewhere_may_read_them(self) -> None:
+        answer = self.send("OPTIONS", target_of(self.url), headers={"Origin": "http://elsewhere"}).answer()
+        self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (204, "*"))
+        self.assertIn("PUT", answer.headers["access-control-allow-methods"])
+        self.assertIn("Range", answer.headers["access-control-allow-headers"])
+
+    def test_the_head_alone(self) -> None:
+        self.put(self.url, b"hello")
+        answer = self.send("HEAD", target_of(self.download_url())).answer()
+        self.assertEqual((answer.status, answer.content, answer.headers["content-length"]), (200, b"", "5"))
+
+
+def wait_for(later: list[Callable[[], object]], work: Callable[..., object], *args: object) -> Deferred[object]:
+    """Let some work wait until it is called for, as a thread would."""
+    done: Deferred[object] = Deferred()
+    later.append(lambda: execute(work, *args).chainDeferred(done))
+    return done

@@ -60,9 +60,9 @@ class Beginning(ObjectsTestCase):
         self.create_upload(expires=expires)
         self.reactor.advance(60)
         self.assertEqual(self.create_upload(expires=expires).status, 200)
-        for more in ({"projectId": "other"}, {"uploadId": slugid.nice()}, {"expires": self.date(days=9)}):
-            body = {"expires": expires, **more}
-            self.assertRefused(self.create_upload(**body), 409, "RequestConflict")
+        others = {"projectId": "other", "uploadId": slugid.nice(), "expires": self.date(days=9)}
+        for key, other in others.items():
+            self.assertRefused(self.create_upload(**{"expires": expires, key: other}), 409, "RequestConflict")
 
     def test_not_after_it_is_finished(self) -> None:
         expires = self.date(days=10)

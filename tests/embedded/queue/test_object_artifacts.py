@@ -62,8 +62,8 @@ class Making(ObjectArtifactsTestCase):
         [claim] = self.queue("POST", "/claim-work/prov%2Fother", {"workerGroup": "g", "workerId": "w"})["tasks"]
         self.run_path, self.credentials = f"/task/{other}/runs/0", Credentials.from_json(claim["credentials"])
         made = self.make_object(expires=self.date(days=3))
-        own, said = Credentials.from_json(made["credentials"]), {"proposedUploadMethods": {}}
-        said |= {key: made[key] for key in ("projectId", "uploadId", "expires")}
+        own = Credentials.from_json(made["credentials"])
+        said = {"proposedUploadMethods": {}, **{key: made[key] for key in ("projectId", "uploadId", "expires")}}
         self.assertEqual(self.object_call("PUT", "upload", made["name"] + "b", said, own).status, 403)
         self.assertEqual(self.object_call("PUT", "upload", made["name"], said, own).status, 200)
         # Certificates are good for five minutes more than they say.
