@@ -15,10 +15,16 @@ from taskcluster.download import downloadArtifactToBuf, downloadArtifactToFile, 
 from taskcluster.exceptions import ObjectHashVerificationError, TaskclusterRestFailure
 from taskcluster.upload import uploadFromBuf, uploadFromFile
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tcworker.client.http import HTTP
+from tcworker.client.services import Object, Queue
 from tcworker.embedded.taskcluster import Taskcluster
+from tcworker.filebody import MemoryFile
+from tcworker.interfaces import Credentials
+from tcworker.task.upload import Content, ObjectUpload, Patience, Run
 
 SIZES = (0, 1, 8191, 8192, 99_999, 100_000, 5_000_001)
 """Of what is small to the helpers, and to the server that spools bodies, and what is not."""
@@ -48,7 +54,8 @@ class ClientsTestCase(TestCase):
         metadata = {"name": "n", "description": "d", "owner": "o", "source": "https://example.com"}
         self.root.createTask(self.task_id, {"taskQueueId": "p/t", "payload": {}, "metadata": metadata, **dates})
         [claim] = self.root.claimWork("p/t", {"workerGroup": "g", "workerId": "w"})["tasks"]
-        self.queue = taskcluster.Queue(self.options(claim["credentials"]))
+        self.of_run = claim["credentials"]
+        self.queue = taskcluster.Queue(self.options(self.of_run.copy()))
         self.expires = taskcluster.fromNow("50 minutes")
 
     def create(self, name: str, kind: str) -> Any:
@@ -153,3 +160,21 @@ class S3(ClientsTestCase):
             content, _ = await deferToThread(self.download, "public/a")
             self.assertEqual(len(content), 20_000_000)
             self.assertTrue((await deferToThread(self.root.ping))["alive"])
+
+
+class OurOwnWorker(ClientsTestCase):
+    async def test_its_uploads_are_what_others_download(self) -> None:
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        content = os.urandom(200_000)
+        await self.upload(http, "public/a", MemoryFile("a", content))
+        self.assertEqual(await deferToThread(self.download, "public/a"), (content, "application/x-thing"))
+
+    def upload(self, http: HTTP, name: str, file: MemoryFile) -> Deferred[None]:
+        """Upload as a worker does whose configuration says C{createObjectArtifacts}."""
+        url = self.server.root_url
+        queue = Queue(http, url, lambda: Credentials.from_json(self.of_run), reactor)
+        run = Run(self.task_id, 0, queue, Patience(reactor, lambda: 10))
+        upload = ObjectUpload(http, run, lambda credentials: Object(http, url, lambda: credentials, reactor))
+        content = Content(name, file, "application/x-thing", "identity", file.size)
+        return Deferred.fromCoroutine(upload.send(content, taskcluster.stringDate(self.expires)))
