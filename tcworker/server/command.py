@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from errno import EADDRINUSE
+from errno import EADDRINUSE, EADDRNOTAVAIL
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, FirstError
@@ -26,6 +26,11 @@ from tcworker.worker import Worker
 
 HURRY = 1.0
 """Seconds that a second signal leaves."""
+
+_TODO = {
+    EADDRINUSE: "stop what listens there, or give another --port (0: any that is free)",
+    EADDRNOTAVAIL: "give --host an address of this machine",
+}
 
 
 class ServerCommand:
@@ -123,7 +128,8 @@ def _make_folder(data: str | None) -> str:
         with tempfile.TemporaryFile(dir=data) as file:
             file.write(b"x")
     except OSError as error:
-        raise CannotServe(f"--data {data}: nothing can be kept there: {error.strerror}") from None
+        why = "that is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise CannotServe(f"--data {data}: nothing can be kept there: {why}") from None
     return os.path.abspath(data)
 
 
@@ -139,8 +145,8 @@ def _ended(exit: Exit) -> None:
 
 def _why_not_listening(error: CannotListenError) -> str:
     why = getattr(error.socketError, "strerror", None) or error.socketError
-    todo = "stop what listens there" if getattr(error.socketError, "errno", None) == EADDRINUSE else "see --host"
-    return f"cannot listen at {error.interface}, port {error.port}: {why}; {todo}, or give another --port (0: any)"
+    todo = _TODO.get(getattr(error.socketError, "errno", 0), "give another --port (0: any that is free)")
+    return f"cannot listen at {error.interface}, port {error.port}: {why}; {todo}"
 
 
 def _refuse(why: object, status: int) -> int:

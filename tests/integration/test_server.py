@@ -1,0 +1,284 @@
+"""C{tcworker server} as a process of its own, used by the C{taskcluster} package as anybody would."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import requests
+import taskcluster
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from tests.integration.processes import Command
+
+WAITS = "echo begun; until [ -e {go} ]; do sleep 0.05; done; echo ended; echo content > file.txt"
+TOKEN = "a-token-of-22-letters-x"
+LAST_LINE = "unset TASKCLUSTER_CERTIFICATE\n"
+
+
+class Server:
+    """A server that runs.
+
+    @ivar variables: those that it printed for other clients.
+    """
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+
+    async def until_there(self) -> None:
+        await self.command.until_printed(LAST_LINE)
+        self.variables = dict(re.findall("^export (.*?)=(.*)$", self.command.output, re.MULTILINE))
+        self.root_url = self.variables["TASKCLUSTER_ROOT_URL"]
+        with patch.dict(os.environ, self.variables):
+            self._options = {**taskcluster.optionsFromEnvironment(), "maxRetries": 0}
+
+    def queue(self) -> Any:
+        """Make a blocking client, for one thread."""
+        return taskcluster.Queue(self._options)
+
+    @property
+    def pid(self) -> int:
+        pid: int = self.command._process.pid  # type: ignore[attr-defined]  # of Twisted's process
+        return pid
+
+
+def definition(script: str, **more: Any) -> dict[str, Any]:
+    artifact = {"type": "file", "path": "file.txt", "name": "public/file.txt", "optional": True}
+    return {
+        "taskQueueId": "local/tasks",
+        "created": taskcluster.fromNow("0 seconds"),
+        "deadline": taskcluster.fromNow("1 hour"),
+        "payload": {"command": [["sh", "-c", script]], "maxRunTime": 600, "artifacts": [artifact]},
+        "metadata": {"name": "n", "description": "d", "owner": "o", "source": "https://example.com"},
+        **more,
+    }
+
+
+class ServerCase(TestCase):
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        os.mkdir(self.folder)
+        self.data = os.path.join(self.folder, "data")
+        self.go = os.path.join(self.folder, "go")
+
+    def command(self, *options: str, **environment: str) -> Command:
+        # No credentials of whoever runs the tests.
+        ours = {"TMPDIR": self.folder, "TASKCLUSTER_ACCESS_TOKEN": "", **environment}
+        command = Command(["tcworker", "server", "--port", "0", *options], environment=ours)
+        self.addCleanup(command.kill)
+        return command
+
+    async def start(self, *options: str, **environment: str) -> Server:
+        server = Server(self.command(*options, **environment))
+        await server.until_there()
+        return server
+
+    def create(self, server: Server, script: str, **more: Any) -> Deferred[str]:
+        """Create a task and give its taskId."""
+
+        def create() -> str:
+            task_id = str(taskcluster.slugId())
+            server.queue().createTask(task_id, definition(script, **more))
+            return task_id
+
+        return deferToThread(create)
+
+    async def until(self, server: Server, task_id: str, state: str) -> Any:
+        """Wait for a state of a task; gives its status."""
+        queue = server.queue()
+        while True:
+            status = (await deferToThread(queue.status, task_id))["status"]
+            if status["state"] == state:
+                return status
+            await deferLater(reactor, 0.02)
+
+    def let_go(self) -> None:
+        Path(self.go).touch()
+
+
+class AWholeTask(ServerCase):
+    async def test_runs_by_what_was_printed_and_its_log_is_read_meanwhile(self) -> None:
+        server = await self.start()
+        task_id = await self.create(server, WAITS.format(go=self.go))
+        await self.until(server, task_id, "running")
+        log = await deferToThread(self.read_live, server, task_id)
+        self.assertIn("begun\n", log)
+        self.assertIn("ended\n", log)
+        status = await self.until(server, task_id, "completed")
+        self.assertEqual(len(status["runs"]), 1)
+        await deferToThread(self.check_artifacts, server, task_id, log)
+
+    def read_live(self, server: Server, task_id: str) -> str:
+        """Read the log to its end; the task ends only when its first line was seen here."""
+        queue, log = server.queue(), ""
+        self.live = live_address(queue, task_id)
+        self.assertTrue(self.live.startswith(f"{server.root_url}/live/"))
+        with requests.get(self.live, stream=True, timeout=60) as answer:
+            self.assertEqual(answer.headers["Content-Security-Policy"], "sandbox")
+            for piece in answer.iter_content(None, decode_unicode=True):
+                log += piece
+                if "begun\n" in log and "ended\n" not in log:
+                    self.assertEqual(queue.status(task_id)["status"]["state"], "running")
+                    self.let_go()
+        return log
+
+    def check_artifacts(self, server: Server, task_id: str, log: str) -> None:
+        queue = server.queue()
+        stored = queue.latestArtifact(task_id, "public/logs/live.log")
+        self.assertEqual(stored["storageType"], "s3")
+        self.assertEqual(requests.get(stored["url"], timeout=10).text, log)
+        file = queue.latestArtifact(task_id, "public/file.txt")
+        self.assertEqual(requests.get(file["url"], timeout=10).text, "content\n")
+        self.assertEqual(requests.get(self.live, timeout=10).status_code, 404)
+
+
+def live_address(queue: Any, task_id: str) -> str:
+    """Wait for where the log of a task can be read while it grows."""
+    while True:
+        try:
+            return str(queue.latestArtifact(task_id, "public/logs/live.log")["url"])
+        except taskcluster.exceptions.TaskclusterRestFailure as error:
+            if error.status_code != 404:
+                raise
+            time.sleep(0.02)
+
+
+class ItsEnd(ServerCase):
+    async def test_takes_no_task_with_it(self) -> None:
+        server = await self.start("--data", self.data)
+        task_id = await self.create(server, "trap '' TERM; " + WAITS.format(go=self.go))
+        await self.until(server, task_id, "running")
+        server.command.signal(signal.SIGINT)
+        self.assertEqual(await server.command.until_ended(), 0, server.command.output)
+        self.let_go()
+        again = await self.start("--data", self.data)
+        self.assertEqual(again.variables["TASKCLUSTER_ACCESS_TOKEN"], server.variables["TASKCLUSTER_ACCESS_TOKEN"])
+        runs = (await self.until(again, task_id, "completed"))["runs"]
+        self.assertEqual([run["reasonResolved"] for run in runs], ["worker-shutdown", "completed"])
+
+    async def test_comes_with_any_signal_that_asks_for_it(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            server = await self.start()
+            server.command.signal(number)
+            self.assertEqual(await server.command.until_ended(), 0, server.command.output)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    async def test_does_not_wait_for_who_reads_a_log_or_waits_for_tasks(self) -> None:
+        server = await self.start("--capacity", "2")
+        task_id = await self.create(server, WAITS.format(go=self.go))
+        await self.until(server, task_id, "running")
+        address = await deferToThread(live_address, server.queue(), task_id)
+        answer = await deferToThread(requests.get, address, stream=True, timeout=60)
+        polling = deferToThread(server.queue().claimWork, "other/pool", {"workerGroup": "g", "workerId": "w"})
+        server.command.signal(signal.SIGTERM)
+        server.command.signal(signal.SIGTERM)
+        self.assertEqual(await server.command.until_ended(), 0, server.command.output)
+        self.assertEqual(await polling, {"tasks": []})
+        answer.close()
+
+
+class Killed(ServerCase):
+    async def test_it_has_kept_every_claim_that_it_answered(self) -> None:
+        server = await self.start("--data", self.data, "--no-worker")
+        await deferToThread(self.create_many, server, 60)
+        content = await deferToThread(self.publish, server)
+        claimed: list[tuple[str, int, str]] = []
+        workers = gatherResults([deferToThread(self.claim_until_dead, server, f"w{n}", claimed) for n in range(4)])
+        while len(claimed) < 20:
+            await deferLater(reactor, 0.001)
+        server.command.signal(signal.SIGKILL)
+        await workers
+        again = await self.start("--data", self.data, "--no-worker")
+        await deferToThread(self.check_claims, again, claimed)
+        self.assertEqual(await deferToThread(content, again), b"kept")
+
+    def create_many(self, server: Server, count: int) -> None:
+        queue = server.queue()
+        for _ in range(count):
+            queue.createTask(taskcluster.slugId(), definition("true"))
+
+    def publish(self, server: Server) -> Callable[[Server], bytes]:
+        """Publish an artifact; gives what reads it."""
+        queue = server.queue()
+        [claim] = queue.claimWork("local/tasks", {"workerGroup": "g", "workerId": "first", "tasks": 1})["tasks"]
+        task_id = claim["status"]["taskId"]
+        body = {"storageType": "s3", "contentType": "text/plain", "expires": claim["task"]["expires"]}
+        url = queue.createArtifact(task_id, 0, "public/kept", body)["putUrl"]
+        requests.put(url, data=b"kept", headers={"Content-Type": "text/plain"}, timeout=10).raise_for_status()
+        return lambda server: (
+            requests.get(server.queue().latestArtifact(task_id, "public/kept")["url"], timeout=10).content
+        )
+
+    def claim_until_dead(self, server: Server, worker: str, claimed: list[tuple[str, int, str]]) -> None:
+        queue = server.queue()
+        while True:
+            try:
+                answer = queue.claimWork("local/tasks", {"workerGroup": "g", "workerId": worker, "tasks": 1})
+            except (taskcluster.exceptions.TaskclusterConnectionError, requests.ConnectionError):
+                return
+            claimed.extend((claim["status"]["taskId"], claim["runId"], worker) for claim in answer["tasks"])
+
+    def check_claims(self, server: Server, claimed: list[tuple[str, int, str]]) -> None:
+        queue = server.queue()
+        self.assertGreater(len(claimed), 19)
+        for task_id, run_id, worker in claimed:
+            run = queue.status(task_id)["status"]["runs"][run_id]
+            self.assertEqual((run["state"], run["workerId"]), ("running", worker))
+
+
+class TheToken(ServerCase):
+    async def test_is_seen_by_nobody_but_the_one_who_started_it(self) -> None:
+        server = await self.start("--data", self.data, TASKCLUSTER_ACCESS_TOKEN=TOKEN)
+        self.assertEqual(server.variables["TASKCLUSTER_ACCESS_TOKEN"], TOKEN)
+        task_id = await self.create(server, f"env; {WAITS.format(go=self.go)}")
+        await self.until(server, task_id, "running")
+        self.assertGreater(len(list(children(server.pid))), 1)
+        for pid in children(server.pid):
+            self.assertNotIn(TOKEN.encode(), of_process(pid, "environ") + of_process(pid, "cmdline"))
+        self.assertNotIn(TOKEN.encode(), of_process(server.pid, "cmdline"))
+        self.let_go()
+        await self.until(server, task_id, "completed")
+        url = (await deferToThread(server.queue().latestArtifact, task_id, "public/logs/live.log"))["url"]
+        self.assertNotIn(TOKEN, (await deferToThread(requests.get, url, timeout=10)).text)
+        server.command.signal(signal.SIGTERM)
+        await server.command.until_ended()
+        # In the address of the page and in the variable.
+        self.assertEqual(server.command.output.count(TOKEN), 2)
+
+    async def test_of_its_own_is_refused_where_others_come(self) -> None:
+        command = self.command("--host", "0.0.0.0")
+        self.assertEqual(await command.until_ended(), 64)
+        self.assertIn("--access-token-file", command.output)
+
+
+def of_process(pid: int, what: str) -> bytes:
+    return Path(f"/proc/{pid}/{what}").read_bytes()
+
+
+def children(pid: int) -> Iterator[int]:
+    """All processes below a process."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            yield child
+            yield from children(child)
+
+
+class WithoutAWorker(ServerCase):
+    async def test_tasks_wait_for_others(self) -> None:
+        server = await self.start("--no-worker")
+        task_id = await self.create(server, "true")
+        body = {"workerGroup": "g", "workerId": "w", "tasks": 1}
+        [claim] = (await deferToThread(server.queue().claimWork, "local/tasks", body))["tasks"]
+        self.assertEqual((claim["status"]["taskId"], claim["workerId"]), (task_id, "w"))
