@@ -121,6 +121,8 @@ class ApiResource(Resource):
     def _refuse(self, error: ApiError, request: Request, found: tuple[Api, Route, dict[str, str]] | None) -> Reply:
         name, params = (found[1].name, found[2]) if found else ("unknown", {})
         payload = _parse_leniently(request)
+        if found:
+            payload = found[1].show(payload)
         headers = {"www-authenticate": "hawk"} if error.status == 401 else {}
         return Reply(error.status, error.body(name, params, payload, dates.write(dates.now(self._clock))), headers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import dateutil.parser
 from twisted.internet.interfaces import IReactorTime
 
 MINUTE = 60_000
@@ -15,6 +16,15 @@ def read(text: str) -> int:
     date = datetime.fromisoformat(text.upper())
     aware = date.replace(tzinfo=UTC) if date.tzinfo is None else date
     return int(aware.timestamp() * 1_000_000 + 0.5) // 1000
+
+
+def read_leniently(text: str) -> int:
+    """Read a date as JavaScript's C{Date.parse} does, from about any form that people write. Raises C{ValueError}."""
+    try:
+        date = dateutil.parser.parse(text, default=datetime(2001, 1, 1, tzinfo=UTC))
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is no date") from error
+    return int(date.timestamp() * 1_000_000 + 0.5) // 1000
 
 
 def write(when: int) -> str:

@@ -19,6 +19,20 @@ Job = Callable[[sqlite3.Connection, int, int], int]
 """Deletes what expired before a date, so many at the most; gives how many."""
 
 
+def deletion(table: str, key: str, longer: int = 0) -> Job:
+    """Make the job for a table with a column C{expires}.
+
+    @param key: its primary key, columns with commas between.
+    @param longer: for how many milliseconds a row stays after its end.
+    """
+    statement = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE expires < ? LIMIT ?)"
+
+    def delete(connection: sqlite3.Connection, before: int, most: int) -> int:
+        return connection.execute(statement, (before - longer, most)).rowcount
+
+    return delete
+
+
 class Expiry:
     """Looks every now and then: see C{expiry} of L{tcworker.embedded.times.Times}."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from tcworker.interfaces import JSON
 
 MOST = 1000
 
@@ -23,3 +25,13 @@ def page_of(query: Mapping[str, str]) -> tuple[int, str]:
 def token_of(key: str) -> str:
     """Give the token by which to go on after a key."""
     return urlsafe_b64encode(key.encode()).decode()
+
+
+def one_page(name: str, items: Sequence[tuple[str, JSON]], limit: int) -> JSON:
+    """Give an answer with so many items at the most, and the token that leads to those after them.
+
+    @param name: of the items in the answer.
+    @param items: each with its key; one more than wanted if there are more.
+    """
+    answer = {name: [item for _, item in items[:limit]]}
+    return {**answer, "continuationToken": token_of(items[limit - 1][0])} if len(items) > limit else answer

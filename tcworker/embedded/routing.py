@@ -22,6 +22,17 @@ _PLACE = re.compile(r"<(\w+)>")
 
 Handler = Callable[[Call], Awaitable[JSON]]
 
+OMITTED = "(OMITTED)"
+
+
+def _whole(body: JSON) -> JSON:
+    return body
+
+
+def nothing_of(body: JSON) -> JSON:
+    """Show nothing of a body; a C{show} of L{Route}."""
+    return OMITTED
+
 
 @dataclass(frozen=True)
 class Route:
@@ -29,10 +40,12 @@ class Route:
 
     @ivar name: as clients know it, for example C{claimWork}.
     @ivar path: after C{/api/<service>/v1}; C{<name>} is a parameter, C{<*name>} at the end one that takes slashes.
+        What stands after a C{<name>} in its segment must stand there.
     @ivar scopes: what the caller needs, with C{<name>} for a parameter; C{None} when the handler asks itself, because
         it depends on the body or on what is stored.
     @ivar query: the known keys of the query, each with a pattern for its value.
     @ivar body: what the body is checked against; C{None} when it is ignored.
+    @ivar show: what of a body may stand in an error's answer, which people put into logs.
     """
 
     name: str
@@ -42,6 +55,7 @@ class Route:
     scopes: ScopeExpression | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     body: Checker | Variants | None = None
+    show: Callable[[JSON], JSON] = _whole
 
     @property
     def segments(self) -> Sequence[str]:
@@ -77,7 +91,10 @@ def _match(pattern: Sequence[str], raw: Sequence[str]) -> dict[str, str] | None:
         if splat and index == last:
             params[wanted[2:-1]] = "/".join(raw[last:])
         elif wanted.startswith("<"):
-            params[wanted[1:-1]] = raw[index]
+            name, _, end = wanted[1:].partition(">")
+            if not raw[index].endswith(end):
+                return None
+            params[name] = raw[index].removesuffix(end)
         elif wanted != raw[index]:
             return None
     return params if all(params.values()) else None

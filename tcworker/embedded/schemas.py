@@ -65,16 +65,20 @@ _Validator = validators.extend(Draft7Validator, {"pattern": _check_pattern})
 
 
 class Checker:
-    """Checks what fits one schema. Patterns are for the whole of a value."""
+    """Checks what fits one schema. Patterns are for the whole of a value.
 
-    def __init__(self, schema: Schema) -> None:
+    @param secret: whether values must not stand in what is said of their faults.
+    """
+
+    def __init__(self, schema: Schema, *, secret: bool = False) -> None:
         self._schema = schema
+        self._describe = _place if secret else _describe
         self._validator = _Validator(schema, format_checker=FORMATS)
 
     def check(self, body: JSON) -> JSON:
         """Give the body with its defaults. Raises L{ApiError} that lists its faults."""
         filled = _with_defaults(self._schema, body)
-        faults = [_describe(fault) for fault in islice(_leaves(self._validator.iter_errors(filled)), MOST_FAULTS)]
+        faults = [self._describe(fault) for fault in islice(_leaves(self._validator.iter_errors(filled)), MOST_FAULTS)]
         if faults:
             listed = "\n".join(f"  * {fault}" for fault in faults)
             raise ApiError("InputValidationError", f"The body does not fit its schema:\n{listed}")
@@ -103,6 +107,10 @@ def _leaves(faults: Iterator[ValidationError]) -> Iterator[ValidationError]:
 
 def _describe(fault: ValidationError) -> str:
     return f"{fault.json_path.replace('$', 'data', 1)}: {fault.message[:500]}"
+
+
+def _place(fault: ValidationError) -> str:
+    return f"{fault.json_path.replace('$', 'data', 1)} does not fit the schema's {fault.validator}"
 
 
 class Variants:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import mohawk
@@ -117,6 +117,8 @@ class WireTestCase(SynchronousTestCase):
     """Starts a server for each test."""
 
     times = Times()
+    arguments: ClassVar[Mapping[str, Any]] = {}
+    """More of the server's."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -133,6 +135,7 @@ class WireTestCase(SynchronousTestCase):
             port=80,
             times=self.times,
             new_threads=InThisThread,
+            **self.arguments,
         )
         taskcluster.startService()
         self.addCleanup(lambda: taskcluster.running and self.stop(taskcluster))

@@ -1,1 +1,1 @@
-"""worker_manager"""
+"""The worker-manager: pools, their workers, and how a worker gets its credentials."""

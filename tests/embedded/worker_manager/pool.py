@@ -1,0 +1,76 @@
+"""A pool to test with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcworker.embedded.outbox import Message
+from tcworker.interfaces import Credentials
+from tests.embedded.wire import Answer, WireTestCase
+
+PREFIX = "/api/worker-manager/v1"
+SECRET = "s" * 44
+POOL = "prov/type"
+WORKER = "/workers/prov%2Ftype/group/worker"
+ROOT_URL = "http://127.0.0.1:0"
+
+
+class PoolTestCase(WireTestCase):
+    """A server, and what it tells of its worker-manager."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told: list[Message] = []
+        self.taskcluster.outbox.listen(self.told.append)
+
+    def wm(self, method: str, path: str, body: Any = None, credentials: Credentials | None = None) -> Any:
+        """Call the worker-manager, which must succeed."""
+        answer = self.call(method, PREFIX + path, body, credentials)
+        self.assertEqual(answer.status, 200, answer.content)
+        return answer.json
+
+    def refuses(
+        self, status: int, code: str, method: str, path: str, body: Any = None, credentials: Credentials | None = None
+    ) -> Answer:
+        """Call it, which must refuse."""
+        answer = self.call(method, PREFIX + path, body, credentials)
+        self.assertEqual((answer.status, answer.code), (status, code), answer.content)
+        return answer
+
+    def pool(self, **more: Any) -> dict[str, Any]:
+        return {
+            "providerId": "static",
+            "description": "d",
+            "config": {"workerConfig": {"a": 1}},
+            "owner": "me@example.com",
+            "emailOnError": False,
+            **more,
+        }
+
+    def create_pool(self, **more: Any) -> Any:
+        return self.wm("PUT", f"/worker-pool/{POOL}", self.pool(**more))
+
+    def worker(self, **more: Any) -> dict[str, Any]:
+        return {"expires": self.date(days=1), "providerInfo": {"staticSecret": SECRET}, **more}
+
+    def create_worker(self, name: str = "worker", **more: Any) -> Any:
+        return self.wm("PUT", f"/workers/prov%2Ftype/group/{name}", self.worker(**more))
+
+    def application(self, proof: Any = None, **more: Any) -> dict[str, Any]:
+        return {
+            "workerPoolId": POOL,
+            "providerId": "static",
+            "workerGroup": "group",
+            "workerId": "worker",
+            "workerIdentityProof": proof or {"staticSecret": SECRET},
+            **more,
+        }
+
+    def register(self, proof: Any = None, **more: Any) -> Any:
+        return self.wm("POST", "/worker/register", self.application(proof, **more))
+
+    def take_told(self) -> list[tuple[str, str, Any]]:
+        """Give what was told since the last time: exchange, routing key and payload."""
+        told = [(one.exchange, one.routing_key, one.payload) for one in self.told if one.service == "worker-manager"]
+        self.told.clear()
+        return told
