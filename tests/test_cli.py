@@ -15,6 +15,8 @@ from tcworker import assemble, cli
 from tcworker.host.local import LocalHost
 from tcworker.local_run import main as local_run
 from tcworker.local_run.command import RunOptions
+from tcworker.server import main as server
+from tcworker.server.options import ServerOptions
 
 CONFIG = """\
 rootURL: https://tc.example.com
@@ -53,7 +55,7 @@ class TheCommand(CommandCase):
 
     def test_lists_its_commands(self) -> None:
         self.assertEqual(self.command("--help"), 0)
-        for name in ("run", "worker", "check"):
+        for name in ("run", "server", "worker", "check"):
             self.assertIn(f"\n    {name} ", self.out)
 
     def test_what_it_does_not_understand_ends_with_64(self) -> None:
@@ -66,6 +68,37 @@ class TheCommand(CommandCase):
         show = "print(sorted({name.split('.')[0] for name in sys.modules} & {'twisted', 'yaml', 'treq', 'jsonschema'}))"
         ran = subprocess.run([sys.executable, "-c", code + show], capture_output=True, text=True, check=True)
         self.assertEqual(ran.stdout.splitlines()[-1], "[]")
+
+
+class Serving(CommandCase):
+    def setUp(self) -> None:
+        self.given: list[ServerOptions] = []
+
+        def serve(options: ServerOptions) -> int:
+            self.given.append(options)
+            return 3
+
+        self.patch(server, "main", serve)
+
+    def test_needs_no_arguments(self) -> None:
+        self.assertEqual(self.command("server"), 3)
+        self.assertEqual(self.given, [ServerOptions()])
+
+    def test_passes_on_what_it_is_told(self) -> None:
+        told = """--host ::1 --port 0 --data d --pulse amqp://b --client-id me --access-token-file f
+            --no-worker --pool a/b --capacity 3 --worker-config w"""
+        self.command("server", *told.split())
+        expected = ServerOptions("::1", 0, "d", "amqp://b", "me", "f", False, "a/b", 3, "w")
+        self.assertEqual(self.given, [expected])
+
+    def test_refuses_what_cannot_be(self) -> None:
+        for arguments in ("--port 65536", "--port -1", "--port x", "--pool a", "--pool a/B", "--capacity 0", "x"):
+            self.assertEqual(self.command("server", *arguments.split()), 64, arguments)
+        self.assertEqual(self.given, [])
+
+    def test_a_password_of_the_broker_stays_out_of_its_text(self) -> None:
+        self.command("server", "--pulse", "amqp://me:very-secret@broker")
+        self.assertNotIn("very-secret", repr(self.given))
 
 
 class Running(CommandCase):
