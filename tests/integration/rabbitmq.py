@@ -66,7 +66,9 @@ class RabbitMQ:
         return f"amqp://{login}@{HOST}:{self.port}/{quote(vhost, safe='')}"
 
     def start(self) -> None:
-        """Start it, without waiting; from the main thread, with whose end it ends."""
+        """Start it, unless it runs, without waiting; from the main thread, with whose end it ends."""
+        if self._running:
+            return
         # Its own mapper of node names, which else a node would leave behind as a daemon for all.
         self._spawn("epmd", "epmd", "-relaxed_command_check")
         self._spawn("server", SERVER)
@@ -136,11 +138,16 @@ class RabbitMQ:
             return file.read()
 
 
-@cache
 def shared() -> RabbitMQ:
-    """Give the server of this process, started when first asked for; it may not be ready yet."""
-    server = RabbitMQ(os.path.abspath(f"rabbitmq-{os.getpid()}"))
+    """Give the server of this process, started; it may not be ready yet."""
+    server = _shared()
     server.start()
+    return server
+
+
+@cache
+def _shared() -> RabbitMQ:
+    server = RabbitMQ(os.path.abspath(f"rabbitmq-{os.getpid()}"))
     atexit.register(server.remove)
     return server
 

@@ -32,7 +32,7 @@ logging.getLogger("pika").addHandler(logging.NullHandler())
 class _Protocol(TwistedProtocolConnection):  # type: ignore[misc]  # pika has no types
     """A connection that knows its end.
 
-    @ivar trouble: what the broker said against it, or what else pika ended it for; C{None} for neither.
+    @ivar trouble: what the broker said against it, or what else it ended for; C{None} as long as it has not ended.
     @ivar gone: fires when it is lost.
     """
 
@@ -42,8 +42,8 @@ class _Protocol(TwistedProtocolConnection):  # type: ignore[misc]  # pika has no
         self.gone: OneShot[None] = OneShot()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        # The adapter is about to forget it in favour of the reason given here, which says no more than that it closed.
-        self.trouble = self._impl._error
+        # The adapter keeps neither: what the broker said gives way to this reason, and this one to its own words.
+        self.trouble = self._impl._error or reason.value
         super().connectionLost(reason)
         self.gone.succeed(None)
 

@@ -28,10 +28,10 @@ class _Transport(StringTransport):
 
     protocol: Any = None
 
-    def loseConnection(self) -> None:
+    def loseConnection(self, reason: Exception = connectionDone.value) -> None:
         if not self.disconnecting:
             super().loseConnection()
-            self.protocol.connectionLost(Failure(connectionDone.value))
+            self.protocol.connectionLost(Failure(reason))
 
     abortConnection = loseConnection
 
@@ -85,8 +85,8 @@ class MemoryBroker:
         self.say(spec.Basic.Ack(number, multiple))
         self.read()
 
-    def hang_up(self) -> None:
-        self._transport.loseConnection()
+    def hang_up(self, reason: Exception = connectionDone.value) -> None:
+        self._transport.loseConnection(reason)
 
     def _take(self, one: Any) -> None:
         if isinstance(one, frame.Method):

@@ -148,6 +148,10 @@ class Publishing(PulseTestCase):
         self.connect().say(spec.Connection.Close(320, "CONNECTION_FORCED - going down", 0, 0), channel=0)
         self.assertIn("CONNECTION_FORCED - going down", self.logged())
 
+    def test_why_one_was_lost_without_a_word_is_told(self) -> None:
+        self.connect().hang_up(OSError("no route"))
+        self.assertIn("no route", self.logged())
+
     def test_a_channel_that_is_closed_is_a_connection_that_is_lost(self) -> None:
         broker = self.connect()
         self.send(1)
