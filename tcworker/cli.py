@@ -87,6 +87,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pulse", metavar="URL", help="send messages to the RabbitMQ at amqp://user:password@host")
     parser.add_argument("--client-id", default="static/taskcluster/root", metavar="ID", help="of who may do everything")
     parser.add_argument("--access-token-file", metavar="FILE", help="holds the access token of that client")
+    parser.add_argument("--static-clients", metavar="FILE", help="holds further clients with their tokens and scopes")
     worker = parser.add_argument_group("the worker inside")
     worker.add_argument("--no-worker", action="store_true", help="run none: others claim the tasks")
     worker.add_argument("--pool", type=_pool, default="local/tasks", help="whose tasks it runs (local/tasks)")
@@ -184,6 +185,7 @@ def _server(options: argparse.Namespace) -> int:
             pulse=options.pulse,
             client_id=options.client_id,
             access_token_file=options.access_token_file,
+            static_clients=options.static_clients,
             worker=not options.no_worker,
             pool=options.pool,
             capacity=options.capacity,

@@ -86,9 +86,9 @@ class Serving(CommandCase):
 
     def test_passes_on_what_it_is_told(self) -> None:
         told = """--host ::1 --port 0 --data d --pulse amqp://b --client-id me --access-token-file f
-            --no-worker --pool a/b --capacity 3 --worker-config w"""
+            --static-clients c --no-worker --pool a/b --capacity 3 --worker-config w"""
         self.command("server", *told.split())
-        expected = ServerOptions("::1", 0, "d", "amqp://b", "me", "f", False, "a/b", 3, "w")
+        expected = ServerOptions("::1", 0, "d", "amqp://b", "me", "f", "c", False, "a/b", 3, "w")
         self.assertEqual(self.given, [expected])
 
     def test_refuses_what_cannot_be(self) -> None:

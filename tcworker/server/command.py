@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList, FirstError
 from twisted.internet.error import CannotListenError
 
+from tcworker.embedded.auth.static_file import BadStaticClients, read_static_clients
 from tcworker.embedded.database_file import DataUnusable
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.interfaces import Credentials, Exit
@@ -66,7 +67,7 @@ class ServerCommand:
             return _refuse(error, error.status)
         except CannotListenError as error:
             return _refuse(_why_not_listening(error), ProcessStatus.UNUSABLE_CONFIG)
-        except (ConfigError, DataUnusable, OSError) as error:
+        except (BadStaticClients, ConfigError, DataUnusable, OSError) as error:
             return _refuse(error, ProcessStatus.UNUSABLE_CONFIG)
         return ProcessStatus.DONE
 
@@ -86,7 +87,9 @@ class ServerCommand:
                 await _remove(self._reactor, folder)
 
     async def _serve_in(self, folder: str, place: Place, credentials: Credentials) -> None:
-        deployment = self._deployment = Deployment(self._reactor, self._options, place, credentials, folder)
+        path = self._options.static_clients
+        clients = read_static_clients(path) if path is not None else ()
+        deployment = self._deployment = Deployment(self._reactor, self._options, place, credentials, clients, folder)
         try:
             root_url = await deployment.start()
             if self._options.worker:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from tcworker.assemble import new_worker
+from tcworker.embedded.auth.clients import StaticClient
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.interfaces import Credentials, Exit
 from tcworker.server.live_feature import LiveLogFeature
@@ -25,6 +26,8 @@ END_POLLS_EVERY = 0.05
 class Deployment:
     """All that a server consists of. Raises L{ConfigError} for a broker's URL that cannot be.
 
+    @param credentials: of the client who may do everything.
+    @param clients: further ones.
     @param folder: an existing one.
     @ivar worker: once L{start_worker} was called.
     """
@@ -32,7 +35,13 @@ class Deployment:
     worker: Worker | None = None
 
     def __init__(
-        self, reactor: Any, options: ServerOptions, place: Place, credentials: Credentials, folder: str
+        self,
+        reactor: Any,
+        options: ServerOptions,
+        place: Place,
+        credentials: Credentials,
+        clients: Sequence[StaticClient],
+        folder: str,
     ) -> None:
         self._reactor = reactor
         self._options = options
@@ -47,7 +56,7 @@ class Deployment:
             port=options.port,
             mounts={PREFIX: self._logs},
             root=credentials,
-            static_clients=[self._client] if options.worker else [],
+            static_clients=[*clients, *([self._client] if options.worker else [])],
             pulse=options.pulse,
         )
         self._closers: list[Callable[[], Awaitable[None]]] = []

@@ -20,6 +20,7 @@ class ServerOptions:
     @ivar data: a folder; C{None} for one that goes with the server.
     @ivar pulse: the URL of a RabbitMQ, with its password.
     @ivar access_token_file: holds the token of the client who may do everything.
+    @ivar static_clients: a file of further clients (L{tcworker.embedded.auth.static_file}).
     @ivar worker: whether there is one.
     @ivar pool: whose tasks the worker takes, as C{provisionerId/workerType}.
     @ivar capacity: of the worker; C{None} for what its settings say.
@@ -32,6 +33,7 @@ class ServerOptions:
     pulse: str | None = field(default=None, repr=False)
     client_id: str = CLIENT_ID
     access_token_file: str | None = None
+    static_clients: str | None = None
     worker: bool = True
     pool: str = POOL
     capacity: int | None = None

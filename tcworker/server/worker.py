@@ -17,7 +17,7 @@ GROUP = "local"
 GRACE = 10
 """Seconds that running tasks have when the server ends."""
 
-CLIENT_ID = "static/tcworker/worker"
+CLIENT_ID = "static/taskcluster/worker"
 
 
 def worker_id() -> str:

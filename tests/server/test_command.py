@@ -11,6 +11,7 @@ from contextlib import closing, redirect_stderr
 from typing import Any
 
 import requests
+import taskcluster
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
@@ -122,6 +123,16 @@ class AServer(ServerCase):
         self.assertEqual(await running.end(), 0)
 
 
+class FurtherClients(ServerCase):
+    async def test_may_do_what_their_file_says(self) -> None:
+        path = self.file(f"- {{clientId: static/me, accessToken: {TOKEN}, scopes: ['queue:status:*']}}")
+        running = self.start(static_clients=path)
+        given = {"rootUrl": await running.root_url(), "credentials": {"clientId": "static/me", "accessToken": TOKEN}}
+        scopes = await deferToThread(taskcluster.Auth(given).currentScopes)
+        self.assertIn("queue:status:*", scopes["scopes"])
+        self.assertNotIn("*", scopes["scopes"])
+
+
 class TheToken(ServerCase):
     async def test_is_the_one_that_was_given(self) -> None:
         running = self.start(TOKEN)
@@ -168,6 +179,13 @@ class WhatCannotBe(ServerCase):
     async def test_settings_of_the_worker_that_cannot_be_used(self) -> None:
         said = await self.refused(worker=True, worker_config=self.file("capacity: many"))
         self.assertIn("capacity", said)
+
+    async def test_clients_that_are_none(self) -> None:
+        path = self.file("- {clientId: static/me, accessToken: very-secret}")
+        with redirect_stderr(io.StringIO()) as err:
+            self.assertEqual(await self.start(static_clients=path).ended, 64)
+        self.assertIn("static/me", err.getvalue())
+        self.assertNotIn("very-secret", err.getvalue())
 
     async def test_a_broker_that_cannot_be(self) -> None:
         said = await self.refused(pulse="http://guest:very-secret@localhost")
