@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcworker.embedded.api import Api
-from tcworker.embedded.calls import Call
+from tcworker.embedded.calls import NOBODY, Call
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.page import groups
@@ -55,7 +55,7 @@ class PageService(ApiService):
 
     async def _read_yaml(self, call: Call) -> JSON:
         # Only for those who could do something with the task: it takes up to a second of a processor.
-        if call.identify().client_id == "anonymous":
+        if call.identify().client_id == NOBODY:
             raise ApiError("InsufficientScopes", "Reading YAML is for clients who sign their calls.")
         return {"value": await self._threads.run(read_yaml, call.body["text"])}
 

@@ -8,12 +8,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from tcworker.embedded.faults import bad_input
 from tcworker.interfaces import JSON
 
-LONGEST = 256_000
+LONGEST = 100_000
 MOST_NODES = 50_000
 DEEPEST = 60
 LARGEST = 1e300
 
 _PREFIX = "tag:yaml.org,2002:"
+
+_KINDS = ("map", "seq", "str", "timestamp", "null", "bool", "int", "float")
 
 
 def read_yaml(text: str) -> JSON:
@@ -42,6 +44,8 @@ class _Reader:
             raise bad_input(f"The YAML has more than {MOST_NODES} values, its aliases written out.")
         if depth > DEEPEST:
             raise bad_input(f"The YAML is nested more than {DEEPEST} deep.")
+        if node.tag.removeprefix(_PREFIX) not in _KINDS:
+            raise bad_input(f"The tag {node.tag} is not supported{_place(node)}.")
         if isinstance(node, MappingNode):
             return self._mapping(node, depth)
         if isinstance(node, SequenceNode):
@@ -65,14 +69,8 @@ class _Reader:
         return str(node.value)
 
     def _scalar(self, node: Node) -> JSON:
-        kind = node.tag.removeprefix(_PREFIX)
-        if kind in ("str", "timestamp"):
+        if node.tag in (f"{_PREFIX}str", f"{_PREFIX}timestamp"):
             return str(node.value)
-        if kind not in ("null", "bool", "int", "float"):
-            raise bad_input(f"The tag {node.tag} is not supported{_place(node)}.")
-        return self._plain(node)
-
-    def _plain(self, node: Node) -> JSON:
         try:
             value: JSON = self._loader.construct_object(node)
         except ValueError:

@@ -6,7 +6,7 @@ import { failure, heading } from "./parts.js";
 import { newSlugid } from "./slugid.js";
 
 const EXAMPLE = `# A task. What you leave out is filled in: created is now, the deadline tomorrow.
-taskQueueId: local/worker
+taskQueueId: local/tasks
 metadata:
   name: hello
   description: Says hello, in green
