@@ -15,14 +15,20 @@ from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.index import IndexService
 from tcworker.embedded.objects import service as objects
 from tcworker.embedded.objects.service import ObjectService
+from tcworker.embedded.page import service as page
+from tcworker.embedded.page.service import PageService
 from tcworker.embedded.purge_cache import PurgeCacheService
 from tcworker.embedded.queue import artifact_store, store
+from tcworker.embedded.queue.expired import EXPIRED
 from tcworker.embedded.queue.service import QueueService
 from tcworker.embedded.secrets import SecretsService
 from tcworker.embedded.worker_manager import service as worker_manager
+from tcworker.embedded.worker_manager.proofs import NO_KEYS, ProofKeys
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 
-SCHEMA = "".join(module.SCHEMA for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager))
+SCHEMA = "".join(
+    module.SCHEMA for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager, page)
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Services:
 
     authenticator: Authenticator
     queue: QueueService
+    worker_manager: WorkerManagerService
     every: Sequence[ApiService]
     expiry: Expiry
 
@@ -51,15 +58,20 @@ class Services:
 
 
 def make_services(
-    ground: Ground, static_clients: Sequence[StaticClient], tunnel_secret: str | None = None
+    ground: Ground,
+    static_clients: Sequence[StaticClient],
+    tunnel_secret: str | None = None,
+    proof_keys: ProofKeys = NO_KEYS,
 ) -> Services:
     """Make all services.
 
     @param static_clients: those who are there from the start.
     @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
+    @param proof_keys: by what the worker-manager knows machines of clouds.
     """
     auth = AuthService(ground, static_clients, tunnel_secret)
     queue = QueueService(ground)
+    manager = WorkerManagerService(ground, proof_keys)
     every = (
         auth,
         queue,
@@ -67,7 +79,8 @@ def make_services(
         IndexService(ground),
         SecretsService(ground),
         PurgeCacheService(ground),
-        WorkerManagerService(ground),
+        manager,
+        PageService(ground),
     )
-    expiry = Expiry(ground, [artifact_store.expire, objects.expire])
-    return Services(auth.authenticator, queue, every, expiry)
+    expiry = Expiry(ground, [artifact_store.expire, objects.expire, *EXPIRED, *worker_manager.EXPIRED])
+    return Services(auth.authenticator, queue, manager, every, expiry)

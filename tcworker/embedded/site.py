@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import IO
+from typing import IO, cast
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -13,11 +14,49 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from tcworker.embedded.api import BODY_LIMIT
 from tcworker.waiting import OneShot
 
 KEEP_ALIVE = 90
 IN_MEMORY = 100_000
 LINGER = 1
+
+Welcome = Callable[[str, str, Mapping[str, str]], bool]
+"""Whether a body of any length may come: by method, target and headers, whose names are in lower case."""
+
+
+def _only_calls(method: str, target: str, headers: Mapping[str, str]) -> bool:
+    return False
+
+
+class SiteRequest(Request):
+    """A request of whose body no more is kept than somebody will read: strangers must not fill the disk.
+
+    @ivar welcome: whether a body of any length may come, as was found when it began to.
+    """
+
+    welcome = False
+
+    def gotLength(self, length: int | None) -> None:
+        """See the base; the body begins."""
+        channel = cast(_Channel, self.channel)
+        # The base learns both from its channel only when the body is there.
+        method, target = channel._command.decode("latin-1"), channel._path.decode("latin-1")
+        self.welcome = channel.site.welcome(method, target, headers_of(self))
+        self._kept = 0
+        super().gotLength(length)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a piece of the body, and of one that is too long as much as shows it."""
+        if self.welcome or self._kept <= BODY_LIMIT:
+            super().handleContentChunk(data)
+            self._kept += len(data)
+
+
+def headers_of(request: Request) -> Mapping[str, str]:
+    """Give the headers by their names in lower case; of those that come more than once, the last."""
+    every = request.requestHeaders.getAllRawHeaders()
+    return {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in every}
 
 
 class _Channel(HTTPChannel):
@@ -42,16 +81,18 @@ class EmbeddedSite(Site):
     Twisted writes them there piece by piece as they arrive; that is the page cache's work and takes the reactor no
     longer than reading them from the socket does.
 
+    @param welcome: who may send more than calls are made of.
     @ivar channels: the connections that are open.
     """
 
     protocol = _Channel  # type: ignore[assignment]  # the base has a proxy that also speaks HTTP/2
 
-    def __init__(self, resource: IResource, spool: str, reactor: IReactorTime) -> None:
+    def __init__(self, resource: IResource, spool: str, reactor: IReactorTime, welcome: Welcome = _only_calls) -> None:
         super().__init__(resource, timeout=KEEP_ALIVE, reactor=reactor)
         self.displayTracebacks = False
         self.channels: set[_Channel] = set()
         self._spool = spool
+        self.welcome = welcome
 
     noisy = False
 
@@ -59,7 +100,7 @@ class EmbeddedSite(Site):
         channel: _Channel = super().buildProtocol(addr)
         channel.site = self
         # The base sets both on its proxy, which is not there.
-        channel.requestFactory = Request
+        channel.requestFactory = SiteRequest
         return channel
 
     def log(self, request: Request) -> None:  # type: ignore[override]  # the base means its own Request

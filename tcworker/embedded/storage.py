@@ -23,6 +23,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from tcworker.embedded import dates
 from tcworker.embedded.contents import Contents
 from tcworker.embedded.serving import end, hand_out, is_gone
+from tcworker.embedded.site import SiteRequest, headers_of
 from tcworker.waiting import Loose
 
 PREFIX = "/storage/"
@@ -111,21 +112,27 @@ class StorageResource(Resource):
             self._log.failure("A content could not be stored or served")
             end(request, 500)
 
+    def welcomes(self, method: str, target: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request is an upload to one of our addresses."""
+        key, query = _parse(target)
+        # Every path of the server is asked for here, and signatures are of ours alone.
+        return method == "PUT" and target.startswith(PREFIX) and self._addresses.permits("PUT", key, query, headers)
+
     async def _serve(self, request: Request) -> None:
-        target, _, query = request.uri.decode("latin-1").partition("?")
-        key = unquote(target[len(PREFIX) :])
+        key, query = _parse(request.uri.decode("latin-1"))
         if request.method == b"OPTIONS":
             end(request, 204)
         elif request.method == b"PUT":
-            await self._put(request, key, query)
+            await self._put(cast(SiteRequest, request), key)
         elif request.method in (b"GET", b"HEAD"):
             await self._get(request, key, query)
         else:
             end(request, 405)
 
-    async def _put(self, request: Request, key: str, query: str) -> None:
-        headers = _headers(request)
-        if not self._addresses.permits("PUT", key, query, headers):
+    async def _put(self, request: SiteRequest, key: str) -> None:
+        headers = headers_of(request)
+        # An address must be good when the upload begins: it may end long after.
+        if not request.welcome:
             return end(request, 403)
         if "content-length" not in headers:
             return end(request, 411)
@@ -151,6 +158,7 @@ class StorageResource(Resource):
             hand_out(request, content, file)
 
 
-def _headers(request: Request) -> dict[str, str]:
-    every = request.requestHeaders.getAllRawHeaders()
-    return {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in every}
+def _parse(target: str) -> tuple[str, str]:
+    """Give the key that a request's target is about, and its query."""
+    path, _, query = target.partition("?")
+    return unquote(path[len(PREFIX) :]), query

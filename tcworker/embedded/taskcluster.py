@@ -29,10 +29,14 @@ from tcworker.embedded.ground import Ground
 from tcworker.embedded.heartbeat import Heartbeat
 from tcworker.embedded.outbox import Outbox
 from tcworker.embedded.pulse.service import Pulse
+from tcworker.embedded.page.hosts import HostGuard, Hosts
+from tcworker.embedded.page.resource import PageResource
 from tcworker.embedded.services import SCHEMA, Services, make_services
 from tcworker.embedded.site import EmbeddedSite
 from tcworker.embedded.storage import Addresses, StorageResource
 from tcworker.embedded.times import Times
+from tcworker.embedded.worker_manager.proofs import NO_KEYS, ProofKeys
+from tcworker.embedded.worker_manager.service import WorkerManagerService
 from tcworker.folder_lock import FolderTaken
 from tcworker.interfaces import Credentials
 from tcworker.waiting import OneShot, Threads
@@ -61,6 +65,8 @@ class Taskcluster(Service):
     @param root: the client who may do everything; one with a new access token when C{None}.
     @param static_clients: more who are there from the start, see L{tcworker.embedded.auth.static_file}.
     @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
+    @param proof_keys: by what machines of clouds are known that register as workers; such clouds are not there
+        without any.
     @param pulse: the AMQP URL of a broker that is told everything that happens; L{ConfigError} for one that cannot be.
     @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
     @param new_threads: makes the threads for database and files.
@@ -82,6 +88,7 @@ class Taskcluster(Service):
         root: Credentials | None = None,
         static_clients: Sequence[StaticClient] = (),
         tunnel_secret: str | None = None,
+        proof_keys: ProofKeys = NO_KEYS,
         pulse: str | None = None,
         in_memory: bool = False,
         new_threads: Callable[[IReactorThreads, int, str], Threads] = Threads,
@@ -98,7 +105,9 @@ class Taskcluster(Service):
         self.root_credentials = root or Credentials(ROOT_CLIENT, _new_key())
         self._static_clients = static_clients
         self._tunnel_secret = tunnel_secret
+        self._proof_keys = proof_keys
         self.root_url = ""
+        self._hosts = Hosts()
         self.outbox = Outbox()
         self._pulse = None if pulse is None else Pulse(reactor, pulse, self.outbox)
         self._services: Services | None = None
@@ -126,7 +135,13 @@ class Taskcluster(Service):
     def end_polls(self) -> None:
         """Answer every claimWork that waits with an empty list, now."""
         assert self._services is not None
-        self._services.queue.claims.end_polls()
+        self._services.queue.polls.end()
+
+    @property
+    def worker_manager(self) -> WorkerManagerService:
+        """What does for pools, beside its calls, what clouds would do; once it listens."""
+        assert self._services is not None
+        return self._services.worker_manager
 
     async def _start(self) -> None:
         try:
@@ -158,10 +173,12 @@ class Taskcluster(Service):
             self._closers.append(self._pulse.stopService)
             self._pulse.startService()
         ground = await self._ground(database, threads, artifacts)
-        services = self._services = make_services(ground, self._all_static_clients(ground), self._tunnel_secret)
+        services = self._services = make_services(
+            ground, self._all_static_clients(ground), self._tunnel_secret, self._proof_keys
+        )
         site = self._site(services, StorageResource(ground.contents, ground.addresses), spool)
         await services.start()
-        self.root_url = ground.addresses.root_url = self._listen(site)
+        self.root_url = ground.addresses.root_url = self._hosts.root_url = self._listen(site)
         self._listening.succeed(self.root_url)
 
     async def _ground(self, database: Database, threads: Threads, artifacts: str) -> Ground:
@@ -181,11 +198,13 @@ class Taskcluster(Service):
         )
 
     def _all_static_clients(self, ground: Ground) -> Sequence[StaticClient]:
-        mighty = [
-            StaticClient(one.client_id, one.access_token, ["*"], "May do everything.")
-            for one in (self.root_credentials, ground.server)
+        return [
+            *self._static_clients,
+            *(
+                StaticClient(one.client_id, one.access_token, ["*"], "May do everything.")
+                for one in (self.root_credentials, ground.server)
+            ),
         ]
-        return [*self._static_clients, *mighty]
 
     def _take_folder(self) -> tuple[str, str]:
         """Make the folder what it must be; gives where artifacts are, and those that are not whole yet."""
@@ -209,7 +228,8 @@ class Taskcluster(Service):
 
     def _site(self, services: Services, stored: StorageResource, spool: str) -> EmbeddedSite:
         calls = ApiResource(self._reactor, services.authenticator, [service.api for service in services.every])
-        site = EmbeddedSite(_Root(calls, {storage.PREFIX: stored, **self._mounts}), spool, self._reactor)
+        root = _Root(calls, PageResource(), {storage.PREFIX: stored, **self._mounts})
+        site = EmbeddedSite(HostGuard(self._hosts, root), spool, self._reactor, stored.welcomes)
 
         async def close() -> None:
             # First those who wait get their answers, then the connections go that carry them.
@@ -235,17 +255,21 @@ class Taskcluster(Service):
 class _Root(Resource):
     """The one place where paths divide, on the raw path.
 
+    @param page: answers at the root itself, and has files of its own.
     @param mounts: who answers, by the beginning of the path; C{calls} answers all else.
     """
 
     isLeaf = True
 
-    def __init__(self, calls: IResource, mounts: Mapping[str, IResource]) -> None:
+    def __init__(self, calls: IResource, page: PageResource, mounts: Mapping[str, IResource]) -> None:
         super().__init__()
         self._calls = calls
+        self._page = page
         self._mounts = [(prefix.encode(), resource) for prefix, resource in mounts.items()]
 
     def render(self, request: Request) -> bytes | int:
+        if self._page.serves(request.path):
+            return self._page.render(request)
         mounted = (resource for prefix, resource in self._mounts if request.path.startswith(prefix))
         answered: bytes | int = next(mounted, self._calls).render(request)
         return answered

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from twisted.internet.defer import Deferred, execute
 
 from tests.embedded.queue.test_artifacts import ArtifactsTestCase
-from tests.embedded.wire import Answer, InThisThread, Pending, target_of
+from tests.embedded.wire import QUEUE, Answer, InThisThread, Pending, target_of
 
 
 class StorageTestCase(ArtifactsTestCase):
@@ -81,6 +81,24 @@ class Uploads(StorageTestCase):
         os.rename(os.path.join(self.folder, "artifacts"), os.path.join(self.folder, "elsewhere"))
         self.assertEqual(self.put(self.url, b"hello").status, 500)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_one_that_began_in_time_may_end_later(self) -> None:
+        pending = self.begin_put(46_000)
+        for _ in range(46):
+            pending.more(b"x" * 1000)
+            self.reactor.advance(60)
+        self.assertEqual(pending.answer().status, 200)
+
+    def test_strangers_do_not_fill_the_disk(self) -> None:
+        uploads, piece = os.path.join(self.folder, "uploads"), b"x" * 1_000_000
+        for method, target in (("PUT", "/storage/x?signature=y"), ("POST", f"{QUEUE}/tasks"), ("POST", "/")):
+            pending = self.send(method, target, b"", {"Content-Type": "application/json"}, 13 * len(piece))
+            for _ in range(12):
+                pending.more(piece)
+            [size] = [file.stat().st_size for file in os.scandir(uploads)]
+            self.assertLess(size, 12_000_000)
+            pending.more(piece)
+            self.assertGreaterEqual(pending.answer().status, 400)
 
     def test_headers_that_could_not_be_given_back(self) -> None:
         self.assertEqual(self.put(self.url, b"x", Content_Encoding="\u00fc").status, 400)
