@@ -61,6 +61,7 @@ def _updated(kept: Client | None, static: StaticClient, now: int) -> Client:
     same = (kept.scopes, kept.description) == (fresh.scopes, fresh.description)
     return replace(
         fresh,
+        expires=kept.expires,
         created=kept.created,
         last_used=kept.last_used,
         last_modified=kept.last_modified if same else now,

@@ -11,29 +11,7 @@ from taskcluster.client import createTemporaryCredentials
 
 from tcworker.embedded.auth.certificates import issue, sign
 from tcworker.interfaces import Credentials
-from tests.embedded.wire import START, Answer, WireTestCase, encode
-
-MINUTE = 60_000
-NOW = START * 1000
-CURRENT = "/api/auth/v1/scopes/current"
-
-
-class AuthTestCase(WireTestCase):
-    def current(self, credentials: Credentials | None, ext: str | None = None) -> Answer:
-        return self.begin("GET", CURRENT, None, credentials, ext).answer()
-
-    def accepted(self, credentials: Credentials | None, ext: str | None = None) -> list[str]:
-        answer = self.current(credentials, ext)
-        self.assertEqual(answer.status, 200, answer.content)
-        return list(answer.json["scopes"])
-
-    def refused_with(self, credentials: Credentials, why: str, ext: str | None = None) -> None:
-        answer = self.current(credentials, ext)
-        self.assertEqual((answer.status, answer.code), (401, "AuthenticationFailed"))
-        self.assertIn(why, answer.json["message"])
-
-    def temporary(self, *scopes: str, start: int = NOW, expiry: int = NOW + MINUTE, name: str = "me") -> Credentials:
-        return issue(self.root, name, scopes, start, expiry)
+from tests.embedded.auth.calling import CURRENT, MINUTE, NOW, START, AuthTestCase, encode
 
 
 class Signatures(AuthTestCase):
