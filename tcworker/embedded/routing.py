@@ -39,8 +39,8 @@ class Route:
     """One call of a service.
 
     @ivar name: as clients know it, for example C{claimWork}.
-    @ivar path: after C{/api/<service>/v1}; C{<name>} is a parameter, C{<*name>} at the end one that takes slashes.
-        What stands after a C{<name>} in its segment must stand there.
+    @ivar path: after C{/api/<service>/v1}; C{<name>} is a parameter, C{<*name>} one that takes slashes. What
+        stands after a C{<name>} in its segment must stand there.
     @ivar scopes: what the caller needs, with C{<name>} for a parameter; C{None} when the handler asks itself, because
         it depends on the body or on what is stored.
     @ivar query: the known keys of the query, each with a pattern for its value.
@@ -82,22 +82,28 @@ class RouteTable:
 
 
 def _match(pattern: Sequence[str], raw: Sequence[str]) -> dict[str, str] | None:
-    splat = pattern[-1].startswith("<*")
-    if len(raw) < len(pattern) or (len(raw) > len(pattern) and not splat):
+    joined = _join_splat(pattern, raw)
+    if len(joined) != len(pattern):
         return None
     params = {}
-    last = len(pattern) - 1
-    for index, wanted in enumerate(pattern):
-        if splat and index == last:
-            params[wanted[2:-1]] = "/".join(raw[last:])
-        elif wanted.startswith("<"):
+    for wanted, given in zip(pattern, joined, strict=True):
+        if wanted.startswith("<"):
             name, _, end = wanted[1:].partition(">")
-            if not raw[index].endswith(end):
+            if not given.endswith(end):
                 return None
-            params[name] = raw[index].removesuffix(end)
-        elif wanted != raw[index]:
+            params[name.removeprefix("*")] = given.removesuffix(end)
+        elif wanted != given:
             return None
     return params if all(params.values()) else None
+
+
+def _join_splat(pattern: Sequence[str], raw: Sequence[str]) -> Sequence[str]:
+    """Make one segment of those that a pattern's splat takes."""
+    more = len(raw) - len(pattern)
+    splat = next((index for index, wanted in enumerate(pattern) if wanted.startswith("<*")), None)
+    if splat is None or more < 1:
+        return raw
+    return [*raw[:splat], "/".join(raw[splat : splat + more + 1]), *raw[splat + more + 1 :]]
 
 
 def _decode(value: str) -> str:

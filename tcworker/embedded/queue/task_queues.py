@@ -49,7 +49,7 @@ class TaskQueues:
         return [*self._routes_to_tasks(), *self._routes_to_queues(), *self._routes_of_old()]
 
     def _routes_to_tasks(self) -> Sequence[Route]:
-        queue, pending = "/task-queues/<taskQueueId>", "queue:pending-count:<taskQueueId>"
+        queue, pending = "/task-queues/<*taskQueueId>", "queue:pending-count:<taskQueueId>"
         both = {"AllOf": [pending, "queue:claimed-count:<taskQueueId>"]}
         return [
             Route("pendingTasks", "GET", "/pending/<*taskQueueId>", self._pending_count, pending),
