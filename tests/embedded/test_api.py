@@ -129,7 +129,7 @@ class Errors(WireTestCase):
 
     def test_what_nobody_foresaw_is_logged_and_answered(self) -> None:
         self.patch(database, "_transact", lambda connection, job: 1 / 0)
-        answer = self.call("GET", f"{QUEUE}/task/{NICE}")
+        answer = self.call("PUT", f"{QUEUE}/task/{NICE}", self.definition())
         self.assertEqual((answer.status, answer.code), (500, "InternalServerError"))
         self.assertIn("incidentId", answer.json["message"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
