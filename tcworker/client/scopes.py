@@ -14,6 +14,7 @@ from typing import Any
 
 from tcworker.interfaces import ScopeExpression
 
+_SCOPE = re.compile("[ -~]*")
 _PLACE = re.compile(r"<(\w+)>")
 
 
@@ -61,8 +62,14 @@ def in_order(scopes: Iterable[str]) -> list[str]:
     return sorted(scopes, key=_order)
 
 
-def _order(scope: str) -> tuple[str, bool]:
-    return (scope[:-1], False) if scope.endswith("*") else (scope, True)
+def _order(scope: str) -> str:
+    # Both sort before whatever may be in a scope.
+    return scope[:-1] + "\0" if scope.endswith("*") else scope + "\1"
+
+
+def is_scope(text: str) -> bool:
+    """Whether a text may be a scope: printable ASCII."""
+    return _SCOPE.fullmatch(text) is not None
 
 
 def satisfies(have: Iterable[str], expression: ScopeExpression) -> bool:

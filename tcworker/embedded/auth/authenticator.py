@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.hawk import open_ext, payload_hash
-from tcworker.client.scopes import ScopeSet, satisfies
+from tcworker.client.scopes import ScopeSet, is_scope, satisfies
 from tcworker.embedded import dates
 from tcworker.embedded.auth.anonymous import ASSUME_ANONYMOUS
 from tcworker.embedded.auth.certificates import BadCertificate, Certificate, temporary_token
@@ -143,7 +143,7 @@ def _read_ext(ext: str) -> Mapping[str, Any]:
 def _read_authorized(scopes: Any) -> Sequence[str] | None:
     if scopes is None:
         return None
-    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) and is_scope(scope) for scope in scopes):
         raise Refused("ext.authorizedScopes is not a list of scopes")
     return scopes
 

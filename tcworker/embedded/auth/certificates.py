@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +11,13 @@ from typing import Any
 
 import slugid
 
+from tcworker.client.scopes import is_scope
 from tcworker.embedded import dates
 from tcworker.interfaces import Credentials
 
 SKEW = 5 * dates.MINUTE
 LONGEST = 31 * dates.DAY
 SEED_LENGTH = 44
-
-_PRINTABLE = re.compile("[ -~]*")
 
 
 class BadCertificate(Exception):
@@ -58,7 +56,7 @@ class Certificate:
             raise BadCertificate("ext.certificate.scopes must be a list")
         texts = [certificate["seed"], certificate["signature"], certificate.get("issuer", ""), *certificate["scopes"]]
         # A line break in one of them would make two lines of one in what is signed.
-        if not all(isinstance(text, str) and _PRINTABLE.fullmatch(text) for text in texts):
+        if not all(isinstance(text, str) and is_scope(text) for text in texts):
             raise BadCertificate("ext.certificate's seed, signature, issuer and scopes must be of printable ASCII")
         if "clientId" in certificate and not certificate.get("issuer"):
             raise BadCertificate("ext.certificate.clientId must not be there without an issuer")

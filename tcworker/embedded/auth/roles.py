@@ -91,11 +91,12 @@ class Roles:
     def _gain(self, assuming: tuple[str, ...]) -> ScopeSet:
         """Give all scopes that come by roles."""
         gained: set[str] = set()
-        waiting = list(assuming)
+        asked, waiting = ScopeSet(assuming), list(assuming)
         while waiting:
             fresh = {scope for role, rest in self._assumed(waiting.pop()) for scope in _scopes(role, rest)} - gained
             gained |= fresh
-            waiting.extend(_assuming(fresh))
+            # A pattern has brought already what one of those brings that it includes.
+            waiting.extend(scope for scope in _assuming(fresh) if not asked.has(scope))
         return ScopeSet(gained)
 
     def _needed_by(self, role: Role) -> Iterator[Role]:
@@ -127,7 +128,8 @@ class Roles:
 
 def _join(scopes: Iterable[str], gain: Callable[[tuple[str, ...]], ScopeSet]) -> ScopeSet:
     own = ScopeSet(scopes)
-    assuming = _assuming(own)
+    # Who may do everything gains nothing.
+    assuming = () if own.has("*") else _assuming(own)
     return ScopeSet((), own, gain(assuming)) if assuming else own
 
 

@@ -47,6 +47,10 @@ class AuthService(ApiService):
         ]
         self.api = Api("auth", RouteTable(routes), PATTERNS)
 
+    def everybody_has(self, scope: str) -> bool:
+        """Whether it needs no credentials at all."""
+        return self._registry.expand([f"assume:{ANONYMOUS}"]).has(scope)
+
     async def start(self) -> None:
         """Read clients and roles."""
         await self._registry.load(self._static)

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from tcworker.client.scopes import is_scope
 from tcworker.embedded.auth.clients import CLIENT_ID, STATIC, StaticClient
 
 OWN = "static/taskcluster/"
@@ -26,7 +27,6 @@ OWN = "static/taskcluster/"
 KEYS = {"clientId", "accessToken", "scopes", "description"}
 
 _TOKEN = re.compile("[a-zA-Z0-9_-]{22,66}")
-_SCOPE = re.compile("[ -~]*")
 
 
 class BadStaticClients(Exception):
@@ -102,7 +102,7 @@ def _faults_of_scopes(scopes: Any) -> Iterator[str]:
         yield "its scopes must be a list of texts"
         return
     for scope in scopes:
-        if not _SCOPE.fullmatch(scope):
+        if not is_scope(scope):
             yield f"its scope {scope!r} has other characters than printable ASCII"
         elif scope.endswith("**"):
             yield f"its scope {scope!r} must not end with **"

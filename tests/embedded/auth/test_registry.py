@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded.auth.clients import Client, StaticClient
 from tcworker.embedded.auth.registry import Registry
-from tcworker.embedded.auth.roles import Role
+from tcworker.embedded.auth.roles import Role, Roles
 from tcworker.embedded.auth.signatures import Refused
 from tcworker.embedded.auth.store import SCHEMA
 from tcworker.embedded.faults import ApiError
@@ -162,6 +162,15 @@ class WhileChanging(SynchronousTestCase):
         self.put_role("r", "b")
         self.finish()
         self.assertEqual(list(self.registry.scopes_of(self.registry.client("me"))), ["assume:r", "b"])
+
+    def test_what_is_asked_for_again_is_not_found_out_again(self) -> None:
+        self.put_role("r", "b")
+        self.put("me", ["assume:r"])
+        self.finish()
+        me = self.registry.client("me")
+        self.assertIs(self.registry.scopes_of(me), self.registry.scopes_of(me))
+        self.patch(Roles, "_assumed", lambda roles, scope: self.fail("looked for roles again"))
+        self.assertEqual(list(self.registry.expand(["c", "assume:r"])), ["assume:r", "b", "c"])
 
     def test_tokens_are_not_shown(self) -> None:
         self.assertNotIn("r" * 22, repr(self.registry.client("static/root")))
