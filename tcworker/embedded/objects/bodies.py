@@ -14,8 +14,8 @@ _CONTENT_TYPE: Schema = {"type": "string", "pattern": "^[ -~]*$", "maxLength": 2
 _HASHES: Schema = {
     "type": "object",
     "properties": {
-        "sha256": {"type": "string", "pattern": "^[a-f0-9]{64}$"},
-        "sha512": {"type": "string", "pattern": "^[a-f0-9]{128}$"},
+        "sha256": {"type": "string", "pattern": "^[a-z0-9]{64}$"},
+        "sha512": {"type": "string", "pattern": "^[a-z0-9]{128}$"},
     },
     "additionalProperties": {"type": "string"},
 }
@@ -23,7 +23,7 @@ _HASHES: Schema = {
 _INLINE: Schema = closed(
     {
         "contentType": _CONTENT_TYPE,
-        "objectData": {"type": "string", "pattern": "^[A-Za-z0-9+/]*={0,2}$", "maxLength": INLINE},
+        "objectData": {"type": "string", "pattern": "^[A-Za-z0-9+/_-]*={0,2}$", "maxLength": INLINE},
     },
     *("contentType", "objectData"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -20,6 +20,8 @@ from tcworker.embedded.schemas import Checker
 from tcworker.interfaces import JSON
 
 __all__ = ["SCHEMA", "ObjectService", "expire"]
+
+_SAFE = str.maketrans("+/", "-_")
 
 PATTERNS = {"name": "^[ -~]+$"}
 
@@ -120,8 +122,8 @@ def _upload(call: Call) -> Upload:
 
 
 def _decode(text: str) -> bytes:
-    """Read base64, with or without its padding. Raises L{ApiError}."""
+    """Read base64 of either alphabet, with or without its padding. Raises L{ApiError}."""
     bare = text.rstrip("=")
     if len(bare) % 4 == 1:
         raise bad_input("objectData is not base64: it breaks off.")
-    return b64decode(bare + "=" * (-len(bare) % 4))
+    return urlsafe_b64decode(bare.translate(_SAFE) + "=" * (-len(bare) % 4))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tcworker.embedded.faults import conflict
 from tcworker.embedded.queue.artifact_store import Artifact
-from tcworker.embedded.schemas import DATE, Schema, closed
+from tcworker.embedded.schemas import DATE, SLUGID, Schema, closed
 from tcworker.interfaces import JSON
 
 REASONS = (
@@ -56,7 +57,7 @@ KINDS: Mapping[str, Schema] = {
     ),
 }
 
-FINISH_ARTIFACT = closed({"uploadId": {"type": "string"}}, "uploadId")
+FINISH_ARTIFACT = closed({"uploadId": {"type": "string", "pattern": SLUGID}}, "uploadId")
 
 
 def details_of(body: JSON) -> JSON:
@@ -64,15 +65,14 @@ def details_of(body: JSON) -> JSON:
     return {key: body[key] for key in ("url", "artifact", "reason", "message") if key in body}
 
 
-def check_replacement(old: Artifact, new: Artifact) -> None:
-    """Raise L{ApiError} unless a new artifact may take an old one's name."""
+def replacement(old: Artifact, new: Artifact) -> Artifact:
+    """Give what an artifact becomes that is created once more. Raises L{ApiError} if it must stay as it is."""
     if new.storage_type != "link" and new.content_type != old.content_type:
         raise conflict(f"Artifact {old.name} exists with contentType {old.content_type}.")
     if new.expires < old.expires:
         raise conflict(f"Artifact {old.name} exists and expires later than that.")
-    if (old.storage_type, new.storage_type) in (("reference", "reference"), ("reference", "link")):
-        return
-    # What an object has of its own is made anew at each call: the object service minds.
-    same = old.storage_type == "object" or old.details == new.details
-    if old.storage_type != new.storage_type or not same:
+    may_change = (old.storage_type, new.storage_type) in (("reference", "reference"), ("reference", "link"))
+    if not may_change and (old.storage_type, old.details) != (new.storage_type, new.details):
         raise conflict(f"Artifact {old.name} exists and is another one.")
+    # Type and length of the content stay what was said first.
+    return replace(old, storage_type=new.storage_type, expires=new.expires, details=new.details)

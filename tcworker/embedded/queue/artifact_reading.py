@@ -71,11 +71,14 @@ class ArtifactReading:
         return {"storageType": artifact.storage_type, "url": self._url(artifact)}
 
     async def _permitted(self, call: Call) -> Artifact:
-        """Give what a name stands for in the end, if the caller may have all that leads there."""
+        """Give what a name stands for in the end, if the caller may have all that leads there. Raises L{ApiError}."""
         now = dates.now(self._clock)
-        chain = await self._database.read(lambda connection: _follow(Store(connection), call, now))
-        call.require({"AllOf": [f"queue:get-artifact:{artifact.name}" for artifact in chain]})
-        return chain[-1]
+        names, found = await self._database.read(lambda connection: _follow(Store(connection), call, now))
+        call.require({"AllOf": [f"queue:get-artifact:{name}" for name in names]})
+        # Who may not have it is not told whether it is there.
+        if isinstance(found, ApiError):
+            raise found
+        return found
 
     async def _check_object(self, artifact: Artifact) -> None:
         name = artifact.object_name
@@ -108,9 +111,9 @@ class ArtifactReading:
 
 def _run_of(store: Store, call: Call) -> int:
     """Give the run that a call is about: the one it names, else the task's latest. Raises L{ApiError}."""
-    task = store.task(call.params["taskId"])
     if "runId" in call.params:
-        return task.run(int(call.params["runId"])).run_id
+        return int(call.params["runId"])
+    task = store.task(call.params["taskId"])
     if not task.runs:
         raise not_found(f"Task {task.task_id} has no runs.")
     return len(task.runs) - 1
@@ -127,16 +130,21 @@ def _addressed(store: Store, call: Call) -> Artifact:
     return _find(store, call.params["taskId"], _run_of(store, call), call.params["name"])
 
 
-def _follow(store: Store, call: Call, now: int) -> Sequence[Artifact]:
-    """Give an artifact and those that links lead to from it, in order."""
-    last = _unexpired(_addressed(store, call), now)
-    chain = {last.name: last}
-    while last.storage_type == "link":
-        target = last.details["artifact"]
-        if target in chain or len(chain) > LONGEST:
-            raise bad_input(f"The link {call.params['name']} leads to no end.")
-        last = chain[target] = _unexpired(_find(store, last.task_id, last.run_id, target), now)
-    return list(chain.values())
+def _follow(store: Store, call: Call, now: int) -> tuple[Sequence[str], Artifact | ApiError]:
+    """Give all names on the way from a link to its end, and what is there."""
+    task_id, run_id = call.params["taskId"], _run_of(store, call)
+    names = {call.params["name"]: None}
+    try:
+        artifact = _unexpired(_find(store, task_id, run_id, call.params["name"]), now)
+        while artifact.storage_type == "link":
+            target = artifact.details["artifact"]
+            if target in names or len(names) > LONGEST:
+                raise bad_input(f"The link {call.params['name']} leads to no end.")
+            names[target] = None
+            artifact = _unexpired(_find(store, task_id, run_id, target), now)
+    except ApiError as error:
+        return list(names), error
+    return list(names), artifact
 
 
 def _unexpired(artifact: Artifact, now: int) -> Artifact:
@@ -147,4 +155,5 @@ def _unexpired(artifact: Artifact, now: int) -> Artifact:
 
 def _listed(store: Store, call: Call, after: str, most: int) -> Sequence[Artifact]:
     # Those too that are not finished: it is so in a real deployment.
-    return store.artifacts.of_run(call.params["taskId"], _run_of(store, call), after, most)
+    run_id = store.task(call.params["taskId"]).run(_run_of(store, call)).run_id
+    return store.artifacts.of_run(call.params["taskId"], run_id, after, most)

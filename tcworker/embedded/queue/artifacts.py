@@ -15,7 +15,7 @@ from tcworker.embedded.objects import store as objects
 from tcworker.embedded.objects import uploads
 from tcworker.embedded.objects.uploads import Upload
 from tcworker.embedded.queue import messages
-from tcworker.embedded.queue.artifact_kinds import FINISH_ARTIFACT, KINDS, check_replacement, details_of
+from tcworker.embedded.queue.artifact_kinds import FINISH_ARTIFACT, KINDS, details_of, replacement
 from tcworker.embedded.queue.artifact_reading import ArtifactReading
 from tcworker.embedded.queue.artifact_store import Artifact
 from tcworker.embedded.queue.states import Run, Task
@@ -27,6 +27,9 @@ from tcworker.interfaces import JSON
 
 SKEW = 15 * dates.MINUTE
 AFTER_EXCEPTION = 25 * dates.MINUTE
+DRIFT = 10_000
+"""Milliseconds for which an address is good longer than it says."""
+
 UPLOAD = dates.DAY
 """Milliseconds in which an object is to be uploaded: what its credentials are good for."""
 
@@ -72,10 +75,10 @@ class Artifacts:
     def _put(self, store: Store, asked: Artifact) -> tuple[Artifact, Run]:
         artifacts, now = store.artifacts, dates.now(self._clock)
         task, run = _check_run(store, asked, now)
+        # An object's name is locked first, so that only who made it gets to the comparison: nobody.
+        made = _lock(store, task, asked, now) if asked.storage_type == "object" else asked
         known = artifacts.find(asked.task_id, asked.run_id, asked.name)
-        if known is not None:
-            check_replacement(known, asked)
-        artifact = _lock(store, task, asked, now) if asked.storage_type == "object" else asked
+        artifact = replacement(known, made) if known is not None else made
         artifacts.put(artifact)
         # Of what is uploaded one hears when it is there, or, of s3, never.
         if artifact.storage_type not in ("s3", "object"):
@@ -86,7 +89,7 @@ class Artifacts:
         now = dates.now(self._clock)
         if artifact.storage_type == "s3":
             expires, headers = now + int(self._times.upload * 1000), {"content-type": artifact.content_type}
-            url = self._addresses.of("PUT", artifact.key, expires, headers)
+            url = self._addresses.of("PUT", artifact.key, expires + DRIFT, headers)
             return {"putUrl": url, "expires": dates.write(expires), "contentType": artifact.content_type}
         if artifact.storage_type == "object":
             return self._object_upload(artifact, run, now)

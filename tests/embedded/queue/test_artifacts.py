@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.queue.artifact_reading import LONGEST
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import QUEUE, START, Answer, WireTestCase, target_of
 
@@ -72,6 +73,15 @@ class Making(ArtifactsTestCase):
         self.make_in_vain(409, "RequestConflict", "link", artifact="public/other")
         self.make_in_vain(409, "RequestConflict", "reference", contentType="application/binary")
 
+    def test_type_and_length_stay_what_was_said_first(self) -> None:
+        self.make("public/a", "reference")
+        self.make("public/a", "link", contentType="text/plain")
+        self.make("public/b", contentLength=3)
+        self.make("public/b", contentLength=4)
+        listed = self.get(f"{self.run_path}/artifacts").json["artifacts"]
+        known = [(one["storageType"], one["contentType"], one.get("contentLength")) for one in listed]
+        self.assertEqual(known, [("link", "text/html", None), ("s3", "text/plain", 3)])
+
     def test_bodies_that_are_no_artifact(self) -> None:
         for kind, more in (
             ("s3", {"contentType": 3}),
@@ -106,7 +116,7 @@ class Making(ArtifactsTestCase):
         self.refused(409, "RequestConflict", "POST", path, self.body("s3"))
 
     def test_nothing_of_these_kinds_is_finished(self) -> None:
-        path, body = f"{self.run_path}/artifacts/public/a", {"uploadId": "x"}
+        path, body = f"{self.run_path}/artifacts/public/a", {"uploadId": "AAAAAAAAQAGAAAAAAAAAAA"}
         self.refused(404, "ResourceNotFound", "PUT", path, body, self.credentials)
         self.make("public/a")
         self.refused(400, "InputError", "PUT", path, body, self.credentials)
@@ -170,6 +180,28 @@ class Finding(ArtifactsTestCase):
         for path in (f"{self.run_path}/artifacts/public/a", "/task/AAAAAAAAQAGAAAAAAAAAAA/artifacts/public/a"):
             self.assertEqual(self.get(path).status, 404)
         self.assertEqual(self.get("/task/AAAAAAAAQAGAAAAAAAAAAA/artifacts/private").status, 403)
+
+    def test_who_may_not_is_not_told_what_is_there(self) -> None:
+        self.make("private/a", "reference")
+        self.make("public/to-nothing", "link", artifact="private/none")
+        for name in ("private/a", "private/none", "public/to-nothing"):
+            for family in ("artifacts", "artifact-content"):
+                self.assertEqual(self.get(f"{self.run_path}/{family}/{name}").status, 403)
+                self.assertEqual(self.get(f"{self.task_path}/{family}/{name}").status, 403)
+        # The latest run is looked for first where programs ask.
+        self.assertEqual(self.get("/task/AAAAAAAAQAGAAAAAAAAAAA/artifact-content/private").status, 404)
+
+    def test_very_many_links(self) -> None:
+        for number in range(LONGEST + 1):
+            self.make(f"public/{number}", "link", artifact=f"public/{number + 1}")
+        self.make(f"public/{LONGEST + 1}", "reference")
+        self.assertEqual(self.get(f"{self.task_path}/artifacts/public/0").code, "InputError")
+        self.assertEqual(self.get(f"{self.task_path}/artifacts/public/1").status, 303)
+
+    def test_the_header_that_skips_a_cdn_skips_none(self) -> None:
+        self.make("public/a")
+        path = f"{QUEUE}{self.run_path}/artifacts/public/a"
+        self.assertEqual(self.send("GET", path, headers={"x-taskcluster-skip-cdn": "true"}).answer().status, 303)
 
     def test_what_has_expired(self) -> None:
         self.make("public/a", "reference")

@@ -81,13 +81,13 @@ class Making(ObjectArtifactsTestCase):
         self.make_in_vain(500, "InternalServerError", "object", contentType="text/plain")
         self.store(made)
         self.assertEqual(self.finish(made).status, 204)
-        self.make_in_vain(500, "InternalServerError", "object", contentType="text/plain")
+        self.make_in_vain(500, "InternalServerError", "object", contentType="text/html")
 
-    def test_again_as_something_else(self) -> None:
+    def test_in_place_of_something_else_or_the_other_way_round(self) -> None:
         self.make_object()
-        self.make_in_vain(409, "RequestConflict", "object", contentType="text/html")
-        self.make_in_vain(409, "RequestConflict", "object", contentType="text/plain", expires=self.date(minutes=29))
         self.make_in_vain(409, "RequestConflict", "s3")
+        self.make("public/b", "s3")
+        self.make_in_vain(409, "RequestConflict", "object", "public/b", contentType="text/plain")
 
     def test_one_that_is_refused_takes_no_name(self) -> None:
         self.make_in_vain(400, "InputError", "object", contentType="text/plain", expires=self.date(days=400))
