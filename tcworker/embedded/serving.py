@@ -14,6 +14,8 @@ from tcworker.embedded.contents import Content
 from tcworker.embedded.ranges import ranges_of
 
 PIECE = 1 << 19
+UNTYPED = "binary/octet-stream"
+"""What a content is of which nobody said anything; Twisted would call it a page."""
 
 CODES: Mapping[int, str] = {
     400: "InvalidArgument",
@@ -91,7 +93,7 @@ class _Served(File):
 
     def __init__(self, content: Content, file: BinaryIO) -> None:
         super().__init__(file.name)
-        self.type, self.encoding = content.content_type, content.content_encoding
+        self.type, self.encoding = content.content_type or UNTYPED, content.content_encoding
         self._file = file
         self._stat = os.fstat(file.fileno())
 

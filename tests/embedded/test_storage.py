@@ -254,6 +254,13 @@ class Pages(StorageTestCase):
         self.assertIn("PUT", answer.headers["access-control-allow-methods"])
         self.assertIn("Range", answer.headers["access-control-allow-headers"])
 
+    def test_what_nobody_gave_a_type_is_no_page(self) -> None:
+        url = self.make("public/b", contentType="")["putUrl"]
+        self.assertEqual(self.send("PUT", target_of(url), b"<script>").answer().status, 200)
+        down = self.get(f"{self.run_path}/artifact-content/public/b").json["url"]
+        answer = self.send("GET", target_of(down)).answer()
+        self.assertEqual(answer.headers["content-type"], "binary/octet-stream")
+
     def test_the_head_alone(self) -> None:
         self.put(self.url, b"hello")
         answer = self.send("HEAD", target_of(self.download_url())).answer()
