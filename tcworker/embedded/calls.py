@@ -9,7 +9,6 @@ from tcworker.client.scopes import ScopeSet, missing, satisfies
 from tcworker.embedded.faults import ApiError
 from tcworker.interfaces import JSON, ScopeExpression
 
-
 NOBODY = "auth-failed:no-auth"
 """The client id of who did not sign."""
 
@@ -25,7 +24,7 @@ class SignedRequest:
     """
 
     method: str
-    target: str
+    target: str = field(repr=False)
     host: str
     port: int
     authorization: str | None = field(default=None, repr=False)
@@ -73,7 +72,7 @@ class Call:
     params: Mapping[str, str]
     query: Mapping[str, str]
     body: JSON
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     identify: Callable[[], Caller]
     signed: SignedRequest
 

@@ -10,14 +10,14 @@ from tcworker.embedded import dates
 from tcworker.embedded.auth.clients import CLIENT_ID, STATIC, Client, new_token
 from tcworker.embedded.auth.pages import page_of_clients
 from tcworker.embedded.auth.registry import Registry
-from tcworker.embedded.auth.schemas import DESCRIPTION, SCOPES, check_scopes, require_to_give
+from tcworker.embedded.auth.schemas import DESCRIPTION, SCOPES, ScopeChecker, check_scopes, require_to_give
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import bad_input, conflict, not_found
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.paging import PAGED
 from tcworker.embedded.routing import Route
-from tcworker.embedded.schemas import DATE, Checker, closed
+from tcworker.embedded.schemas import DATE, closed
 from tcworker.interfaces import JSON
 
 CLIENT = closed(
@@ -41,7 +41,7 @@ class ClientCalls:
 
     def routes(self) -> Sequence[Route]:
         """Give the routes of this part."""
-        one, checker = "/clients/<clientId>", Checker(CLIENT)
+        one, checker = "/clients/<clientId>", ScopeChecker(CLIENT)
         listed = {"prefix": CLIENT_ID, **PAGED}
         return [
             Route("listClients", "GET", "/clients", self._list, "auth:list-clients", query=listed),

@@ -10,14 +10,14 @@ from tcworker.client.scopes import in_order, satisfies
 from tcworker.embedded.auth.pages import page_of_roles
 from tcworker.embedded.auth.registry import Registry
 from tcworker.embedded.auth.roles import Role, Roles
-from tcworker.embedded.auth.schemas import DESCRIPTION, SCOPES, check_scopes, require_to_give
+from tcworker.embedded.auth.schemas import DESCRIPTION, SCOPES, ScopeChecker, check_scopes, require_to_give
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import conflict, not_found
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.paging import PAGED
 from tcworker.embedded.routing import Route
-from tcworker.embedded.schemas import Checker, closed
+from tcworker.embedded.schemas import closed
 from tcworker.interfaces import JSON
 
 ROLE = closed({"scopes": SCOPES, "description": DESCRIPTION}, "scopes", "description")
@@ -32,7 +32,7 @@ class RoleCalls:
 
     def routes(self) -> Sequence[Route]:
         """Give the routes of this part."""
-        one, checker = "/roles/<roleId>", Checker(ROLE)
+        one, checker = "/roles/<roleId>", ScopeChecker(ROLE)
         return [
             Route("listRoles", "GET", "/roles", self._list_all, "auth:list-roles"),
             Route("listRoles2", "GET", "/roles2", self._list, "auth:list-roles", query=PAGED),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcworker.client.scopes import render
+from tcworker.client.scopes import is_scope, render
 from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import bad_input
-from tcworker.embedded.schemas import Schema
-from tcworker.interfaces import ScopeExpression
+from tcworker.embedded.schemas import Checker, Schema
+from tcworker.interfaces import JSON, ScopeExpression
 
 SCOPES: Schema = {"type": "array", "items": {"type": "string", "pattern": "^[ -~]*$"}, "uniqueItems": True}
+
+LISTS = ("scopes", "clientScopes", "requiredScopes")
+"""The names of such lists in bodies."""
 
 DESCRIPTION: Schema = {"type": "string", "maxLength": 10240}
 
@@ -23,6 +26,23 @@ def require_to_give(call: Call, right: str, scopes: Sequence[str]) -> None:
     expression = render(GIVING, {"right": right, "scopes": scopes})
     assert expression is not None
     call.require(expression)
+
+
+class ScopeChecker(Checker):
+    """Checks bodies whose lists of scopes may be long; one scope after the other, it would take fifty times as long."""
+
+    def check(self, body: JSON) -> JSON:
+        """Give the body with its defaults. Raises L{ApiError} that lists its faults."""
+        if not isinstance(body, dict):
+            return super().check(body)
+        good = {name: body[name] for name in LISTS if _are_scopes(body.get(name))}
+        return {**super().check({**body, **{name: [] for name in good}}), **good}
+
+
+def _are_scopes(scopes: JSON) -> bool:
+    if not isinstance(scopes, list) or not all(type(scope) is str for scope in scopes):
+        return False
+    return is_scope("".join(scopes)) and len(set(scopes)) == len(scopes)
 
 
 def check_scopes(scopes: Sequence[str]) -> Sequence[str]:

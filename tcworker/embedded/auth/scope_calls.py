@@ -9,7 +9,7 @@ from tcworker.embedded import dates
 from tcworker.embedded.auth.authenticator import Authenticator
 from tcworker.embedded.auth.registry import Registry
 from tcworker.embedded.auth.roles import Roles
-from tcworker.embedded.auth.schemas import SCOPES
+from tcworker.embedded.auth.schemas import SCOPES, ScopeChecker
 from tcworker.embedded.auth.signatures import Refused
 from tcworker.embedded.auth.tester import Tester
 from tcworker.embedded.calls import Call, Caller, SignedRequest
@@ -63,10 +63,10 @@ class ScopeCalls:
             Route("currentScopes", "GET", "/scopes/current", self._current, "auth:current-scopes"),
             Route(
                 *("expandScopes", "POST", "/scopes/expand", self._expand, "auth:expand-scopes"),
-                body=Checker(TO_EXPAND),
+                body=ScopeChecker(TO_EXPAND),
             ),
             Route("authenticateHawk", "POST", "/authenticate-hawk", self._authenticate, body=Checker(SIGNED)),
-            Route("testAuthenticate", "POST", "/test-authenticate", self._test, body=Checker(TEST)),
+            Route("testAuthenticate", "POST", "/test-authenticate", self._test, body=ScopeChecker(TEST)),
             Route("testAuthenticateGet", "GET", "/test-authenticate-get", self._test_get),
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcworker.embedded.api import Api
+from tcworker.embedded.auth.anonymous import ASSUME_ANONYMOUS
 from tcworker.embedded.auth.authenticator import Authenticator
 from tcworker.embedded.auth.client_calls import ClientCalls
 from tcworker.embedded.auth.clients import CLIENT_ID, StaticClient, new_token
@@ -49,7 +50,7 @@ class AuthService(ApiService):
 
     def everybody_has(self, scope: str) -> bool:
         """Whether it needs no credentials at all."""
-        return self._registry.expand([f"assume:{ANONYMOUS}"]).has(scope)
+        return self._registry.expand([ASSUME_ANONYMOUS]).has(scope)
 
     async def start(self) -> None:
         """Read clients and roles."""
