@@ -1,16 +1,149 @@
-"""The Index service."""
+"""The index: which task is the one of some name (contracts of the queue, 5)."""
 
 from __future__ import annotations
 
-from tcworker.embedded.api import Api
-from tcworker.embedded.ground import ApiService, Ground
-from tcworker.embedded.routing import RouteTable
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import quote, urlsplit
 
-SCHEMA = ""
+from twisted.logger import Logger
+
+from tcworker.client.hawk import Key
+from tcworker.client.hawk import Message as Signed
+from tcworker.embedded import dates, index_store
+from tcworker.embedded.api import Api
+from tcworker.embedded.calls import Call, Reply
+from tcworker.embedded.faults import not_found
+from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.index_store import EXPIRED, SCHEMA, Indexed
+from tcworker.embedded.indexing import HIGHEST, PATH, paths_of, put_task
+from tcworker.embedded.outbox import Message
+from tcworker.embedded.paging import PAGED, one_page, page_of
+from tcworker.embedded.routing import Route, RouteTable
+from tcworker.embedded.schemas import DATE, SLUGID, Checker, closed
+from tcworker.interfaces import JSON, Credentials, Unsubscribe
+from tcworker.waiting import Loose
+
+__all__ = ["EXPIRED", "SCHEMA", "IndexService"]
+
+PATTERNS = {"namespace": PATH, "indexPath": PATH}
+SIGNED_FOR = 15 * 60
+
+_INSERT = closed(
+    {
+        "taskId": {"type": "string", "pattern": SLUGID},
+        "rank": {"type": "number", "minimum": -HIGHEST, "maximum": HIGHEST},
+        "data": {"type": "object"},
+        "expires": DATE,
+    },
+    *("taskId", "rank", "data", "expires"),
+)
+
+_FIND_SOME = closed({"indexes": {"type": "array", "items": {"type": "string"}, "default": []}})
 
 
 class IndexService(ApiService):
-    """Answers nothing yet."""
+    """Puts tasks at paths and finds them there; those that are completed it puts there by itself.
 
-    def __init__(self, ground: Ground) -> None:
-        self.api = Api("index", RouteTable(ground.heartbeat.routes()), {})
+    @param everybody_has: whether a scope is one that everybody has.
+    """
+
+    def __init__(self, ground: Ground, everybody_has: Callable[[str], bool]) -> None:
+        self._ground = ground
+        self._everybody_has = everybody_has
+        self._indexing = Loose(Logger())
+        self._unsubscribe: Unsubscribe | None = None
+        self.api = Api("index", RouteTable([*ground.heartbeat.routes(), *self._routes()]), PATTERNS)
+
+    async def start(self) -> None:
+        """Begin to listen for tasks that are completed."""
+        self._unsubscribe = self._ground.outbox.listen(self._hear)
+
+    async def stop(self) -> None:
+        """Put down those that were heard of."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        await self._indexing.wait()
+
+    def _hear(self, message: Message) -> None:
+        if paths := paths_of(message):
+            task_id = message.payload["status"]["taskId"]
+            self._indexing.run(self._ground.database.run(put_task, task_id, paths), f"indexing task {task_id}")
+
+    def _routes(self) -> Sequence[Route]:
+        task, artifact = "/task/<namespace>", "/task/<indexPath>/artifacts/<*name>"
+        insert, some = Checker(_INSERT), Checker(_FIND_SOME)
+        return [
+            Route("findTask", "GET", "/task/<indexPath>", self._find, "index:find-task:<indexPath>"),
+            Route("findTasksAtIndex", "POST", "/tasks/indexes", self._find_some, query=PAGED, body=some),
+            *self._routes_to_list(),
+            Route("insertTask", "PUT", task, self._insert, "index:insert-task:<namespace>", body=insert),
+            Route("deleteTask", "DELETE", task, self._delete, "index:delete-task:<namespace>"),
+            Route("findArtifactFromTask", "GET", artifact, self._find_artifact, "queue:get-artifact:<name>"),
+        ]
+
+    def _routes_to_list(self) -> Sequence[Route]:
+        spaces, tasks = partial(self._list, "namespaces"), partial(self._list, "tasks")
+        spaces_scope, tasks_scope = "index:list-namespaces:", "index:list-tasks:"
+        return [
+            Route("listNamespaces", "GET", "/namespaces", spaces, spaces_scope, PAGED),
+            Route("listNamespaces", "GET", "/namespaces/<namespace>", spaces, f"{spaces_scope}<namespace>", PAGED),
+            Route("listTasks", "GET", "/tasks", tasks, tasks_scope, PAGED),
+            Route("listTasks", "GET", "/tasks/<namespace>", tasks, f"{tasks_scope}<namespace>", PAGED),
+        ]
+
+    @property
+    def _now(self) -> int:
+        return dates.now(self._ground.clock)
+
+    async def _find(self, call: Call) -> JSON:
+        return (await self._task(call)).to_json()
+
+    async def _task(self, call: Call) -> Indexed:
+        found = await self._ground.database.read(index_store.find, call.params["indexPath"], self._now)
+        if found is None:
+            raise not_found("Indexed task not found")
+        return found
+
+    async def _find_some(self, call: Call) -> JSON:
+        paths = call.body["indexes"]
+        call.require({"AllOf": [f"index:find-task:{path}" for path in paths]})
+        limit, after = page_of(call.query)
+        found = await self._ground.database.read(index_store.find_some, paths, self._now, limit, after)
+        return one_page("tasks", found, limit)
+
+    async def _list(self, what: str, call: Call) -> JSON:
+        job = index_store.tasks if what == "tasks" else index_store.namespaces
+        limit, after = page_of(call.query)
+        found = await self._ground.database.read(job, call.params.get("namespace", ""), self._now, limit, after)
+        return one_page(what, found, limit)
+
+    async def _insert(self, call: Call) -> JSON:
+        body = call.body
+        expires = dates.read(body["expires"])
+        task = Indexed(call.params["namespace"], body["taskId"], body["rank"], body["data"], expires)
+        return (await self._ground.database.run(index_store.put, task)).to_json()
+
+    async def _delete(self, call: Call) -> JSON:
+        await self._ground.database.run(index_store.remove, call.params["namespace"])
+        return {}
+
+    async def _find_artifact(self, call: Call) -> Reply:
+        """Lead to the artifact at the queue, in the name of the server if not everybody may read it."""
+        task, name = await self._task(call), call.params["name"]
+        url = f"{self._ground.addresses.root_url}/api/queue/v1/task/{task.task_id}/artifacts/{quote(name, safe='')}"
+        if not self._everybody_has(f"queue:get-artifact:{name}"):
+            url = _sign(url, self._ground.server, int(self._ground.clock.seconds()) + SIGNED_FOR)
+        return Reply(303, headers={"location": url})
+
+
+def _sign(url: str, credentials: Credentials, expires: int) -> str:
+    """Add a bewit that is good until then, in seconds (contracts of the queue, 3.5)."""
+    split, key = urlsplit(url), Key(credentials.access_token)
+    # As it stands in the Host header: an address of IPv6 with its brackets.
+    host = split.netloc.removesuffix(f":{split.port}").lower()
+    port = str(split.port or (443 if split.scheme == "https" else 80))
+    mac = Signed(key, str(expires), "", "GET", split.path, host, port).mac("bewit")
+    text = f"{credentials.client_id}\\{expires}\\{mac}\\"
+    return f"{url}?bewit={urlsafe_b64encode(text.encode()).decode().rstrip('=')}"

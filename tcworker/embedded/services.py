@@ -27,7 +27,8 @@ from tcworker.embedded.worker_manager.proofs import NO_KEYS, ProofKeys
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 
 SCHEMA = "".join(
-    module.SCHEMA for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager, page)
+    module.SCHEMA
+    for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager, page)
 )
 
 
@@ -76,11 +77,13 @@ def make_services(
         auth,
         queue,
         ObjectService(ground),
-        IndexService(ground),
+        IndexService(ground, auth.everybody_has),
         SecretsService(ground),
         PurgeCacheService(ground),
         manager,
         PageService(ground),
     )
-    expiry = Expiry(ground, [artifact_store.expire, objects.expire, *EXPIRED, *worker_manager.EXPIRED])
+    modules = (index, secrets, purge_cache, worker_manager)
+    expired = [job for module in modules for job in module.EXPIRED]
+    expiry = Expiry(ground, [artifact_store.expire, objects.expire, *EXPIRED, *expired])
     return Services(auth.authenticator, queue, manager, every, expiry)

@@ -15,6 +15,7 @@ class Times:
     @ivar dependencies: from a task's resolution until those that waited for it are scheduled.
     @ivar upload: how long an address for an upload is good.
     @ivar download: how long an address for a download is good.
+    @ivar purge_requests: how long a list of requests to purge caches may be an old one.
     @ivar expiry: from the expiry of an artifact or object until it is deleted, and how often that is looked for.
     """
 
@@ -24,4 +25,5 @@ class Times:
     dependencies: float = 5
     upload: float = 45 * 60
     download: float = 30 * 60
+    purge_requests: float = 10
     expiry: float = 30 * 60

@@ -63,6 +63,7 @@ class Claim:
     """Who somebody says to be, and by what.
 
     @ivar identity: what is recorded of that worker's machine.
+    @ivar is_awaited: whether that worker has not registered yet.
     @ivar root_url: for whom the proof must be made.
     @ivar now: in milliseconds.
     """
@@ -70,6 +71,7 @@ class Claim:
     proof: JSON
     worker_id: str
     identity: Mapping[str, str]
+    is_awaited: bool
     root_url: str
     now: int
 
@@ -80,6 +82,8 @@ class BadProof(Exception):
 
 def check_aws(keys: Mapping[str, RSAPublicKey], claim: Claim) -> None:
     """Compare a signed instance identity document with what is recorded. Raises L{BadProof}."""
+    if not claim.is_awaited:
+        raise BadProof("This worker is either stopped or running. No need to register")
     document, signature = claim.proof.get("document"), claim.proof.get("signature")
     if not document or not signature:
         raise BadProof("Request must include both a document (string) and a signature")
@@ -104,7 +108,7 @@ def check_google(keys: GoogleKeys, claim: Claim) -> None:
     """Compare an identity token of a machine with what is recorded. Raises L{BadProof}."""
     token = claim.proof.get("token")
     said = next(filter(None, (_read_token(key, token, claim) for key in keys.keys)), None) if token else None
-    if said is None or said.get("sub") != keys.service_account:
+    if said is None or said.get("sub") != keys.service_account or not claim.is_awaited:
         raise BadProof("Token validation error")
     google = said.get("google")
     machine = google.get("compute_engine") if isinstance(google, dict) else None
@@ -139,5 +143,5 @@ def check_azure(issuers: Sequence[x509.Certificate], claim: Claim) -> None:
         good = dates.read_leniently(said["timeStamp"]["expiresOn"]) > claim.now
     except (BadAttestation, ValueError, TypeError, LookupError, RecursionError):
         raise BadProof("Signature validation error") from None
-    if not same or not good:
+    if not (same and good and claim.is_awaited):
         raise BadProof("Signature validation error")

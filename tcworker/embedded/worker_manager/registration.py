@@ -164,15 +164,12 @@ def _admit_machine(
     connection: sqlite3.Connection, provider: Provider, worker: Worker, application: Application
 ) -> tuple[Registered, Iterable[Message]]:
     """Admit a machine of a cloud, once."""
-    check, running = _proof_of(provider), worker.state != "requested"
-    claim = Claim(application.proof, worker.worker_id, worker.identity, application.root_url, application.now)
+    now, awaited = application.now, worker.state == "requested"
+    claim = Claim(application.proof, worker.worker_id, worker.identity, awaited, application.root_url, now)
     try:
-        check(claim)
+        _proof_of(provider)(claim)
     except BadProof as refusal:
         raise bad_input(str(refusal)) from None
-    if running:
-        raise bad_input("This worker is either stopped or running. No need to register")
-    now = application.now
     admitted = replace(worker, state="running", modified=now, secret=digest(application.secret))
     workers.put(connection, admitted)
     return Registered(admitted, worker.reregistration, worker.config), [messages.worker_event("running", admitted, now)]

@@ -192,8 +192,10 @@ class Google(MachineTestCase):
         super().setUp()
         self.ask_for()
 
-    def test_a_good_token(self) -> None:
+    def test_a_good_token_is_good_once(self) -> None:
         self.assertEqual(self.register(google("worker"))["workerConfig"], {"a": 1})
+        body = self.application(google("worker"), providerId="google")
+        self.refuses(400, "InputError", "POST", "/worker/register", body)
 
     def test_tokens_that_prove_nothing(self) -> None:
         tokens = {
@@ -228,8 +230,10 @@ class Azure(MachineTestCase):
         super().setUp()
         self.ask_for()
 
-    def test_a_good_document(self) -> None:
+    def test_a_good_document_is_good_once(self) -> None:
         self.assertEqual(self.register(azure({"vmId": "vm"}))["workerConfig"], {"a": 1})
+        body = self.application(azure({"vmId": "vm"}), providerId="azure")
+        self.refuses(400, "InputError", "POST", "/worker/register", body)
 
     def test_documents_that_prove_nothing(self) -> None:
         own = "metadata.azure.com"
