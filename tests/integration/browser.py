@@ -92,9 +92,21 @@ class Person:
     """Somebody who creates tasks and also works on them."""
 
     def __init__(self, root_url: str, client_id: str, access_token: str) -> None:
+        self.root_url = root_url
+        self.client_id = client_id
+        self.access_token = access_token
         credentials = {"clientId": client_id, "accessToken": access_token}
         self.queue = taskcluster.Queue({"rootUrl": root_url, "credentials": credentials})
-        self._root_url = root_url
+
+    @property
+    def fragment(self) -> str:
+        """By which the page is told who uses it."""
+        return f"#clientId={self.client_id}&accessToken={self.access_token}"
+
+    def page(self, path: str) -> Any:
+        """Ask the page's own service, as anybody."""
+        with urlopen(f"{self.root_url}/api/page/v1{path}") as answer:
+            return json.load(answer)
 
     def define(self, name: str, **more: Any) -> dict[str, Any]:
         now = datetime.now(UTC)
@@ -115,7 +127,7 @@ class Person:
 
     def claim(self, task_queue_id: str = "prov/type", tasks: int = 1) -> list[Run]:
         worker = {"workerGroup": "group", "workerId": "worker-1", "tasks": tasks}
-        return [Run(self._root_url, claim) for claim in self.queue.claimWork(task_queue_id, worker)["tasks"]]
+        return [Run(self.root_url, claim) for claim in self.queue.claimWork(task_queue_id, worker)["tasks"]]
 
 
 class Run:
