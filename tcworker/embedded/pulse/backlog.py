@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
+from dataclasses import dataclass
 
 from tcworker.embedded.outbox import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it goes to a broker: it takes half of the memory, and many may wait.
+
+    @ivar exchange: its whole name.
+    @ivar copies: the routing keys in its C{CC} header.
+    """
+
+    exchange: str
+    routing_key: str
+    copies: tuple[str, ...]
+    body: bytes
+
+
+def letter_of(message: Message) -> Letter:
+    """Encode a message (contracts of the queue, 2.2 and 2.4)."""
+    copies = tuple(f"route.{route}" for route in message.routes)
+    return Letter(message.exchange_name, message.routing_key, copies, json.dumps(message.payload).encode())
 
 
 class Backlog:
@@ -15,8 +37,8 @@ class Backlog:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._waiting: deque[Message] = deque()
-        self._sent: dict[int, Message] = {}
+        self._waiting: deque[Letter] = deque()
+        self._sent: dict[int, Letter] = {}
         self._taken = 0
 
     def __len__(self) -> int:
@@ -27,9 +49,9 @@ class Backlog:
         """How many are sent and not confirmed."""
         return len(self._sent)
 
-    def add(self, message: Message) -> int:
-        """Let a message wait behind all others; gives how many had to go for it."""
-        self._waiting.append(message)
+    def add(self, letter: Letter) -> int:
+        """Let one wait behind all others; gives how many had to go for it."""
+        self._waiting.append(letter)
         if len(self._waiting) <= self._most:
             return 0
         # Many at once: whoever logs this does not want a line for each.
@@ -38,7 +60,7 @@ class Backlog:
             self._waiting.popleft()
         return going
 
-    def take(self) -> tuple[int, Message] | None:
+    def take(self) -> tuple[int, Letter] | None:
         """Give the next one to be sent, with a number to confirm it by; C{None} when all are sent."""
         if not self._waiting:
             return None

@@ -6,7 +6,6 @@ that it is given.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -18,8 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from tcworker.embedded.outbox import Message
 from tcworker.embedded.pulse.address import Address
+from tcworker.embedded.pulse.backlog import Letter
 from tcworker.waiting import OneShot
 
 HEARTBEAT = 120
@@ -85,15 +84,16 @@ class Channel:
         for exchange in exchanges:
             await self._channel.exchange_declare(exchange, exchange_type="topic", durable=True)
 
-    def publish(self, message: Message) -> Deferred[object]:
+    def publish(self, letter: Letter) -> Deferred[object]:
         """Send a message; fires when the broker has it for certain.
 
-        Fails with C{TypeError} or C{ValueError} for one that cannot be encoded.
+        Fails with C{ValueError} for one that cannot be encoded.
         """
-        return maybeDeferred(self._publish, message)
+        return maybeDeferred(self._publish, letter)
 
-    def abort(self) -> None:
-        """Break the connection."""
+    def abort(self, why: object) -> None:
+        """Break the connection; C{why} is the reason unless there is a better one."""
+        self._is_lost(why)
         if self._protocol.transport is not None:
             self._protocol.transport.abortConnection()
 
@@ -102,21 +102,20 @@ class Channel:
         if self._protocol.is_open:
             closed: Deferred[object] = self._protocol.close()
             await closed.addTimeout(CLOSE_SECONDS, self._reactor).addErrback(lambda _: None)
-        self.abort()
+        self.abort(None)
         await self._protocol.gone.wait()
 
     def _is_lost(self, reason: object) -> None:
         self._lost.succeed(self._protocol.trouble or reason)
 
-    def _publish(self, message: Message) -> Deferred[object]:
+    def _publish(self, letter: Letter) -> Deferred[object]:
         properties = BasicProperties(
             content_type="application/json",
             content_encoding="utf-8",
             delivery_mode=DeliveryMode.Persistent,
-            headers={"CC": [f"route.{route}" for route in message.routes]},
+            headers={"CC": list(letter.copies)},
         )
-        body = json.dumps(message.payload).encode()
         sent: Deferred[object] = self._channel.basic_publish(
-            message.exchange_name, message.routing_key, body, properties
+            letter.exchange, letter.routing_key, letter.body, properties
         )
         return sent

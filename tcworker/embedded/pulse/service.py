@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from tcworker.embedded.outbox import Message, Outbox
 from tcworker.embedded.pulse.address import read_address
-from tcworker.embedded.pulse.backlog import Backlog
+from tcworker.embedded.pulse.backlog import Backlog, letter_of
 from tcworker.interfaces import Unsubscribe
 from tcworker.retry import Backoff
 from tcworker.waiting import Loose, OneShot, pause
@@ -94,7 +94,7 @@ class Pulse(Service):
             self._tell("pulse ends without the broker at {address}, messages lost: {count}")
 
     def _add(self, message: Message) -> None:
-        if dropped := self._backlog.add(message):
+        if dropped := self._backlog.add(letter_of(message)):
             self._tell(
                 "too many messages wait for the broker at {address}, oldest ones lost: {dropped}", dropped=dropped
             )
@@ -125,7 +125,7 @@ class Pulse(Service):
         protocol = await self._endpoint().connect(make_factory(self._reactor, self._address))
         channel = Channel(self._reactor, protocol)
         try:
-            await Deferred.fromCoroutine(channel.open(EXCHANGES)).addTimeout(CONNECT_SECONDS, self._reactor)
+            await Deferred.fromCoroutine(channel.open(EXCHANGES)).addTimeout(CONNECT_SECONDS, self._reactor, _no_answer)
         except BaseException:
             await channel.close()
             raise
@@ -157,8 +157,8 @@ class Pulse(Service):
         while (channel := self._channel) is not None and self._backlog.unconfirmed < MOST_UNCONFIRMED:
             if (taken := self._backlog.take()) is None:
                 return
-            number, message = taken
-            sent = channel.publish(message).addTimeout(PUBLISH_SECONDS, self._reactor)
+            number, letter = taken
+            sent = channel.publish(letter).addTimeout(PUBLISH_SECONDS, self._reactor, _no_answer)
             sent.addCallbacks(
                 self._confirmed,
                 self._refused,
@@ -171,7 +171,7 @@ class Pulse(Service):
         self._send()
 
     def _refused(self, reason: Failure, number: int, channel: Channel) -> None:
-        if reason.check(TypeError, ValueError):
+        if reason.check(ValueError):
             # Nor would it be the next time, and all others would wait behind it for ever.
             self._tell(
                 "a message is lost that cannot be encoded for the broker at {address}: {trouble!r}",
@@ -180,7 +180,7 @@ class Pulse(Service):
             self._forget(number)
         elif channel is self._channel:
             # Whatever it is, all that is not confirmed will be sent again, in order.
-            channel.abort()
+            channel.abort(reason.value)
 
     def _forget(self, number: int) -> None:
         self._backlog.confirm(number)
@@ -189,3 +189,7 @@ class Pulse(Service):
 
     def _tell(self, text: str, **more: object) -> None:
         self._log.warn(text, address=self._address, count=len(self._backlog), **more)
+
+
+def _no_answer(_: object, seconds: float) -> NoReturn:
+    raise TimeoutError(f"no answer within {seconds:.0f} s")

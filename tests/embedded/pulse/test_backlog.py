@@ -5,13 +5,17 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded.outbox import Message
-from tcworker.embedded.pulse.backlog import Backlog
+from tcworker.embedded.pulse.backlog import Backlog, Letter, letter_of
+
+
+def letter(number: int) -> Letter:
+    return letter_of(Message("queue", "task-pending", "key", number))
 
 
 def backlog_of(count: int, most: int = 1000) -> Backlog:
     backlog = Backlog(most)
     for number in range(count):
-        backlog.add(Message("queue", "task-pending", "key", number))
+        backlog.add(letter(number))
     return backlog
 
 
@@ -19,7 +23,7 @@ def take_all(backlog: Backlog) -> list[tuple[int, int]]:
     """Give the numbers to confirm by, and which messages they were."""
     taken = []
     while (one := backlog.take()) is not None:
-        taken.append((one[0], one[1].payload))
+        taken.append((one[0], int(one[1].body)))
     return taken
 
 
@@ -52,11 +56,11 @@ class Order(SynchronousTestCase):
 class Bounds(SynchronousTestCase):
     def test_the_oldest_go(self) -> None:
         backlog = backlog_of(3, most=3)
-        self.assertEqual(backlog.add(Message("queue", "task-pending", "key", 3)), 1)
+        self.assertEqual(backlog.add(letter(3)), 1)
         self.assertEqual([message for _, message in take_all(backlog)], [1, 2, 3])
 
     def test_many_go_at_once(self) -> None:
         backlog = backlog_of(1000, most=1000)
-        lost = [backlog.add(Message("queue", "task-pending", "key", 0)) for _ in range(11)]
+        lost = [backlog.add(letter(0)) for _ in range(11)]
         self.assertEqual(lost, [10] + 9 * [0] + [10])
         self.assertLessEqual(len(backlog), 1000)

@@ -81,6 +81,7 @@ class Connecting(PulseTestCase):
         silent = MemoryBroker(self.reactor)
         self.reactor.advance(31)
         self.assertFalse(silent.open)
+        self.assertIn("no answer within 30 s", self.logged())
         self.send(1)
         self.assertEqual(self.reconnect().payloads, [1])
 
@@ -135,6 +136,7 @@ class Publishing(PulseTestCase):
         self.assertTrue(broker.open)
         self.reactor.advance(2)
         self.assertFalse(broker.open)
+        self.assertIn("no answer within 30 s", self.logged())
         self.assertEqual(self.reconnect().payloads, [1])
 
     def test_few_are_on_their_way_at_once(self) -> None:
@@ -158,6 +160,7 @@ class Publishing(PulseTestCase):
         broker.read()
         broker.say(spec.Channel.Close(404, "NOT_FOUND - no exchange", 60, 40))
         self.assertFalse(broker.open)
+        self.assertIn("NOT_FOUND - no exchange", self.logged())
         self.assertEqual(self.reconnect().payloads, [1])
 
     def test_a_message_that_cannot_be_encoded_holds_up_no_other(self) -> None:
