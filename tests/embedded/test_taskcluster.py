@@ -120,7 +120,7 @@ class LongPolls(TaskclusterTestCase):
 
     async def wait_for_pollers(self, count: int) -> None:
         """Wait until as many claimWork calls wait in the server."""
-        while sum(map(len, self.server._services.queue.claims._waiting.values())) < count:
+        while self.server._services.queue.polls.count < count:
             await deferLater(reactor, 0.01)
 
     async def test_a_task_reaches_who_waits(self) -> None:

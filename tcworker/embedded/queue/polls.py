@@ -64,6 +64,7 @@ class Polls:
         self._clock = clock
         self._seconds = seconds
         self._take = take
+        self._here: set[_Waiter] = set()
         self._waiting: dict[str, list[_Waiter]] = {}
         self._asked: set[str] = set()
         self._serving: set[str] = set()
@@ -72,8 +73,8 @@ class Polls:
 
     @property
     def count(self) -> int:
-        """How many wait."""
-        return sum(len(waiters) for waiters in self._waiting.values())
+        """How many are in claimWork."""
+        return len(self._here)
 
     async def wait(self, asking: Asking) -> Claims:
         """Give what could be claimed; nothing when the time is over. A caller who is cancelled leaves the line."""
@@ -82,6 +83,7 @@ class Polls:
         queue, waiter = asking.worker.task_queue_id, _Waiter(asking)
         # Behind those who wait already, even if something is there: then it is being handed to them.
         self._waiting.setdefault(queue, []).append(waiter)
+        self._here.add(waiter)
         timer = self._clock.callLater(self._seconds, waiter.send_away)
         self.wake(queue)
         try:
@@ -89,7 +91,8 @@ class Polls:
         finally:
             if timer.active():
                 timer.cancel()
-            self._forget(queue, waiter)
+            self._leave_line(queue, waiter)
+            self._here.discard(waiter)
 
     def wake(self, queue: str) -> None:
         """Something waits in this task queue, or somebody for it: bring them together."""
@@ -101,9 +104,8 @@ class Polls:
 
     def end(self) -> None:
         """Answer everybody who waits, with nothing."""
-        for waiters in list(self._waiting.values()):
-            for waiter in list(waiters):
-                waiter.send_away()
+        for waiter in tuple(self._here):
+            waiter.send_away()
 
     async def stop(self) -> None:
         """Let nobody wait any more."""
@@ -142,11 +144,11 @@ class Polls:
         waiter.asking = replace(waiter.asking, new=False)
         if claims is None:
             # They wait to the end of their time, but not in line.
-            self._forget(queue, waiter)
+            self._leave_line(queue, waiter)
         if waiter.answer.called:
             return
         if claims or waiter.over:
-            self._forget(queue, waiter)
+            self._leave_line(queue, waiter)
             waiter.answer.callback(claims or [])
 
     def _fail(self, waiters: Sequence[_Waiter], reason: Failure) -> None:
@@ -155,7 +157,7 @@ class Polls:
             if not waiter.answer.called:
                 waiter.answer.errback(reason)
 
-    def _forget(self, queue: str, waiter: _Waiter) -> None:
+    def _leave_line(self, queue: str, waiter: _Waiter) -> None:
         waiters = self._waiting.get(queue, [])
         if waiter in waiters:
             waiters.remove(waiter)
