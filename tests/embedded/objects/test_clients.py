@@ -134,6 +134,12 @@ class S3(ClientsTestCase):
         downloadArtifactToFile(file=file, taskId=self.task_id, runId=0, name=name, queueService=self.root)
         self.assertEqual(hashlib.sha256(file.getvalue()).digest(), hashlib.sha256(content).digest())
 
+    async def test_of_names_that_look_like_other_folders(self) -> None:
+        for name in ("public/a/../b", "public//c", "public/./d", "public/e/.."):
+            content = name.encode()
+            self.assertEqual((await deferToThread(self.publish_s3, name, content)).status_code, 200, name)
+            self.assertEqual((await deferToThread(self.download, name))[0], content)
+
     async def test_one_without_a_length_is_not_taken(self) -> None:
         def chunked() -> Any:
             url, headers = self.create("public/a", "s3")["putUrl"], {"Content-Type": "application/x-thing"}
