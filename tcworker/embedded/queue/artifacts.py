@@ -75,7 +75,7 @@ class Artifacts:
     def _put(self, store: Store, asked: Artifact) -> tuple[Artifact, Run]:
         artifacts, now = store.artifacts, dates.now(self._clock)
         task, run = _check_run(store, asked, now)
-        # An object's name is locked first, so that only who made it gets to the comparison: nobody.
+        # As in the real queue: an object in place of an object fails here, whatever it would be compared with.
         made = _lock(store, task, asked, now) if asked.storage_type == "object" else asked
         known = artifacts.find(asked.task_id, asked.run_id, asked.name)
         artifact = replacement(known, made) if known is not None else made
