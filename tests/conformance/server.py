@@ -22,7 +22,8 @@ class _Leash(Protocol):
     """Ends the server with the process that started it, however that one ends."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        reactor.stop()
+        if reactor.running:
+            reactor.stop()
 
 
 def main(times: str) -> None:

@@ -77,6 +77,13 @@ class AllResolved(DependenciesTestCase):
         self.queue.cancelTask(canceled.task_id)
         self.assertReleased(task_id)
 
+    def test_an_end_counts_even_if_another_run_follows_at_once(self) -> None:
+        held = self.running()
+        task_id = self.waiting_for(held.task_id, requires="all-resolved")
+        held.fail()
+        self.queue.rerunTask(held.task_id)
+        self.assertReleased(task_id)
+
     def test_what_is_satisfied_already(self) -> None:
         held = self.running()
         held.fail()
