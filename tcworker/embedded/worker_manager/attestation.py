@@ -1,60 +1,29 @@
 """Azure's attested documents: a text in a PKCS#7 message, signed by one of its certificates (contracts of the
 queue, 4.1).
 
-C{cryptography} makes such messages and reads their certificates, and leaves the rest to its ASN.1 reader.
+C{cryptography} makes such messages and reads their certificates, but does not check them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
+
+from tcworker.embedded.worker_manager.der import OCTETS, SEQUENCE, elements, inside
 
 SUBJECT = "metadata.azure.com"
 
 
 class BadAttestation(Exception):
     """A document that attests nothing."""
-
-
-@asn1.sequence
-class _Content:
-    kind: x509.ObjectIdentifier
-    content: Annotated[bytes | None, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class _Signer:
-    """One who signed the content itself: the real one knows no attributes that are signed in its place."""
-
-    version: int
-    certificate: asn1.TLV
-    digest_algorithm: asn1.TLV
-    signature_algorithm: asn1.TLV
-    signature: bytes
-
-
-@asn1.sequence
-class _SignedData:
-    version: int
-    digest_algorithms: asn1.TLV
-    content: _Content
-    certificates: Annotated[asn1.SetOf[x509.Certificate] | None, asn1.Implicit(0)]
-    signers: asn1.SetOf[_Signer]
-
-
-@asn1.sequence
-class _Message:
-    kind: x509.ObjectIdentifier
-    content: Annotated[_SignedData, asn1.Explicit(0)]
 
 
 def attested(message: bytes, issuers: Sequence[x509.Certificate], now: int) -> bytes:
@@ -74,15 +43,17 @@ def attested(message: bytes, issuers: Sequence[x509.Certificate], now: int) -> b
 
 
 def _take_apart(message: bytes) -> tuple[bytes, x509.Certificate, bytes]:
+    """Give content, certificate and signature of a message with one of each."""
     try:
-        signed = asn1.decode_der(_Message, message).content
-    except ValueError as error:
-        raise BadAttestation(f"it is not a signed PKCS#7 message: {error}") from None
-    certificates = signed.certificates.as_list() if signed.certificates else []
-    signers = signed.signers.as_list()
-    if len(certificates) != 1 or len(signers) != 1 or signed.content.content is None:
-        raise BadAttestation("it must have a content, one certificate and one signature")
-    return signed.content.content, certificates[0], signers[0].signature
+        [certificate] = pkcs7.load_der_pkcs7_certificates(message)
+        [_, wrapped] = elements(inside(message, SEQUENCE))
+        [_, _, content, *_, signers] = elements(inside(wrapped[1], SEQUENCE))
+        [_, text] = elements(content[1])
+        # The real one knows no attributes that are signed in the place of the content: there are exactly five parts.
+        [_, _, _, _, signature] = elements(inside(signers[1], SEQUENCE))
+        return inside(text[1], OCTETS), certificate, signature[1]
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadAttestation("it is not a signed PKCS#7 message with one certificate and one signature") from None
 
 
 def _check_signature(certificate: x509.Certificate, content: bytes, signature: bytes) -> None:

@@ -73,12 +73,12 @@ def certificate(name: str, issuer: str, is_ca: bool = False, ends: int = 1) -> N
 AUTHORITY = certificate("authority", "authority", is_ca=True)
 
 
-def azure(said: Mapping[str, Any], signer: Named | None = None) -> dict[str, str]:
-    """Make the proof of a machine."""
+def azure(said: Mapping[str, Any], signer: Named | None = None, attributes: bool = False) -> dict[str, str]:
+    """Make the proof of a machine; C{attributes} for one that signs them in the place of the content."""
     who = signer or certificate("eastus.metadata.azure.com", "authority")
     expires = (MOMENT + timedelta(hours=6)).strftime("%m/%d/%y %H:%M:%S -0000")
     content = json.dumps({"timeStamp": {"expiresOn": expires}, **said}).encode()
-    options = [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoAttributes]
+    options = [pkcs7.PKCS7Options.Binary, *(() if attributes else (pkcs7.PKCS7Options.NoAttributes,))]
     builder = pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(who.certificate, key(who.name), SHA256())
     return {"document": b64encode(builder.sign(Encoding.DER, options)).decode()}
 

@@ -247,6 +247,7 @@ class Azure(MachineTestCase):
             "expired": azure({"vmId": "vm", "timeStamp": {"expiresOn": "01/15/27 07:59:59 -0000"}}),
             "without a date": azure({"vmId": "vm", "timeStamp": {}}),
             "of another kind": aws(DOCUMENT),
+            "signed in another way": azure({"vmId": "vm"}, attributes=True),
         }
         for what, proof in documents.items():
             with self.subTest(what):
