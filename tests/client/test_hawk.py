@@ -114,8 +114,16 @@ class ParseTests(SynchronousTestCase):
         wrong = ["", "Hawk", "Basic YTpi", header.replace("Hawk", "Bearer"), header + ', id="other"', header + " rest"]
         wrong += [header.replace(f"{name}=", f"x{name}=") for name in ("id", "ts", "nonce", "mac")]
         wrong += [header.replace('ts="0"', f'ts="{time}"') for time in ("now", "", "-1", "1.5", "9" * 400)]
+        wrong += [header + ', more="1"']
         for text in wrong:
             self.assertRaises(ValueError, Authorization.parse, text)
+
+    def test_an_application_is_signed_along(self) -> None:
+        credentials = {"id": "me", "key": "key", "algorithm": "sha256"}
+        sender = mohawk.Sender(credentials, URL, "GET", content="", content_type="", app="app", dlg="by")
+        self.assertTrue(parsed(sender.request_header).is_signed_with("key", "GET", TARGET, "tc.example", 443))
+        forged = sender.request_header.replace('app="app"', 'app="other"')
+        self.assertFalse(parsed(forged).is_signed_with("key", "GET", TARGET, "tc.example", 443))
 
     def test_a_forged_ext_breaks_the_signature(self) -> None:
         header = sign("GET", URL, PLAIN, time=0, authorized_scopes=["a"])

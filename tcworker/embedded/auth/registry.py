@@ -45,7 +45,8 @@ class Registry:
         self._held: dict[str, ScopeSet] = {}
         self.roles = Roles([])
         self._changing = DeferredLock()
-        self._changes = Loose(Logger())
+        self._log = Logger()
+        self._changes = Loose(self._log)
         self._purging: LoopingCall | None = None
 
     async def load(self, static: Sequence[StaticClient]) -> None:
@@ -159,4 +160,8 @@ class Registry:
         now = self.now()
         for client in self.clients:
             if client.delete_on_expiration and client.expires < now:
-                await self.change(partial(self.remove_client, client.client_id))
+                try:
+                    await self.change(partial(self.remove_client, client.client_id))
+                except Exception:
+                    # The next time there is another try.
+                    self._log.failure("client {client_id}, who has expired, is still there", client_id=client.client_id)

@@ -27,7 +27,7 @@ PATTERNS = {"clientId": CLIENT_ID, "roleId": "^[ -~]+$", **TUNNEL_PATTERNS}
 class AuthService(ApiService):
     """Knows clients and roles, and answers what somebody may do.
 
-    @param static: the clients who are there from the start. All others whose ids begin as theirs go away.
+    @param static: the clients who are there from the start; those of an earlier start who are not among them go away.
     @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
     @ivar authenticator: for the calls of all services, once this one has started.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -97,7 +98,8 @@ class Waiting:
 class WhileChanging(SynchronousTestCase):
     def setUp(self) -> None:
         self.database = Waiting()
-        self.registry = Registry(Clock(), self.database)  # type: ignore[arg-type]  # all of one that is used
+        self.clock = Clock()
+        self.registry = Registry(self.clock, self.database)  # type: ignore[arg-type]  # all of one that is used
         loading = Deferred.fromCoroutine(self.registry.load([ROOT]))
         self.finish()
         self.successResultOf(loading)
@@ -108,11 +110,13 @@ class WhileChanging(SynchronousTestCase):
 
     def put(self, client_id: str, scopes: Sequence[str] = ()) -> Deferred[None]:
         client = Client(client_id, "t" * 22, scopes, "", 100_000, 0, 0, 0, 0)
-        return Deferred.fromCoroutine(self.registry.change(lambda: self.registry.put_client(client)))
+        return self.change(partial(self.registry.put_client, client))
+
+    def change(self, work: Callable[[], Awaitable[None]]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.registry.change(work))
 
     def put_role(self, role_id: str, *scopes: str) -> Deferred[None]:
-        role = Role(role_id, scopes, "", 0, 0)
-        return Deferred.fromCoroutine(self.registry.change(lambda: self.registry.put_role(role)))
+        return self.change(partial(self.registry.put_role, Role(role_id, scopes, "", 0, 0)))
 
     def test_a_change_holds_once_it_is_kept_and_not_before(self) -> None:
         putting = self.put("me")
@@ -146,6 +150,22 @@ class WhileChanging(SynchronousTestCase):
         self.successResultOf(second)
         self.assertRaises(Refused, self.registry.client, "me")
         self.registry.client("other")
+
+    def test_who_has_expired_and_could_not_be_forgotten_is_tried_again(self) -> None:
+        for client_id in ("me", "other"):
+            client = Client(client_id, "t" * 22, [], "", 1000, 0, 0, 0, 0, delete_on_expiration=True)
+            self.change(partial(self.registry.put_client, client))
+            self.finish()
+        self.clock.advance(2)
+        self.registry.start(60)
+        self.database.jobs.pop(0).errback(sqlite3.OperationalError("disk full"))
+        self.finish()
+        self.assertEqual([client.client_id for client in self.registry.clients], ["me", "static/root"])
+        self.assertEqual(len(self.flushLoggedErrors(sqlite3.OperationalError)), 1)
+        self.clock.advance(60)
+        self.finish()
+        self.assertEqual([client.client_id for client in self.registry.clients], ["static/root"])
+        self.successResultOf(Deferred.fromCoroutine(self.registry.stop()))
 
     def test_stopping_waits_for_what_was_begun(self) -> None:
         self.put("me")
