@@ -70,6 +70,14 @@ class Creating(ClientsTestCase):
         self.fails(400, "InputValidationError", "PUT", "/clients/me", {"description": "d"})
         self.fails(400, "InputError", "PUT", "/clients/me", self.body(scopes=["a**"]))
 
+    def test_many_scopes_are_checked_as_few_are(self) -> None:
+        many = [f"queue:route:{number}" for number in range(5000)]
+        self.assertEqual(len(self.auth("PUT", "/clients/me", self.body(scopes=many))["scopes"]), 5000)
+        for more, path in (("ü", "data.scopes[5000]"), (3, "data.scopes[5000]"), (many[0], "data.scopes")):
+            wrong = self.body(scopes=[*many, more])
+            self.assertIn(path, self.fails(400, "InputValidationError", "PUT", "/clients/more", wrong))
+        self.fails(400, "InputValidationError", "PUT", "/clients/more", self.body(clientScopes=["a"]))
+
     def test_names_that_are_refused(self) -> None:
         self.fails(400, "InvalidRequestArguments", "PUT", "/clients/a%20b", self.body())
         self.fails(400, "InputError", "PUT", "/clients/static%2Fme", self.body())

@@ -143,6 +143,9 @@ class Listing(AuthTestCase):
     def test_a_page_as_long_as_the_list_is_the_last(self) -> None:
         self.assertNotIn("continuationToken", self.auth("GET", "/roleids?limit=4"))
 
+    def test_a_limit_of_nothing_is_none(self) -> None:
+        self.assertEqual(len(self.auth("GET", "/roleids?limit=0")["roleIds"]), 4)
+
     def test_tokens_that_are_none(self) -> None:
         for token in ("abc", "MXg=", "LTE="):
             self.fails(400, "InputError", "GET", f"/roleids?limit=1&continuationToken={token}")
