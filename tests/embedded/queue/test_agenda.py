@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import slugid
 
+from tcworker.embedded.queue import agenda
+from tcworker.embedded.queue.dependency_store import DependencyStore
 from tcworker.embedded.taskcluster import Times
 from tests.embedded.wire import WireTestCase
 
@@ -78,6 +80,25 @@ class Dependencies(WireTestCase):
 
 class WithoutDelay(WireTestCase):
     times = Times(dependencies=0)
+
+    def test_any_number_that_wait_are_released(self) -> None:
+        self.patch(agenda, "AT_ONCE", 2)
+        run, credentials = self.run_of_own()
+        waiting = [self.create(dependencies=[run.split("/")[2]]) for _ in range(5)]
+        self.queue("POST", f"{run}/completed", None, credentials)
+        self.reactor.advance(0)
+        self.assertEqual([self.status(task_id)["state"] for task_id in waiting], ["pending"] * 5)
+
+    def test_what_goes_wrong_is_tried_again(self) -> None:
+        run, credentials = self.run_of_own()
+        waiting = self.create(dependencies=[run.split("/")[2]])
+        self.queue("POST", f"{run}/completed", None, credentials)
+        broken = self.patch(DependencyStore, "waiting_for", lambda *_: 1 / 0)
+        self.reactor.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        broken.restore()
+        self.reactor.advance(5)
+        self.assertEqual(self.status(waiting)["state"], "pending")
 
     def test_dependencies_are_released_at_once(self) -> None:
         run, credentials = self.run_of_own()

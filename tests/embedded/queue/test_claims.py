@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import slugid
+from twisted.internet.defer import Deferred, execute
+
+from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.taskcluster import Times
 from tcworker.interfaces import Credentials
-from tests.embedded.wire import QUEUE, WORKER, Pending, WireTestCase
+from tests.embedded.wire import QUEUE, START, WORKER, InThisThread, Pending, WireTestCase
+
+NICE = str(slugid.nice())
 
 
 class ClaimsTestCase(WireTestCase):
@@ -117,6 +126,93 @@ class Waiting(ClaimsTestCase):
         return [self.site._logDateTimeCall] if self.site._logDateTimeCall else []
 
 
+class SlowDatabase(ClaimsTestCase):
+    """What happens while a transaction is under way."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.held: list[Callable[[], object]] = []
+
+    def hold(self) -> None:
+        """From now on, let what threads do wait for L{release}."""
+
+        def run(threads: InThisThread, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+            done: Deferred[Any] = Deferred()
+            self.held.append(lambda: execute(work, *args).chainDeferred(done))
+            return done
+
+        self.holding = self.patch(InThisThread, "run", run)
+
+    def release(self) -> None:
+        """Do what was held, and hold nothing any more."""
+        self.holding.restore()
+        for work in self.held:
+            work()
+
+    def test_who_hangs_up_while_a_claim_is_made_has_it_until_it_ends(self) -> None:
+        task_id = self.create()
+        self.hold()
+        gone = self.wait("gone")
+        gone.hang_up()
+        self.release()
+        run = self.status(task_id)["runs"][0]
+        self.assertEqual((run["state"], run["workerId"]), ("running", "gone"))
+        self.reactor.advance(1190)
+        other = self.wait("other")
+        self.reactor.advance(10)
+        self.assertEqual(self.claimed(other), [task_id])
+
+    def test_a_task_whose_creator_hangs_up_is_handed_out_all_the_same(self) -> None:
+        waiting = self.wait()
+        self.hold()
+        self.begin("PUT", f"{QUEUE}/task/{NICE}", self.definition(), self.root).hang_up()
+        self.release()
+        self.assertEqual(self.claimed(waiting), [NICE])
+
+    def test_who_comes_while_others_are_served_is_served_as_well(self) -> None:
+        tasks = [self.create(), self.create()]
+        self.hold()
+        first, second = self.wait("first"), self.wait("second")
+        self.release()
+        self.assertEqual(self.claimed(first) + self.claimed(second), tasks)
+
+
+class ByName(ClaimsTestCase):
+    """claimTask, which workers of old use."""
+
+    body: ClassVar[dict[str, str]] = {"workerGroup": "group", "workerId": "worker"}
+
+    def test_a_claim_of_one_run(self) -> None:
+        task_id = self.create(scopes=["its:own"])
+        claim = self.queue("POST", f"/task/{task_id}/runs/0/claim", self.body)
+        self.assertEqual((claim["runId"], claim["task"]["scopes"]), (0, ["its:own"]))
+        self.queue("POST", f"/task/{task_id}/runs/0/completed", None, Credentials.from_json(claim["credentials"]))
+        worker = self.queue("GET", "/provisioners/prov/worker-types/type/workers/group/worker")
+        self.assertEqual(worker["recentTasks"], [{"taskId": task_id, "runId": 0}])
+
+    def test_what_cannot_be_claimed(self) -> None:
+        run, _ = self.run_of_own()
+        self.refused(409, "RequestConflict", "POST", f"{run}/claim", self.body)
+        self.refused(404, "ResourceNotFound", "POST", f"{run.removesuffix('0')}7/claim", self.body)
+        self.refused(404, "ResourceNotFound", "POST", f"/task/{NICE}/runs/0/claim", self.body)
+        self.refused(400, "InputValidationError", "POST", f"{run}/claim", {})
+
+    def test_nothing_for_who_is_in_quarantine(self) -> None:
+        self.wait().hang_up()
+        worker = "/provisioners/prov/worker-types/type/workers/group/worker"
+        self.queue("PUT", worker, {"quarantineUntil": self.date(hours=1)})
+        path = f"/task/{self.create()}/runs/0/claim"
+        self.refused(409, "RequestConflict", "POST", path, self.body)
+
+    def test_who_may(self) -> None:
+        path = f"/task/{self.create()}/runs/0/claim"
+        scopes = ["queue:claim-task:prov/type", "queue:worker-id:group/worker"]
+        for scope in scopes:
+            others = issue(self.root, "somebody", [scope], START * 1000, (START + 3600) * 1000)
+            self.refused(403, "InsufficientScopes", "POST", path, self.body, others)
+        self.queue("POST", path, self.body, issue(self.root, "worker", scopes, START * 1000, (START + 3600) * 1000))
+
+
 class Reclaiming(ClaimsTestCase):
     def test_it_lasts_longer_with_new_credentials(self) -> None:
         run, credentials = self.run_of_own()
@@ -139,6 +235,11 @@ class Reclaiming(ClaimsTestCase):
         self.assertEqual(claim["runId"], 1)
         self.assertEqual(claim["status"]["runs"][0]["reasonResolved"], "claim-expired")
         self.refused(409, "RequestConflict", "POST", f"{run}/completed", None, credentials)
+
+    def test_not_after_the_deadline(self) -> None:
+        run, credentials = self.run_of_own(deadline=self.date(seconds=10))
+        self.reactor.advance(11)
+        self.refused(409, "RequestConflict", "POST", f"{run}/reclaim", None, credentials)
 
     def test_of_a_run_that_never_was(self) -> None:
         run, _ = self.run_of_own()

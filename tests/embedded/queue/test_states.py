@@ -115,6 +115,27 @@ class Claims(StatesTestCase):
         ):
             self.assertIs(states.expire_claim(before, 0, taken_until, now), before)
 
+    def test_a_claim_by_name(self) -> None:
+        self.assertEqual(states.claim_by_name(task(PENDING), 0, "g", "w", 2, 50).runs, (RUNNING,))
+
+    def test_what_cannot_be_claimed_by_name(self) -> None:
+        for run in (RUNNING, COMPLETED, CANCELED):
+            self.conflicts(lambda run=run: states.claim_by_name(task(run), 0, "g", "w", 3, 60))
+        self.conflicts(lambda: states.claim_by_name(task(PENDING), 0, "g", "w", 101, 160))
+        self.conflicts(lambda: states.claim_by_name(task(PENDING, replace(PENDING, run_id=1)), 0, "g", "w", 3, 60))
+        error = self.assertRaises(ApiError, states.claim_by_name, task(PENDING), 1, "g", "w", 3, 60)
+        self.assertEqual(error.code, "ResourceNotFound")
+
+    def test_a_worker_that_is_gone_is_a_retry(self) -> None:
+        after = states.lose_worker(task(RUNNING), 0, 9)
+        self.assertEqual(ends(after), [("exception", "worker-shutdown", "scheduled"), ("pending", None, "retry")])
+
+    def test_a_worker_that_is_gone_takes_nothing_with_it_that_it_did_not_have(self) -> None:
+        newer = replace(PENDING, run_id=1)
+        late = task(RUNNING)
+        for before, now in ((task(COMPLETED), 9), (task(PENDING), 9), (task(CANCELED, newer), 9), (late, 101)):
+            self.assertIs(states.lose_worker(before, 0, now), before)
+
 
 class Ends(StatesTestCase):
     def test_cancelling_and_the_deadline_end_whatever_is_not_over(self) -> None:
@@ -158,6 +179,37 @@ class Reruns(StatesTestCase):
         many = task(*(replace(FAILED, run_id=n) for n in range(50)))
         self.conflicts(lambda: states.rerun(many, 10))
         self.conflicts(lambda: states.rerun(task(FAILED), 101))
+
+
+class Schedules(StatesTestCase):
+    def test_a_task_without_runs_gets_one(self) -> None:
+        self.assertEqual(ends(states.schedule_by_user(task(), 9)), [("pending", None, "scheduled")])
+
+    def test_any_other_stays_as_it_is(self) -> None:
+        for run in (PENDING, RUNNING, COMPLETED, CANCELED):
+            before = task(run)
+            self.assertIs(states.schedule_by_user(before, 9), before)
+
+    def test_nothing_is_scheduled_after_the_deadline(self) -> None:
+        for runs in ((), (COMPLETED,)):
+            self.conflicts(lambda runs=runs: states.schedule_by_user(task(*runs), 101))
+
+
+class Priorities(StatesTestCase):
+    def test_of_what_is_not_over(self) -> None:
+        for runs in ((), (PENDING,), (RUNNING,), (over("exception", "worker-shutdown"), replace(PENDING, run_id=1))):
+            after = states.change_priority(task(*runs), "high", 9)
+            self.assertEqual(after, replace(task(*runs), priority="high"))
+
+    def test_what_cannot_be_changed(self) -> None:
+        rerun = replace(PENDING, run_id=1, reason_created="rerun")
+        for runs in ((COMPLETED,), (FAILED,), (CANCELED,), (FAILED, rerun)):
+            self.conflicts(lambda runs=runs: states.change_priority(task(*runs), "high", 9))
+        self.conflicts(lambda: states.change_priority(task(PENDING), "lowest", 9))
+        self.conflicts(lambda: states.change_priority(task(PENDING), "high", 101))
+
+    def test_a_first_run_by_a_rerun_does_not_mean_that_it_was_over(self) -> None:
+        self.assertFalse(states.rerun(task(), 9).ever_resolved)
 
 
 class Status(StatesTestCase):

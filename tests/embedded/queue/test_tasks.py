@@ -126,6 +126,35 @@ class Creating(TasksTestCase):
         self.refused(404, "ResourceNotFound", "GET", f"/task/{NICE}")
         self.queue("PUT", f"/task/{NICE}", self.definition())
 
+    def test_scopes_are_asked_before_dates_and_dates_before_the_group(self) -> None:
+        first = self.create(schedulerId="one")
+        wrong = self.definition(schedulerId="two", taskGroupId=first, deadline=self.date(minutes=-1))
+        self.refused(403, "InsufficientScopes", "PUT", f"/task/{NICE}", wrong, self.with_scopes())
+        self.refused(400, "InputError", "PUT", f"/task/{NICE}", wrong)
+        right = {**wrong, "deadline": self.date(hours=1), "dependencies": [str(slugid.nice())]}
+        self.refused(409, "RequestConflict", "PUT", f"/task/{NICE}", right)
+
+    def test_again_too_late(self) -> None:
+        definition = self.definition()
+        self.queue("PUT", f"/task/{NICE}", definition)
+        self.reactor.advance(901)
+        self.refused(400, "InputError", "PUT", f"/task/{NICE}", definition)
+
+    def test_many_dependencies(self) -> None:
+        run, credentials = self.run_of_own()
+        over = run.split("/")[2]
+        self.queue("POST", f"{run}/completed", None, credentials)
+        required = [over, *(self.create() for _ in range(30))]
+        self.assertEqual(self.status(self.create(dependencies=required))["state"], "unscheduled")
+        self.assertEqual(self.status(self.create(dependencies=required[:1]))["state"], "pending")
+
+    def test_a_failure_counts_for_who_asks_for_any_end(self) -> None:
+        run, credentials = self.run_of_own()
+        self.queue("POST", f"{run}/failed", None, credentials)
+        failed = [run.split("/")[2]]
+        for requires, state in (("all-resolved", "pending"), ("all-completed", "unscheduled")):
+            self.assertEqual(self.status(self.create(dependencies=failed, requires=requires))["state"], state)
+
     def test_a_dependency_that_ends_before_the_task_may(self) -> None:
         early = self.create(deadline=self.date(minutes=1), expires=self.date(minutes=2))
         self.bad("InputError", dependencies=[early])
@@ -152,6 +181,88 @@ class Reading(TasksTestCase):
 
     def test_a_group_that_is_not_there(self) -> None:
         self.refused(404, "ResourceNotFound", "GET", f"/task-group/{NICE}/list")
+
+    def test_many_in_pages(self) -> None:
+        tasks = [self.create() for _ in range(3)]
+        for path, name in (("/tasks/status", "statuses"), ("/tasks", "tasks")):
+            page = self.queue("POST", f"{path}?limit=2", {"taskIds": tasks})
+            rest = f"{path}?limit=2&continuationToken={page['continuationToken']}"
+            last = self.queue("POST", rest, {"taskIds": tasks})
+            self.assertEqual([entry["taskId"] for entry in page[name] + last[name]], tasks)
+            self.assertNotIn("continuationToken", last)
+
+    def test_many_are_none_by_themselves(self) -> None:
+        self.assertEqual(self.queue("POST", "/tasks/status", {}), {"statuses": []})
+        self.refused(400, "InputValidationError", "POST", "/tasks", {"taskIds": [1]})
+
+    def test_who_waits_for_a_task_in_pages(self) -> None:
+        first = self.create()
+        waiting = sorted(self.create(dependencies=[first]) for _ in range(3))
+        page = self.queue("GET", f"/task/{first}/dependents?limit=2")
+        rest = self.queue("GET", f"/task/{first}/dependents?limit=2&continuationToken={page['continuationToken']}")
+        self.assertEqual([entry["status"]["taskId"] for entry in page["tasks"] + rest["tasks"]], waiting)
+        self.assertEqual((page["taskId"], rest["tasks"][0]["task"]["dependencies"]), (first, [first]))
+        self.assertEqual(self.queue("GET", f"/task/{waiting[0]}/dependents")["tasks"], [])
+        self.refused(404, "ResourceNotFound", "GET", f"/task/{NICE}/dependents")
+
+    def test_who_waited_for_a_task_is_still_listed(self) -> None:
+        run, credentials = self.run_of_own()
+        first = run.split("/")[2]
+        waiting = self.create(dependencies=[first])
+        self.queue("POST", f"{run}/completed", None, credentials)
+        self.reactor.advance(5)
+        [entry] = self.queue("GET", f"/task/{first}/dependents")["tasks"]
+        self.assertEqual((entry["status"]["taskId"], entry["status"]["state"]), (waiting, "pending"))
+
+
+class Prioritising(TasksTestCase):
+    def test_it_overtakes_those_that_wait(self) -> None:
+        _, urgent = self.create(priority="low"), self.create()
+        answer = self.queue("POST", f"/task/{urgent}/priority", {"newPriority": "high"})
+        self.assertEqual(answer["status"]["priority"], "high")
+        self.assertEqual(self.queue("GET", f"/task/{urgent}")["priority"], "high")
+        self.assertEqual(self.claim()["status"]["taskId"], urgent)
+
+    def test_it_keeps_its_place_among_its_like(self) -> None:
+        first, second = self.create(priority="low"), self.create(priority="high")
+        third = self.create(priority="high")
+        self.queue("POST", f"/task/{first}/priority", {"newPriority": "high"})
+        self.assertEqual([self.claim()["status"]["taskId"] for _ in range(3)], [first, second, third])
+
+    def test_of_a_task_that_does_not_wait(self) -> None:
+        run, _ = self.run_of_own()
+        task_id = run.split("/")[2]
+        unscheduled = self.create(dependencies=[task_id])
+        for one in (task_id, unscheduled):
+            self.queue("POST", f"/task/{one}/priority", {"newPriority": "high"})
+            self.assertEqual(self.status(one)["priority"], "high")
+        self.assertEqual(self.status(unscheduled)["state"], "unscheduled")
+
+    def test_the_same_again_is_refused(self) -> None:
+        task_id = self.create(priority="high")
+        self.refused(409, "RequestConflict", "POST", f"/task/{task_id}/priority", {"newPriority": "high"})
+
+    def test_who_may(self) -> None:
+        task_id = self.create()
+        path = f"/task/{task_id}/priority"
+        self.refused(404, "ResourceNotFound", "POST", f"/task/{NICE}/priority", {"newPriority": "low"})
+        self.refused(403, "InsufficientScopes", "POST", path, {"newPriority": "low"}, self.with_scopes())
+        for scope, priority in ((f"priority:{task_id}", "low"), ("priority-in-queue:prov/type", "high")):
+            body = {"newPriority": priority}
+            self.queue("POST", path, body, self.with_scopes(f"queue:change-task-{scope}"))
+
+
+class Scheduling(TasksTestCase):
+    def test_it_does_not_wait_any_longer_for_others(self) -> None:
+        waiting = self.create(dependencies=[self.create()])
+        for _ in range(2):
+            status = self.queue("POST", f"/task/{waiting}/schedule")["status"]
+            self.assertEqual((status["state"], len(status["runs"])), ("pending", 1))
+
+    def test_not_after_the_deadline(self) -> None:
+        waiting = self.create(dependencies=[self.create()], deadline=self.date(seconds=5))
+        self.reactor.advance(6)
+        self.refused(409, "RequestConflict", "POST", f"/task/{waiting}/schedule")
 
 
 class Ending(TasksTestCase):
