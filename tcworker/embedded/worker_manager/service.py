@@ -14,6 +14,7 @@ from tcworker.embedded.outbox import Message
 from tcworker.embedded.routing import RouteTable
 from tcworker.embedded.schemas import TASK_QUEUE
 from tcworker.embedded.worker_manager import errors, messages, pools, workers
+from tcworker.embedded.worker_manager.active_calls import ActiveCalls
 from tcworker.embedded.worker_manager.changes import Changes
 from tcworker.embedded.worker_manager.errors import Errors
 from tcworker.embedded.worker_manager.pool_calls import PoolCalls
@@ -71,6 +72,7 @@ class WorkerManagerService(ApiService):
             WorkerCalls(changes, providers),
             Registration(ground, changes, providers),
             Errors(changes, providers),
+            ActiveCalls(changes),
         )
         routes = [*ground.heartbeat.routes(), *(route for part in parts for route in part.routes())]
         self.api = Api("worker-manager", RouteTable(routes), PATTERNS)

@@ -12,7 +12,9 @@ from twisted.internet.defer import Deferred
 
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.worker_manager.service import Machine
+from tcworker.interfaces import Credentials
 from tests.embedded.wire import START
+from tests.embedded.wire import WORKER as CLAIM
 from tests.embedded.worker_manager import clouds
 from tests.embedded.worker_manager.clouds import DOCUMENT, aws, azure, certificate, google
 from tests.embedded.worker_manager.pool import POOL, WORKER, PoolTestCase
@@ -98,6 +100,14 @@ class Life(MachineTestCase):
         self.ask_for()
         asking = self.taskcluster.worker_manager.request_worker(Machine(POOL, "group", "worker"))
         self.failureResultOf(Deferred.fromCoroutine(asking), ApiError)
+
+    def test_its_runs_are_taken_back_when_it_is_removed(self) -> None:
+        self.ask_for()
+        own = Credentials.from_json(self.register(self.proof())["credentials"])
+        task_id = self.create()
+        self.queue("POST", "/claim-work/prov%2Ftype", CLAIM, own)
+        self.wm("DELETE", WORKER, None, own)
+        self.assertEqual(self.ends(task_id), [("exception", "worker-shutdown"), ("pending", None)])
 
     def test_nobody_makes_one_by_hand(self) -> None:
         self.refuses(400, "InputError", "PUT", WORKER, self.worker())
