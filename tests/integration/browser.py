@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import slugid
 import taskcluster
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -49,7 +49,10 @@ class Browser:
         waiting: WebDriverWait[Any] = WebDriverWait(
             self.driver, PATIENCE, poll_frequency=0.05, ignored_exceptions=(StaleElementReferenceException,)
         )
-        return waiting.until(lambda _: condition(), f"{what}; the page says: {self.text()}")
+        try:
+            return waiting.until(lambda _: condition())
+        except TimeoutException:
+            raise AssertionError(f"{what}; the page says: {self.text()}") from None
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -77,7 +80,8 @@ class Browser:
         self.until(lambda: text in self.text(), f"does not show {text!r}")
 
     def text(self) -> str:
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        # Not by the driver, whose own way takes seconds for thousands of lines.
+        return str(self.js("return document.body.innerText"))
 
     def js(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)

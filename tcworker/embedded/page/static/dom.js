@@ -14,8 +14,10 @@ export function s(tag, attributes = {}, ...children) {
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(name, value);
-    else if (value !== null && value !== undefined && value !== false) {
+    if (typeof value === "function") {
+      element.addEventListener(name, value);
+      element.listens = true;
+    } else if (value !== null && value !== undefined && value !== false) {
       element.setAttribute(name, value === true ? "" : value);
     }
   }
@@ -23,24 +25,47 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Put other content into an element; whoever has the focus keeps it, if something with its `data-key` is there again. */
+/**
+ * Show other content in an element, and leave alone what is the same: a click takes a tenth of a second, and would be
+ * lost on something that is taken away meanwhile. Whoever has the focus keeps it, if their `data-key` is there again.
+ */
 export function swap(container, ...children) {
   const focused = container.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
-  container.replaceChildren(...children.flat(3).filter(Boolean));
-  if (focused) {
-    for (const element of container.querySelectorAll("[data-key]")) {
-      if (element.dataset.key === focused) return element.focus({ preventScroll: true });
-    }
+  const fresh = document.createDocumentFragment();
+  fresh.append(...children.flat(3).filter(Boolean));
+  morph(container, [...fresh.childNodes]);
+  if (focused === undefined || container.contains(document.activeElement)) return;
+  for (const element of container.querySelectorAll("[data-key]")) {
+    if (element.dataset.key === focused) return element.focus({ preventScroll: true });
   }
 }
 
-/** Copies what it names to the clipboard. */
-export function copyable(text) {
-  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${text}`, "data-key": `copy-${text}` }, "Copy");
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
+function morph(container, fresh) {
+  const old = [...container.childNodes];
+  fresh.forEach((node, index) => {
+    const was = old[index];
+    if (was === undefined) container.append(node);
+    else if (!was.isEqualNode(node)) become(was, node);
   });
-  return h("span", { class: "id" }, h("code", {}, text), button);
+  old.slice(fresh.length).forEach((node) => node.remove());
+}
+
+function become(was, node) {
+  const alike = was.nodeName === node.nodeName && was instanceof Element && was.dataset.key === node.dataset.key;
+  // What somebody listens to is replaced as a whole: the listeners know what was shown.
+  if (!alike || was.listens || node.listens) return was.replaceWith(node);
+  for (const name of was.getAttributeNames()) if (!node.hasAttribute(name)) was.removeAttribute(name);
+  for (const name of node.getAttributeNames()) if (name !== "style") was.setAttribute(name, node.getAttribute(name));
+  was.style.cssText = node.style.cssText;
+  morph(was, [...node.childNodes]);
+}
+
+/** An identifier with a button that copies it, where the browser has a clipboard for pages. */
+export function copyable(text) {
+  const copy = async ({ target }) => {
+    await navigator.clipboard.writeText(text);
+    target.textContent = "Copied";
+  };
+  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${text}`, "data-key": `copy-${text}`, click: copy }, "Copy");
+  return h("span", { class: "id" }, h("code", {}, text), navigator.clipboard && button);
 }

@@ -9,6 +9,7 @@ export const MOST = 10_000;
 const BLOCK = 500;
 const AT_ONCE = 2_000;
 const NEAR = 30;
+const SOON = 60;
 
 export class LogView {
   #blocks = [];
@@ -16,6 +17,7 @@ export class LogView {
   #top = 0;
   #height = 0;
   #scheduled = false;
+  #wait = SOON;
 
   /** `whole` is where all of the log can be had. */
   constructor(whole) {
@@ -69,12 +71,13 @@ export class LogView {
     if (this.#scheduled || this.paused) return this.#show();
     this.#scheduled = true;
     // Not by animation frames, which do not come to a tab in the background.
-    setTimeout(() => this.#flush(), 60);
+    setTimeout(() => this.#flush(), this.#wait);
   }
 
   #flush() {
     this.#scheduled = false;
     if (this.paused) return;
+    const began = performance.now();
     this.open.remove();
     if (this.#waiting.length > MOST) this.#drop(this.#waiting.length - MOST);
     for (const line of this.#waiting.splice(0, AT_ONCE)) this.#append(line);
@@ -82,6 +85,8 @@ export class LogView {
     this.#showOpen();
     this.#show();
     if (this.following) this.lines.scrollTop = this.lines.scrollHeight;
+    // The browser has at least twice that time for other things.
+    this.#wait = Math.max(SOON, 2 * (performance.now() - began));
     if (this.#waiting.length > 0) this.#schedule();
   }
 

@@ -66,7 +66,7 @@ export function pager(tokens, next, turn) {
     { class: "pager", "aria-label": "Pages" },
     h("button", { type: "button", "data-key": "earlier", disabled: tokens.length === 1, click: () => turn(tokens.slice(0, -1)) }, "← Previous"),
     h("span", {}, `Page ${tokens.length}`),
-    h("button", { type: "button", "data-key": "later", disabled: !next, click: () => turn([...tokens, next]) }, "Next →"),
+    h("button", { type: "button", "data-key": "later", "data-token": next ?? null, disabled: !next, click: () => turn([...tokens, next]) }, "Next →"),
   );
 }
 

@@ -25,6 +25,7 @@ async function begin(body, watched, { runId, picker }, signal) {
   const name = task.payload?.logs?.live ?? "public/logs/live.log";
   const view = new LogView(await artifactUrl(taskId, runId, name));
   swap(picker, runPicker(watched, "log", runId));
-  swap(body, picker, view.element);
+  // This very element, which the log goes on to be added to.
+  body.replaceChildren(picker, view.element);
   followLog(view, { taskId, runId, name, isResolved: () => watched.isResolved(runId) }, signal);
 }

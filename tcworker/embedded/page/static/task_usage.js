@@ -9,20 +9,26 @@ import { every } from "./polling.js";
 const LARGEST = 20_000_000;
 
 export function showUsage(body, watched, asked, signal) {
+  const top = h("div");
+  const drawing = h("div");
+  let drawn = "";
+  body.append(top, drawing);
   every(3, signal, async () => {
     const run = watched.run(asked);
-    const found = run && (await find(watched.taskId, run.runId).catch((error) => failure(error)));
+    const found = run ? await find(watched.taskId, run.runId).catch((error) => failure(error)) : null;
     if (signal.aborted) return true;
-    swap(body, run && runPicker(watched, "resources", run.runId), found || message("This run has no record of its resource use."));
-    return found instanceof HTMLElement && watched.over;
+    swap(top, run && runPicker(watched, "resources", run.runId), typeof found !== "string" && (found ?? message("This run has no record of its resource use.")));
+    if (typeof found === "string" && found !== drawn) drawing.replaceChildren(charts(JSON.parse((drawn = found))));
+    return typeof found === "string" && watched.over;
   });
 }
 
+/** The record, as text; an element that says why it cannot be read; `null` if there is none. */
 async function find(taskId, runId) {
   const artifacts = await all(`${path("task", taskId, "runs", runId)}/artifacts`, "artifacts");
   const usage = artifacts.find(({ name, storageType }) => isUsage(name) && storageType !== "error");
   if (usage === undefined) return null;
   const response = await fetch(await artifactUrl(taskId, runId, usage.name), { credentials: "omit" });
   if (!response.ok || Number(response.headers.get("content-length")) > LARGEST) return h("p", { class: "message bad" }, "The record of its resource use cannot be read.");
-  return charts(await response.json());
+  return response.text();
 }
