@@ -93,7 +93,8 @@ class ServerCommand:
         try:
             root_url = await deployment.start()
             if self._options.worker:
-                deployment.start_worker()
+                # Only then is it known whether it can do what its settings ask for.
+                await self._unless_asked(deployment.start_worker().when_booted())
             self._write(announcement(root_url, credentials, self._notes()))
             await self._until_end(deployment.worker)
             self._say_that_it_ends(deployment.worker)
@@ -110,9 +111,13 @@ class ServerCommand:
 
     async def _until_end(self, worker: Worker | None) -> None:
         """Return when somebody asks for the end. Raises what ended the worker, if that comes first."""
-        ends = [self._asked.wait(), *([worker.when_stopped().addCallback(_ended)] if worker else [])]
+        await self._unless_asked(worker.when_stopped().addCallback(_ended) if worker else Deferred())
+
+    async def _unless_asked(self, waiting: Deferred[Any]) -> None:
+        """Return when something happened or somebody asked for the end; raise what it failed with."""
         try:
-            await DeferredList(ends, fireOnOneCallback=True, fireOnOneErrback=True, consumeErrors=True)
+            both = [waiting, self._asked.wait()]
+            await DeferredList(both, fireOnOneCallback=True, fireOnOneErrback=True, consumeErrors=True)
         except FirstError as error:
             error.subFailure.raiseException()
 

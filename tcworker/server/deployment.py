@@ -68,14 +68,15 @@ class Deployment:
         self._taskcluster.startService()
         return await self._taskcluster.when_listening()
 
-    def start_worker(self) -> None:
-        """Let a worker claim. Raises L{ConfigError} for its settings."""
+    def start_worker(self) -> Worker:
+        """Make a worker and let it claim. Raises L{ConfigError} for its settings."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         sources = settings(self._options, self._folder, self._taskcluster.root_url, self._client)
         features = [LiveLogFeature(self._logs, self._taskcluster.root_url)]
         self.worker = new_worker(self._reactor, sources, features)
         self._closers.append(self._stop_worker)
         self.worker.startService()
+        return self.worker
 
     def hurry(self, seconds: float) -> None:
         """Let running tasks have no more than so many seconds, if the end of the server has begun."""

@@ -59,7 +59,8 @@ def _log_to_stderr() -> None:
 
 
 def _print(text: str) -> None:
-    left = text.encode()
+    # Closed by whoever started it: the number is that of another file by now.
+    left = text.encode() if sys.stdout is not None else b""
     # Not through a buffer: whoever waits for it in a pipe has it at once, and one who left it is no trouble at the end.
     with suppress(OSError):
         while left:

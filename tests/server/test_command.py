@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sqlite3
+import sys
 import tempfile
 from contextlib import closing, redirect_stderr
 from typing import Any
@@ -13,12 +14,12 @@ from typing import Any
 import requests
 import taskcluster
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tcworker.server.command import ServerCommand
 from tcworker.server.options import ServerOptions
+from tcworker.waiting import OneShot
 
 TOKEN = "a-token-of-22-letters-x"
 
@@ -32,18 +33,22 @@ class Running:
 
     def __init__(self, variable: str = "", **options: Any) -> None:
         self.printed = ""
-        self._there: Deferred[None] = Deferred()
+        self._there: OneShot[None] = OneShot()
         given = ServerOptions(**{"port": 0, "worker": False, **options})
         self.command = ServerCommand(reactor, given, variable, self._print)
-        self.ended = self.command.run()
+        self.ended = self.command.run().addCallback(self._over)
 
     def _print(self, text: str) -> None:
         self.printed += text
-        self._there.callback(None)
+        self._there.succeed(None)
+
+    def _over(self, status: int) -> int:
+        self._there.fail(AssertionError(f"it ended with {status}"))
+        return status
 
     async def root_url(self) -> str:
         """Wait until it is there."""
-        await self._there
+        await self._there.wait()
         found = re.search("^export TASKCLUSTER_ROOT_URL=(.*)$", self.printed, re.MULTILINE)
         assert found
         return found[1]
@@ -59,6 +64,10 @@ class Running:
 
 class ServerCase(TestCase):
     timeout = 30
+
+    def setUp(self) -> None:
+        # What it says of its end is of no interest to who runs the tests.
+        self.patch(sys, "stderr", io.StringIO())
 
     def start(self, variable: str = "", **options: Any) -> Running:
         running = Running(variable, **options)
@@ -179,6 +188,10 @@ class WhatCannotBe(ServerCase):
     async def test_settings_of_the_worker_that_cannot_be_used(self) -> None:
         said = await self.refused(worker=True, worker_config=self.file("capacity: many"))
         self.assertIn("capacity", said)
+
+    async def test_a_worker_that_cannot_start(self) -> None:
+        said = await self.refused(worker=True, worker_config=self.file("taskUser: no-such-user"))
+        self.assertIn("no-such-user", said)
 
     async def test_clients_that_are_none(self) -> None:
         path = self.file("- {clientId: static/me, accessToken: very-secret}")
