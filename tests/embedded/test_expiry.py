@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded import expiry
+from tcworker.embedded.expiry import deletion
 from tests.embedded.objects.case import ObjectsTestCase
 from tests.embedded.queue.test_artifacts import ArtifactsTestCase
+from tests.embedded.wire import WireTestCase
 
 HOUR = 60 * 60
 
@@ -76,3 +81,52 @@ class OfObjects(ObjectsTestCase):
         self.put(self.put_url(), b"hello")
         self.reactor.pump([HOUR] * 26)
         self.assertEqual(self.files(), 0)
+
+
+class Deletion(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.connection = sqlite3.connect(":memory:")
+        self.addCleanup(self.connection.close)
+        self.connection.execute("CREATE TABLE things (a TEXT, b TEXT, expires INTEGER, PRIMARY KEY (a, b))")
+        rows = [("x", str(number), number * 10) for number in range(5)]
+        self.connection.executemany("INSERT INTO things VALUES (?, ?, ?)", rows)
+
+    def left(self) -> list[str]:
+        return [b for (b,) in self.connection.execute("SELECT b FROM things ORDER BY b")]
+
+    def test_only_what_has_expired(self) -> None:
+        self.assertEqual(deletion("things", "a, b")(self.connection, 20, 100), 2)
+        self.assertEqual(self.left(), ["2", "3", "4"])
+
+    def test_so_many_at_a_time(self) -> None:
+        job = deletion("things", "a, b")
+        self.assertEqual([job(self.connection, 1000, 2) for _ in range(4)], [2, 2, 1, 0])
+
+    def test_some_time_after_its_end(self) -> None:
+        self.assertEqual(deletion("things", "a, b", longer=25)(self.connection, 30, 100), 1)
+        self.assertEqual(self.left(), ["1", "2", "3", "4"])
+
+
+class OfServices(WireTestCase):
+    def test_nothing_is_left_of_what_has_expired(self) -> None:
+        self.fill()
+        self.assertEqual(self.rows(), 5)
+        self.reactor.pump([1800] * 5)
+        self.assertEqual(self.rows(), 5)
+        # Namespaces last until the end of the day, and one more.
+        self.reactor.pump([1800] * 48 * 3)
+        self.assertEqual(self.rows(), 0)
+
+    def fill(self) -> None:
+        later = self.date(hours=3)
+        self.call("PUT", "/api/secrets/v1/secret/x", {"secret": {}, "expires": later})
+        self.call("POST", "/api/purge-cache/v1/purge-cache/prov/type", {"cacheName": "x"})
+        entry = {"taskId": "fN1SbArXTPSVFNUvaOlinQ", "rank": 0, "data": {}, "expires": later}
+        self.call("PUT", "/api/index/v1/task/a.b.c", entry)
+
+    def rows(self) -> int:
+        """Count the rows of all tables that these services clear."""
+        connection = sqlite3.connect(f"{self.folder}/taskcluster.db")
+        self.addCleanup(connection.close)
+        tables = ("secrets", "purge_requests", "indexed_tasks", "index_namespaces")
+        return sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)

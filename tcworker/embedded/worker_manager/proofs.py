@@ -130,7 +130,7 @@ def _read_token(key: RSAPublicKey, token: str, claim: Claim) -> Mapping[str, JSO
             token, key, ["RS256"], options=options, audience=claim.root_url, issuer=ISSUERS
         )
         good = said["iat"] - 300 <= claim.now / 1000 < said["exp"] + 300
-    except (jwt.PyJWTError, TypeError, ValueError):
+    except (jwt.PyJWTError, TypeError, ValueError, RecursionError):
         return None
     return said if good else None
 

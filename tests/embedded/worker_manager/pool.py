@@ -12,7 +12,6 @@ PREFIX = "/api/worker-manager/v1"
 SECRET = "s" * 44
 POOL = "prov/type"
 WORKER = "/workers/prov%2Ftype/group/worker"
-ROOT_URL = "http://127.0.0.1:0"
 
 
 class PoolTestCase(WireTestCase):
