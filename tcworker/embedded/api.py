@@ -5,13 +5,10 @@ The order (contracts of the queue, 0.2): body, scopes that need only the path, p
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import IO, Any, cast
-from urllib.parse import parse_qsl
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -21,26 +18,18 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tcworker.embedded import dates
+from tcworker.embedded import answers, dates, incoming
 from tcworker.embedded.auth.authenticator import Authenticator
-from tcworker.embedded.calls import Call, Reply, SignedRequest, is_json
+from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.routing import Route, RouteTable, fill_in
 from tcworker.interfaces import JSON
-from tcworker.waiting import Loose
+from tcworker.waiting import Executor, Loose
 
-BODY_LIMIT = 10_000_000
+T = TypeVar("T")
 
-HEADERS: Mapping[bytes, bytes] = {
-    b"Content-Type": b"application/json; charset=utf-8",
-    b"Cache-Control": b"no-store no-cache must-revalidate",
-    b"Access-Control-Allow-Origin": b"*",
-    b"Access-Control-Max-Age": b"900",
-    b"Access-Control-Allow-Methods": b"GET,HEAD,PUT,PATCH,POST,DELETE,TRACE,CONNECT",
-    b"Access-Control-Allow-Headers": b"X-Requested-With,Content-Type,Authorization,Accept,Origin,Cache-Control",
-    b"X-Content-Type-Options": b"nosniff",
-    b"Content-Security-Policy": b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-}
+LONG = 50_000
+"""Bytes of a body with which one can be busy for so long that others would notice."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +41,33 @@ class Api:
     patterns: Mapping[str, str]
 
 
+@dataclass
+class _Exchange:
+    """What is known of a request so far.
+
+    @ivar body: parsed; C{{}} until it is, and if it cannot be.
+    @ivar is_long: whether what is done with the body takes so long that it is done in a thread.
+    """
+
+    request: Request
+    found: tuple[Api, Route, dict[str, str]] | None = None
+    body: JSON = field(default_factory=dict)
+    is_long: bool = False
+
+
 class ApiResource(Resource):
     """Serves C{/api/<service>/v1/…} for all services."""
 
     isLeaf = True
 
-    def __init__(self, clock: IReactorTime, authenticator: Authenticator, apis: Sequence[Api]) -> None:
+    def __init__(
+        self, clock: IReactorTime, authenticator: Authenticator, apis: Sequence[Api], threads: Executor
+    ) -> None:
         super().__init__()
         self._clock = clock
         self._authenticator = authenticator
         self._apis = {api.name: api for api in apis}
+        self._threads = threads
         self._log = Logger()
         self._answering = Loose(self._log)
 
@@ -77,20 +83,30 @@ class ApiResource(Resource):
         return self._answering.wait()
 
     async def _answer(self, request: Request) -> None:
-        found = None
-        if request.method == b"OPTIONS":
-            reply: Reply = Reply(204)
-        else:
-            try:
-                found = self._find(request)
-                reply = await self._call(request, *found) if found else Reply(404, {"error": "Not found"})
-            except ApiError as error:
-                reply = self._refuse(error, request, found)
-            except CancelledError:
-                return
-            except Exception:
-                reply = self._refuse(self._unforeseen(), request, found)
-        _write(request, reply)
+        exchange = _Exchange(request)
+        try:
+            reply = await self._reply(exchange)
+            body = await self._weigh(exchange, answers.encode, reply.body, answers.takes_packed(request))
+        except CancelledError:
+            return
+        answers.write(request, reply, body)
+
+    async def _reply(self, exchange: _Exchange) -> Reply:
+        if exchange.request.method == b"OPTIONS":
+            return Reply(204)
+        try:
+            exchange.found = self._find(exchange.request)
+            return await self._call(exchange, *exchange.found) if exchange.found else Reply(404, {"error": "Not found"})
+        except ApiError as error:
+            return self._refuse(error, exchange)
+        except CancelledError:
+            raise
+        except Exception:
+            return self._refuse(self._unforeseen(), exchange)
+
+    async def _weigh(self, exchange: _Exchange, work: Callable[..., T], *args: Any) -> T:
+        """Do something that takes the longer the longer a body is, in a thread if it is long."""
+        return await self._threads.run(work, *args) if exchange.is_long else work(*args)
 
     def _find(self, request: Request) -> tuple[Api, Route, dict[str, str]] | None:
         segments = request.path.decode("latin-1").split("/")
@@ -103,26 +119,29 @@ class ApiResource(Resource):
         found = api and api.routes.find(method, segments[4:])
         return (api, *found) if api and found else None
 
-    async def _call(self, request: Request, api: Api, route: Route, params: dict[str, str]) -> Reply:
+    async def _call(self, exchange: _Exchange, api: Api, route: Route, params: dict[str, str]) -> Reply:
         # This is the order of the real services: each step answers before the next one looks.
-        content = _read(request)
-        body = _parse(content, request.getHeader("content-type") or "")
-        signed = _signed(request, content)
+        request, content_type = exchange.request, exchange.request.getHeader("content-type") or ""
+        content = incoming.read(request)
+        exchange.is_long = len(content) > LONG
+        exchange.body = body = await self._weigh(exchange, incoming.parse, content, content_type)
+        signed = incoming.signed(request, content)
         identify = partial(self._authenticator.authenticate, signed)
-        call = Call(params, {}, {}, _headers(request), identify, signed)
+        call = Call(params, {}, {}, incoming.headers(request), identify, signed)
         if route.scopes is not None:
             call.require(fill_in(route.scopes, params))
-        _check_params(params, api.patterns)
-        query = _check_query(request, route.query)
-        checked = _check_body(route, body, request)
-        answer = await route.handler(Call(params, query, checked, call.headers, identify, signed))
+        incoming.check_params(params, api.patterns)
+        query = incoming.check_query(request, route.query)
+        checked = await self._weigh(exchange, incoming.check_body, route, body, content_type)
+        answer = await route.handler(replace(call, query=query, body=checked))
         return answer if isinstance(answer, Reply) else Reply(200, answer)
 
-    def _refuse(self, error: ApiError, request: Request, found: tuple[Api, Route, dict[str, str]] | None) -> Reply:
-        name, params = (found[1].name, found[2]) if found else ("unknown", {})
-        payload = _parse_leniently(request)
-        if found:
-            payload = found[1].show(payload)
+    def _refuse(self, error: ApiError, exchange: _Exchange) -> Reply:
+        name, payload = "unknown", exchange.body
+        params: Mapping[str, str] = {}
+        if exchange.found:
+            _, route, params = exchange.found
+            name, payload = route.name, route.show(payload)
         headers = {"www-authenticate": "hawk"} if error.status == 401 else {}
         return Reply(error.status, error.body(name, params, payload, dates.write(dates.now(self._clock))), headers)
 
@@ -130,122 +149,3 @@ class ApiResource(Resource):
         incident = str(uuid4())
         self._log.failure("A call could not be answered, incident {incident}", failure=Failure(), incident=incident)
         return ApiError("InternalServerError", f"Internal Server Error, incidentId {incident}.")
-
-
-def _signed(request: Request, content: bytes) -> SignedRequest:
-    host, port = _address(request)
-    return SignedRequest(
-        method=request.method.decode("latin-1"),
-        target=request.uri.decode("latin-1"),
-        host=host,
-        port=port,
-        authorization=request.getHeader("authorization"),
-        content_type=request.getHeader("content-type") or "",
-        content=content,
-    )
-
-
-def _body_of(request: Request) -> IO[bytes]:
-    return cast(IO[bytes], request.content)
-
-
-def _read(request: Request) -> bytes:
-    content = _body_of(request).read(BODY_LIMIT + 1)
-    # 500, not 413: the limit is that of a library which the real services do not translate.
-    if len(content) > BODY_LIMIT:
-        raise ApiError("InternalServerError", f"The body is larger than {BODY_LIMIT} bytes.")
-    return content
-
-
-def _parse(content: bytes, content_type: str) -> JSON:
-    """Read a body as the real services do: no other type than JSON, and nothing but objects and arrays."""
-    if not content or not is_json(content_type):
-        return {}
-    try:
-        body = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ApiError("MalformedPayload", f"The body is not JSON: {error}") from None
-    if not isinstance(body, dict | list):
-        raise ApiError("MalformedPayload", "The body must be a JSON object or array.")
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _parse_leniently(request: Request) -> JSON:
-    """What an error's C{requestInfo} shows of the body."""
-    _body_of(request).seek(0)
-    try:
-        return _parse(_read(request), request.getHeader("content-type") or "")
-    except ApiError:
-        return {}
-
-
-def _check_params(params: Mapping[str, str], patterns: Mapping[str, str]) -> None:
-    faults = [
-        f"{name} {value!r} must match {patterns[name]}"
-        for name, value in params.items()
-        if name in patterns and not re.fullmatch(patterns[name], value)
-    ]
-    if faults:
-        raise ApiError("InvalidRequestArguments", "Invalid URL patterns:\n" + "\n".join(faults))
-
-
-def _check_query(request: Request, known: Mapping[str, str]) -> dict[str, str]:
-    _, _, text = request.uri.decode("latin-1").partition("?")
-    query = dict(parse_qsl(text, keep_blank_values=True))
-    # A signature in the query is known everywhere.
-    query.pop("bewit", None)
-    faults = [
-        f"{key}={value!r} must match {known[key]}" if key in known else f"{key} is not a known key"
-        for key, value in query.items()
-        if key not in known or not re.fullmatch(known[key], value)
-    ]
-    if faults:
-        raise ApiError("InvalidRequestArguments", "Invalid query:\n" + "\n".join(faults))
-    return query
-
-
-def _check_body(route: Route, body: JSON, request: Request) -> JSON:
-    if route.body is None:
-        return body
-    if not is_json(request.getHeader("content-type") or ""):
-        raise ApiError("MalformedPayload", "The body must come with Content-Type: application/json.")
-    return route.body.check(body)
-
-
-def _headers(request: Request) -> dict[str, str]:
-    every = request.requestHeaders.getAllRawHeaders()
-    return {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in every}
-
-
-def _address(request: Request) -> tuple[str, int]:
-    """Give host and port that the caller signed (contracts of the queue, 3.1)."""
-    host = request.getHeader("host") or ""
-    name, colon, port = host.rpartition(":")
-    forwarded = request.getHeader("x-forwarded-port")
-    if not colon or port.endswith("]"):
-        name, port = host, "443" if request.isSecure() else "80"
-    if request.getHeader("x-forwarded-proto") == "https":
-        port = "443"
-    return name.lower(), int(forwarded or port) if (forwarded or port).isdigit() else 0
-
-
-def _write(request: Request, reply: Reply) -> None:
-    headers: Any = request.responseHeaders
-    for name, value in HEADERS.items():
-        headers.setRawHeaders(name, [value])
-    trace = request.getHeader("x-taskcluster-trace-id")
-    headers.setRawHeaders(b"x-for-trace-id", [(trace or str(uuid4())).encode()])
-    headers.setRawHeaders(b"x-for-request-id", [str(uuid4()).encode()])
-    for extra, text in reply.headers.items():
-        headers.setRawHeaders(extra.encode(), [text.encode()])
-    request.setResponseCode(reply.status)
-    body = b"" if reply.body is None else json.dumps(reply.body).encode()
-    if reply.status != 204:
-        headers.setRawHeaders(b"content-length", [b"%d" % len(body)])
-    if body:
-        request.write(body)
-    request.finish()

@@ -14,7 +14,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from tcworker.embedded.api import BODY_LIMIT
+from tcworker.embedded.incoming import BODY_LIMIT
 from tcworker.waiting import OneShot
 
 KEEP_ALIVE = 90

@@ -28,9 +28,9 @@ from tcworker.embedded.database_file import DataUnusable
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.heartbeat import Heartbeat
 from tcworker.embedded.outbox import Outbox
-from tcworker.embedded.pulse.service import Pulse
 from tcworker.embedded.page.hosts import HostGuard, Hosts
 from tcworker.embedded.page.resource import PageResource
+from tcworker.embedded.pulse.service import Pulse
 from tcworker.embedded.services import SCHEMA, Services, make_services
 from tcworker.embedded.site import EmbeddedSite
 from tcworker.embedded.storage import Addresses, StorageResource
@@ -176,7 +176,7 @@ class Taskcluster(Service):
         services = self._services = make_services(
             ground, self._all_static_clients(ground), self._tunnel_secret, self._proof_keys
         )
-        site = self._site(services, StorageResource(ground.contents, ground.addresses), spool)
+        site = self._site(services, StorageResource(ground.contents, ground.addresses), spool, threads)
         await services.start()
         self.root_url = ground.addresses.root_url = self._hosts.root_url = self._listen(site)
         self._listening.succeed(self.root_url)
@@ -226,8 +226,9 @@ class Taskcluster(Service):
             os.unlink(left)
         return artifacts, spool
 
-    def _site(self, services: Services, stored: StorageResource, spool: str) -> EmbeddedSite:
-        calls = ApiResource(self._reactor, services.authenticator, [service.api for service in services.every])
+    def _site(self, services: Services, stored: StorageResource, spool: str, threads: Threads) -> EmbeddedSite:
+        apis = [service.api for service in services.every]
+        calls = ApiResource(self._reactor, services.authenticator, apis, threads)
         root = _Root(calls, PageResource(), {storage.PREFIX: stored, **self._mounts})
         site = EmbeddedSite(HostGuard(self._hosts, root), spool, self._reactor, stored.welcomes)
 

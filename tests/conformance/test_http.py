@@ -131,9 +131,6 @@ class Headers(ConformanceTestCase):
         self.assertEqual(answer.headers.get("content-encoding"), "gzip")
         self.assertEqual(json.loads(gzip.decompress(answer.content)), self.call("GET", target).json)
 
-    def test_json_is_for_reading(self) -> None:
-        self.assertTrue(self.call("GET", f"{QUEUE}/ping").content.startswith(b'{\n  "'))
-
 
 class Queries(ConformanceTestCase):
     def test_keys_that_nobody_knows(self) -> None:

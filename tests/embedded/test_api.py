@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import slugid
@@ -61,6 +62,25 @@ class Routes(WireTestCase):
         answer = self.send("GET", f"{QUEUE}/ping", headers={"x-taskcluster-trace-id": "abc"}).answer()
         self.assertEqual(answer.headers["x-for-trace-id"], "abc")
         self.assertEqual(len(answer.headers["x-for-request-id"]), 36)
+
+
+class Compression(WireTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.target = f"{QUEUE}/task/{self.create(payload={'long': 'x' * 20_000})}"
+
+    def test_for_who_can_read_it(self) -> None:
+        answer = self.send("GET", self.target, headers={"Accept-Encoding": "deflate, gzip;q=0.5"}).answer()
+        self.assertEqual(answer.headers["content-encoding"], "gzip")
+        self.assertLess(len(answer.content), 2000)
+        plain = self.send("GET", self.target).answer()
+        self.assertEqual(json.loads(gzip.decompress(answer.content)), plain.json)
+
+    def test_not_for_others_and_not_for_short_answers(self) -> None:
+        for target, wanted in ((self.target, "br"), (self.target, "gzip;q=0"), (f"{QUEUE}/ping", "gzip")):
+            answer = self.send("GET", target, headers={"Accept-Encoding": wanted}).answer()
+            self.assertNotIn("content-encoding", answer.headers)
+            self.assertEqual(answer.status, 200)
 
 
 class Errors(WireTestCase):
