@@ -1,4 +1,4 @@
-"""The worker-manager, for pools whose workers are made by hand (contracts of the queue, 4)."""
+"""The worker-manager, for pools whose workers are made by hand (contracts of the queue, 4.1 to 4.4)."""
 
 from __future__ import annotations
 
