@@ -27,6 +27,7 @@ setup(
     install_requires=[
         "attrs>=23.1",
         "automat>=25.4",
+        "hyperlink>=21.0",
         "isal>=1.6",
         "json-e>=4.7",
         "jsonschema>=4.20",

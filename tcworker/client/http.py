@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -175,7 +176,7 @@ class HTTP:
                 headers.setRawHeaders(name, [value])
         return await client.request(
             request.method,
-            request.url,
+            _URL.from_text(request.url),
             headers=headers,
             data=upload,
             allow_redirects=False,
@@ -188,6 +189,13 @@ class HTTP:
             endpoint = self._network.endpoint_for_proxy(proxy)
             self._through[proxy] = _client(ProxyAgent(endpoint, self._reactor, self._pool))
         return self._through[proxy]
+
+
+class _URL(EncodedURL):
+    """A URL whose host may be an address of IPv6: the base takes that for a name, which it is not able to encode."""
+
+    def to_uri(self) -> EncodedURL:
+        return self if ":" in self.host else super().to_uri()
 
 
 class _Limit:

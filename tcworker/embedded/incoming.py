@@ -109,4 +109,5 @@ def _address(request: Request) -> tuple[str, int]:
         name, port = host, "443" if request.isSecure() else "80"
     if request.getHeader("x-forwarded-proto") == "https":
         port = "443"
-    return name.lower(), int(forwarded or port) if (forwarded or port).isdigit() else 0
+    # Clients sign an address of IPv6 without the brackets that it has in a URL.
+    return name.lower().strip("[]"), int(forwarded or port) if (forwarded or port).isdigit() else 0

@@ -20,6 +20,7 @@ from twisted.web.static import Data
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
 from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.errors import CallFailed
 from tcworker.interfaces import Credentials
 
 WORKER = {"workerGroup": "group", "workerId": "worker", "tasks": 1}
@@ -191,7 +192,15 @@ class Surroundings(TaskclusterTestCase):
     async def test_an_address_of_ipv6_is_in_brackets(self) -> None:
         server = await self.started(interface="::1")
         self.assertRegex(server.root_url, r"^http://\[::1\]:\d+$")
-        self.assertTrue((await deferToThread(requests.get, f"{server.root_url}/api/queue/v1/ping", timeout=10)).ok)
+        self.server, task_id = server, taskcluster.slugId()
+        # Both kinds of clients have signed it as they should.
+        theirs = deferToThread(self.queue().task, task_id)
+        failure = await self.assertFailure(theirs, taskcluster.exceptions.TaskclusterRestFailure)
+        self.assertEqual(failure.status_code, 404)
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        ours = Queue(http, server.root_url, lambda: server.root_credentials, reactor).task(task_id)
+        self.assertEqual((await self.assertFailure(ours, CallFailed)).status, 404)
 
     async def test_other_resources_have_paths_of_their_own(self) -> None:
         hello = Data(b"hello", "text/plain")

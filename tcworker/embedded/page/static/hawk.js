@@ -28,7 +28,8 @@ export async function signedUrl(url, credentials, seconds) {
 
 function target(url) {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  return [url.pathname + url.search, url.hostname, port];
+  // What is signed of an address of IPv6 has no brackets.
+  return [url.pathname + url.search, url.hostname.replace(/^\[|\]$/g, ""), port];
 }
 
 function extension({ certificate }) {
