@@ -101,7 +101,8 @@ class Tasks(PageCase):
             run.complete()
             b.one(".badge", "completed")
             b.sees("the end")
-            b.sees("Complete")
+            # What was shown already is not shown twice.
+            b.sees("Complete · 206 lines")
             b.click("button", "Rerun")
             b.one(".badge", "pending")
             b.click("button", "Cancel")
@@ -110,6 +111,25 @@ class Tasks(PageCase):
             b.until(lambda: len(b.all("tbody tr")) == 2, "two runs")
             self.assertEqual(len(self.me.queue.status(task_id)["status"]["runs"]), 2)
             self.fine()
+        finally:
+            log.stop()
+
+    @in_thread
+    def test_a_stored_log_that_is_not_what_was_streamed(self) -> None:
+        b, log = self.browser, LiveLog()
+        try:
+            task_id = self.me.create("build")
+            [run] = self.me.claim()
+            log.write("streamed\n")
+            run.refer(log.url)
+            self.open(self.me, f"#/task/{task_id}")
+            b.one(".line", "streamed")
+            run.upload("public/logs/live_backing.log", b"the stored one\n", "text/plain; charset=utf-8")
+            run.link("public/logs/live_backing.log")
+            run.complete()
+            log.close()
+            b.sees("Complete · 1 line")
+            self.assertEqual([line.text for line in b.all(".line")], ["the stored one"])
         finally:
             log.stop()
 

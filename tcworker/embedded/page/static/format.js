@@ -19,6 +19,7 @@ export function ago(date) {
 /** "2 min 5 s", from one date to another, or until now. */
 export function span(from, to) {
   const seconds = Math.max(0, ((to ? new Date(to) : Date.now()) - new Date(from)) / 1000);
+  if (seconds < 0.1) return "< 0.1 s";
   if (seconds < 60) return seconds < 10 && to ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;

@@ -38,12 +38,11 @@ function row(group) {
   const name = h("a", { class: "row", href: link, "data-key": group.taskGroupId }, group.name || group.taskGroupId);
   return [
     [name, h("span", { class: "under" }, h("code", {}, group.taskGroupId), group.sealed && " · sealed")],
-    [bar(group.states, group.size), h("span", { class: "under" }, summary(group))],
+    [bar(group.states, group.size), h("span", { class: "under counts" }, summary(group))],
     when(group.created),
   ];
 }
 
-function summary({ size, states }) {
-  const kinds = Object.entries(states);
-  return kinds.length === 1 ? `${size.toLocaleString("en")} ${kinds[0][0]}` : kinds.map(([state, tasks]) => `${tasks.toLocaleString("en")} ${state}`).join(" · ");
+function summary({ states }) {
+  return Object.entries(states).map(([state, tasks]) => [h("span", {}, `${tasks.toLocaleString("en")} ${state}`), " "]);
 }

@@ -14,10 +14,16 @@ const SLICE = 40;
 export async function followLog(view, { taskId, runId, name, isResolved }, signal) {
   for (;;) {
     const last = isResolved();
-    const url = await artifactUrl(taskId, runId, name);
-    const whole = await readOnce(view, url, last, signal);
-    if (signal.aborted || (last && whole !== "look again")) return;
-    await pause(AGAIN, signal);
+    const found = await readOnce(view, await artifactUrl(taskId, runId, name), last, signal);
+    if (found === "another log") {
+      await resumed(view, signal);
+      view.restart();
+    } else if (last) {
+      return view.end();
+    } else {
+      await pause(AGAIN, signal);
+    }
+    if (signal.aborted) return;
   }
 }
 
@@ -25,14 +31,16 @@ async function readOnce(view, url, last, signal) {
   try {
     const response = await fetch(url, { signal, cache: "no-store", credentials: "omit" });
     if (!response.ok) return await explain(view, response, last);
-    await readBody(view, response, last, signal);
-    view.say(last ? "Complete" : "Live");
+    view.say(last ? "Loading …" : "Live", last ? "" : "live");
+    const same = await readBody(view, response, signal);
+    view.say(last ? "Complete" : "Waiting for more …");
+    return same ? "read" : "another log";
   } catch (error) {
     if (signal.aborted) return "left";
     view.say(last ? "The log could not be read to its end." : "The live log cannot be reached. Looking again …", "bad");
     if (!(error instanceof TypeError)) throw error;
+    return "not reached";
   }
-  return "read";
 }
 
 async function explain(view, response, last) {
@@ -43,21 +51,46 @@ async function explain(view, response, last) {
   return "refused";
 }
 
-async function readBody(view, response, last, signal) {
+/** Read to the end; `false` when that is not the log whose beginning is shown. */
+async function readBody(view, response, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let began = false;
+  const shown = new Shown(view);
   let until = performance.now() + SLICE;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done || signal.aborted) return;
-    if (!began) view.restart();
-    if (!began) view.say(last ? "Loading …" : "Live", last ? "" : "live");
-    began = true;
-    view.add(value);
+    if (done || signal.aborted) return shown.left === 0;
+    const fresh = shown.pass(value);
+    if (fresh === null) {
+      await reader.cancel();
+      return false;
+    }
+    view.add(fresh);
     // A large log comes faster than it is shown: the browser has its turn, too.
     if (performance.now() > until) {
       await new Promise((resolve) => setTimeout(resolve));
       until = performance.now() + SLICE;
     }
   }
+}
+
+/** Lets pass what is not shown yet: a log that is read once more stays where somebody reads it. */
+class Shown {
+  constructor({ received, tail }) {
+    this.left = received;
+    this.tail = tail;
+    this.seen = "";
+  }
+
+  /** Give what is new; `null` when what should have been known was something else. */
+  pass(text) {
+    if (this.left === 0) return text;
+    const again = text.slice(0, this.left);
+    this.left -= again.length;
+    this.seen = (this.seen + again).slice(-this.tail.length);
+    return this.left === 0 && this.seen !== this.tail ? null : text.slice(again.length);
+  }
+}
+
+async function resumed(view, signal) {
+  while (view.paused && !signal.aborted) await pause(0.3, signal);
 }

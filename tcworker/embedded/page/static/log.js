@@ -10,6 +10,7 @@ const BLOCK = 500;
 const AT_ONCE = 2_000;
 const NEAR = 30;
 const SOON = 60;
+const TAIL = 2_000;
 
 export class LogView {
   #blocks = [];
@@ -37,6 +38,8 @@ export class LogView {
   restart() {
     this.splitter = new Lines();
     this.ansi = new Ansi();
+    this.received = 0;
+    this.tail = "";
     this.total = 0;
     this.dropped = 0;
     this.#waiting = [];
@@ -45,8 +48,10 @@ export class LogView {
     this.#show();
   }
 
-  /** More of the log. */
+  /** More of the log. What came in all is known by its length, in characters, and its end. */
   add(text) {
+    this.received += text.length;
+    this.tail = (this.tail + text).slice(-TAIL);
     this.#waiting = this.#waiting.concat(this.splitter.add(text));
     // Whoever gets more than fits sees the last of it; twice as many may wait, so that they are seldom moved.
     if (this.#waiting.length > 2 * MOST) this.#drop(this.#waiting.length - MOST);
@@ -58,6 +63,12 @@ export class LogView {
     this.note = text;
     this.kind = kind;
     this.#show();
+  }
+
+  /** Nothing more will come. */
+  end() {
+    if (this.paused) this.#pause(false);
+    this.pauseButton.hidden = true;
   }
 
   #drop(number) {
