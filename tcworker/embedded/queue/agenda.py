@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -76,17 +78,19 @@ class Agenda:
             self._transactions.keep(store, task, states.expire_claim(task, entry.run_id, entry.taken_until, now))
         elif entry.kind == "deadline":
             self._transactions.keep(store, task, states.pass_deadline(task, now))
-        elif task.resolved:
-            self._release(store, task, now)
+        else:
+            self._release(store, entry, task, now)
 
-    def _release(self, store: Store, required: Task, now: int) -> None:
-        """Schedule those who waited for this task and for nothing else."""
-        waiting = store.dependencies.waiting_for(required, AT_ONCE)
+    def _release(self, store: Store, entry: Entry, required: Task, now: int) -> None:
+        """Schedule those who waited for this end of a task and for nothing else."""
+        # As it ended then: that it has been given another run meanwhile takes nothing back.
+        end = required.runs[entry.run_id].state
+        waiting = store.dependencies.waiting_for(required.task_id, end, AT_ONCE)
         for task in waiting:
             store.dependencies.satisfy(required.task_id, task.task_id)
             if not store.dependencies.waits(task.task_id) and now <= task.deadline:
                 self._transactions.keep(store, task, states.schedule(task, now))
         if len(waiting) == AT_ONCE:
-            store.put_on_agenda(Entry(now, "dependencies", required.task_id))
+            store.put_on_agenda(replace(entry, due=now))
         else:
             self._transactions.tell_if_group_is_over(store, required)

@@ -55,14 +55,14 @@ class DependencyStore:
         query = "SELECT 1 FROM dependencies WHERE task_id = ? AND satisfied = 0 LIMIT 1"
         return self._run(query, (task_id,)).fetchone() is not None
 
-    def waiting_for(self, required: Task, most: int) -> Sequence[Task]:
-        """Give tasks that wait for one and for whom it is, as it is now, what they wait for."""
-        enough = "'all-completed', 'all-resolved'" if required.state == "completed" else "'all-resolved'"
+    def waiting_for(self, required: str, state: str, most: int) -> Sequence[Task]:
+        """Give tasks that wait for one and for whom it is what they wait for, that it has ended in this state."""
+        enough = "'all-completed', 'all-resolved'" if state == "completed" else "'all-resolved'"
         query = (
-            f"SELECT {COLUMNS} FROM dependencies JOIN tasks USING (task_id)"
+            f"SELECT {COLUMNS} FROM dependencies INDEXED BY unsatisfied_by JOIN tasks USING (task_id)"
             f" WHERE required = ? AND satisfied = 0 AND requires IN ({enough}) LIMIT ?"
         )
-        return [task_of(row) for row in self._run(query, (required.task_id, most))]
+        return [task_of(row) for row in self._run(query, (required, most))]
 
     def satisfy(self, required: str, task_id: str) -> None:
         """A task need no longer wait for another."""

@@ -39,7 +39,7 @@ class Entry:
     """Something to be looked at when it is time.
 
     @ivar kind: C{claim}, C{deadline} or C{dependencies}.
-    @ivar run_id: of a claim, as C{taken_until}; else 0.
+    @ivar run_id: of a claim, as C{taken_until}, and of the end that others waited for; else 0.
     """
 
     due: int

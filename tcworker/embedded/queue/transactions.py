@@ -69,7 +69,7 @@ class Transactions:
             store.put_on_agenda(Entry(taken_until, "claim", after.task_id, len(after.runs) - 1, taken_until))
         if after.resolved:
             due = dates.now(self._clock) + int(self._times.dependencies * 1000)
-            store.put_on_agenda(Entry(due, "dependencies", after.task_id))
+            store.put_on_agenda(Entry(due, "dependencies", after.task_id, len(after.runs) - 1))
 
     def tell_created(self, store: Store, task: Task) -> None:
         """Tell of a task that is created, or is created again as it was and still waits for its first run to begin."""

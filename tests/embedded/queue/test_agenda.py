@@ -52,6 +52,15 @@ class Dependencies(WireTestCase):
         self.reactor.advance(5)
         self.assertEqual(self.status(waiting)["state"], "pending")
 
+    def test_an_end_counts_even_if_another_run_follows_at_once(self) -> None:
+        run, credentials = self.run_of_own()
+        task_id = run.split("/")[2]
+        strict, easy = self.create(dependencies=[task_id]), self.create(dependencies=[task_id], requires="all-resolved")
+        self.queue("POST", f"{run}/failed", None, credentials)
+        self.queue("POST", f"/task/{task_id}/rerun")
+        self.reactor.advance(5)
+        self.assertEqual([self.status(waiting)["state"] for waiting in (strict, easy)], ["unscheduled", "pending"])
+
     def test_a_failure_is_enough_only_for_who_says_so(self) -> None:
         run, credentials = self.run_of_own()
         required = [run.split("/")[2]]

@@ -53,7 +53,7 @@ OF_DEPENDENCIES: list[Question] = [
     lambda store: store.dependencies.add(BARE, ["r"]),
     lambda store: store.dependencies.unfit(BARE),
     lambda store: store.dependencies.waits("t"),
-    lambda store: store.dependencies.waiting_for(COMPLETED, 5),
+    lambda store: store.dependencies.waiting_for(COMPLETED.task_id, COMPLETED.state, 5),
     lambda store: store.dependencies.satisfy("r", "t"),
     lambda store: store.dependencies.dependents("r", "", 5),
 ]
@@ -106,6 +106,10 @@ class Plans(SynchronousTestCase):
         self.assertIn("pending_in_order", handed)
         self.assertIn("COVERING INDEX pending_in_order", pending)
         self.assertIn("COVERING INDEX claimed_by_age", claimed)
+
+    def test_who_still_waits_is_found_without_those_who_did(self) -> None:
+        plans = self.plans_of(OF_DEPENDENCIES[3:4])
+        self.assertIn("unsatisfied_by", plans[0])
 
     def test_what_is_not_over_in_a_group_is_found_without_the_rest(self) -> None:
         [plan] = self.plans_of(OF_GROUPS[-1:])
