@@ -214,8 +214,8 @@ class Scopes(DefinitionTestCase):
             "queue:scheduler-id:-",
         ]
 
-    def create_with(self, scopes: list[str], **more: Any) -> Any:
-        return self.limited(*scopes).queue.createTask(new_id(), self.definition(**more))
+    def create_with(self, having: list[str], **more: Any) -> Any:
+        return self.limited(*having).queue.createTask(new_id(), self.definition(**more))
 
     def test_what_is_needed(self) -> None:
         self.create_with(self.needed)
