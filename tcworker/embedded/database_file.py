@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 VERSION = 1
@@ -23,15 +25,42 @@ class DataUnusable(Exception):
 
 def check(path: str) -> None:
     """Raise L{DataUnusable} for a file that is damaged or of another version; it is only read."""
-    if not os.path.exists(path) or not os.path.getsize(path):
+    if not _holds_something(path):
+        # SQLite would take it for a new one, and throw the log away.
+        if _holds_something(f"{path}-wal"):
+            raise DataUnusable(f"{path} is empty, and {path}-wal is not; neither was touched: {_MOVE}")
         return
-    # A file without a log is looked at without leaving one: what was refused stays as it was, byte for byte.
-    left = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal")
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?{'mode=ro' if left else 'immutable=1'}", uri=True)) as file:
+        with _looked_at(path) as file:
             _check(path, file)
     except sqlite3.Error as error:
         raise DataUnusable(f"{path} cannot be read ({error}); it was not touched: {_MOVE}") from error
+
+
+@contextmanager
+def _looked_at(path: str) -> Iterator[sqlite3.Connection]:
+    """Open a database in such a way that it stays as it is, byte for byte, with all that is beside it."""
+    left = f"{path}-wal"
+    if not _holds_something(left):
+        # Without this, SQLite would make such a log.
+        with closing(_read_only(path, "immutable=1")) as connection:
+            yield connection
+        return
+    # By other names, for SQLite writes into the -shm file beside a log even when it only reads.
+    with TemporaryDirectory(dir=os.path.dirname(path), prefix="check-") as folder:
+        other = os.path.join(folder, "database")
+        os.link(path, other)
+        os.link(left, f"{other}-wal")
+        with closing(_read_only(other, "mode=ro")) as connection:
+            yield connection
+
+
+def _holds_something(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
+
+
+def _read_only(path: str, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(path)}?{how}", uri=True)
 
 
 def _check(path: str, file: sqlite3.Connection) -> None:

@@ -135,6 +135,19 @@ class Files(DatabaseTestCase):
         self.write(self.contents()[os.path.basename(self.path)][:-4096] + b"\x99" * 4096)
         self.assertIn("was not touched", await self.refusal())
 
+    async def test_a_damaged_database_whose_process_died(self) -> None:
+        await self.fill()
+        self.let_a_process_die()
+        sizes = {name: len(content) for name, content in self.contents().items()}
+        self.assertEqual(len(sizes), 3)
+        self.write(b"\x99" * sizes[os.path.basename(self.path)])
+        self.assertIn("was not touched", await self.refusal())
+
+    async def test_a_database_of_which_only_the_log_is_left(self) -> None:
+        self.let_a_process_die()
+        self.write(b"")
+        self.assertIn("-wal", await self.refusal())
+
     async def test_tables_of_another_version(self) -> None:
         await self.fill()
         connection = sqlite3.connect(self.path)
