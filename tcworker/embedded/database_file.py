@@ -66,7 +66,7 @@ def _read_only(path: str, how: str) -> sqlite3.Connection:
 def _check(path: str, file: sqlite3.Connection) -> None:
     (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise DataUnusable(f"{path} is damaged ({found}); it was not touched: {_MOVE}")
+        raise DataUnusable(f"{path} is damaged ({' '.join(found.split())}); it was not touched: {_MOVE}")
     (version,) = file.execute("PRAGMA user_version").fetchone()
     (tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and version != VERSION:
