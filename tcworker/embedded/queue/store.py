@@ -87,12 +87,17 @@ class Store:
             raise not_found(f"There is no task {task_id}.")
         return task
 
+    def find_definition(self, task_id: str) -> JSON:
+        """Give a task's definition; C{None} when there is no such task."""
+        row = self._run("SELECT definition FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
     def definition(self, task_id: str) -> JSON:
         """Give a task's definition. Raises L{ApiError} when there is no such task."""
-        row = self._run("SELECT definition FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-        if row is None:
+        definition = self.find_definition(task_id)
+        if definition is None:
             raise not_found(f"There is no task {task_id}.")
-        return json.loads(row[0])
+        return definition
 
     def about(self, task_id: str) -> About:
         """Give what messages about a task take from its definition."""

@@ -205,7 +205,8 @@ def _check_dependencies(store: Store, task: Task) -> None:
 
 
 def _definitions(store: Store, task_ids: Sequence[str]) -> Sequence[tuple[str, JSON]]:
-    return [(task_id, store.definition(task_id)) for task_id in task_ids if store.find_task(task_id)]
+    found = ((task_id, store.find_definition(task_id)) for task_id in task_ids)
+    return [(task_id, definition) for task_id, definition in found if definition is not None]
 
 
 def _statuses(store: Store, task_ids: Sequence[str]) -> Sequence[tuple[str, JSON]]:

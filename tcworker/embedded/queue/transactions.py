@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tcworker.embedded import dates
+from tcworker.embedded.faults import ApiError
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.queue import messages
 from tcworker.embedded.queue.states import Task
@@ -30,6 +33,7 @@ class Transactions:
         self._clock = ground.clock
         self._times = ground.times
         self._outbox = ground.outbox
+        self._log = Logger()
         self.on_ready: Callable[[str], None]
         self.on_due: Callable[[int], None]
 
@@ -40,7 +44,11 @@ class Transactions:
         """
         outcome: OneShot[T] = OneShot()
         Deferred.fromCoroutine(self._run(job, *args, **kwargs)).addBoth(outcome.settle)
-        return await outcome.wait()
+        try:
+            return await outcome.wait()
+        except CancelledError:
+            outcome.wait().addErrback(self._note)
+            raise
 
     async def read(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a job that only reads with the store, beside those that write."""
@@ -56,6 +64,11 @@ class Transactions:
         for task_queue_id in store.ready:
             self.on_ready(task_queue_id)
         return result
+
+    def _note(self, reason: Failure) -> None:
+        """Log what nobody waits for any more, unless it is only that the call would have been refused."""
+        if not reason.check(ApiError):
+            self._log.failure("A transaction failed whose caller had gone", failure=reason)
 
     def keep(self, store: Store, before: Task, after: Task) -> None:
         """Keep what became of a task, and put down what follows: who may claim it, what to look at and when."""

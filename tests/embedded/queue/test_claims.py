@@ -9,6 +9,7 @@ import slugid
 from twisted.internet.defer import Deferred, execute
 
 from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.queue.store import Store
 from tcworker.embedded.taskcluster import Times
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import QUEUE, START, WORKER, InThisThread, Pending, WireTestCase
@@ -146,8 +147,8 @@ class SlowDatabase(ClaimsTestCase):
     def release(self) -> None:
         """Do what was held, and hold nothing any more."""
         self.holding.restore()
-        for work in self.held:
-            work()
+        while self.held:
+            self.held.pop(0)()
 
     def test_who_hangs_up_while_a_claim_is_made_has_it_until_it_ends(self) -> None:
         task_id = self.create()
@@ -168,6 +169,18 @@ class SlowDatabase(ClaimsTestCase):
         self.begin("PUT", f"{QUEUE}/task/{NICE}", self.definition(), self.root).hang_up()
         self.release()
         self.assertEqual(self.claimed(waiting), [NICE])
+
+    def test_what_goes_wrong_after_a_caller_has_gone_is_logged_unless_it_is_a_refusal(self) -> None:
+        self.hold()
+        self.begin("POST", f"{QUEUE}/task/{NICE}/runs/0/completed", None, self.root).hang_up()
+        self.patch(Store, "definition", lambda *_: 1 / 0)
+        self.release()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.queue("PUT", f"/task/{NICE}", self.definition())
+        self.hold()
+        self.begin("PUT", f"{QUEUE}/task/{NICE}", self.definition(), self.root).hang_up()
+        self.release()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_who_comes_while_others_are_served_is_served_as_well(self) -> None:
         tasks = [self.create(), self.create()]
