@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import IO, cast
 from urllib.parse import parse_qsl
@@ -15,7 +16,7 @@ from tcworker.embedded.faults import ApiError
 from tcworker.embedded.routing import Route
 from tcworker.interfaces import JSON
 
-BODY_LIMIT = 10_000_000
+BODY_LIMIT = 10 << 20
 
 
 def read(request: Request) -> bytes:
@@ -72,10 +73,11 @@ def check_params(params: Mapping[str, str], patterns: Mapping[str, str]) -> None
 def check_query(request: Request, known: Mapping[str, str]) -> dict[str, str]:
     """Give the query, decoded. Raises L{ApiError} for keys that are not known, and for values that cannot be."""
     _, _, text = request.uri.decode("latin-1").partition("?")
-    query = dict(parse_qsl(text, keep_blank_values=True))
     # A signature in the query is known everywhere.
-    query.pop("bewit", None)
-    faults = [
+    given = [(key, value) for key, value in parse_qsl(text, keep_blank_values=True) if key != "bewit"]
+    query = dict(given)
+    faults = [f"{key} is there more than once" for key, count in Counter(key for key, _ in given).items() if count > 1]
+    faults += [
         f"{key}={value!r} must match {known[key]}" if key in known else f"{key} is not a known key"
         for key, value in query.items()
         if key not in known or not re.fullmatch(known[key], value)

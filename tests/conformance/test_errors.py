@@ -79,10 +79,10 @@ class Codes(ConformanceTestCase):
         self.assertRefused(answer, "RequestConflict")
 
     def test_a_body_beyond_the_limit(self) -> None:
-        fits = self.definition(payload={"long": "x" * 9_900_000})
+        fits = self.definition(payload={"long": "x" * 10_400_000})
         task_id = new_id()
         self.queue.createTask(task_id, fits)
-        self.assertEqual(len(self.queue.task(task_id)["payload"]["long"]), 9_900_000)
+        self.assertEqual(len(self.queue.task(task_id)["payload"]["long"]), 10_400_000)
         answer = self.call("PUT", f"{QUEUE}/task/{new_id()}", self.definition(payload={"long": "x" * 10_600_000}))
         self.assertRefused(answer, "InternalServerError")
 

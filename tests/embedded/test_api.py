@@ -138,9 +138,14 @@ class Errors(WireTestCase):
         self.assertEqual(answer.code, "ResourceNotFound")
 
     def test_a_body_over_ten_megabytes(self) -> None:
-        content = json.dumps({"x": "y" * 10_000_001}).encode()
+        content = json.dumps({"x": "y" * (10 << 20)}).encode()
         answer = self.send("PUT", f"{QUEUE}/task/{NICE}", content, {"Content-Type": "application/json"}).answer()
         self.assertEqual((answer.status, answer.code), (500, "InternalServerError"))
+
+    def test_a_key_of_the_query_more_than_once(self) -> None:
+        group = f"{QUEUE}/task-group/{self.create()}/list"
+        for query, code in (("?limit=1&limit=1", 400), ("?limit=1", 200)):
+            self.assertEqual(self.call("GET", group + query).status, code)
 
     def test_an_unknown_key_of_the_query(self) -> None:
         for query, code in (("?x=1", 400), ("?bewit=abc", 200), ("", 200)):
