@@ -204,6 +204,20 @@ class Killed(ServerCase):
         await deferToThread(self.check_claims, again, claimed)
         self.assertEqual(await deferToThread(content, again), b"kept")
 
+    async def test_what_its_worker_ran_runs_again(self) -> None:
+        server = await self.start("--data", self.data)
+        task_id = await self.create(server, WAITS.format(go=self.go))
+        await self.until(server, task_id, "running")
+        server.command.signal(signal.SIGKILL)
+        await server.command.until_ended()
+        self.let_go()
+        again = await self.start("--data", self.data)
+        runs = (await self.until(again, task_id, "completed"))["runs"]
+        self.assertEqual([run["reasonResolved"] for run in runs], ["worker-shutdown", "completed"])
+        again.command.signal(signal.SIGTERM)
+        await again.command.until_ended()
+        self.assertEqual(os.listdir(os.path.join(self.data, "worker", "tasks")), [])
+
     def create_many(self, server: Server, count: int) -> None:
         queue = server.queue()
         for _ in range(count):
