@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help environment demo test soak lint format packages bench clean
+.PHONY: help environment demo test soak conformance lint format packages bench clean
 
 help:
 	@echo "make demo    run a real task on this machine: it builds tcworker's own wheel"
 	@echo "make test    lint, then the whole test suite; installs what it needs with apt"
 	@echo "make soak    the suite, with those tests whole that it else runs in a short form"
+	@echo "make conformance ROOT_URL=...  ask any Taskcluster, with the credentials in the environment, whether it is one"
 	@echo "make lint    ruff and mypy        make format  let ruff write what it can"
 	@echo "make bench   measure a worker     make clean   remove what these commands made"
 
@@ -28,11 +29,15 @@ demo: $(READY)
 packages:
 	@tests/install-packages $$(sed 's/#.*//' tests/packages.txt)
 
+# Whatever Taskcluster somebody works with otherwise, these two leave it alone.
 test: lint packages
-	$(BIN)/python -m tests.run
+	TASKCLUSTER_ROOT_URL= $(BIN)/python -m tests.run
 
 soak: $(READY) packages
-	TCWORKER_SOAK=1 $(BIN)/python -m tests.run
+	TASKCLUSTER_ROOT_URL= TCWORKER_SOAK=1 $(BIN)/python -m tests.run
+
+conformance: $(READY)
+	TASKCLUSTER_ROOT_URL='$(or $(ROOT_URL),$(TASKCLUSTER_ROOT_URL))' $(BIN)/python -m tests.run tests.conformance
 
 lint: $(READY)
 	$(BIN)/ruff check .
