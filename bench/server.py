@@ -6,10 +6,10 @@ who signs before the time begins.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import slugid
-from bounded import bounded, memory
+from bounded import memory
 from calls import Caller, calling, definition
 from deployment import embedded
-from limits import Row, under
+from limits import Row, Step, measure, under
 from watched import family
 
 from tcworker.embedded import dates
@@ -31,17 +31,12 @@ from tcworker.embedded.queue.store import Entry, Store
 from tcworker.embedded.schemas import Checker
 from tcworker.embedded.services import SCHEMA
 from tcworker.embedded.taskcluster import DATABASE
+from tcworker.interfaces import JSON
 
-CALLS = 500
-ROUNDS = 7
-IN_ROUND = 100
-MANY_TASKS = 100_000
-WORKERS = 200
 CLAIM_MS, HANDOVER_MS, MEMORY, FACTOR = 5.0, 20.0, 150.0, 2.0
 QUEUE, OTHER_QUEUE = "bench/measured", "bench/other"
 CLAIM_WORK = f"/claim-work/{QUEUE}"
 WORKER = {"workerGroup": "bench", "workerId": "bench", "tasks": 1}
-SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -56,16 +51,16 @@ class Spread:
     slow: float
 
 
-def claims(user: Caller, worker: Caller) -> Sequence[float]:
+def claims(user: Caller, worker: Caller, calls: int) -> Sequence[float]:
     """A round of claimWork when a task waits."""
-    for _ in range(IN_ROUND):
+    for _ in range(calls):
         user.create(QUEUE)
-    return [worker.timed("POST", CLAIM_WORK, WORKER) for _ in range(IN_ROUND)]
+    return [worker.timed("POST", CLAIM_WORK, WORKER) for _ in range(calls)]
 
 
-def handovers(user: Caller, worker: Caller) -> Sequence[float]:
+def handovers(user: Caller, worker: Caller, calls: int) -> Sequence[float]:
     """A round of tasks, each from createTask to the worker who waits for it."""
-    return [_hand_over(user, worker) for _ in range(IN_ROUND)]
+    return [_hand_over(user, worker) for _ in range(calls)]
 
 
 def _hand_over(user: Caller, worker: Caller) -> float:
@@ -73,101 +68,112 @@ def _hand_over(user: Caller, worker: Caller) -> float:
     # Until the server has it, as well as one can tell from here.
     user.call("GET", "/ping")
     begun = user.begin("PUT", f"/task/{slugid.nice()}", definition(QUEUE))
-    if not worker.end()["tasks"]:
-        raise OSError("a worker was given nothing though there was a task")
+    _check_claim(worker)
     took = 1000 * (time.perf_counter() - begun)
     user.end()
     return took
 
 
-def creations(user: Caller, worker: Caller) -> Sequence[float]:
+def _check_claim(worker: Caller) -> None:
+    if not worker.end()["tasks"]:
+        raise OSError("a worker was given nothing though there was a task")
+
+
+def creations(user: Caller, worker: Caller, calls: int) -> Sequence[float]:
     """A round of createTask."""
-    return [user.create(OTHER_QUEUE) for _ in range(IN_ROUND)]
+    return [user.create(OTHER_QUEUE) for _ in range(calls)]
 
 
 KINDS = {"claimWork": claims, "handover": handovers, "createTask": creations}
 
 
-def speeds(folders: Sequence[Path]) -> Mapping[str, Sequence[Spread]]:
+def speeds(folders: Sequence[Path], wanted: argparse.Namespace) -> Mapping[str, Sequence[Spread]]:
     """Each kind of call, of the servers of some folders, in turns: what else the machine does meets all alike."""
     with ExitStack() as stack:
         places = [stack.enter_context(embedded(str(folder))) for folder in folders]
         callers = [stack.enter_context(calling(*place, 2)) for place in places]
-        return {name: _in_turns(kind, callers) for name, kind in KINDS.items()}
+        return {name: _in_turns(kind, callers, wanted) for name, kind in KINDS.items()}
 
 
-def _in_turns(kind: Callable[..., Sequence[float]], callers: Sequence[Sequence[Caller]]) -> Sequence[Spread]:
-    rounds = [[kind(*pair) for pair in callers] for _ in range(ROUNDS)]
+def _in_turns(
+    kind: Callable[..., Sequence[float]], callers: Sequence[Sequence[Caller]], wanted: argparse.Namespace
+) -> Sequence[Spread]:
+    rounds = [[kind(*pair, wanted.calls) for pair in callers] for _ in range(wanted.rounds)]
     return [_spread(of_one) for of_one in zip(*rounds, strict=True)]
 
 
-def parts_of_creation(folder: Path) -> Mapping[str, float]:
-    """Median milliseconds of a createTask, and of what is in it."""
-    body, task_id, checker = definition(OTHER_QUEUE), str(slugid.nice()), Checker(DEFINITION)
-    with embedded(str(folder)) as place, calling(*place) as (user,):
-        user.call("PUT", f"/task/{task_id}", body)
-        http = _median(lambda: user.timed("GET", "/ping"))
-        reading = _median(lambda: user.timed("GET", f"/task/{task_id}/status"))
-        whole = _median(lambda: user.create(OTHER_QUEUE))
-    schema = _median(lambda: _timed(lambda: complete(task_id, checker.check(body))))
-    return {"all": whole, "HTTP": http, "signature and a hop to a thread": reading - http, "schema": schema}
-
-
-def creation(folder: Path) -> Iterator[Row]:
-    """createTask a second, and where the time goes; there is no limit for it."""
-    parts = dict(parts_of_creation(folder))
-    whole = parts.pop("all")
-    parts["transaction and what follows"] = whole - sum(parts.values())
-    yield Row("createTask a second, one caller", f"{1000 / whole:.0f}", "", True, f"{whole:.2f} ms each")
-    for name, took in parts.items():
-        yield Row(f"  of which {name}", f"{took:.2f} ms", "", True)
-
-
-def speed(folder: Path) -> Iterator[Row]:
+def speed(folder: Path, wanted: argparse.Namespace) -> Iterator[Row]:
     """The speeds of an empty server, and of one with many tasks."""
     few, many = folder / "few", folder / "many"
-    fill(many)
-    found = speeds([few, many])
+    fill(many, wanted.tasks)
+    found = speeds([few, many], wanted)
     slow = {name: empty.slow for name, (empty, _) in found.items()}
     yield under("claimWork when a task waits, 95th percentile", slow["claimWork"], CLAIM_MS, "ms")
     yield under("createTask until a waiting worker has it, 95th", slow["handover"], HANDOVER_MS, "ms")
     for name, (empty, full) in found.items():
         note = f"median {full.median:.2f} ms, {empty.median:.2f} ms without them"
-        yield under(f"{name} with {MANY_TASKS} tasks", full.median / empty.median, FACTOR, "times", note)
+        yield under(f"{name} with {wanted.tasks} tasks", full.median / empty.median, FACTOR, "times", note)
 
 
-def waiting(folder: Path) -> Iterator[Row]:
+def creation(folder: Path, wanted: argparse.Namespace) -> Iterator[Row]:
+    """createTask a second, and where the time goes; there is no limit for it."""
+    parts = parts_of_creation(folder, wanted.rounds * wanted.calls)
+    whole = sum(parts.values())
+    yield Row("createTask a second, one caller", f"{1000 / whole:.0f}", "", True, f"{whole:.2f} ms each")
+    for name, took in parts.items():
+        yield Row(f"  of which {name}", f"{took:.2f} ms", "", True)
+
+
+def parts_of_creation(folder: Path, calls: int) -> Mapping[str, float]:
+    """Median milliseconds of what is in a createTask."""
+
+    def median(measure: Callable[[], float]) -> float:
+        return statistics.median(measure() for _ in range(calls))
+
+    body, task_id, checker = definition(OTHER_QUEUE), str(slugid.nice()), Checker(DEFINITION)
+    with embedded(str(folder)) as place, calling(*place) as (user,):
+        user.call("PUT", f"/task/{task_id}", body)
+        http = median(lambda: user.timed("GET", "/ping"))
+        reading = median(lambda: user.timed("GET", f"/task/{task_id}/status"))
+        whole = median(lambda: user.create(OTHER_QUEUE))
+    schema = median(lambda: _timed(lambda: complete(task_id, checker.check(body))))
+    return {
+        "HTTP, as for a ping": http,
+        "signature, and a thread that reads": reading - http,
+        "schema": schema,
+        "transaction and what follows": whole - reading - schema,
+    }
+
+
+def waiting(folder: Path, wanted: argparse.Namespace) -> Iterator[Row]:
     """Memory of a server in which workers wait."""
-    with embedded(str(folder)) as place, calling(*place, WORKERS + 1) as (user, *workers):
+    with embedded(str(folder)) as place, calling(*place, wanted.workers + 1) as (user, *workers):
         server = family(os.getpid())[1:]
         before = memory(server, "Pss")
         for number, worker in enumerate(workers):
             worker.begin("POST", CLAIM_WORK, {**WORKER, "workerId": f"w{number}"})
         user.call("GET", "/ping")
-        time.sleep(1)
-        after = memory(server, "Pss")
-        note = f"the whole server; {before:.1f} MB before they came"
-        yield under(f"{WORKERS} workers in claimWork, memory", after, MEMORY, "MB", note)
-        # Each gets an answer: nobody was turned away.
-        for _ in workers:
+        note = f"of the whole server; {before:.1f} MB before they came"
+        yield under(f"{wanted.workers} workers in claimWork, memory", memory(server, "Pss"), MEMORY, "MB", note)
+        # Each gets a task: nobody had been turned away.
+        for worker in workers:
             user.create(QUEUE)
-        if not all(worker.end()["tasks"] for worker in workers):
-            raise OSError("a worker was given nothing though there was a task for each")
+            _check_claim(worker)
 
 
-def fill(folder: Path) -> None:
+def fill(folder: Path, tasks: int) -> None:
     """Make the database of a server that has had many tasks: half of them are over, the others wait."""
     folder.mkdir(mode=0o700)
     with closing(connect(str(folder / DATABASE), SCHEMA)) as connection:
         connection.execute("BEGIN")
-        store, body, checker = Store(connection), definition(OTHER_QUEUE), Checker(DEFINITION)
-        checked, now = checker.check(body), int(time.time() * 1000)
-        for number in range(MANY_TASKS):
-            _add(store, f"{slugid.nice()}", checked, number, now)
+        store, now = Store(connection), int(time.time() * 1000)
+        body = Checker(DEFINITION).check(definition(OTHER_QUEUE))
+        for number in range(tasks):
+            _add(store, str(slugid.nice()), body, number, now)
         connection.execute("COMMIT")
 
 
-def _add(store: Store, task_id: str, body: dict[str, object], number: int, now: int) -> None:
+def _add(store: Store, task_id: str, body: JSON, number: int, now: int) -> None:
     task = new_task(task_id, given := complete(task_id, body))
     store.add_task(task, given)
     store.groups.join(task.group_id, task.scheduler_id, task.expires)
@@ -180,16 +186,12 @@ def _add(store: Store, task_id: str, body: dict[str, object], number: int, now: 
         store.change_task(running, states.report(running, 0, "completed", now))
 
 
-STEPS: Sequence[Callable[[Path], Iterator[Row]]] = (speed, creation, waiting)
+STEPS = [Step("speed", speed, 300), Step("creation", creation, 120), Step("waiting", waiting, 60)]
 
 
 def _spread(rounds: Sequence[Sequence[float]]) -> Spread:
-    slow = [sorted(taken)[IN_ROUND * 95 // 100] for taken in rounds]
+    slow = [sorted(taken)[len(taken) * 95 // 100] for taken in rounds]
     return Spread(statistics.median(took for taken in rounds for took in taken), statistics.median(slow))
-
-
-def _median(measure: Callable[[], float]) -> float:
-    return statistics.median(measure() for _ in range(CALLS))
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -198,17 +200,25 @@ def _timed(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - begun)
 
 
-def main() -> int:
+def _command_line(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=100_000, help="of a database that has many (100000)")
+    parser.add_argument("--rounds", type=int, default=7, help="of calls; the median counts (7)")
+    parser.add_argument("--calls", type=int, default=100, help="of each kind in a round (100)")
+    parser.add_argument("--workers", type=int, default=200, help="who wait in claimWork (200)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
     """Measure, print each row as soon as it is known, and give the status to exit with."""
-    print(f"{'what':<46} {'measured':>10}   limit", flush=True)
+    wanted = _command_line(arguments)
     missed = False
     for step in STEPS:
-        with tempfile.TemporaryDirectory(prefix="server-") as folder, bounded(SECONDS):
-            for row in step(Path(folder)):
-                print(row, flush=True)
-                missed |= not row.kept
+        for row in measure(step, wanted):
+            print(row, flush=True)
+            missed |= not row.kept
     return int(missed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
