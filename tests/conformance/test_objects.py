@@ -1,4 +1,4 @@
-"""The object service: uploads and downloads (contracts of the queue, 6)."""
+"""The object service: uploads and downloads (contracts of the queue, 6.1 and 6.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls: Hawk, temporary credentials, authorizedScopes, bewits (contracts of the queue, 3).
+"""Who calls: Hawk, temporary credentials, authorizedScopes, bewits (contracts of the queue, 3.1 to 3.5).
 
 Two witnesses sign: mohawk by itself, and the C{taskcluster} package. C{test-authenticate} says what the service saw.
 """
