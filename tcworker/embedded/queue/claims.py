@@ -12,7 +12,7 @@ from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import conflict
 from tcworker.embedded.ground import Issue
 from tcworker.embedded.queue import states
-from tcworker.embedded.queue.polls import Asking, Polls
+from tcworker.embedded.queue.polls import AT_ONCE, Asking, Polls
 from tcworker.embedded.queue.states import Run, Task
 from tcworker.embedded.queue.store import Store
 from tcworker.embedded.queue.transactions import Transactions
@@ -76,11 +76,12 @@ class Claims:
 
     def _take(self, store: Store, queue: str, asking: Sequence[Asking], now: int) -> Sequence[Sequence[_Claim] | None]:
         """Claim for all who ask, in one transaction; C{None} for those in quarantine."""
-        waiting = list(store.backlog.next(queue, now, sum(one.count for one in asking)))
+        waiting = list(store.backlog.next(queue, now, min(AT_ONCE, sum(one.count for one in asking))))
         taken: list[Sequence[_Claim] | None] = []
         for one in asking:
             if one.new:
                 store.workers.saw(one.worker, now)
+            # Else there is nothing to be kept from them.
             if (one.new or waiting) and store.workers.is_quarantined(one.worker, now):
                 taken.append(None)
                 continue

@@ -48,8 +48,7 @@ class Groups:
 
     async def _list(self, call: Call) -> JSON:
         limit, after = page_of(call.query)
-        group, found = await self._transactions.read(_tasks, call.params["taskGroupId"], after, limit + 1)
-        return {**_shown(group), **page_of_tasks(found, limit)}
+        return await self._transactions.read(_list, call.params["taskGroupId"], after, limit)
 
     async def _seal(self, call: Call) -> JSON:
         group = await self._permitted(call, "seal-task-group")
@@ -113,8 +112,9 @@ def _find(store: Store, group_id: str) -> Group:
     return group
 
 
-def _tasks(store: Store, group_id: str, after: str, most: int) -> tuple[Group, Sequence[tuple[Task, JSON]]]:
-    return _find(store, group_id), store.groups.tasks(group_id, after, most)
+def _list(store: Store, group_id: str, after: str, limit: int) -> JSON:
+    group = _shown(_find(store, group_id))
+    return {**group, **page_of_tasks(store.groups.tasks(group_id, after, limit + 1), limit)}
 
 
 def _seal(store: Store, group: Group, now: int) -> Group:

@@ -16,6 +16,9 @@ from tcworker.waiting import Loose
 
 Claims = Sequence[JSON]
 
+AT_ONCE = 32
+"""Claims that are made in one look at the most: as many as one worker may ask for."""
+
 
 @dataclass(frozen=True)
 class Asking:
@@ -31,7 +34,8 @@ class Asking:
 
 
 Take = Callable[[str, Sequence[Asking]], Awaitable[Sequence[Claims | None]]]
-"""Claims for those who ask of a task queue, in their order; C{None} for who is to get nothing, now or later."""
+"""Makes claims for those who ask of a task queue, in their order, L{AT_ONCE} in all; C{None} for who is to get nothing,
+now or later."""
 
 
 @dataclass(eq=False)
@@ -134,6 +138,9 @@ class Polls:
             return
         for waiter, claims in zip(waiters, taken, strict=True):
             self._hand(queue, waiter, claims)
+        # Then there may be more, for those who got nothing.
+        if sum(len(claims or ()) for claims in taken) >= AT_ONCE:
+            self._asked.add(queue)
 
     def _hand(self, queue: str, waiter: _Waiter, claims: Claims | None) -> None:
         """Give somebody what was claimed for them.

@@ -96,15 +96,10 @@ class TaskQueues:
 
     async def _pending(self, call: Call) -> JSON:
         queue, now = call.params["taskQueueId"], dates.now(self._clock)
-        limit, after = _page_by_place(call)
-        rows = await self._transactions.read(lambda store: store.backlog.list_pending(queue, now, after, limit + 1))
-        return one_page("tasks", [(str(row["place"]), _pending_task(row)) for row in rows], limit)
+        return await self._transactions.read(_pending, queue, now, *_page_by_place(call))
 
     async def _claimed(self, call: Call) -> JSON:
-        queue = call.params["taskQueueId"]
-        limit, after = _page_by_place(call)
-        rows = await self._transactions.read(lambda store: store.backlog.list_claimed(queue, after, limit + 1))
-        return one_page("tasks", [(str(row["place"]), _claimed_task(row)) for row in rows], limit)
+        return await self._transactions.read(_claimed, call.params["taskQueueId"], *_page_by_place(call))
 
     async def _list(self, call: Call) -> JSON:
         limit, found = await self._page(call, "")
@@ -167,6 +162,16 @@ def _count(store: Store, queues: Sequence[str], now: int) -> Sequence[JSON]:
 def _named(task_queue_id: str) -> JSON:
     provisioner_id, worker_type = task_queue_id.split("/")
     return {"taskQueueId": task_queue_id, "provisionerId": provisioner_id, "workerType": worker_type}
+
+
+def _pending(store: Store, queue: str, now: int, limit: int, after: int) -> JSON:
+    rows = store.backlog.list_pending(queue, now, after, limit + 1)
+    return one_page("tasks", [(str(row["place"]), _pending_task(row)) for row in rows], limit)
+
+
+def _claimed(store: Store, queue: str, limit: int, after: int) -> JSON:
+    rows = store.backlog.list_claimed(queue, after, limit + 1)
+    return one_page("tasks", [(str(row["place"]), _claimed_task(row)) for row in rows], limit)
 
 
 def _pending_task(row: sqlite3.Row) -> JSON:

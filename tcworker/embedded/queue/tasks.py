@@ -126,8 +126,7 @@ class Tasks:
     async def _dependents(self, call: Call) -> JSON:
         task_id = call.params["taskId"]
         limit, after = page_of(call.query)
-        found = await self._transactions.read(_dependents, task_id, after, limit + 1)
-        return {"taskId": task_id, **page_of_tasks(found, limit)}
+        return {"taskId": task_id, **await self._transactions.read(_dependents, task_id, after, limit)}
 
     def _by_user(self, verb: str, change: Callable[[Task, int], Task]) -> Callable[[Call], Awaitable[JSON]]:
         """Give the handler of a change that somebody may make who may do so in the task's group or project."""
@@ -214,6 +213,6 @@ def _statuses(store: Store, task_ids: Sequence[str]) -> Sequence[tuple[str, JSON
     return [(task_id, task.status()) for task_id, task in found if task]
 
 
-def _dependents(store: Store, task_id: str, after: str, most: int) -> Sequence[tuple[Task, JSON]]:
+def _dependents(store: Store, task_id: str, after: str, limit: int) -> JSON:
     store.task(task_id)
-    return store.dependencies.dependents(task_id, after, most)
+    return page_of_tasks(store.dependencies.dependents(task_id, after, limit + 1), limit)

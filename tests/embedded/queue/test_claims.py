@@ -170,6 +170,14 @@ class SlowDatabase(ClaimsTestCase):
         self.release()
         self.assertEqual(self.claimed(waiting), [NICE])
 
+    def test_much_at_once_goes_to_all_who_wait(self) -> None:
+        for _ in range(70):
+            self.create()
+        self.hold()
+        waiting = [self.wait(f"w{number}", tasks=32) for number in range(3)]
+        self.release()
+        self.assertEqual([len(self.claimed(one)) for one in waiting], [32, 32, 6])
+
     def test_what_goes_wrong_after_a_caller_has_gone_is_logged_unless_it_is_a_refusal(self) -> None:
         self.hold()
         self.begin("POST", f"{QUEUE}/task/{NICE}/runs/0/completed", None, self.root).hang_up()

@@ -66,6 +66,15 @@ class TheLine(PollsTestCase):
         self.give(["a"])
         self.assertEqual(self.successResultOf(waiting), ["a"])
 
+    def test_when_a_look_brought_as_much_as_one_may_there_is_another(self) -> None:
+        self.wait("first", 32)
+        self.give([])
+        self.wait("second")
+        self.give(["a"] * 32, [])
+        self.assertEqual(self.asked(), [("second", 1, False)])
+        self.give([])
+        self.assertEqual(len(self.looks), 3)
+
     def test_no_look_for_nobody(self) -> None:
         self.polls.wake(QUEUE)
         self.assertEqual(self.looks, [])
