@@ -84,7 +84,11 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the name or address to listen at (127.0.0.1)")
     parser.add_argument("--port", type=_port, default=8080, help="0 for any that is free (8080)")
     parser.add_argument("--data", metavar="DIR", help="keep everything in DIR; by default all is gone at the end")
-    parser.add_argument("--pulse", metavar="URL", help="send messages to the RabbitMQ at amqp://user:password@host")
+    parser.add_argument(
+        "--pulse",
+        metavar="URL",
+        help="send messages to the RabbitMQ at amqp://user@host; the password is that of PULSE_PASSWORD",
+    )
     parser.add_argument("--client-id", default="static/taskcluster/root", metavar="ID", help="of who may do everything")
     parser.add_argument("--access-token-file", metavar="FILE", help="holds the access token of that client")
     parser.add_argument("--static-clients", metavar="FILE", help="holds further clients with their tokens and scopes")

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import ProcessStatus
 from tcworker.running import end_for_sure, take_signals
+from tcworker.server.broker import with_password
 from tcworker.server.command import ServerCommand
 from tcworker.server.options import ServerOptions
 from tcworker.server.token import take_variable
@@ -28,6 +30,7 @@ def main(options: ServerOptions) -> int:
     """Serve with the process's own reactor, and give the status to exit with."""
     # Before anything is started that could pass it on.
     variable = take_variable(os.environ)
+    options = replace(options, pulse=with_password(options.pulse, os.environ))
     from twisted.internet import reactor as module
 
     reactor: Any = module
