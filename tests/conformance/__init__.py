@@ -1,0 +1,7 @@
+"""Is it a Taskcluster? A suite for any deployment, of which it knows nothing but its root URL and some credentials.
+
+C{make conformance ROOT_URL=https://...} runs it, with C{TASKCLUSTER_CLIENT_ID}, C{TASKCLUSTER_ACCESS_TOKEN} and, for
+temporary credentials, C{TASKCLUSTER_CERTIFICATE} in the environment; their scopes must be wide, best of all C{*}. All
+that it makes has names that nobody else uses, and expires within hours; tasks that nobody claims end with their
+deadline, one hour later. Without a root URL it starts two servers of ours: one with the real times, and one in a hurry.
+"""

@@ -23,7 +23,6 @@ CODES = {
     "InvalidRequestArguments": 400,
     "InputValidationError": 400,
     "InputError": 400,
-    "NoMatchingBackend": 400,
     "AuthenticationFailed": 401,
     "InsufficientScopes": 403,
     "ResourceNotFound": 404,
@@ -32,7 +31,10 @@ CODES = {
     "ResourceExpired": 410,
     "InternalServerError": 500,
 }
-"""Every error of the API that can be brought about from outside, with its HTTP status."""
+"""Every error of the API that can be brought about from outside, with its HTTP status.
+
+Two are not here: C{NoMatchingBackend} and C{ProviderSetupFailed} tell of a deployment that is not set up right.
+"""
 
 QUEUE = "/api/queue/v1"
 

@@ -117,6 +117,14 @@ class Deployment:
     hold: float = 20
     claim: float | None = None
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, for a connection without TLS. Raises L{SkipTest} where there is none."""
+        url = urlsplit(self.root_url)
+        if url.scheme != "http":
+            raise SkipTest("the deployment speaks TLS only")
+        return url.hostname or "", url.port or 80
+
     def services(self, credentials: Credentials | None, **options: Any) -> Services:
         """Give the clients of a caller; C{None} for one who does not say who it is."""
         return Services(self.root_url, credentials, **options)

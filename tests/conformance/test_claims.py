@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import chain
 
 from tests.conformance.case import QUEUE, ConformanceTestCase, Held, date, names, new_id, random_name, when
 from tests.conformance.deployment import patient
@@ -51,6 +54,15 @@ class Claims(ConformanceTestCase):
         task_ids = [self.create() for _ in range(4)]
         self.assertEqual([held.task_id for held in self.claim_work(tasks=3)], task_ids[:3])
         self.assertEqual([held.task_id for held in self.claim_work(tasks=32)], task_ids[3:])
+
+    def test_each_is_handed_out_once(self) -> None:
+        task_ids = [self.create() for _ in range(24)]
+        with ThreadPoolExecutor(8) as workers:
+            claims = list(workers.map(lambda n: self.claim_work(3, f"worker-{n}"), range(8)))
+        claimed = [held.task_id for held in chain(*claims)]
+        self.assertEqual(len(claimed), len(set(claimed)))
+        rest = self.claim_work(32) if len(claimed) < len(task_ids) else []
+        self.assertEqual({*claimed, *(held.task_id for held in rest)}, set(task_ids))
 
     def test_one_unless_more_are_asked_for(self) -> None:
         task_ids = [self.create() for _ in range(2)]
@@ -158,6 +170,29 @@ class LongPolls(ConformanceTestCase):
             self.until_seen(worker_id)
         task_ids = [self.create() for _ in range(3)]
         self.assertEqual([asked.result()[0].task_id for asked in waiting], task_ids)
+
+    def test_who_has_gone_gets_nothing(self) -> None:
+        with closing(socket.create_connection(self.deployment.address, timeout=60)) as connection:
+            connection.sendall(self.request())
+            self.until_seen(self.worker_id)
+        # The connection is lost; until a server knows that it may still hand out what comes.
+        time.sleep(0.5)
+        task_id = self.create()
+        self.assertEqual([held.task_id for held in self.claim_work(worker_id="another")], [task_id])
+
+    def request(self) -> bytes:
+        """Give a claimWork as it goes over the wire."""
+        target = f"{QUEUE}/claim-work/{self.task_queue}"
+        asked = {"workerGroup": self.worker_group, "workerId": self.worker_id, "tasks": 1}
+        content = json.dumps(asked).encode()
+        lines = [
+            f"POST {target} HTTP/1.1",
+            f"Host: {self.deployment.root_url.partition('://')[2]}",
+            f"Authorization: {self.deployment.sign('POST', target)}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(content)}",
+        ]
+        return "\r\n".join([*lines, "", ""]).encode() + content
 
     def test_a_rerun_wakes_a_worker_too(self) -> None:
         task_id = self.create()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from tests.conformance.case import QUEUE, ConformanceTestCase, date, new_id, random_name, when
@@ -98,6 +99,14 @@ class Repeats(DefinitionTestCase):
         shown = self.queue.task(task_id)
         self.assertEqual(self.queue.createTask(task_id, shown)["status"], self.status(task_id))
 
+    def test_too_late(self) -> None:
+        task_id, definition = new_id(), self.definition(created=date(minutes=-15, seconds=2))
+        for _ in range(2):
+            self.queue.createTask(task_id, definition)
+        time.sleep(2.2)
+        with self.refused("InputError"):
+            self.queue.createTask(task_id, definition)
+
     def test_another_definition(self) -> None:
         task_id, definition = new_id(), self.definition()
         self.queue.createTask(task_id, definition)
@@ -126,6 +135,7 @@ class Refusals(DefinitionTestCase):
             {"taskGroupId": "abc"},
             {"dependencies": ["abc"]},
             {"dependencies": [new_id()] * 2},
+            {"dependencies": [new_id() for _ in range(10_001)]},
             {"routes": ["same", "same"]},
             {"routes": [""]},
             {"routes": ["x" * 250]},

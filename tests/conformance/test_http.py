@@ -1,4 +1,4 @@
-"""What all services share: routing on the raw path, headers, CORS, pages, dates (contracts of the queue, 0.1 to 0.7)."""
+"""What all services share: routing by the raw path, headers, pages, dates (contracts of the queue, 0.1 to 0.7)."""
 
 from __future__ import annotations
 

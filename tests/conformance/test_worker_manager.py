@@ -117,6 +117,15 @@ class Workers(PoolTestCase):
         with self.refused("InputError"):
             self.make_worker(expires=date(hours=-1))
 
+    def test_a_change(self) -> None:
+        self.registered()
+        self.secret = new_id() + new_id()
+        with self.refused("InputError"):
+            self.register()
+        body = {"expires": date(hours=2), "capacity": 5, "providerInfo": {"staticSecret": self.secret}}
+        self.assertEqual(self.manager.updateWorker(*self.worker, body)["capacity"], 5)
+        self.register()
+
     def test_removed(self) -> None:
         self.registered()
         self.assertEqual(self.manager.removeWorker(*self.worker), {})

@@ -56,6 +56,18 @@ class Seen(WorkersTestCase):
         workers = self.queue.listWorkers(self.provisioner_id, self.worker_type)["workers"]
         self.assertEqual(names(workers, "workerId"), [self.worker_id])
 
+    def test_the_lists_of_all(self) -> None:
+        self.running()
+        seen: list[str] = []
+        self.queue.listTaskQueues(
+            paginationLimit=100, paginationHandler=lambda page: seen.extend(names(page["taskQueues"], "taskQueueId"))
+        )
+        self.queue.listProvisioners(
+            paginationLimit=100,
+            paginationHandler=lambda page: seen.extend(names(page["provisioners"], "provisionerId")),
+        )
+        self.assertEqual((seen.count(self.task_queue), seen.count(self.provisioner_id)), (1, 1))
+
     def test_what_is_not_known(self) -> None:
         with self.refused("ResourceNotFound"):
             self.queue.getWorker(*self.worker)
