@@ -1,14 +1,42 @@
 // Text with the escape sequences of terminals, taken apart. Colours and styles are kept, all else is dropped.
 
-const ESCAPES =
-  /\x1b\[([0-9;:]*)m|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+const ESCAPES = new RegExp(
+  [
+    // Styles; then whatever else begins like them, titles and links, short sequences, and lone control characters.
+    /\x1b\[([0-9;:]*)m/,
+    /\x1b\[[0-?]*[ -/]*[@-~]/,
+    /\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?/,
+    /\x1b[ -/]*[0-~]?/,
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/,
+  ].map((one) => one.source).join("|"),
+  "g",
+);
 
-const PLAIN = Object.freeze({ color: null, background: null, bold: false, dim: false, italic: false, underline: false, strike: false, inverse: false });
+const PLAIN = Object.freeze({
+  color: null,
+  background: null,
+  bold: false,
+  dim: false,
+  italic: false,
+  underline: false,
+  strike: false,
+  inverse: false,
+});
 
 const SWITCHES = {
-  1: { bold: true }, 2: { dim: true }, 3: { italic: true }, 4: { underline: true }, 7: { inverse: true }, 9: { strike: true },
-  22: { bold: false, dim: false }, 23: { italic: false }, 24: { underline: false }, 27: { inverse: false }, 29: { strike: false },
-  39: { color: null }, 49: { background: null },
+  1: { bold: true },
+  2: { dim: true },
+  3: { italic: true },
+  4: { underline: true },
+  7: { inverse: true },
+  9: { strike: true },
+  22: { bold: false, dim: false },
+  23: { italic: false },
+  24: { underline: false },
+  27: { inverse: false },
+  29: { strike: false },
+  39: { color: null },
+  49: { background: null },
 };
 
 /** Remembers between lines which style is on. */

@@ -26,12 +26,17 @@ export function page(method, route, body) {
   return call(method, `/api/page/v1${route}`, body);
 }
 
+/** The query of one page of a list; `token` is empty for the first. */
+export function pageQuery(limit, token) {
+  return `?limit=${limit}${token && `&continuationToken=${encodeURIComponent(token)}`}`;
+}
+
 /** Call all pages of a list, up to so many items of it. */
 export async function all(route, name, most = 1000) {
   const items = [];
   let token = "";
   do {
-    const answer = await queue("GET", `${route}?limit=${Math.min(most, 1000)}${token && `&continuationToken=${encodeURIComponent(token)}`}`);
+    const answer = await queue("GET", `${route}${pageQuery(Math.min(most, 1000), token)}`);
     items.push(...answer[name]);
     token = answer.continuationToken ?? "";
   } while (token && items.length < most);

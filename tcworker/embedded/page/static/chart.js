@@ -14,17 +14,25 @@ const SERIES = {
   processes: { title: "Processes", show: (value) => Math.round(value).toLocaleString("en") },
 };
 
-/** The artifact that holds it: `{"samples": [{"time": seconds, "cpu": …, "memory": bytes, "disk": bytes, "processes": …}]}`. */
+/**
+ * Whether an artifact is the record of it:
+ * `{"samples": [{"time": seconds, "cpu": processors, "memory": bytes, "disk": bytes, "processes": number}]}`.
+ */
 export function isUsage(name) {
   return /(^|\/)(resource-usage|monitoring)\.json$/.test(name);
 }
 
 /** Draw every series that the samples have; text instead where they have none. */
 export function charts(usage) {
-  const samples = thin((Array.isArray(usage?.samples) ? usage.samples : []).filter((sample) => Number.isFinite(sample?.time)));
-  const drawn = Object.keys(SERIES).filter((key) => samples.filter((sample) => Number.isFinite(sample[key])).length > 1);
+  const given = Array.isArray(usage?.samples) ? usage.samples : [];
+  const samples = thin(given.filter((sample) => Number.isFinite(sample?.time)));
+  const drawn = Object.keys(SERIES).filter((key) => pointsOf(samples, key).length > 1);
   if (drawn.length === 0) return h("p", { class: "message" }, "The artifact holds no samples.");
-  return h("div", { class: "charts" }, drawn.map((key) => chart(SERIES[key], samples.map((sample) => [sample.time, sample[key] ?? 0]))));
+  return h("div", { class: "charts" }, drawn.map((key) => chart(SERIES[key], pointsOf(samples, key))));
+}
+
+function pointsOf(samples, key) {
+  return samples.filter((sample) => Number.isFinite(sample[key])).map((sample) => [sample.time, sample[key]]);
 }
 
 function thin(samples) {
@@ -37,8 +45,9 @@ function chart({ title, show }, points) {
   const length = points.at(-1)[0] - start || 1;
   const peak = Math.max(...points.map(([, value]) => value));
   const mean = points.reduce((sum, [, value]) => sum + value, 0) / points.length;
-  const at = ([time, value]) => `${(((time - start) / length) * WIDTH).toFixed(1)},${(HEIGHT - 4 - (value / (peak || 1)) * (HEIGHT - 12)).toFixed(1)}`;
-  const line = points.map(at).join(" L");
+  const across = (time) => (((time - start) / length) * WIDTH).toFixed(1);
+  const down = (value) => (HEIGHT - 4 - (value / (peak || 1)) * (HEIGHT - 12)).toFixed(1);
+  const line = points.map(([time, value]) => `${across(time)},${down(value)}`).join(" L");
   const label = `${title}: peak ${show(peak)}, mean ${show(mean)}, over ${length.toFixed(0)} seconds`;
   const cursor = s("line", { class: "cursor", y1: 0, y2: HEIGHT, visibility: "hidden" });
   const value = h("output", {}, `peak ${show(peak)} · mean ${show(mean)}`);
@@ -52,10 +61,10 @@ function chart({ title, show }, points) {
   picture.addEventListener("pointermove", (event) => {
     const box = picture.getBoundingClientRect();
     const time = start + ((event.clientX - box.left) / box.width) * length;
-    const nearest = points.reduce((best, point) => (Math.abs(point[0] - time) < Math.abs(best[0] - time) ? point : best));
-    const x = ((nearest[0] - start) / length) * WIDTH;
-    cursor.setAttribute("x1", x);
-    cursor.setAttribute("x2", x);
+    const distance = (point) => Math.abs(point[0] - time);
+    const nearest = points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+    cursor.setAttribute("x1", across(nearest[0]));
+    cursor.setAttribute("x2", across(nearest[0]));
     cursor.setAttribute("visibility", "visible");
     value.textContent = `${show(nearest[1])} at ${(nearest[0] - start).toFixed(1)} s`;
   });
@@ -63,5 +72,7 @@ function chart({ title, show }, points) {
     cursor.setAttribute("visibility", "hidden");
     value.textContent = `peak ${show(peak)} · mean ${show(mean)}`;
   });
-  return h("figure", {}, h("figcaption", {}, h("strong", {}, title), value), picture, h("div", { class: "axis", "aria-hidden": "true" }, h("span", {}, "0 s"), h("span", {}, `${length.toFixed(0)} s`)));
+  const ends = [h("span", {}, "0 s"), h("span", {}, `${length.toFixed(0)} s`)];
+  const axis = h("div", { class: "axis", "aria-hidden": "true" }, ends);
+  return h("figure", {}, h("figcaption", {}, h("strong", {}, title), value), picture, axis);
 }

@@ -25,13 +25,15 @@ payload:
         done
 `;
 const LENGTHS = { second: 1, minute: 60, hour: 3600, day: 86400, week: 604800 };
+const UNNAMED = { name: "task", description: "", owner: "nobody@example.com", source: "https://example.com/" };
 
 // What somebody wrote is not lost when they look at something else.
 let draft = EXAMPLE;
 
 export function showCreate(main, [likeId], signal) {
   const said = h("div");
-  const text = h("textarea", { id: "definition", class: "code", spellcheck: "false", rows: "22", "aria-describedby": "create-help" });
+  const written = { spellcheck: "false", rows: "22", "aria-describedby": "create-help" };
+  const text = h("textarea", { id: "definition", class: "code", ...written });
   const button = h("button", { type: "submit", class: "primary" }, "Create task");
   const send = async (event) => {
     event.preventDefault();
@@ -44,11 +46,16 @@ export function showCreate(main, [likeId], signal) {
     }
     button.disabled = false;
   };
-  const form = h("form", { submit: send, class: "create" },
-    h("label", { for: "definition" }, "Definition, in YAML"), text,
-    h("p", { id: "create-help", class: "help" }, "Ctrl and Enter create it, too. ", h("code", {}, "{$fromNow: 2 hours}"), " stands for a date."),
+  const example = h("button", { type: "button", click: () => (text.value = draft = EXAMPLE) }, "Take the example");
+  const form = h(
+    "form",
+    { submit: send, class: "create" },
+    h("label", { for: "definition" }, "Definition, in YAML"),
+    text,
+    help(),
     said,
-    h("div", { class: "actions" }, button, h("button", { type: "button", click: () => (text.value = draft = EXAMPLE) }, "Start from the example")));
+    h("div", { class: "actions" }, button, example),
+  );
   text.value = draft;
   text.addEventListener("input", () => (draft = text.value));
   text.addEventListener("keydown", (event) => {
@@ -58,19 +65,27 @@ export function showCreate(main, [likeId], signal) {
   if (likeId) copyOf(likeId).then((like) => (text.value = draft = like), (error) => swap(said, failure(error)));
 }
 
+function help() {
+  const date = h("code", {}, "{$fromNow: 2 hours}");
+  return h("p", { id: "create-help", class: "help" }, "Ctrl and Enter create it, too. ", date, " stands for a date.");
+}
+
 // JSON is YAML, too. Dates and group of the other task are not the new one's.
 async function copyOf(taskId) {
-  const { created, deadline, expires, taskGroupId, dependencies, provisionerId, workerType, ...kept } = await queue("GET", path("task", taskId));
+  const task = await queue("GET", path("task", taskId));
+  const { created, deadline, expires, taskGroupId, dependencies, provisionerId, workerType, ...kept } = task;
   return JSON.stringify(kept, null, 2);
 }
 
 async function create(text) {
   const { value } = await page("POST", "/read-yaml", { text });
-  if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("A definition has keys and values: see the example.");
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new Error("A definition has keys and values: see the example.");
+  }
   const taskId = newSlugid();
   const now = Date.now();
   const filled = { created: date(now), deadline: date(now + LENGTHS.day * 1000), ...withDates(value, now) };
-  filled.metadata = { name: "task", description: "", owner: "nobody@example.com", source: "https://example.com/", ...filled.metadata };
+  filled.metadata = { ...UNNAMED, ...filled.metadata };
   await queue("PUT", path("task", taskId), filled);
   return taskId;
 }

@@ -66,6 +66,7 @@ export function copyable(text) {
     await navigator.clipboard.writeText(text);
     target.textContent = "Copied";
   };
-  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${text}`, "data-key": `copy-${text}`, click: copy }, "Copy");
+  const named = { "aria-label": `Copy ${text}`, "data-key": `copy-${text}` };
+  const button = h("button", { type: "button", class: "copy", ...named, click: copy }, "Copy");
   return h("span", { class: "id" }, h("code", {}, text), navigator.clipboard && button);
 }

@@ -1,9 +1,9 @@
 // One task group: its tasks in the order in which they were made, all of them or those in one state.
 
-import { page, path, queue } from "./api.js";
+import { page, pageQuery, path, queue } from "./api.js";
 import { h, swap } from "./dom.js";
 import { count, span } from "./format.js";
-import { STATES, badge, bar, failure, heading, message, pager, table, when } from "./parts.js";
+import { STATES, badge, bar, column, failure, filter, heading, message, pager, table, when } from "./parts.js";
 import { every } from "./polling.js";
 
 const AT_ONCE = 100;
@@ -16,12 +16,13 @@ export function showGroup(main, [groupId, state], signal) {
   let tokens = [""];
   const look = async () => {
     const token = tokens.at(-1);
-    const query = `?limit=${AT_ONCE}${state ? `&state=${state}` : ""}${token && `&continuationToken=${token}`}`;
+    const query = `${pageQuery(AT_ONCE, token)}${state ? `&state=${encodeURIComponent(state)}` : ""}`;
     try {
-      const [whole, tasks] = await Promise.all([page("GET", group), page("GET", `${group}/tasks${query}`)]);
+      const [whole, part] = await Promise.all([page("GET", group), page("GET", `${group}/tasks${query}`)]);
       if (signal.aborted || token !== tokens.at(-1)) return;
       swap(top, summary(whole, state, act));
-      swap(list, tasks.tasks.length ? [rows(tasks.tasks), pager(tokens, tasks.continuationToken, turn)] : message("No tasks here."));
+      const shown = part.tasks.length > 0 ? rows(part.tasks) : message("No tasks here.");
+      swap(list, shown, pager(tokens, part.continuationToken, turn));
     } catch (error) {
       if (!signal.aborted) swap(list, failure(error));
     }
@@ -44,22 +45,39 @@ export function showGroup(main, [groupId, state], signal) {
 }
 
 function summary(group, chosen, act) {
-  const link = (state, text) =>
-    h("a", { href: `#/group/${group.taskGroupId}${state ? `/${state}` : ""}`, class: `filter ${state}`, "aria-current": chosen === (state || undefined) ? "true" : null, "data-key": `filter-${state}` }, text);
-  const filters = STATES.filter((state) => group.states[state] || state === chosen);
-  const seal = h("button", { type: "button", "data-key": "seal", disabled: group.sealed, click: () => act("seal") }, group.sealed ? "Sealed" : "Seal");
-  const cancel = h("button", { type: "button", class: "danger", "data-key": "cancel", disabled: !group.sealed, title: group.sealed ? null : "Only a sealed group can be cancelled", click: () => act("cancel") }, "Cancel all");
+  const facts = [h("code", {}, group.taskGroupId), h("span", {}, count(group.size, "task"))];
   return [
-    heading(group.name || "Task group", h("div", { class: "actions" }, seal, cancel)),
-    h("p", { class: "facts" }, h("code", {}, group.taskGroupId), h("span", {}, count(group.size, "task")), group.created && h("span", {}, "created ", when(group.created))),
+    heading(group.name || "Task group", actions(group, act)),
+    h("p", { class: "facts" }, facts, group.created && h("span", {}, "created ", when(group.created))),
     bar(group.states, group.size),
-    h("nav", { class: "filters", "aria-label": "States" }, link("", `All ${group.size.toLocaleString("en")}`), filters.map((state) => link(state, `${state} ${(group.states[state] ?? 0).toLocaleString("en")}`))),
+    filters(group, chosen),
   ];
 }
 
-/** A table of tasks, for a group's and a queue's. */
-export function rows(tasks) {
-  const columns = ["Task", { name: "State", class: "state" }, { name: "Queue", class: "queue" }, { name: "Took", class: "when" }];
+function actions({ sealed }, act) {
+  const why = sealed ? null : "Only a sealed group can be cancelled";
+  const seal = { "data-key": "seal", disabled: sealed, click: () => act("seal") };
+  const cancel = { "data-key": "cancel", disabled: !sealed, title: why, click: () => act("cancel") };
+  return h(
+    "div",
+    { class: "actions" },
+    h("button", { type: "button", ...seal }, sealed ? "Sealed" : "Seal"),
+    h("button", { type: "button", class: "danger", ...cancel }, "Cancel all"),
+  );
+}
+
+function filters({ taskGroupId, size, states }, chosen) {
+  const link = (state) => {
+    const tasks = (states[state] ?? 0).toLocaleString("en");
+    return filter(`#/group/${taskGroupId}/${state}`, `${state} ${tasks}`, state === chosen);
+  };
+  const all = filter(`#/group/${taskGroupId}`, `All ${size.toLocaleString("en")}`, chosen === undefined);
+  const shown = STATES.filter((state) => states[state] || state === chosen);
+  return h("nav", { class: "filters", "aria-label": "States" }, all, shown.map(link));
+}
+
+function rows(tasks) {
+  const columns = ["Task", column("State", "state"), column("Queue", "queue"), column("Took", "when")];
   return table("Tasks", columns, tasks.map((task) => [
     h("a", { class: "row", href: `#/task/${task.taskId}`, "data-key": task.taskId }, task.name),
     badge(task.state, task.reason),

@@ -1,6 +1,6 @@
 // All task groups, the newest first.
 
-import { page } from "./api.js";
+import { page, pageQuery } from "./api.js";
 import { h, swap } from "./dom.js";
 import { bar, failure, heading, pager, table, when } from "./parts.js";
 import { every } from "./polling.js";
@@ -12,7 +12,8 @@ export function showGroups(main, _, signal) {
   let tokens = [""];
   const look = async () => {
     const token = tokens.at(-1);
-    const answer = await page("GET", `/task-groups?limit=${AT_ONCE}${token && `&continuationToken=${token}`}`).catch((error) => ({ error }));
+    const asked = page("GET", `/task-groups${pageQuery(AT_ONCE, token)}`);
+    const answer = await asked.catch((error) => ({ error }));
     if (signal.aborted || token !== tokens.at(-1)) return;
     swap(list, answer.error ? failure(answer.error) : content(answer, tokens, turn));
   };
@@ -26,7 +27,8 @@ export function showGroups(main, _, signal) {
 
 function content({ taskGroups, continuationToken }, tokens, turn) {
   if (taskGroups.length === 0) {
-    return h("div", { class: "empty" }, h("p", {}, "No tasks yet."), h("a", { class: "button primary", href: "#/create" }, "Create the first one"));
+    const create = h("a", { class: "button primary", href: "#/create" }, "Create the first one");
+    return h("div", { class: "empty" }, h("p", {}, "No tasks yet."), create);
   }
   const columns = ["Group", { name: "Tasks", class: "states" }, { name: "Created", class: "when" }];
   return [table("Task groups", columns, taskGroups.map(row)), pager(tokens, continuationToken, turn)];

@@ -37,7 +37,8 @@ async function readOnce(view, url, last, signal) {
     return same ? "read" : "another log";
   } catch (error) {
     if (signal.aborted) return "left";
-    view.say(last ? "The log could not be read to its end." : "The live log cannot be reached. Looking again …", "bad");
+    const again = "The live log cannot be reached. Looking again …";
+    view.say(last ? "The log could not be read to its end." : again, "bad");
     if (!(error instanceof TypeError)) throw error;
     return "not reached";
   }

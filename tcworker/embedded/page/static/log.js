@@ -28,9 +28,11 @@ export class LogView {
     this.pauseButton = h("button", { type: "button", click: () => this.#pause(!this.paused) }, "Pause");
     this.endButton = h("button", { type: "button", click: () => this.#follow() }, "Scroll to the end");
     const link = h("a", { class: "button", href: whole, target: "_blank", rel: "noopener noreferrer" }, "Whole log");
-    this.lines = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": "Log", tabindex: "0", scroll: () => this.#scrolled() });
+    const named = { role: "log", "aria-live": "off", "aria-label": "Log", tabindex: "0" };
+    this.lines = h("div", { class: "log", ...named, scroll: () => this.#scrolled() });
     this.open = h("div", { class: "line open" });
-    this.element = h("section", { class: "log-box" }, h("div", { class: "log-bar" }, this.status, this.pauseButton, this.endButton, link), this.lines);
+    const top = h("div", { class: "log-bar" }, this.status, this.pauseButton, this.endButton, link);
+    this.element = h("section", { class: "log-box" }, top, this.lines);
     this.restart();
   }
 
@@ -154,13 +156,22 @@ export class LogView {
   }
 
   #show() {
-    const waiting = this.paused && this.#waiting.length > 0 ? `${count(this.#waiting.length, "line")} waiting` : null;
-    const cut = this.dropped > 0 ? `the last ${(this.total - this.dropped).toLocaleString("en")} of ${count(this.total, "line")}` : count(this.total, "line");
-    const parts = [this.note, this.total > 0 && cut, this.paused && "paused", waiting, !this.following && "not following"];
+    const parts = [
+      this.note,
+      this.total > 0 && this.#extent(),
+      this.paused && "paused",
+      this.paused && this.#waiting.length > 0 && `${count(this.#waiting.length, "line")} waiting`,
+      !this.following && "not following",
+    ];
     const text = parts.filter(Boolean).join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
     this.status.className = `log-status ${this.kind ?? ""}`;
     this.endButton.disabled = this.following && !this.paused;
+  }
+
+  #extent() {
+    const lines = count(this.total, "line");
+    return this.dropped > 0 ? `the last ${(this.total - this.dropped).toLocaleString("en")} of ${lines}` : lines;
   }
 }
 
@@ -174,7 +185,8 @@ function plain(style) {
 
 function span(text, style) {
   const names = ["bold", "dim", "italic", "underline", "strike"].filter((name) => style[name]);
-  const [color, background] = style.inverse ? [style.background ?? "inverse", style.color ?? "inverse"] : [style.color, style.background];
+  const color = style.inverse ? (style.background ?? "inverse") : style.color;
+  const background = style.inverse ? (style.color ?? "inverse") : style.background;
   const element = h("span", {}, text);
   paint(element, names, "f", "color", color);
   paint(element, names, "b", "backgroundColor", background);

@@ -54,7 +54,8 @@ function step(by) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select, dialog *")) return;
+  const writing = event.target.matches("input, textarea, select, dialog *");
+  if (event.ctrlKey || event.metaKey || event.altKey || writing) return;
   const keys = { j: () => step(1), k: () => step(-1), "/": () => find.focus() };
   if (keys[event.key]) {
     event.preventDefault();

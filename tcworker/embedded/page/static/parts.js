@@ -8,7 +8,8 @@ export const STATES = ["unscheduled", "pending", "running", "completed", "failed
 /** A state by a sign and its name; never by colour alone. */
 export function badge(state, reason) {
   const why = reason && reason !== state ? ` · ${reason.replaceAll("-", " ")}` : "";
-  return h("span", { class: `badge ${state}` }, h("i", { "aria-hidden": "true" }), state, why && h("span", { class: "why" }, why));
+  const sign = h("i", { "aria-hidden": "true" });
+  return h("span", { class: `badge ${state}` }, sign, state, why && h("span", { class: "why" }, why));
 }
 
 /** How many tasks of a group are in which state, as a bar with a legend for those who do not see it. */
@@ -38,46 +39,49 @@ export function message(text, kind = "") {
 /** A failure in words, with what to do about it where that is known. */
 export function failure(error) {
   if (error.status === 403 || error.status === 401) {
-    return h(
-      "div",
-      { class: "message bad", role: "alert" },
-      h("p", {}, error.status === 401 ? "Your credentials are not accepted." : "You are not allowed to see or do this."),
-      h("pre", {}, error.message),
-    );
+    const why = error.status === 401 ? "Your credentials are not accepted." : "You are not allowed to see or do this.";
+    return h("div", { class: "message bad", role: "alert" }, h("p", {}, why), h("pre", {}, error.message));
   }
   return message(error.message, "bad");
 }
 
+/** A column of a table whose cells are laid out in some way. */
+export function column(name, kind) {
+  return { name, class: kind };
+}
+
 /** A table whose cells know their column's name, which is shown in front of them on narrow screens. */
 export function table(label, columns, rows) {
-  const names = columns.map((column) => column.name ?? column);
-  const head = h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.class ?? null }, column.name ?? column)));
-  const body = rows.map((cells) =>
-    h("tr", {}, cells.map((cell, index) => h("td", { "data-name": names[index], class: columns[index].class ?? null }, cell))),
-  );
-  return h("table", { "aria-label": label }, h("thead", {}, head), h("tbody", {}, body));
+  const all = columns.map((one) => (typeof one === "string" ? column(one, null) : one));
+  const head = all.map((one) => h("th", { scope: "col", class: one.class }, one.name));
+  const cell = (content, index) => h("td", { "data-name": all[index].name, class: all[index].class }, content);
+  const body = rows.map((cells) => h("tr", {}, cells.map(cell)));
+  return h("table", { "aria-label": label }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body));
 }
 
 /** Buttons to the pages before and after; `tokens` are those of the pages up to this one. */
 export function pager(tokens, next, turn) {
   if (tokens.length === 1 && !next) return null;
+  const earlier = { "data-key": "earlier", disabled: tokens.length === 1, click: () => turn(tokens.slice(0, -1)) };
+  // A button with another token is another button, though it looks the same.
+  const later = { "data-key": "later", "data-token": next, disabled: !next, click: () => turn([...tokens, next]) };
   return h(
     "nav",
     { class: "pager", "aria-label": "Pages" },
-    h("button", { type: "button", "data-key": "earlier", disabled: tokens.length === 1, click: () => turn(tokens.slice(0, -1)) }, "← Previous"),
+    h("button", { type: "button", ...earlier }, "← Previous"),
     h("span", {}, `Page ${tokens.length}`),
-    h("button", { type: "button", "data-key": "later", "data-token": next ?? null, disabled: !next, click: () => turn([...tokens, next]) }, "Next →"),
+    h("button", { type: "button", ...later }, "Next →"),
   );
+}
+
+/** A link to a choice of what is shown. */
+export function filter(href, text, chosen) {
+  return h("a", { class: "filter", href, "aria-current": chosen ? "true" : null, "data-key": href }, text);
 }
 
 /** Links to the runs of a task, where there are several. */
 export function runPicker({ taskId, status }, tab, chosen) {
   if (status.runs.length < 2) return null;
-  return h(
-    "nav",
-    { class: "filters", "aria-label": "Runs" },
-    status.runs.map((run) =>
-      h("a", { class: `filter ${run.state}`, href: `#/task/${taskId}/${tab}/${run.runId}`, "aria-current": run.runId === chosen ? "true" : null, "data-key": `run-${run.runId}` }, `Run ${run.runId}`),
-    ),
-  );
+  const link = ({ runId }) => filter(`#/task/${taskId}/${tab}/${runId}`, `Run ${runId}`, runId === chosen);
+  return h("nav", { class: "filters", "aria-label": "Runs" }, status.runs.map(link));
 }

@@ -1,9 +1,9 @@
 // Task queues: what waits, what runs, and who works.
 
-import { all, path, queue } from "./api.js";
+import { all, pageQuery, path, queue } from "./api.js";
 import { h, swap } from "./dom.js";
 import { count, span } from "./format.js";
-import { failure, heading, message, pager, table, when } from "./parts.js";
+import { column, failure, heading, message, pager, table, when } from "./parts.js";
 import { every } from "./polling.js";
 
 const AT_ONCE = 25;
@@ -27,16 +27,21 @@ export function showQueues(main, _, signal) {
 }
 
 async function queues(token) {
-  const answer = await queue("GET", `/task-queues?limit=${AT_ONCE}${token && `&continuationToken=${encodeURIComponent(token)}`}`);
-  const counted = await Promise.all(
-    answer.taskQueues.map(async (one) => ({ ...one, ...(await queue("GET", `${path("task-queues", one.taskQueueId)}/counts`)) })),
-  );
-  return { counted, next: answer.continuationToken };
+  const answer = await queue("GET", `/task-queues${pageQuery(AT_ONCE, token)}`);
+  const withCounts = async (one) => ({ ...one, ...(await counts(one.taskQueueId)) });
+  return { counted: await Promise.all(answer.taskQueues.map(withCounts)), next: answer.continuationToken };
+}
+
+function counts(id) {
+  return queue("GET", `${path("task-queues", id)}/counts`);
 }
 
 function overview(found) {
-  if (found.length === 0) return h("div", { class: "empty" }, h("p", {}, "No queue yet: the first task, or the first worker that asks for one, makes it."));
-  const columns = ["Queue", { name: "Pending", class: "number" }, { name: "Claimed", class: "number" }, { name: "Last active", class: "when" }];
+  if (found.length === 0) {
+    const why = "No queue yet: the first task, or the first worker that asks for one, makes it.";
+    return h("div", { class: "empty" }, h("p", {}, why));
+  }
+  const columns = ["Queue", column("Pending", "number"), column("Claimed", "number"), column("Last active", "when")];
   return table("Queues", columns, found.map((one) => [
     h("a", { class: "row", href: `#/queue/${one.taskQueueId}`, "data-key": one.taskQueueId }, one.taskQueueId),
     one.pendingTasks.toLocaleString("en"),
@@ -60,31 +65,40 @@ export function showQueue(main, [provisionerId, workerType], signal) {
 }
 
 async function pendingTasks(id) {
-  const { pendingTasks: number } = await queue("GET", `${path("pending", id)}`);
+  const { pendingTasks: number } = await counts(id);
   const { tasks } = await queue("GET", `${path("task-queues", id)}/pending?limit=${SHOWN}`);
-  const columns = ["Task", { name: "Priority", class: "type" }, { name: "Waiting", class: "when" }];
-  return section(`Pending`, number, tasks.length, "Nothing waits here.", columns, tasks.map(({ taskId, task, inserted }) => [link(taskId, task), task.priority, span(inserted)]));
+  const columns = ["Task", column("Priority", "type"), column("Waiting", "when")];
+  const rows = tasks.map(({ taskId, task, inserted }) => [link(taskId, task), task.priority, span(inserted)]);
+  return section("Pending", number, "Nothing waits here.", columns, rows);
 }
 
 async function claimedTasks(id) {
-  const { claimedTasks: number } = await queue("GET", `${path("task-queues", id)}/counts`);
+  const { claimedTasks: number } = await counts(id);
   const { tasks } = await queue("GET", `${path("task-queues", id)}/claimed?limit=${SHOWN}`);
-  const columns = ["Task", { name: "Worker", class: "type" }, { name: "For", class: "when" }];
-  return section("Claimed", number, tasks.length, "Nothing runs.", columns, tasks.map(({ taskId, task, workerGroup, workerId, claimed }) => [link(taskId, task), `${workerGroup}/${workerId}`, span(claimed)]));
+  const columns = ["Task", column("Worker", "type"), column("For", "when")];
+  const rows = tasks.map(({ taskId, task, workerGroup, workerId, claimed }) => [
+    link(taskId, task),
+    `${workerGroup}/${workerId}`,
+    span(claimed),
+  ]);
+  return section("Claimed", number, "Nothing runs.", columns, rows);
 }
 
 async function workers(_, provisionerId, workerType) {
   const found = await all(`${path("provisioners", provisionerId, "worker-types", workerType)}/workers`, "workers", 500);
-  const columns = ["Worker", { name: "Last task", class: "type" }, { name: "Last active", class: "when" }];
-  return section("Workers", found.length, found.length, "No worker has asked for tasks.", columns, found.map((worker) => [
+  const columns = ["Worker", column("Last task", "type"), column("Last active", "when")];
+  const rows = found.map((worker) => [
     [h("strong", {}, `${worker.workerGroup}/${worker.workerId}`), quarantined(worker)],
     latest(worker.latestTask),
     when(worker.lastDateActive),
-  ]));
+  ]);
+  return section("Workers", found.length, "No worker has asked for tasks.", columns, rows);
 }
 
 function latest(task) {
-  return task ? h("a", { href: `#/task/${task.taskId}/log/${task.runId}`, "data-key": `latest-${task.taskId}` }, h("code", {}, task.taskId)) : "";
+  if (!task) return "";
+  const href = `#/task/${task.taskId}/log/${task.runId}`;
+  return h("a", { href, "data-key": `latest-${task.taskId}` }, h("code", {}, task.taskId));
 }
 
 function quarantined({ quarantineUntil }) {
@@ -92,9 +106,11 @@ function quarantined({ quarantineUntil }) {
   return until ? h("span", { class: "under bad" }, "quarantined, ends ", when(quarantineUntil)) : null;
 }
 
-function section(title, number, shown, nothing, columns, rows) {
-  const more = number > shown ? message(`The first ${shown} of ${count(number, "task")}.`) : null;
-  return [h("h2", {}, title, h("span", { class: "number" }, number.toLocaleString("en"))), rows.length ? table(title, columns, rows) : message(nothing), more];
+function section(title, number, nothing, columns, rows) {
+  const heading = h("h2", {}, title, " ", h("span", { class: "number" }, number.toLocaleString("en")));
+  if (rows.length === 0) return [heading, message(nothing)];
+  const more = number > rows.length ? message(`The first ${rows.length} of ${count(number, "task")}.`) : null;
+  return [heading, table(title, columns, rows), more];
 }
 
 function link(taskId, task) {

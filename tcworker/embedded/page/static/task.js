@@ -10,7 +10,13 @@ import { showDefinition, showRuns } from "./task_facts.js";
 import { showLog } from "./task_log.js";
 import { showUsage } from "./task_usage.js";
 
-const TABS = { log: ["Log", showLog], artifacts: ["Artifacts", showArtifacts], resources: ["Resources", showUsage], runs: ["Runs", showRuns], definition: ["Definition", showDefinition] };
+const TABS = {
+  log: ["Log", showLog],
+  artifacts: ["Artifacts", showArtifacts],
+  resources: ["Resources", showUsage],
+  runs: ["Runs", showRuns],
+  definition: ["Definition", showDefinition],
+};
 const OVER = ["completed", "failed", "exception"];
 
 /** What the tabs are told: the task, how it stands now, and when that changes. */
@@ -71,7 +77,7 @@ export async function showTask(main, [taskId, tab = "log", asked], signal) {
   show();
   document.title = `${watched.task.metadata.name} · Taskcluster`;
   const body = h("div", { class: "tab" });
-  main.append(top, said, tabs(watched, tab, asked, signal), body);
+  main.append(top, said, tabs(taskId, tab, asked), body);
   (TABS[tab] ?? TABS.log)[1](body, watched, asked, signal);
   every(2, signal, async () => {
     await queue("GET", `${route}/status`).then(({ status }) => watched.update(status), () => {});
@@ -80,30 +86,41 @@ export async function showTask(main, [taskId, tab = "log", asked], signal) {
   });
 }
 
-function header(watched, act) {
-  const { task, status, over } = watched;
+function header({ taskId, task, status, over }, act) {
   const last = status.runs.at(-1);
-  const took = last?.started && span(last.started, last.resolved);
-  const unscheduled = status.state === "unscheduled";
+  const took = last?.started && h("span", {}, span(last.started, last.resolved));
+  const created = h("span", {}, "created ", when(task.created));
+  const link = (href, text) => h("a", { href, "data-key": href }, text);
   return [
-    heading(
-      task.metadata.name,
-      h(
-        "div",
-        { class: "actions" },
-        unscheduled && h("button", { type: "button", "data-key": "schedule", click: () => act("schedule") }, "Schedule"),
-        h("button", { type: "button", "data-key": "rerun", disabled: !over && !unscheduled, click: () => act("rerun") }, "Rerun"),
-        h("button", { type: "button", class: "danger", "data-key": "cancel", disabled: over, click: () => act("cancel") }, "Cancel"),
-      ),
+    heading(task.metadata.name, actions(status.state, over, act)),
+    h("p", { class: "facts" }, badge(status.state, last?.reasonResolved), took, created, copyable(taskId)),
+    h(
+      "p",
+      { class: "facts" },
+      link(`#/group/${status.taskGroupId}`, "Group"),
+      link(`#/queue/${status.taskQueueId}`, status.taskQueueId),
+      link(`#/create/${taskId}`, "Create one like it"),
     ),
-    h("p", { class: "facts" }, badge(status.state, last?.reasonResolved), took && h("span", {}, took), h("span", {}, "created ", when(task.created)), copyable(watched.taskId)),
-    h("p", { class: "facts" }, h("a", { href: `#/group/${status.taskGroupId}`, "data-key": "group" }, "Group"), h("a", { href: `#/queue/${status.taskQueueId}`, "data-key": "queue" }, status.taskQueueId), h("a", { href: `#/create/${watched.taskId}`, "data-key": "again" }, "Create one like it")),
   ];
 }
 
-function tabs({ taskId, status }, chosen, asked, signal) {
-  const links = Object.entries(TABS).map(([key, [name]]) =>
-    h("a", { href: `#/task/${taskId}/${key}${asked === undefined ? "" : `/${asked}`}`, "aria-current": key === chosen ? "page" : null }, name),
+function actions(state, over, act) {
+  const button = (verb, name, disabled, kind = null) =>
+    h("button", { type: "button", class: kind, "data-key": verb, disabled, click: () => act(verb) }, name);
+  const unscheduled = state === "unscheduled";
+  return h(
+    "div",
+    { class: "actions" },
+    unscheduled && button("schedule", "Schedule", false),
+    button("rerun", "Rerun", !over && !unscheduled),
+    button("cancel", "Cancel", over, "danger"),
   );
-  return h("nav", { class: "tabs", "aria-label": "About the task" }, links);
+}
+
+function tabs(taskId, chosen, asked) {
+  const link = ([key, [name]]) => {
+    const href = `#/task/${taskId}/${key}${asked === undefined ? "" : `/${asked}`}`;
+    return h("a", { href, "aria-current": key === chosen ? "page" : null }, name);
+  };
+  return h("nav", { class: "tabs", "aria-label": "About the task" }, Object.entries(TABS).map(link));
 }

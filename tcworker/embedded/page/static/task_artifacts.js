@@ -3,7 +3,7 @@
 import { all, artifactUrl, path } from "./api.js";
 import { h, swap } from "./dom.js";
 import { bytes } from "./format.js";
-import { failure, message, runPicker, table, when } from "./parts.js";
+import { column, failure, message, runPicker, table, when } from "./parts.js";
 import { every } from "./polling.js";
 
 const MOST = 2000;
@@ -13,17 +13,15 @@ export function showArtifacts(body, watched, asked, signal) {
     const run = watched.run(asked);
     if (run === undefined) {
       swap(body, message("No run, no artifacts."));
-      return false;
+      return;
     }
-    const over = watched.isResolved(run.runId) && watched.over;
     try {
       const content = await list(watched.taskId, run.runId);
       if (!signal.aborted) swap(body, runPicker(watched, "artifacts", run.runId), content);
     } catch (error) {
       swap(body, failure(error));
     }
-    // Signed addresses grow old, and artifacts of exceptions come late: a last look is not the last.
-    return over && signal.aborted;
+    // Signed addresses grow old, and artifacts of exceptions come late: no look is the last.
   });
 }
 
@@ -31,7 +29,7 @@ async function list(taskId, runId) {
   const artifacts = await all(`${path("task", taskId, "runs", runId)}/artifacts`, "artifacts", MOST);
   if (artifacts.length === 0) return message("No artifacts yet.");
   const links = await Promise.all(artifacts.map(({ name }) => artifactUrl(taskId, runId, name)));
-  const columns = ["Name", { name: "Type", class: "type" }, { name: "Size", class: "number" }, { name: "Expires", class: "when" }];
+  const columns = ["Name", column("Type", "type"), column("Size", "number"), column("Expires", "when")];
   return table("Artifacts", columns, artifacts.map((artifact, index) => row(artifact, links[index])));
 }
 

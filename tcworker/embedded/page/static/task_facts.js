@@ -2,7 +2,7 @@
 
 import { h, swap } from "./dom.js";
 import { span } from "./format.js";
-import { badge, message, table, when } from "./parts.js";
+import { badge, column, message, table, when } from "./parts.js";
 
 export function showRuns(body, watched) {
   const show = () => swap(body, runs(watched));
@@ -12,9 +12,11 @@ export function showRuns(body, watched) {
 
 function runs({ taskId, status }) {
   if (status.runs.length === 0) return message("No runs yet.");
-  const columns = ["Run", { name: "State", class: "state" }, "Why", "Worker", { name: "Scheduled", class: "when" }, { name: "Took", class: "when" }];
+  const [scheduled, took] = [column("Scheduled", "when"), column("Took", "when")];
+  const columns = ["Run", column("State", "state"), "Why", "Worker", scheduled, took];
+  const link = ({ runId }) => h("a", { class: "row", href: `#/task/${taskId}/log/${runId}` }, `Run ${runId}`);
   return table("Runs", columns, status.runs.map((run) => [
-    h("a", { class: "row", href: `#/task/${taskId}/log/${run.runId}`, "data-key": `run-${run.runId}` }, `Run ${run.runId}`),
+    link(run),
     badge(run.state, run.reasonResolved),
     run.reasonCreated,
     run.workerId ? `${run.workerGroup}/${run.workerId}` : "",
@@ -37,10 +39,14 @@ export function showDefinition(body, { task }) {
       fact("Deadline", when(task.deadline)),
       fact("Expires", when(task.expires)),
       fact("Retries", String(task.retries)),
-      dependencies.length > 0 && fact("Depends on", dependencies.map((id) => [h("a", { href: `#/task/${id}` }, h("code", {}, id)), " "])),
+      dependencies.length > 0 && fact("Depends on", dependencies.map(link)),
     ),
     h("pre", { class: "code", tabindex: "0", "aria-label": "Definition" }, JSON.stringify(task, null, 2)),
   );
+}
+
+function link(taskId) {
+  return [h("a", { href: `#/task/${taskId}` }, h("code", {}, taskId)), " "];
 }
 
 // Somebody else wrote it: anything but the web's own addresses stays text.

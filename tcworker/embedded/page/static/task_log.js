@@ -6,6 +6,8 @@ import { LogView } from "./log.js";
 import { followLog } from "./live.js";
 import { message, runPicker } from "./parts.js";
 
+const NO_RUN = "The task has not been scheduled: there is no run that could have a log.";
+
 export function showLog(body, watched, asked, signal) {
   let shown = null;
   const show = async () => {
@@ -13,7 +15,7 @@ export function showLog(body, watched, asked, signal) {
     if (shown !== null && run?.runId === shown.runId) return swap(shown.picker, runPicker(watched, "log", shown.runId));
     shown?.leave.abort();
     shown = { runId: run?.runId, picker: h("div"), leave: new AbortController() };
-    if (run === undefined) return swap(body, message("The task has not been scheduled: there is no run that could have a log."));
+    if (run === undefined) return swap(body, message(NO_RUN));
     await begin(body, watched, shown, AbortSignal.any([signal, shown.leave.signal]));
   };
   watched.onChange(show);

@@ -17,9 +17,11 @@ export function showUsage(body, watched, asked, signal) {
     const run = watched.run(asked);
     const found = run ? await find(watched.taskId, run.runId).catch((error) => failure(error)) : null;
     if (signal.aborted) return true;
-    swap(top, run && runPicker(watched, "resources", run.runId), typeof found !== "string" && (found ?? message("This run has no record of its resource use.")));
-    if (typeof found === "string" && found !== drawn) drawing.replaceChildren(charts(JSON.parse((drawn = found))));
-    return typeof found === "string" && watched.over;
+    const told = typeof found === "string" ? null : (found ?? message("This run has no record of its resource use."));
+    swap(top, run && runPicker(watched, "resources", run.runId), told);
+    if (told === null && found !== drawn) drawing.replaceChildren(charts(JSON.parse(found)));
+    drawn = found;
+    return told === null && watched.over;
   });
 }
 
@@ -29,6 +31,6 @@ async function find(taskId, runId) {
   const usage = artifacts.find(({ name, storageType }) => isUsage(name) && storageType !== "error");
   if (usage === undefined) return null;
   const response = await fetch(await artifactUrl(taskId, runId, usage.name), { credentials: "omit" });
-  if (!response.ok || Number(response.headers.get("content-length")) > LARGEST) return h("p", { class: "message bad" }, "The record of its resource use cannot be read.");
-  return response.text();
+  const large = Number(response.headers.get("content-length")) > LARGEST;
+  return response.ok && !large ? response.text() : message("The record of its resource use cannot be read.", "bad");
 }

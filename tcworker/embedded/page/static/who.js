@@ -4,6 +4,14 @@ import { h, swap } from "./dom.js";
 import { canSign } from "./hawk.js";
 import { credentials, forget, keep } from "./session.js";
 
+const CANNOT_SIGN =
+  "You can only look. Browsers let a page sign its calls on https:// or on this very machine, and this is neither. " +
+  "Open it at http://127.0.0.1, for example through a tunnel by ssh, or put a proxy with HTTPS in front of the server.";
+const NOBODY =
+  "Nobody is signed in, so you can look but not change anything. " +
+  "Use the address that the server printed when it started, or sign in with a client and its access token.";
+const ROOT = "static/taskcluster/root";
+
 /** Show who is there; `changed()` is called when that is another. */
 export function showWho(button, notice, changed) {
   const signer = credentials();
@@ -15,10 +23,10 @@ export function showWho(button, notice, changed) {
 
 function warning(signer) {
   if (!canSign) {
-    return h("p", { class: "notice" }, "You can only look. Browsers let a page sign its calls on https:// or on this very machine, and this is neither. Open it at http://127.0.0.1, for example through a tunnel by ssh, or put a proxy with HTTPS in front of the server.");
+    return h("p", { class: "notice" }, CANNOT_SIGN);
   }
   if (signer !== null) return null;
-  return h("p", { class: "notice" }, "Nobody is signed in, so you can look but not change anything. Use the address that the server printed when it started, or sign in with a client and its access token.");
+  return h("p", { class: "notice" }, NOBODY);
 }
 
 function openDialog(button, notice, changed) {
@@ -28,8 +36,9 @@ function openDialog(button, notice, changed) {
     showWho(button, notice, changed);
     changed();
   };
-  const clientId = h("input", { id: "client-id", autocomplete: "off", spellcheck: "false", required: true, value: signer?.clientId ?? "static/taskcluster/root" });
-  const accessToken = h("input", { id: "access-token", type: "password", autocomplete: "off", required: true });
+  const typed = { autocomplete: "off", spellcheck: "false", required: true };
+  const clientId = h("input", { id: "client-id", ...typed, value: signer?.clientId ?? ROOT });
+  const accessToken = h("input", { id: "access-token", type: "password", ...typed });
   const form = h(
     "form",
     { method: "dialog", submit: (event) => {
