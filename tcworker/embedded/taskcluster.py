@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import slugid
 from twisted.application.service import Service
@@ -13,6 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorThreads, IReactorTime
 from twisted.internet.protocol import ServerFactory
+from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
@@ -43,10 +44,13 @@ from tcworker.waiting import OneShot, Threads
 
 __all__ = ["Taskcluster", "Times"]
 
+T = TypeVar("T")
+
 ROOT_CLIENT = "static/taskcluster/root"
 SERVER_CLIENT = "static/taskcluster/server"
 DATABASE = "taskcluster.db"
 FILE_THREADS = 4
+END_POLLS_EVERY = 0.05
 REAL_TIMES = Times()
 NO_MOUNTS: Mapping[str, IResource] = {}
 
@@ -142,6 +146,21 @@ class Taskcluster(Service):
         """What does for pools, beside its calls, what clouds would do; once it listens."""
         assert self._services is not None
         return self._services.worker_manager
+
+    def end_polls_until(self, happened: Deferred[T]) -> Deferred[T]:
+        """End polls again and again until something happened; gives that back.
+
+        A worker that stops waits for its claimWork, which would take all of its time.
+        """
+        ending = LoopingCall(self.end_polls)
+        ending.clock = self._reactor
+        ending.start(END_POLLS_EVERY)
+
+        def ended(result: T | Failure) -> T | Failure:
+            ending.stop()
+            return result
+
+        return happened.addBoth(ended)
 
     async def _start(self) -> None:
         try:

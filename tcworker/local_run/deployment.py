@@ -8,23 +8,18 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
-
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
 from tcworker.config import Source
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
-from tcworker.interfaces import Exit, IFeature
+from tcworker.interfaces import IFeature
 from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE, LocalTask
 from tcworker.worker import Worker
 
 TIMES = Times(deadline_delay=1, dependencies=0.02)
 """Nobody waits here for the sake of a large deployment."""
-
-END_POLLS_EVERY = 0.05
 
 AT_ONCE = 1.0
 """Seconds that tasks have to end when nothing of them matters any more."""
@@ -72,7 +67,7 @@ class Deployment:
     async def drain(self) -> None:
         """Let the worker do and publish all that it began, and stop."""
         self.worker.drain("the tasks are done")
-        await self._until_stopped()
+        await self._taskcluster.end_polls_until(self.worker.when_stopped())
 
     def canceled(self, tasks: Sequence[LocalTask]) -> None:
         """Tell the worker that tasks are cancelled: it would notice when it next renews a claim, which is too late."""
@@ -87,20 +82,8 @@ class Deployment:
     async def _stop_worker(self) -> None:
         self.worker.stop_now(AT_ONCE, "the command ends")
         # Why it could not start was told to those who waited for its tasks.
-        await self._until_stopped().addErrback(lambda _: None)
+        await self._taskcluster.end_polls_until(self.worker.when_stopped()).addErrback(lambda _: None)
         await self.worker.stopService()
-
-    def _until_stopped(self) -> Deferred[Exit]:
-        """Wait for the worker, but not for a claimWork, which would take its 20 seconds."""
-        ending = LoopingCall(self._taskcluster.end_polls)
-        ending.clock = self._reactor
-        ending.start(END_POLLS_EVERY)
-
-        def ended(result: Any) -> Any:
-            ending.stop()
-            return result
-
-        return self.worker.when_stopped().addBoth(ended)
 
     def _settings(self, root_url: str) -> Source:
         credentials = self._taskcluster.root_credentials

@@ -6,21 +6,16 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
-
 from tcworker.assemble import new_worker
 from tcworker.embedded.auth.clients import StaticClient
 from tcworker.embedded.taskcluster import Taskcluster
-from tcworker.interfaces import Credentials, Exit
+from tcworker.interfaces import Credentials
 from tcworker.server.live_feature import LiveLogFeature
 from tcworker.server.live_logs import PREFIX, LiveLogs
 from tcworker.server.options import ServerOptions
 from tcworker.server.place import Place
 from tcworker.server.worker import new_client, settings
 from tcworker.worker import Worker
-
-END_POLLS_EVERY = 0.05
 
 
 class Deployment:
@@ -92,18 +87,6 @@ class Deployment:
         assert self.worker is not None
         self.worker.stop_now(None, "the server ends")
         # Why it could not start was told to those who waited for it.
-        await self._until_stopped(self.worker).addErrback(lambda _: None)
+        await self._taskcluster.end_polls_until(self.worker.when_stopped()).addErrback(lambda _: None)
         await self.worker.stopService()
         self._logs.stop()
-
-    def _until_stopped(self, worker: Worker) -> Deferred[Exit]:
-        """Wait for the worker, but not for a claimWork, which would take its 20 seconds."""
-        ending = LoopingCall(self._taskcluster.end_polls)
-        ending.clock = self._reactor
-        ending.start(END_POLLS_EVERY)
-
-        def ended(result: Any) -> Any:
-            ending.stop()
-            return result
-
-        return worker.when_stopped().addBoth(ended)
