@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 
+from tcworker.embedded.faults import ApiError
 from tcworker.interfaces import JSON
 
 MOST = 1000
+
+_NUMBER = re.compile("[0-9]{1,15}")
 
 PAGED: Mapping[str, str] = {"limit": "[0-9]+", "continuationToken": ".+"}
 """The query keys of a route whose answer comes in pages."""
@@ -20,6 +24,14 @@ def page_of(query: Mapping[str, str]) -> tuple[int, str]:
         return limit, urlsafe_b64decode(query.get("continuationToken", "")).decode()
     except ValueError:
         return limit, ""
+
+
+def page_by_number(query: Mapping[str, str]) -> tuple[int, int]:
+    """Give how many are wanted, and the number after which to go on. Raises L{ApiError} for a token that is none."""
+    limit, after = page_of(query)
+    if "continuationToken" in query and not _NUMBER.fullmatch(after):
+        raise ApiError("InvalidRequestArguments", "continuationToken must be that of an answer to the same call.")
+    return limit, int(after or 0)
 
 
 def token_of(key: str) -> str:

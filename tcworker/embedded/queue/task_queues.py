@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import not_found
-from tcworker.embedded.paging import PAGED, one_page, page_of
+from tcworker.embedded.paging import PAGED, one_page, page_by_number, page_of
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.store import Store
 from tcworker.embedded.queue.task_rows import task_of
@@ -96,10 +96,10 @@ class TaskQueues:
 
     async def _pending(self, call: Call) -> JSON:
         queue, now = call.params["taskQueueId"], dates.now(self._clock)
-        return await self._transactions.read(_pending, queue, now, *_page_by_place(call))
+        return await self._transactions.read(_pending, queue, now, *page_by_number(call.query))
 
     async def _claimed(self, call: Call) -> JSON:
-        return await self._transactions.read(_claimed, call.params["taskQueueId"], *_page_by_place(call))
+        return await self._transactions.read(_claimed, call.params["taskQueueId"], *page_by_number(call.query))
 
     async def _list(self, call: Call) -> JSON:
         limit, found = await self._page(call, "")
@@ -144,11 +144,6 @@ class TaskQueues:
         if queue is None:
             raise not_found(f"There is no task queue {task_queue_id}.")
         return queue
-
-
-def _page_by_place(call: Call) -> tuple[int, int]:
-    limit, after = page_of(call.query)
-    return limit, int(after) if after.isdecimal() else 0
 
 
 def _count(store: Store, queues: Sequence[str], now: int) -> Sequence[JSON]:

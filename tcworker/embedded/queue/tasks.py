@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import bad_input, conflict
-from tcworker.embedded.paging import PAGED, page_of, token_of
+from tcworker.embedded.paging import PAGED, page_by_number, page_of, token_of
 from tcworker.embedded.queue import states
 from tcworker.embedded.queue.backlog import RANKS
 from tcworker.embedded.queue.definition import DEFINITION, check_dates, complete, new_task, scopes_to_create
@@ -117,8 +117,7 @@ class Tasks:
         """Give what is found of a page of tasks, and the token of the next page."""
         task_ids = call.body["taskIds"]
         call.require({"AllOf": [f"queue:{verb}:{task_id}" for task_id in task_ids]})
-        limit, after = page_of(call.query)
-        first = int(after) if after.isdecimal() else 0
+        limit, first = page_by_number(call.query)
         last = first + limit
         found = await self._transactions.read(find, task_ids[first:last])
         return found, {"continuationToken": token_of(str(last))} if last < len(task_ids) else {}

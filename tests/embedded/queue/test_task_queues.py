@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.paging import token_of
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import START, WireTestCase
 
@@ -99,6 +100,11 @@ class Lists(TaskQueuesTestCase):
         self.assertEqual([one["taskId"] for one in listed], tasks)
         self.assertEqual([one["inserted"] for one in listed], [f"2027-01-15T08:00:0{n}.000Z" for n in range(3)])
         self.assertEqual((listed[1]["runId"], listed[1]["task"]["priority"]), (0, "high"))
+
+    def test_a_token_of_something_else(self) -> None:
+        for token in ("rubbish", token_of("prov/type"), token_of("9" * 5000)):
+            path = f"/task-queues/prov%2Ftype/pending?continuationToken={token}"
+            self.refused(400, "InvalidRequestArguments", "GET", path)
 
     def test_the_claimed_the_oldest_first(self) -> None:
         tasks = []
