@@ -72,6 +72,7 @@ class Backlog:
 
     def count(self, task_queue_id: str, now: int) -> tuple[int, int]:
         """Give how many wait, and how many are with a worker."""
+        # The index has all of this: no row is read.
         query = "SELECT count(*) FROM pending WHERE task_queue_id = ? AND expires > ?"
         pending: int = self._run(query, (task_queue_id, now)).fetchone()[0]
         query = "SELECT count(*) FROM claimed WHERE task_queue_id = ?"

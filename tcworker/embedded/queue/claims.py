@@ -71,6 +71,7 @@ class Claims:
 
     async def _take_for(self, queue: str, asking: Sequence[Asking]) -> Sequence[Sequence[JSON] | None]:
         now = dates.now(self._clock)
+        # One transaction for all of them; what can be done after it is, so that the next one need not wait.
         taken = await self._transactions.run(self._take, queue, asking, now)
         return [claims and [self._claimed_whole(claim, now) for claim in claims] for claims in taken]
 
@@ -115,6 +116,7 @@ class Claims:
         held = (worker.worker_group, worker.worker_id)
         after = states.claim_by_name(before, run_id, *held, now, self._until(now))
         store.workers.saw(worker, now)
+        # claimWork would keep them waiting; here there is nothing to wait for.
         if store.workers.is_quarantined(worker, now):
             raise conflict(f"Worker {'/'.join(held)} of {worker.task_queue_id} is in quarantine: it gets no tasks.")
         return self._keep(store, before, after, worker)

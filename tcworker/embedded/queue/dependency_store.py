@@ -57,6 +57,7 @@ class DependencyStore:
 
     def waiting_for(self, required: str, state: str, most: int) -> Sequence[Task]:
         """Give tasks that wait for one and for whom it is what they wait for, that it has ended in this state."""
+        # By that index, or each piece would go once more through all who waited before.
         enough = "'all-completed', 'all-resolved'" if state == "completed" else "'all-resolved'"
         query = (
             f"SELECT {COLUMNS} FROM dependencies INDEXED BY unsatisfied_by JOIN tasks USING (task_id)"

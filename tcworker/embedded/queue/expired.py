@@ -9,6 +9,7 @@ def expire_tasks(connection: sqlite3.Connection, before: int, most: int) -> int:
     """Delete tasks, with whatever only they have."""
     query = "SELECT task_id FROM tasks WHERE expires < ? ORDER BY expires LIMIT ?"
     expired = [tuple(row) for row in connection.execute(query, (before, most))]
+    # The agenda is left as it is: an entry without its task does nothing when it is due.
     for table, column in (
         ("dependencies", "required"),
         ("dependencies", "task_id"),

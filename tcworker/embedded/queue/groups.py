@@ -58,6 +58,7 @@ class Groups:
         group = await self._permitted(call, "cancel-task-group")
         if group.sealed is None:
             raise conflict(f"Task group {group.group_id} is not sealed: seal it before it is cancelled.")
+        # Sealed, it cannot grow meanwhile.
         cancelled = await self._change_all(group, states.cancel)
         size = await self._transactions.read(lambda store: store.groups.size(group.group_id))
         counts = {"taskGroupSize": size, "cancelledCount": len(cancelled)}

@@ -79,6 +79,7 @@ class WorkerStore:
 
     def saw_queue(self, task_queue_id: str, now: int) -> None:
         """Somebody used a task queue."""
+        # Most of the time nothing is written: then the transaction costs no more than a look.
         self._run(
             "INSERT INTO task_queues VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET expires = excluded.expires, last_date_active = excluded.last_date_active"
@@ -148,6 +149,7 @@ class WorkerStore:
 
     def queues(self, prefix: str, now: int, after: str, most: int) -> Sequence[TaskQueue]:
         """Give task queues whose names begin so, in the order of their names, those after a name only."""
+        # All that may stand in a name comes before DEL.
         query = (
             "SELECT * FROM task_queues WHERE task_queue_id > ? AND task_queue_id >= ? AND task_queue_id < ?"
             " AND expires > ? ORDER BY task_queue_id LIMIT ?"
