@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -141,8 +141,17 @@ class Deployment:
         made = taskcluster.createTemporaryCredentials(issuer.client_id, issuer.access_token, *dates, list(scopes), name)
         return Credentials.from_json(made)
 
-    def send(self, method: str, target: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """Send a request as it stands, without a signature; C{target} is what follows the root URL, or a whole URL."""
+    def send(
+        self,
+        method: str,
+        target: str,
+        content: bytes | Sequence[bytes] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request as it stands, without a signature, in chunks if its content is given in several pieces.
+
+        @param target: what follows the root URL, or a whole URL.
+        """
         address = urlsplit(target if "://" in target else self.root_url)
         kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
         connection = kind(address.netloc, timeout=60)

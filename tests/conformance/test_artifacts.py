@@ -304,6 +304,21 @@ class Reading(ArtifactTestCase):
             with self.refused("ResourceNotFound"):
                 queue.listLatestArtifacts(other)
 
+    def test_who_may_not_does_not_learn_what_is_there(self) -> None:
+        few = self.deployment.services(None).queue
+        for run in (self.held.run, (new_id(), 0)):
+            for call in (few.getArtifact, few.artifact):
+                with self.refused("InsufficientScopes"):
+                    call(*run, "private/none")
+        with self.refused("InsufficientScopes"):
+            few.getLatestArtifact(new_id(), "private/none")
+        # Only this one looks for the task first.
+        with self.refused("ResourceNotFound"):
+            few.latestArtifact(new_id(), "private/none")
+        self.link("public/a", "private/none")
+        with self.refused("InsufficientScopes"):
+            few.getArtifact(*self.held.run, "public/a")
+
     def test_the_latest_run_counts(self) -> None:
         self.make("public/a", REFERENCE)
         self.held.end_with("worker-shutdown")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.conformance.case import QUEUE, ConformanceTestCase, date, new_id, random_name, when
+from tests.conformance.case import QUEUE, ConformanceTestCase, date, names, new_id, random_name, when
 
 
 class DefinitionTestCase(ConformanceTestCase):
@@ -83,6 +83,18 @@ class Defaults(DefinitionTestCase):
         self.assertEqual(tasks, {task_id: self.queue.task(task_id) for task_id in task_ids})
         statuses = {item["taskId"]: item["status"] for item in self.queue.statuses(asked)["statuses"]}
         self.assertEqual(statuses, {task_id: self.status(task_id) for task_id in task_ids})
+
+    def test_and_page_by_page(self) -> None:
+        task_ids = {self.create() for _ in range(3)}
+        for call, key in ((self.queue.tasks, "tasks"), (self.queue.statuses, "statuses")):
+            seen: list[Any] = []
+            call(
+                payload={"taskIds": sorted(task_ids)},
+                paginationLimit=2,
+                paginationHandler=lambda page, key=key, seen=seen: seen.append(names(page[key])),
+            )
+            self.assertEqual([len(page) for page in seen], [2, 1])
+            self.assertEqual({*seen[0], *seen[1]}, task_ids)
 
 
 class Repeats(DefinitionTestCase):

@@ -32,6 +32,13 @@ class Codes(ConformanceTestCase):
             answer = self.call("PUT", f"{QUEUE}/task/{new_id()}", content, headers={"Content-Type": kind})
             self.assertEqual(answer.status, 200, answer.content)
 
+    def test_a_body_in_chunks(self) -> None:
+        target = f"{QUEUE}/task/{new_id()}"
+        content = json.dumps(self.definition()).encode()
+        headers = {"Authorization": self.deployment.sign("PUT", target), **JSON}
+        answer = self.deployment.send("PUT", target, [content[:100], content[100:]], headers)
+        self.assertEqual(answer.status, 200, answer.content)
+
     def test_a_body_that_nobody_reads(self) -> None:
         task_id = self.create()
         answer = self.call(

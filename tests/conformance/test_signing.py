@@ -67,6 +67,16 @@ class Hawk(SigningTestCase):
         # Without one, any body goes.
         self.assertEqual(self.send(self.deployment.sign("POST", TEST, None, TESTER), TEST, content).status, 200)
 
+    def test_a_hash_is_of_the_very_bytes(self) -> None:
+        body = {"clientScopes": ["a"], "requiredScopes": ["a"]}
+        for content in (json.dumps(body).encode() + b"\n", json.dumps(body, indent=3).encode()):
+            self.assertEqual(self.send(self.deployment.sign("POST", TEST, content, TESTER), TEST, content).status, 200)
+        target = f"{QUEUE}/task/{new_id()}"
+        content = json.dumps(self.definition(payload={"é": "\N{SNOWMAN}"}), ensure_ascii=False).encode()
+        headers = {"Authorization": self.deployment.sign("PUT", target, content), **JSON}
+        self.assertEqual(self.deployment.send("PUT", target, content, headers).status, 200)
+        self.assertEqual(self.call("GET", target).json["payload"], {"é": "\N{SNOWMAN}"})
+
     def test_what_a_signature_is_of(self) -> None:
         good = self.deployment.sign("GET", TEST_GET, None, TESTER)
         post = self.deployment.sign("POST", TEST_GET, None, TESTER)

@@ -302,6 +302,8 @@ class PassedDeadlines(StatesTestCase):
                     call(task_id)
             with self.refused("RequestConflict"):
                 self.queue.changeTaskPriority(task_id, {"newPriority": "high"})
+        with self.refused("RequestConflict"):
+            self.queue.claimTask(pending, 0, {"workerGroup": self.worker_group, "workerId": self.worker_id})
 
     def test_a_run_can_still_be_reported_but_not_reclaimed(self) -> None:
         held = self.running(deadline=date(seconds=1))
