@@ -16,7 +16,8 @@ from unittest import TestCase
 import slugid
 from taskcluster.exceptions import TaskclusterAuthFailure, TaskclusterRestFailure
 
-from tests.conformance.deployment import Answer, Credentials, Deployment, Services, hasty, subject
+from tests.conformance.callers import Answer, Credentials, Services
+from tests.conformance.deployment import Deployment, hasty, subject
 
 CODES = {
     "MalformedPayload": 400,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.conformance.callers import Credentials, Services
 from tests.conformance.case import ConformanceTestCase, date, names, random_name, when
-from tests.conformance.deployment import Credentials, Services
 
 
 class ClientTestCase(ConformanceTestCase):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.conformance.callers import Answer, Credentials
 from tests.conformance.case import CODES, QUEUE, ConformanceTestCase, date, new_id
-from tests.conformance.deployment import NOT_SIGNED, Answer, Credentials
+from tests.conformance.deployment import NOT_SIGNED
 
 JSON = {"Content-Type": "application/json"}
 UNKNOWN = Credentials("conformance/nobody", "not-a-token")

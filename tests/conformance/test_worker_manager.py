@@ -6,8 +6,8 @@ import json
 import time
 from typing import Any
 
+from tests.conformance.callers import Credentials
 from tests.conformance.case import ConformanceTestCase, date, names, new_id, random_name, when
-from tests.conformance.deployment import Credentials
 
 FOUR_DAYS = 96 * 3600
 
