@@ -28,8 +28,12 @@ class Bewits(SigningTestCase):
         self.assertFailed(self.deployment.send("GET", self.signed(expiration=-5)))
 
     def test_it_is_for_reading(self) -> None:
-        target = self.signed()
-        self.assertEqual(self.deployment.send("HEAD", target).status, 200)
+        self.assertEqual(self.deployment.send("HEAD", self.signed()).status, 200)
+        task_id = self.create()
+        url = self.queue.buildSignedUrl("cancelTask", task_id)
+        answer = self.deployment.send("POST", url[len(self.deployment.root_url) :])
+        self.assertFailed(answer)
+        self.assertEqual(self.status(task_id)["state"], "pending")
 
     def test_a_changed_one(self) -> None:
         target = self.signed()
