@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import shutil
 import socket
 import subprocess
+import sys
 from functools import cache
 from urllib.parse import quote
 
@@ -22,6 +24,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from tcworker.waiting import OneShot, pause
+from tests.integration import keeper
+
+KEEPER = keeper.__file__
 
 HOST = "127.0.0.1"
 USER = "tests"
@@ -66,7 +71,7 @@ class RabbitMQ:
         return f"amqp://{login}@{HOST}:{self.port}/{quote(vhost, safe='')}"
 
     def start(self) -> None:
-        """Start it, unless it runs, without waiting; from the main thread, with whose end it ends."""
+        """Start it, unless it runs, without waiting until it is ready."""
         if self._running:
             return
         # Its own mapper of node names, which else a node would leave behind as a daemon for all.
@@ -77,7 +82,7 @@ class RabbitMQ:
         """Wait until it speaks AMQP. Raises C{RuntimeError} with its output if it does not come to that."""
         give_up = reactor.seconds() + START_SECONDS
         while not await _speaks_amqp(self.port):
-            if reactor.seconds() > give_up or any(process.poll() is not None for process in self._running):
+            if reactor.seconds() > give_up or any(map(_is_over, self._running)):
                 self.stop()
                 raise RuntimeError(f"RabbitMQ did not start: {self._read('server.out')}")
             await pause(reactor, 0.1)
@@ -85,8 +90,10 @@ class RabbitMQ:
     def stop(self) -> None:
         """End it at once, as a failure of its machine would; what it has confirmed is kept."""
         for process in self._running:
-            process.kill()
-            process.wait()
+            process.stdin.close()
+            # Ends when the keeper does.
+            process.stdout.read()
+            process.stdout.close()
         self._running = []
 
     def remove(self) -> None:
@@ -96,16 +103,15 @@ class RabbitMQ:
 
     def _spawn(self, name: str, *command: str) -> None:
         with open(os.path.join(self._folder, f"{name}.out"), "ab") as output:
-            # The kernel ends it with its parent, even if that is killed and no other hook can run.
-            bound = ["setpriv", "--pdeathsig", "KILL", *command]
             process = subprocess.Popen(
-                *(bound,),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
+                [sys.executable, KEEPER, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=output,
                 env=self._environment(),
-                start_new_session=True,
             )
+        # It is the keeper's child that goes on.
+        process.wait()
         self._running.append(process)
 
     def _environment(self) -> dict[str, str]:
@@ -136,6 +142,11 @@ class RabbitMQ:
     def _read(self, name: str) -> str:
         with open(os.path.join(self._folder, name), errors="replace") as file:
             return file.read()
+
+
+def _is_over(keeper: subprocess.Popen[bytes]) -> bool:
+    readable, _, _ = select.select([keeper.stdout], [], [], 0)
+    return bool(readable)
 
 
 def shared() -> RabbitMQ:

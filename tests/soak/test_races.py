@@ -166,6 +166,7 @@ class RaceTests(NativeCase):
     async def test_races(self):
         chosen = random.randrange(1 << 32) if SOAKING else 1
         seed = int(os.environ.get("TCWORKER_SEED") or chosen)
+        self.strangers = set(processes())
         platform = await self.new_platform()
         await self.round(platform, f"{seed} before the first")
         before = descriptors()
@@ -200,7 +201,9 @@ class RaceTests(NativeCase):
 
     def left_of_tasks(self) -> Sequence[str]:
         """Folders, and processes that are none of ours."""
-        strangers = [process for process in processes() if "launcher/main.py" not in process]
+        left = [process for process in processes() if "launcher/main.py" not in process]
+        # Servers for other tests run side by side with these.
+        strangers = [process for process in left if process not in self.strangers]
         return [*names_in(self.tasks_dir), *strangers, *processes_with(MARKER)]
 
 
