@@ -37,6 +37,7 @@ ANONYMOUS_SCOPES = (
     "worker-manager:get-worker-pool:*",
     "worker-manager:get-worker:*",
     "worker-manager:list-providers",
-    "worker-manager:list-worker-pool:*",
+    "worker-manager:list-worker-pool-errors:*",
+    "worker-manager:list-worker-pools",
     "worker-manager:list-workers:*",
 )

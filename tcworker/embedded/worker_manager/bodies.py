@@ -27,7 +27,7 @@ CREATE_POOL = closed(_POOL, *_POOL)
 # So that what somebody has got may be changed and put back.
 UPDATE_POOL = closed({**_POOL, "workerPoolId": _POOL_ID, "created": DATE, "lastModified": DATE}, *_POOL)
 
-_REREGISTRATION: Schema = {"type": "integer", "maximum": 2_592_000}
+_REREGISTRATION: Schema = {"type": "integer", "minimum": 0, "maximum": 2_592_000}
 
 STATIC_CONFIG = closed(
     {"lifecycle": closed({"reregistrationTimeout": _REREGISTRATION}), "workerConfig": _OBJECT},

@@ -50,13 +50,9 @@ class Application:
 
 @dataclass(frozen=True)
 class Registered:
-    """A worker whose credentials can be made.
-
-    @ivar seconds: how long they last.
-    """
+    """A worker whose credentials can be made."""
 
     worker: Worker
-    seconds: int
     config: JSON
 
 
@@ -111,7 +107,8 @@ class Registration:
         return self._answer(registered, now, secret)
 
     def _answer(self, registered: Registered, now: int, secret: str) -> JSON:
-        worker, expires = registered.worker, now + registered.seconds * 1000
+        worker = registered.worker
+        expires = now + worker.reregistration * 1000
         client_id = f"worker/{worker.provider_id}/{worker.name}"
         made = self._ground.issue(client_id, _scopes(worker), now - BEFORE, expires)
         credentials = {"clientId": made.client_id, "accessToken": made.access_token, "certificate": made.certificate}
@@ -156,8 +153,10 @@ def _admit_static(
         raise bad_input("missing staticSecret in workerIdentityProof")
     if not matches(worker.static_secret, secret):
         raise bad_input("bad staticSecret in workerIdentityProof")
-    workers.put(connection, replace(worker, secret=digest(application.secret)))
-    return Registered(worker, pool.reregistration, pool.config.get("workerConfig", {})), ()
+    # Somebody made it before it was known when it would come: how long its credentials last is what its pool says now.
+    admitted = replace(worker, secret=digest(application.secret), reregistration=pool.reregistration)
+    workers.put(connection, admitted)
+    return Registered(admitted, pool.config.get("workerConfig", {})), ()
 
 
 def _admit_machine(
@@ -172,7 +171,7 @@ def _admit_machine(
         raise bad_input(str(refusal)) from None
     admitted = replace(worker, state="running", modified=now, secret=digest(application.secret))
     workers.put(connection, admitted)
-    return Registered(admitted, worker.reregistration, worker.config), [messages.worker_event("running", admitted, now)]
+    return Registered(admitted, worker.config), [messages.worker_event("running", admitted, now)]
 
 
 def _proof_of(provider: Provider) -> Callable[[Claim], None]:
@@ -190,7 +189,7 @@ def _readmit(
         raise bad_input(WRONG_SECRET)
     _check_alive(worker, now)
     workers.put(connection, replace(worker, secret=digest(fresh)))
-    return Registered(worker, worker.reregistration, None)
+    return Registered(worker, None)
 
 
 def _check_alive(worker: Worker, now: int) -> None:

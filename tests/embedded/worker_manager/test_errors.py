@@ -44,6 +44,14 @@ class Errors(PoolTestCase):
             },
         )
 
+    def test_everybody_may_read_them(self) -> None:
+        error = self.wm("POST", PATH, self.error())
+        for path in (PATH, "/worker-pool-errors/stats", "/worker-pools", "/worker-pools/stats", f"/worker-pool/{POOL}"):
+            answer = self.begin("GET", f"/api/worker-manager/v1{path}").answer()
+            self.assertEqual(answer.status, 200, answer.content)
+            if path == PATH:
+                self.assertEqual(answer.json["workerPoolErrors"], [error])
+
     def test_the_last_ones_first_in_pages(self) -> None:
         first, second = (self.wm("POST", PATH, self.error(title=title)) for title in "ab")
         page = self.wm("GET", f"{PATH}?limit=1")

@@ -41,7 +41,12 @@ class Pools(PoolTestCase):
         faults: list[dict[str, Any]] = [{"x": 1}, {"owner": "me"}, {"providerId": "a.b"}, {"config": []}]
         for fault in faults:
             self.refuses(400, "InputValidationError", "PUT", PATH, self.pool(**fault))
-        for config in ({"x": 1}, {"lifecycle": {"reregistrationTimeout": 2_592_001}}, {"lifecycle": {"y": 1}}):
+        lifecycles: list[dict[str, Any]] = [
+            {"reregistrationTimeout": -5},
+            {"reregistrationTimeout": 2_592_001},
+            {"y": 1},
+        ]
+        for config in ({"x": 1}, *({"lifecycle": lifecycle} for lifecycle in lifecycles)):
             self.refuses(400, "InputValidationError", "PUT", PATH, self.pool(config=config))
         self.refuses(400, "InputError", "PUT", PATH, self.pool(providerId="other"))
         self.refuses(400, "InvalidRequestArguments", "PUT", "/worker-pool/prov/Type", self.pool())

@@ -147,9 +147,18 @@ class Reregistering(RegistrationTestCase):
         self.wm("DELETE", WORKER)
         self.not_renewed("is not running", self.renewal(secret))
 
-    def test_static_workers_get_four_days_whatever_the_pool_says(self) -> None:
-        renewed = self.reregister(self.register()["secret"])
-        self.assertEqual(renewed["expires"], "2027-01-19T08:00:00.000Z")
+    def test_the_credentials_last_as_long_as_the_first_ones(self) -> None:
+        registered = self.register()
+        self.reactor.advance(60)
+        renewed = self.reregister(registered["secret"])
+        self.assertEqual(registered["expires"], "2027-01-15T09:00:00.000Z")
+        self.assertEqual(renewed["expires"], "2027-01-15T09:01:00.000Z")
+
+    def test_another_time_that_the_pool_says_counts_from_the_next_registration_on(self) -> None:
+        secret = self.register()["secret"]
+        self.wm("POST", f"/worker-pool/{POOL}", self.pool(config={"lifecycle": {"reregistrationTimeout": 7200}}))
+        self.assertEqual(self.reregister(secret)["expires"], "2027-01-15T09:00:00.000Z")
+        self.assertEqual(self.reregister(self.register()["secret"])["expires"], "2027-01-15T10:00:00.000Z")
 
     def test_it_goes_on_after_a_restart(self) -> None:
         secret = self.register()["secret"]
