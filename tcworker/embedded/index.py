@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import quote, urlsplit
 
-from twisted.logger import Logger
-
 from tcworker.client.hawk import Key
 from tcworker.client.hawk import Message as Signed
 from tcworker.embedded import dates, index_store
@@ -17,13 +15,11 @@ from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import not_found
 from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.index_store import EXPIRED, SCHEMA, Indexed
-from tcworker.embedded.indexing import HIGHEST, PATH, paths_of, put_task
-from tcworker.embedded.outbox import Message
+from tcworker.embedded.indexing import HIGHEST, PATH, index_completed
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route, RouteTable
 from tcworker.embedded.schemas import DATE, SLUGID, Checker, closed
-from tcworker.interfaces import JSON, Credentials, Unsubscribe
-from tcworker.waiting import Loose
+from tcworker.interfaces import JSON, Credentials
 
 __all__ = ["EXPIRED", "SCHEMA", "IndexService"]
 
@@ -52,24 +48,8 @@ class IndexService(ApiService):
     def __init__(self, ground: Ground, everybody_has: Callable[[str], bool]) -> None:
         self._ground = ground
         self._everybody_has = everybody_has
-        self._indexing = Loose(Logger())
-        self._unsubscribe: Unsubscribe | None = None
+        ground.outbox.join(index_completed)
         self.api = Api("index", RouteTable([*ground.heartbeat.routes(), *self._routes()]), PATTERNS)
-
-    async def start(self) -> None:
-        """Begin to listen for tasks that are completed."""
-        self._unsubscribe = self._ground.outbox.listen(self._hear)
-
-    async def stop(self) -> None:
-        """Put down those that were heard of."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-        await self._indexing.wait()
-
-    def _hear(self, message: Message) -> None:
-        if paths := paths_of(message):
-            task_id = message.payload["status"]["taskId"]
-            self._indexing.run(self._ground.database.run(put_task, task_id, paths), f"indexing task {task_id}")
 
     def _routes(self) -> Sequence[Route]:
         task, artifact = "/task/<namespace>", "/task/<indexPath>/artifacts/<*name>"

@@ -1,8 +1,11 @@
-"""Tasks that put themselves into the index when they are completed (contracts of the queue, 5)."""
+"""Tasks that put themselves into the index when they are completed (contracts of the queue, 5).
+
+They do so in the transaction that completes them: a process that dies leaves none behind that is completed and in no
+index.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from collections.abc import Sequence
 from tcworker.embedded import dates, index_store
 from tcworker.embedded.index_store import Indexed
 from tcworker.embedded.outbox import Message
+from tcworker.embedded.queue.store import Store
 from tcworker.interfaces import JSON
 
 PATH = r"(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+"
@@ -20,7 +24,13 @@ HIGHEST = 1 << 53
 _ROUTE = "index."
 
 
-def paths_of(message: Message) -> Sequence[str]:
+def index_completed(connection: sqlite3.Connection, message: Message) -> None:
+    """A part of L{tcworker.embedded.outbox.Outbox}: put a task that is completed where it wants to be."""
+    if paths := _paths_of(message):
+        _put_task(connection, message.payload["status"]["taskId"], paths)
+
+
+def _paths_of(message: Message) -> Sequence[str]:
     """Give the paths at which the task of a message wants to be; none unless it is completed."""
     if (message.service, message.exchange) != ("queue", "task-completed"):
         return []
@@ -28,10 +38,9 @@ def paths_of(message: Message) -> Sequence[str]:
     return [path for path in paths if re.fullmatch(PATH, path)]
 
 
-def put_task(connection: sqlite3.Connection, task_id: str, paths: Sequence[str]) -> None:
-    """A job that puts a task of the queue at these paths, as its definition says."""
-    row = connection.execute("SELECT definition FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-    said = _read(json.loads(row["definition"])) if row else None
+def _put_task(connection: sqlite3.Connection, task_id: str, paths: Sequence[str]) -> None:
+    """Put a task of the queue at these paths, as its definition says."""
+    said = _read(Store(connection).definition(task_id))
     if said is not None:
         for path in paths:
             index_store.put(connection, Indexed(path, task_id, *said))

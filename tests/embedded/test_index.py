@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
 from typing import Any
 
 from tcworker.embedded.auth.certificates import issue
+from tcworker.embedded.outbox import Message, Outbox
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import START, Answer, WireTestCase, target_of
 
@@ -176,6 +179,21 @@ class ByThemselves(IndexTestCase):
         self.assertEqual(self.index("GET", "/tasks/bad"), {"tasks": []})
         self.complete("index.good", extra={"index": [1]})
         self.index("GET", "/task/good")
+
+    def test_whatever_dies_after_the_queue_has_kept_that_it_is_completed(self) -> None:
+        left = self.mktemp()
+
+        def die(outbox: Outbox, messages: Iterable[Message]) -> None:
+            if "task-completed" in [message.exchange for message in messages]:
+                shutil.copytree(self.folder, left)
+
+        self.patch(Outbox, "send", die)
+        task_id = self.complete("index.a.b")
+        # Somebody goes on with what was on the disk at that moment.
+        self.folder = left
+        self.start()
+        self.assertEqual(self.ends(task_id), [("completed", "completed")])
+        self.assertEqual(self.index("GET", "/task/a.b")["taskId"], task_id)
 
     def test_one_that_failed_is_not(self) -> None:
         path, credentials = self.run_of_own(routes=["index.a.b"])

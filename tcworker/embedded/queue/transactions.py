@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -52,11 +53,10 @@ class Transactions:
 
     async def read(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a job that only reads with the store, beside those that write."""
-        _, result = await self._database.read(lambda connection: _call(Store(connection), job, *args, **kwargs))
-        return result
+        return await self._database.read(lambda connection: job(Store(connection), *args, **kwargs))
 
     async def _run(self, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        store, result = await self._database.run(lambda connection: _call(Store(connection), job, *args, **kwargs))
+        store, result = await self._database.run(lambda connection: self._change(connection, job, *args, **kwargs))
         # Not before the commit: who is woken must find what woke it, and a claim is kept before its answer leaves.
         self._outbox.send(store.messages)
         if store.due is not None:
@@ -64,6 +64,14 @@ class Transactions:
         for task_queue_id in store.ready:
             self.on_ready(task_queue_id)
         return result
+
+    def _change(
+        self, connection: sqlite3.Connection, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[Store, T]:
+        store = Store(connection)
+        result = job(store, *args, **kwargs)
+        self._outbox.complete(connection, store.messages)
+        return store, result
 
     def _note(self, reason: Failure) -> None:
         """Log what nobody waits for any more, unless it is only that the call would have been refused."""
@@ -102,7 +110,3 @@ class Transactions:
         group = store.groups.find(task.group_id)
         if group is not None and not store.groups.unresolved(group.group_id, "", 1):
             store.messages.append(messages.of_resolved_group(group))
-
-
-def _call(store: Store, job: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> tuple[Store, T]:
-    return store, job(store, *args, **kwargs)

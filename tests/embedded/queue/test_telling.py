@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import slugid
 
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.times import Times
-from tests.embedded.wire import WORKER, WireTestCase
+from tests.embedded.wire import QUEUE, WORKER, WireTestCase
 
 NOBODY, CLAIMED = "_._", "group.worker"
 
@@ -27,6 +28,27 @@ class TellingTestCase(WireTestCase):
 
     def tells(self, *expected: tuple[str, str]) -> None:
         self.assertEqual(self.told(), list(expected))
+
+
+class PartsOfTransactions(TellingTestCase):
+    def test_they_see_what_is_being_kept_before_anybody_hears_of_it(self) -> None:
+        seen: list[str] = []
+
+        def look(connection: sqlite3.Connection, message: Message) -> None:
+            self.assertEqual((connection.in_transaction, self.heard), (True, []))
+            seen.extend(row["task_id"] for row in connection.execute("SELECT task_id FROM tasks"))
+
+        self.taskcluster.outbox.join(look)
+        self.assertEqual({self.create()}, set(seen))
+        self.assertNotEqual(self.heard, [])
+
+    def test_what_they_raise_undoes_the_change(self) -> None:
+        task_id = str(slugid.nice())
+        self.taskcluster.outbox.join(lambda connection, message: 1 / 0)
+        answer = self.call("PUT", f"{QUEUE}/task/{task_id}", self.definition())
+        self.assertEqual((answer.status, self.heard), (500, []))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.refused(404, "ResourceNotFound", "GET", f"/task/{task_id}")
 
 
 class CallsOfUsers(TellingTestCase):
