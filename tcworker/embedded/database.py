@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from tcworker.embedded.database_file import check, connect, reader
+from tcworker.embedded.database_file import Connection, check, connect, reader
 from tcworker.waiting import Threads
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ NewThreads = Callable[[int, str], Threads]
 class Database:
     """One SQLite database, for jobs that are given a connection.
 
-    Jobs run in threads: one touches nothing but the connection and its own arguments.
+    Jobs run in threads: one touches nothing but the connection and its own arguments. What it returns is whole: the
+    cursors that it leaves are closed.
 
     @param writer: the one thread that writes.
     @param readers: where reading is done; C{None} if by the writer, because the database is in its memory.
@@ -34,10 +35,10 @@ class Database:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         writer: Threads,
         readers: Threads | None = None,
-        reading: Sequence[sqlite3.Connection] = (),
+        reading: Sequence[Connection] = (),
     ) -> None:
         self._connection = connection
         self._writer = writer
@@ -85,7 +86,7 @@ class Database:
             try:
                 return job(connection)
             finally:
-                connection.execute("ROLLBACK")
+                connection.end("ROLLBACK")
         finally:
             self._idle.append(connection)
 
@@ -105,12 +106,12 @@ def keep_key(connection: sqlite3.Connection, name: str, fresh: str) -> str:
     return str(connection.execute("SELECT key FROM keys WHERE name = ?", (name,)).fetchone()[0])
 
 
-def _transact(connection: sqlite3.Connection, job: Callable[[], T]) -> T:
+def _transact(connection: Connection, job: Callable[[], T]) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = job()
     except BaseException:
-        connection.execute("ROLLBACK")
+        connection.end("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+    connection.end("COMMIT")
     return result

@@ -7,7 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 VERSION = 1
 """Of the tables. Those of another version are not touched."""
@@ -21,6 +23,42 @@ _MOVE = "move it away (with -wal and -shm, if they are there) to start with an e
 
 class DataUnusable(Exception):
     """What was kept cannot be gone on with; the text says what, why, and what to do."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection that can end whatever was begun by it.
+
+    As long as one cursor is not read to its end, SQLite goes on to show the database as it was when that was made, even
+    after a rollback; and the traceback of an exception, or a result, may keep one alive for long.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, *args: Any) -> sqlite3.Cursor:  # type: ignore[override]  # the base's is overloaded
+        """See the base."""
+        cursor: sqlite3.Cursor = super().cursor(*args)
+        self._cursors.add(cursor)
+        return cursor
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        """See the base, which makes its cursors past L{cursor}; so do the others."""
+        return self.cursor().execute(*args)
+
+    def executemany(self, *args: Any) -> sqlite3.Cursor:
+        """See the base."""
+        return self.cursor().executemany(*args)
+
+    def executescript(self, script: str) -> sqlite3.Cursor:
+        """See the base."""
+        return self.cursor().executescript(script)
+
+    def end(self, how: str) -> None:
+        """End the transaction, and all cursors, which cannot be read any more."""
+        for cursor in list(self._cursors):
+            cursor.close()
+        self.execute(how).close()
 
 
 def check(path: str) -> None:
@@ -76,23 +114,27 @@ def _check(path: str, file: sqlite3.Connection) -> None:
         )
 
 
-def connect(path: str, schema: str) -> sqlite3.Connection:
+def connect(path: str, schema: str) -> Connection:
     """Open a database for writing, with its tables made. Raises L{DataUnusable}."""
     try:
         if path != ":memory:":
             # SQLite gives -wal and -shm the mode of the database: it has one before it holds any secret.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
+        connection = _open(path)
         connection.executescript(f"{_WRITING} BEGIN; {KEYS} {schema} PRAGMA user_version = {VERSION}; COMMIT;")
     except (sqlite3.Error, OSError) as error:
         raise DataUnusable(f"{path} cannot be opened ({error}); look after its disk and permissions") from error
     return connection
 
 
-def reader(path: str) -> sqlite3.Connection:
+def reader(path: str) -> Connection:
     """Open a database for reading."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
+    connection = _open(path)
     connection.executescript("PRAGMA query_only = 1; PRAGMA busy_timeout = 5000;")
+    return connection
+
+
+def _open(path: str) -> Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
+    connection.row_factory = sqlite3.Row
     return connection

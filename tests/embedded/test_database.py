@@ -14,9 +14,10 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from tcworker.embedded.database import Database, keep_key
+from tcworker.embedded.database import READERS, Database, keep_key
 from tcworker.embedded.database_file import VERSION, DataUnusable
 from tcworker.waiting import Threads
 
@@ -38,6 +39,22 @@ def add(connection: sqlite3.Connection, n: int) -> int:
 
 def numbers(connection: sqlite3.Connection) -> list[int]:
     return [row["n"] for row in connection.execute("SELECT n FROM numbers ORDER BY n")]
+
+
+def break_off(connection: sqlite3.Connection) -> None:
+    rows = connection.execute("SELECT n FROM numbers")
+    for row in rows:
+        raise ValueError(f"halfway, at {row['n']}")
+
+
+def all_of(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    return connection.execute("SELECT n FROM numbers")
+
+
+def first_of(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    cursor = all_of(connection)
+    cursor.fetchone()
+    return cursor
 
 
 class DatabaseTestCase(TestCase):
@@ -77,6 +94,39 @@ class Jobs(DatabaseTestCase):
         go.set()
         await writing
         self.assertEqual(await database.read(numbers), [1])
+
+    async def everybody_sees(self, database: Database, wanted: list[int]) -> None:
+        """Let each reader read, all at once."""
+        together = threading.Barrier(READERS, timeout=20)
+
+        def look(connection: sqlite3.Connection) -> list[int]:
+            together.wait()
+            return numbers(connection)
+
+        self.assertEqual(await gatherResults([database.read(look) for _ in range(READERS)]), [wanted] * READERS)
+
+    async def test_a_job_that_broke_off_leaves_no_reader_in_the_past(self) -> None:
+        database = await self.open()
+        for n in (1, 2, 3):
+            await database.run(add, n)
+        # Whoever logs such a failure has it, and with its traceback all that the job had, for as long as this.
+        failures: list[Failure] = []
+        for _ in range(2 * READERS):
+            await database.read(break_off).addErrback(failures.append)
+        await database.run(add, 4)
+        await self.everybody_sees(database, [1, 2, 3, 4])
+        self.assertEqual({failure.getErrorMessage() for failure in failures}, {"halfway, at 1"})
+
+    async def test_a_cursor_that_a_job_returns_is_closed(self) -> None:
+        database = await self.open()
+        for n in (1, 2, 3):
+            await database.run(add, n)
+        left = [await database.read(job) for job in (all_of, first_of) for _ in range(READERS)]
+        left.append(await database.run(first_of))
+        await database.run(add, 4)
+        await self.everybody_sees(database, [1, 2, 3, 4])
+        for cursor in left:
+            self.assertRaises(sqlite3.ProgrammingError, cursor.fetchone)
 
     async def test_in_memory_it_is_the_same_without_a_file(self) -> None:
         database = await self.open(None)
