@@ -53,7 +53,7 @@ class Authority(PageCase):
         self.open(None)
         b.click("a.row", "public")
         b.click("button", "Cancel")
-        b.sees("You are not allowed")
+        b.sees("Only those who are signed in")
         b.click("#who", "Sign in")
         b.one("#access-token").send_keys("wrong" + Keys.ENTER)
         b.sees("Your credentials are not accepted")

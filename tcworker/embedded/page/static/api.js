@@ -51,6 +51,14 @@ export async function artifactUrl(taskId, runId, name) {
   return open ? url : signedUrl(url, signer, GOOD_FOR);
 }
 
+/** For `catch`: what to do instead of a call for which the caller's scopes did not do. */
+export function ifRefused(instead) {
+  return (error) => {
+    if (error.status !== 403) throw error;
+    return instead(error);
+  };
+}
+
 async function call(method, target, body) {
   const url = new URL(target, location.origin);
   const headers = {};

@@ -1,12 +1,12 @@
 // A new task, written as YAML.
 
-import { page, path, queue } from "./api.js";
+import { all, page, path, queue } from "./api.js";
 import { h, swap } from "./dom.js";
 import { failure, heading } from "./parts.js";
 import { newSlugid } from "./slugid.js";
 
-const EXAMPLE = `# A task. What you leave out is filled in: created is now, the deadline tomorrow.
-taskQueueId: local/tasks
+const example = (taskQueueId) => `# A task. What you leave out is filled in: created is now, the deadline tomorrow.
+taskQueueId: ${taskQueueId}
 metadata:
   name: hello
   description: Says hello, in green
@@ -25,28 +25,32 @@ payload:
         done
 `;
 const LENGTHS = { second: 1, minute: 60, hour: 3600, day: 86400, week: 604800 };
+const USUAL_QUEUE = "local/tasks";
 const UNNAMED = { name: "task", description: "", owner: "nobody@example.com", source: "https://example.com/" };
 
-// What somebody wrote is not lost when they look at something else.
-let draft = EXAMPLE;
+// What somebody wrote is not lost when they look at something else. `like` is the task that it was copied of.
+const draft = { text: null, like: null };
 
 export function showCreate(main, [likeId], signal) {
   const said = h("div");
-  const written = { spellcheck: "false", rows: "22", "aria-describedby": "create-help" };
-  const text = h("textarea", { id: "definition", class: "code", ...written });
+  const text = editor(likeId);
   const button = h("button", { type: "submit", class: "primary" }, "Create task");
   const send = async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
       const taskId = await create(text.value);
+      draft.like = null;
       if (!signal.aborted) location.hash = `#/task/${taskId}`;
     } catch (error) {
       swap(said, failure(error));
     }
     button.disabled = false;
   };
-  const example = h("button", { type: "button", click: () => (text.value = draft = EXAMPLE) }, "Take the example");
+  const anew = () => {
+    Object.assign(draft, { text: null, like: null });
+    fill(text, undefined, signal);
+  };
   const form = h(
     "form",
     { submit: send, class: "create" },
@@ -54,15 +58,39 @@ export function showCreate(main, [likeId], signal) {
     text,
     help(),
     said,
-    h("div", { class: "actions" }, button, example),
+    h("div", { class: "actions" }, button, h("button", { type: "button", click: anew }, "Take the example")),
   );
-  text.value = draft;
-  text.addEventListener("input", () => (draft = text.value));
-  text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-  });
   main.append(heading("Create a task"), form);
-  if (likeId) copyOf(likeId).then((like) => (text.value = draft = like), (error) => swap(said, failure(error)));
+  fill(text, likeId, signal).catch((error) => swap(said, failure(error)));
+}
+
+function editor(likeId) {
+  const written = { spellcheck: "false", rows: "22", "aria-describedby": "create-help" };
+  const text = h("textarea", { id: "definition", class: "code", ...written });
+  text.value = draft.text ?? example(USUAL_QUEUE);
+  text.addEventListener("input", () => Object.assign(draft, { text: text.value, like: likeId ?? draft.like }));
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
+  });
+  return text;
+}
+
+/** Show the task that the new one is to be like, else the draft, else the example. */
+async function fill(text, likeId, signal) {
+  const before = draft.text;
+  const copied = likeId !== undefined && likeId !== draft.like;
+  const content = copied ? await copyOf(likeId) : (draft.text ?? example(await queueInUse()));
+  // Whoever has begun to write meanwhile, here or in this view opened once more, goes on.
+  if (signal.aborted || draft.text !== before) return;
+  text.value = content;
+  if (copied) Object.assign(draft, { text: content, like: likeId });
+}
+
+/** The queue in which something happened last, where the caller may know it. */
+async function queueInUse() {
+  const queues = await all("/task-queues", "taskQueues").catch(() => []);
+  const [last] = queues.sort((one, other) => other.lastDateActive.localeCompare(one.lastDateActive));
+  return last?.taskQueueId ?? USUAL_QUEUE;
 }
 
 function help() {

@@ -3,33 +3,24 @@
 import { page, pageQuery, path, queue } from "./api.js";
 import { h, swap } from "./dom.js";
 import { count, span } from "./format.js";
-import { STATES, badge, bar, column, failure, filter, heading, message, pager, table, when } from "./parts.js";
-import { every } from "./polling.js";
+import { showPages } from "./paging.js";
+import { STATES, badge, bar, column, failure, filter, heading, message, table, when } from "./parts.js";
 
-const AT_ONCE = 100;
+const TASKS_ON_A_PAGE = 100;
 
 export function showGroup(main, [groupId, state], signal) {
   const group = path("task-groups", groupId);
   const top = h("div");
   const list = h("div");
   const said = h("div");
-  let tokens = [""];
-  const look = async () => {
-    const token = tokens.at(-1);
-    const query = `${pageQuery(AT_ONCE, token)}${state ? `&state=${encodeURIComponent(state)}` : ""}`;
-    try {
-      const [whole, part] = await Promise.all([page("GET", group), page("GET", `${group}/tasks${query}`)]);
-      if (signal.aborted || token !== tokens.at(-1)) return;
-      swap(top, summary(whole, state, act));
-      const shown = part.tasks.length > 0 ? rows(part.tasks) : message("No tasks here.");
-      swap(list, shown, pager(tokens, part.continuationToken, turn));
-    } catch (error) {
-      if (!signal.aborted) swap(list, failure(error));
-    }
+  const read = async (token) => {
+    const query = `${pageQuery(TASKS_ON_A_PAGE, token)}${state ? `&state=${encodeURIComponent(state)}` : ""}`;
+    const [whole, part] = await Promise.all([page("GET", group), page("GET", `${group}/tasks${query}`)]);
+    return { whole, ...part };
   };
-  const turn = (next) => {
-    tokens = next;
-    look();
+  const content = ({ whole, tasks }) => {
+    swap(top, summary(whole, state, act));
+    return tasks.length > 0 ? rows(tasks) : message("No tasks here.");
   };
   const act = async (route) => {
     try {
@@ -41,7 +32,7 @@ export function showGroup(main, [groupId, state], signal) {
     look();
   };
   main.append(top, said, list);
-  every(3, signal, look);
+  const look = showPages(list, signal, read, content);
 }
 
 function summary(group, chosen, act) {

@@ -1,37 +1,25 @@
 // All task groups, the newest first.
 
 import { page, pageQuery } from "./api.js";
-import { h, swap } from "./dom.js";
-import { bar, failure, heading, pager, table, when } from "./parts.js";
-import { every } from "./polling.js";
+import { h } from "./dom.js";
+import { showPages } from "./paging.js";
+import { bar, column, heading, table, when } from "./parts.js";
 
-const AT_ONCE = 25;
+const GROUPS_ON_A_PAGE = 25;
 
 export function showGroups(main, _, signal) {
   const list = h("div");
-  let tokens = [""];
-  const look = async () => {
-    const token = tokens.at(-1);
-    const asked = page("GET", `/task-groups${pageQuery(AT_ONCE, token)}`);
-    const answer = await asked.catch((error) => ({ error }));
-    if (signal.aborted || token !== tokens.at(-1)) return;
-    swap(list, answer.error ? failure(answer.error) : content(answer, tokens, turn));
-  };
-  const turn = (next) => {
-    tokens = next;
-    look();
-  };
   main.append(heading("Task groups"), list);
-  every(3, signal, look);
+  showPages(list, signal, (token) => page("GET", `/task-groups${pageQuery(GROUPS_ON_A_PAGE, token)}`), content);
 }
 
-function content({ taskGroups, continuationToken }, tokens, turn) {
+function content({ taskGroups }) {
   if (taskGroups.length === 0) {
     const create = h("a", { class: "button primary", href: "#/create" }, "Create the first one");
     return h("div", { class: "empty" }, h("p", {}, "No tasks yet."), create);
   }
-  const columns = ["Group", { name: "Tasks", class: "states" }, { name: "Created", class: "when" }];
-  return [table("Task groups", columns, taskGroups.map(row)), pager(tokens, continuationToken, turn)];
+  const columns = ["Group", column("Tasks", "states"), column("Created", "when")];
+  return table("Task groups", columns, taskGroups.map(row));
 }
 
 function row(group) {

@@ -9,18 +9,16 @@ export const canSign = globalThis.crypto?.subtle !== undefined;
 export async function sign(method, url, credentials) {
   const time = Math.floor(Date.now() / 1000);
   const nonce = base64(crypto.getRandomValues(new Uint8Array(6)));
-  const ext = extension(credentials);
-  const mac = await macOf("header", credentials, [time, nonce, method, ...target(url), "", ext]);
+  const mac = await macOf("header", credentials, [time, nonce, method, ...target(url), "", ""]);
   const id = credentials.clientId.replace(/[\\"]/g, "\\$&");
-  return `Hawk id="${id}", ts="${time}", nonce="${nonce}"${ext && `, ext="${ext}"`}, mac="${mac}"`;
+  return `Hawk id="${id}", ts="${time}", nonce="${nonce}", mac="${mac}"`;
 }
 
 /** Give a URL that is good for everybody who has it, for reading and for some seconds. */
 export async function signedUrl(url, credentials, seconds) {
   const until = Math.floor(Date.now() / 1000) + seconds;
-  const ext = extension(credentials);
-  const mac = await macOf("bewit", credentials, [until, "", "GET", ...target(url), "", ext]);
-  const bewit = base64(encoder.encode([credentials.clientId, until, mac, ext].join("\\")));
+  const mac = await macOf("bewit", credentials, [until, "", "GET", ...target(url), "", ""]);
+  const bewit = base64(encoder.encode([credentials.clientId, until, mac, ""].join("\\")));
   const signed = new URL(url);
   signed.searchParams.set("bewit", bewit.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""));
   return signed;
@@ -30,10 +28,6 @@ function target(url) {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   // What is signed of an address of IPv6 has no brackets.
   return [url.pathname + url.search, url.hostname.replace(/^\[|\]$/g, ""), port];
-}
-
-function extension({ certificate }) {
-  return certificate ? base64(encoder.encode(JSON.stringify({ certificate: JSON.parse(certificate) }))) : "";
 }
 
 async function macOf(kind, credentials, fields) {

@@ -2,6 +2,8 @@
 
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
+import { canSign } from "./hawk.js";
+import { credentials } from "./session.js";
 
 export const STATES = ["unscheduled", "pending", "running", "completed", "failed", "exception"];
 
@@ -38,11 +40,21 @@ export function message(text, kind = "") {
 
 /** A failure in words, with what to do about it where that is known. */
 export function failure(error) {
-  if (error.status === 403 || error.status === 401) {
-    const why = error.status === 401 ? "Your credentials are not accepted." : "You are not allowed to see or do this.";
-    return h("div", { class: "message bad", role: "alert" }, h("p", {}, why), h("pre", {}, error.message));
-  }
-  return message(error.message, "bad");
+  if (error.status !== 403 && error.status !== 401) return message(error.message, "bad");
+  if (credentials() === null) return notForAll();
+  const why = error.status === 401 ? "Your credentials are not accepted." : "You are not allowed to see or do this.";
+  return h("div", { class: "message bad", role: "alert" }, h("p", {}, why), h("pre", {}, error.message));
+}
+
+// Which scopes would be needed says nothing to those who have not signed in.
+function notForAll() {
+  const signIn = { type: "button", "data-key": "sign-in", click: () => document.getElementById("who").click() };
+  return h(
+    "div",
+    { class: "message sign-in", role: "alert" },
+    h("p", {}, "Only those who are signed in can see or do this, and you are not."),
+    canSign && h("button", signIn, "Sign in"),
+  );
 }
 
 /** A column of a table whose cells are laid out in some way. */
@@ -57,21 +69,6 @@ export function table(label, columns, rows) {
   const cell = (content, index) => h("td", { "data-name": all[index].name, class: all[index].class }, content);
   const body = rows.map((cells) => h("tr", {}, cells.map(cell)));
   return h("table", { "aria-label": label }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body));
-}
-
-/** Buttons to the pages before and after; `tokens` are those of the pages up to this one. */
-export function pager(tokens, next, turn) {
-  if (tokens.length === 1 && !next) return null;
-  const earlier = { "data-key": "earlier", disabled: tokens.length === 1, click: () => turn(tokens.slice(0, -1)) };
-  // A button with another token is another button, though it looks the same.
-  const later = { "data-key": "later", "data-token": next, disabled: !next, click: () => turn([...tokens, next]) };
-  return h(
-    "nav",
-    { class: "pager", "aria-label": "Pages" },
-    h("button", { type: "button", ...earlier }, "← Previous"),
-    h("span", {}, `Page ${tokens.length}`),
-    h("button", { type: "button", ...later }, "Next →"),
-  );
 }
 
 /** A link to a choice of what is shown. */

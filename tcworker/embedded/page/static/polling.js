@@ -1,6 +1,6 @@
 // Looking again, as long as somebody looks.
 
-/** Wait some seconds; sooner over when the view is left, or the tab comes to the front again. */
+/** Wait some seconds; sooner over when the view is left. */
 export function pause(seconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, seconds * 1000);
@@ -22,7 +22,7 @@ function visible(signal) {
   });
 }
 
-/** Do something again and again until the view is left, or it says `true`: "enough". */
+/** Do something again and again until the view is left, or it says `true`: "enough". Not while the tab is hidden. */
 export async function every(seconds, signal, work) {
   while (!signal.aborted) {
     if ((await work()) === true) return;

@@ -1,51 +1,56 @@
 // Task queues: what waits, what runs, and who works.
 
-import { all, pageQuery, path, queue } from "./api.js";
+import { all, ifRefused, pageQuery, path, queue } from "./api.js";
 import { h, swap } from "./dom.js";
 import { count, span } from "./format.js";
-import { column, failure, heading, message, pager, table, when } from "./parts.js";
+import { showPages } from "./paging.js";
+import { column, failure, heading, message, table, when } from "./parts.js";
 import { every } from "./polling.js";
 
-const AT_ONCE = 25;
-const SHOWN = 50;
+const QUEUES_ON_A_PAGE = 25;
+const TASKS_SHOWN = 50;
 
 export function showQueues(main, _, signal) {
   const list = h("div");
-  let tokens = [""];
-  const look = async () => {
-    const token = tokens.at(-1);
-    const found = await queues(token).catch((error) => ({ error }));
-    if (signal.aborted || token !== tokens.at(-1)) return;
-    swap(list, found.error ? failure(found.error) : [overview(found.counted), pager(tokens, found.next, turn)]);
-  };
-  const turn = (next) => {
-    tokens = next;
-    look();
-  };
   main.append(heading("Queues"), list);
-  every(3, signal, look);
+  showPages(list, signal, queues, overview);
 }
 
 async function queues(token) {
-  const answer = await queue("GET", `/task-queues${pageQuery(AT_ONCE, token)}`);
+  const route = `/task-queues${pageQuery(QUEUES_ON_A_PAGE, token)}`;
+  const answer = await queue("GET", route).catch(ifRefused(() => queuesByOldNames(token)));
   const withCounts = async (one) => ({ ...one, ...(await counts(one.taskQueueId)) });
-  return { counted: await Promise.all(answer.taskQueues.map(withCounts)), next: answer.continuationToken };
+  return { ...answer, taskQueues: await Promise.all(answer.taskQueues.map(withCounts)) };
 }
 
+// Everybody may list provisioners and worker types, which is the same; pages of these begin at a number.
+async function queuesByOldNames(token) {
+  const names = (await all("/provisioners", "provisioners")).map(({ provisionerId }) => provisionerId);
+  const types = names.map((name) => all(`${path("provisioners", name)}/worker-types`, "workerTypes"));
+  const found = (await Promise.all(types)).flat();
+  const [from, to] = [Number(token), Number(token) + QUEUES_ON_A_PAGE];
+  const taskQueues = found
+    .slice(from, to)
+    .map((one) => ({ ...one, taskQueueId: `${one.provisionerId}/${one.workerType}` }));
+  return { taskQueues, continuationToken: to < found.length ? String(to) : undefined };
+}
+
+/** How much waits and runs in a queue, as far as the caller may know. */
 function counts(id) {
-  return queue("GET", `${path("task-queues", id)}/counts`);
+  const pending = () => queue("GET", path("pending", id)).catch(ifRefused(() => ({})));
+  return queue("GET", `${path("task-queues", id)}/counts`).catch(ifRefused(pending));
 }
 
-function overview(found) {
-  if (found.length === 0) {
+function overview({ taskQueues }) {
+  if (taskQueues.length === 0) {
     const why = "No queue yet: the first task, or the first worker that asks for one, makes it.";
     return h("div", { class: "empty" }, h("p", {}, why));
   }
   const columns = ["Queue", column("Pending", "number"), column("Claimed", "number"), column("Last active", "when")];
-  return table("Queues", columns, found.map((one) => [
+  return table("Queues", columns, taskQueues.map((one) => [
     h("a", { class: "row", href: `#/queue/${one.taskQueueId}`, "data-key": one.taskQueueId }, one.taskQueueId),
-    one.pendingTasks.toLocaleString("en"),
-    one.claimedTasks.toLocaleString("en"),
+    one.pendingTasks?.toLocaleString("en") ?? "–",
+    one.claimedTasks?.toLocaleString("en") ?? "–",
     when(one.lastDateActive),
   ]));
 }
@@ -65,34 +70,36 @@ export function showQueue(main, [provisionerId, workerType], signal) {
 }
 
 async function pendingTasks(id) {
+  const columns = ["Task", column("Priority", "detail"), column("Waiting", "when")];
+  const row = ({ taskId, task, inserted }) => [link(taskId, task), task.priority, span(inserted)];
   const { pendingTasks: number } = await counts(id);
-  const { tasks } = await queue("GET", `${path("task-queues", id)}/pending?limit=${SHOWN}`);
-  const columns = ["Task", column("Priority", "type"), column("Waiting", "when")];
-  const rows = tasks.map(({ taskId, task, inserted }) => [link(taskId, task), task.priority, span(inserted)]);
-  return section("Pending", number, "Nothing waits here.", columns, rows);
+  return tasksOf(id, "pending", columns, row, { title: "Pending", number, nothing: "Nothing waits here." });
 }
 
 async function claimedTasks(id) {
+  const columns = ["Task", column("Worker", "detail"), column("For", "when")];
+  const row = (one) => [link(one.taskId, one.task), `${one.workerGroup}/${one.workerId}`, span(one.claimed)];
   const { claimedTasks: number } = await counts(id);
-  const { tasks } = await queue("GET", `${path("task-queues", id)}/claimed?limit=${SHOWN}`);
-  const columns = ["Task", column("Worker", "type"), column("For", "when")];
-  const rows = tasks.map(({ taskId, task, workerGroup, workerId, claimed }) => [
-    link(taskId, task),
-    `${workerGroup}/${workerId}`,
-    span(claimed),
-  ]);
-  return section("Claimed", number, "Nothing runs.", columns, rows);
+  return tasksOf(id, "claimed", columns, row, { title: "Claimed", number, nothing: "Nothing runs." });
+}
+
+async function tasksOf(id, which, columns, row, about) {
+  const asked = queue("GET", `${path("task-queues", id)}/${which}?limit=${TASKS_SHOWN}`);
+  const shown = asked.then(({ tasks }) => section(about, columns, tasks.map(row)));
+  // How many there are is for more people to know than which.
+  return shown.catch(ifRefused((error) => [title(about), failure(error)]));
 }
 
 async function workers(_, provisionerId, workerType) {
   const found = await all(`${path("provisioners", provisionerId, "worker-types", workerType)}/workers`, "workers", 500);
-  const columns = ["Worker", column("Last task", "type"), column("Last active", "when")];
+  const columns = ["Worker", column("Last task", "detail"), column("Last active", "when")];
   const rows = found.map((worker) => [
     [h("strong", {}, `${worker.workerGroup}/${worker.workerId}`), quarantined(worker)],
     latest(worker.latestTask),
     when(worker.lastDateActive),
   ]);
-  return section("Workers", found.length, "No worker has asked for tasks.", columns, rows);
+  const nothing = "No worker has asked for tasks.";
+  return section({ title: "Workers", number: found.length, nothing }, columns, rows);
 }
 
 function latest(task) {
@@ -106,11 +113,14 @@ function quarantined({ quarantineUntil }) {
   return until ? h("span", { class: "under bad" }, "quarantined, ends ", when(quarantineUntil)) : null;
 }
 
-function section(title, number, nothing, columns, rows) {
-  const heading = h("h2", {}, title, " ", h("span", { class: "number" }, number.toLocaleString("en")));
-  if (rows.length === 0) return [heading, message(nothing)];
-  const more = number > rows.length ? message(`The first ${rows.length} of ${count(number, "task")}.`) : null;
-  return [heading, table(title, columns, rows), more];
+function section(about, columns, rows) {
+  if (rows.length === 0) return [title(about), message(about.nothing)];
+  const more = about.number > rows.length ? `The first ${rows.length} of ${count(about.number, "task")}.` : null;
+  return [title(about), table(about.title, columns, rows), more && message(more)];
+}
+
+function title({ title: text, number }) {
+  return h("h2", {}, text, " ", number !== undefined && h("span", { class: "number" }, number.toLocaleString("en")));
 }
 
 function link(taskId, task) {

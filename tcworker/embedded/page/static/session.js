@@ -6,11 +6,7 @@ const PLACE = "credentials";
 export function takeFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   if (!given.has("accessToken")) return;
-  keep({
-    clientId: given.get("clientId") ?? "",
-    accessToken: given.get("accessToken"),
-    certificate: given.get("certificate") ?? undefined,
-  });
+  keep({ clientId: given.get("clientId") ?? "", accessToken: given.get("accessToken") });
   history.replaceState(null, "", `${location.pathname}#/groups`);
 }
 

@@ -6,7 +6,7 @@ import { bytes } from "./format.js";
 import { column, failure, message, runPicker, table, when } from "./parts.js";
 import { every } from "./polling.js";
 
-const MOST = 2000;
+const ARTIFACTS_SHOWN = 2000;
 
 export function showArtifacts(body, watched, asked, signal) {
   every(3, signal, async () => {
@@ -26,10 +26,10 @@ export function showArtifacts(body, watched, asked, signal) {
 }
 
 async function list(taskId, runId) {
-  const artifacts = await all(`${path("task", taskId, "runs", runId)}/artifacts`, "artifacts", MOST);
+  const artifacts = await all(`${path("task", taskId, "runs", runId)}/artifacts`, "artifacts", ARTIFACTS_SHOWN);
   if (artifacts.length === 0) return message("No artifacts yet.");
   const links = await Promise.all(artifacts.map(({ name }) => artifactUrl(taskId, runId, name)));
-  const columns = ["Name", column("Type", "type"), column("Size", "number"), column("Expires", "when")];
+  const columns = ["Name", column("Type", "detail"), column("Size", "number"), column("Expires", "when")];
   return table("Artifacts", columns, artifacts.map((artifact, index) => row(artifact, links[index])));
 }
 
