@@ -144,23 +144,6 @@ class Tasks(PageCase):
         self.fail(f"the keyboard does not reach {text!r}")
 
     @in_thread
-    def test_yaml_that_is_none_and_tasks_that_do_not_fit(self) -> None:
-        b = self.browser
-        self.open(self.me, "#/create")
-        for text, said in (
-            ("a: [", "not YAML"),
-            ("- a", "keys and values"),
-            ("payload: 1", "data.payload"),
-            ("a: {$fromNow: x}", "no time from now"),
-        ):
-            area = b.one("textarea")
-            area.clear()
-            area.send_keys(text)
-            b.click("button", "Create task")
-            b.sees(said)
-        self.assertEqual(self.me.page("/task-groups")["taskGroups"], [])
-
-    @in_thread
     def test_what_stays_the_same_is_left_alone(self) -> None:
         b = self.browser
         group = self.me.create("first")
@@ -174,21 +157,6 @@ class Tasks(PageCase):
         self.me.create("another group")
         b.one("a.row", "another group")
         self.assertEqual(b.driver.switch_to.active_element.text, "first")
-
-    @in_thread
-    def test_queues_and_workers(self) -> None:
-        b = self.browser
-        for name in ("first", "second"):
-            self.me.create(name)
-        self.me.claim()
-        self.open(self.me, "#/queues")
-        cells = b.until(lambda: [cell.text for cell in b.all("tbody td")], "queues")
-        self.assertEqual(cells[:3], ["prov/type", "1", "1"])
-        b.click("a.row", "prov/type")
-        b.one("h2", "Claimed")
-        for text in ("first", "second", "group/worker-1"):
-            b.sees(text)
-        self.fine()
 
     @in_thread
     def test_artifacts_and_resource_use(self) -> None:
