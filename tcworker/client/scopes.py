@@ -1,21 +1,19 @@
 """Scopes: who may do what (contracts of the queue, 3.7). Pure.
 
 A scope is satisfied by itself and by a pattern: a scope that ends in C{*} and whose rest it begins with. An expression
-is a scope, C{{"AllOf": [...]}} or C{{"AnyOf": [...]}} of expressions. L{render} makes one of a template.
+is a scope, C{{"AllOf": [...]}} or C{{"AnyOf": [...]}} of expressions.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
 
 from tcworker.interfaces import ScopeExpression
 
 _SCOPE = re.compile("[ -~]*")
-_PLACE = re.compile(r"<(\w+)>")
 
 
 class ScopeSet:
@@ -86,33 +84,6 @@ def missing(have: Iterable[str], expression: ScopeExpression) -> list[str]:
     Of C{AnyOf} without a satisfied alternative, what each of the alternatives lacks.
     """
     return list(dict.fromkeys(_lacking(_asker(have), expression)))
-
-
-def render(template: ScopeExpression, values: Mapping[str, Any]) -> ScopeExpression | None:
-    """Make an expression of a template; C{None} if nothing of it is needed.
-
-    In templates, C{<name>} in a scope is a value; C{{"for": one, "in": many, "each": scope}} among others are the
-    scopes that the elements of a value make; C{{"if": name, "then": template, "else": template}} depends on whether a
-    value is true, and without C{else} it may come to nothing.
-
-    @param values: texts, lists of texts and truths, by their names. Raises C{KeyError} for one that lacks.
-    """
-    if isinstance(template, str):
-        return _PLACE.sub(lambda place: str(values[place[1]]), template)
-    if "if" in template:
-        chosen = template["then"] if values[template["if"]] else template.get("else")
-        return None if chosen is None else render(chosen, values)
-    [(quantifier, parts)] = template.items()
-    return {quantifier: list(_render_all(parts, values))}
-
-
-def _render_all(parts: Sequence[ScopeExpression], values: Mapping[str, Any]) -> Iterator[ScopeExpression]:
-    for part in parts:
-        if not isinstance(part, str) and "for" in part:
-            each = [render(part["each"], {**values, part["for"]: value}) for value in values[part["in"]]]
-        else:
-            each = [render(part, values)]
-        yield from (one for one in each if one is not None)
 
 
 def _asker(have: Iterable[str]) -> Callable[[str], bool]:

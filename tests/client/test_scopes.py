@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from taskcluster.utils import scopeMatch
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.client.scopes import ScopeSet, missing, render, satisfies
+from tcworker.client.scopes import ScopeSet, missing, satisfies
 
 scopes = st.text("ab:*", max_size=6)
 
@@ -89,28 +89,3 @@ class ScopeSets(SynchronousTestCase):
 
     def test_a_pattern_comes_before_what_begins_like_it(self) -> None:
         self.assertEqual(list(ScopeSet(["b", "a:b", "a:*", "c!", "a", "c*"])), ["a", "a:*", "b", "c*"])
-
-
-class Templates(SynchronousTestCase):
-    def test_values_take_their_places(self) -> None:
-        template = {"AnyOf": ["get:<name>:<kind>", {"AllOf": ["<name>"]}]}
-        self.assertEqual(
-            render(template, {"name": "<kind>", "kind": "k"}), {"AnyOf": ["get:<kind>:k", {"AllOf": ["<kind>"]}]}
-        )
-
-    def test_each_element_of_a_value_makes_a_scope(self) -> None:
-        template = {"AllOf": ["a", {"for": "route", "in": "routes", "each": "<to>:<route>"}, "z"]}
-        self.assertEqual(render(template, {"to": "t", "routes": ["b", "c"]}), {"AllOf": ["a", "t:b", "t:c", "z"]})
-        self.assertEqual(render(template, {"to": "t", "routes": []}), {"AllOf": ["a", "z"]})
-
-    def test_a_part_may_depend_on_a_truth(self) -> None:
-        template = {"AllOf": ["a", {"if": "private", "then": {"AllOf": ["get:<name>"]}}]}
-        self.assertEqual(render(template, {"private": True, "name": "n"}), {"AllOf": ["a", {"AllOf": ["get:n"]}]})
-        self.assertEqual(render(template, {"private": False}), {"AllOf": ["a"]})
-
-    def test_what_is_needed_may_be_nothing_or_something_else(self) -> None:
-        self.assertIsNone(render({"if": "private", "then": "get"}, {"private": False}))
-        self.assertEqual(render({"if": "private", "then": "get", "else": "look"}, {"private": False}), "look")
-
-    def test_a_value_that_lacks_is_an_error(self) -> None:
-        self.assertRaises(KeyError, render, "get:<name>", {})

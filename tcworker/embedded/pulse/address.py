@@ -32,21 +32,19 @@ class Address:
         return f"{scheme}://{self.user}@{host}:{self.port}, virtual host {self.vhost}"
 
 
-def read_address(url: str, place: str = "pulse") -> Address:
+def read_address(url: str) -> Address:
     """Read an AMQP URL; what follows a question mark is of other clients and does not count.
 
     Raises L{ConfigError} for one that cannot be, and does not repeat any part that might be a piece of the password.
-
-    @param place: how the option or key is called that it came from.
     """
-    split = _split(url, place)
+    split = _split(url)
     if split.scheme not in PORTS:
-        raise _fault(place, f"the scheme {split.scheme}" if "://" in url else "no scheme")
+        raise _fault(f"the scheme {split.scheme}" if "://" in url else "no scheme")
     if not split.hostname:
-        raise _fault(place, "no host")
+        raise _fault("no host")
     if split.fragment or set("/@") & set(split.path[1:]):
         # It would be taken for a host and a virtual host, and shown, where it is a password with a slash.
-        raise _fault(place, "one of / @ # where it must be percent-encoded")
+        raise _fault("one of / @ # where it must be percent-encoded")
     return Address(
         host=split.hostname,
         port=split.port or PORTS[split.scheme],
@@ -57,7 +55,7 @@ def read_address(url: str, place: str = "pulse") -> Address:
     )
 
 
-def _split(url: str, place: str) -> SplitResult:
+def _split(url: str) -> SplitResult:
     try:
         split = urlsplit(url)
         # What cannot be a number shows only now. Port 0 is none either.
@@ -65,9 +63,9 @@ def _split(url: str, place: str) -> SplitResult:
             raise ValueError
     except ValueError:
         # The library's words have the port in them, which is half a password when its slash is not encoded.
-        raise _fault(place, "an address that cannot be read, or a port that is not one of 1 to 65535") from None
+        raise _fault("an address that cannot be read, or a port that is not one of 1 to 65535") from None
     return split
 
 
-def _fault(place: str, found: str) -> ConfigError:
-    return ConfigError([Fault(place, found, SHAPE)])
+def _fault(found: str) -> ConfigError:
+    return ConfigError([Fault("pulse", found, SHAPE)])

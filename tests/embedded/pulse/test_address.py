@@ -31,7 +31,7 @@ class Addresses(SynchronousTestCase):
 
 class WhatCannotBe(SynchronousTestCase):
     def refusal(self, url: str) -> str:
-        refusal = self.assertRaises(ConfigError, read_address, url, "--pulse")
+        refusal = self.assertRaises(ConfigError, read_address, url)
         # Nor is it in what a traceback would show of where it came from.
         self.assertIsNone(refusal.__cause__)
         return str(refusal)
