@@ -52,7 +52,7 @@ class WhatCannotBe(SynchronousTestCase):
         ):
             refusal = self.refusal(url)
             self.assertIn(found, refusal)
-            self.assertIn("--pulse", refusal)
+            self.assertIn("pulse", refusal)
             self.assertNotIn("secret", refusal)
 
     def test_a_password_that_is_not_encoded_is_not_shown_in_pieces(self) -> None:
