@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Times:
-    """In seconds; the defaults are those of a real deployment (contracts of the queue, 1.3, 1.4 and 1.7).
+    """In seconds; the defaults are those of a real deployment (contracts of the queue, 1.3, 1.4, 1.7 and 1.9).
 
     @ivar claim: how long a claim lasts without being reclaimed.
     @ivar poll: how long claimWork waits for a task.
@@ -15,6 +15,7 @@ class Times:
     @ivar dependencies: from a task's resolution until those that waited for it are scheduled.
     @ivar upload: how long an address for an upload is good.
     @ivar download: how long an address for a download is good.
+    @ivar uploads_after_exception: how long a run that ended with an exception still takes artifacts.
     @ivar purge_requests: how long a list of requests to purge caches may be an old one.
     @ivar expiry: from the expiry of an artifact or object until it is deleted, and how often that is looked for.
     """
@@ -25,5 +26,6 @@ class Times:
     dependencies: float = 5
     upload: float = 45 * 60
     download: float = 30 * 60
+    uploads_after_exception: float = 25 * 60
     purge_requests: float = 10
     expiry: float = 30 * 60

@@ -32,11 +32,13 @@ class Deployment:
 
     @ivar root: who may do everything that the suite does.
     @ivar hold: how long claimWork waits for a task, in seconds.
+    @ivar uploads_after_exception: how long a run takes artifacts after its exception, in seconds.
     """
 
     root_url: str
     root: Credentials
     hold: float = 20
+    uploads_after_exception: float = 25 * 60
 
     @property
     def address(self) -> tuple[str, int]:
@@ -127,7 +129,15 @@ def encode(ext: Any) -> str:
 OWN: Mapping[str, float] = {"dependencies": 0.1}
 """The real times, but for this one: nothing is tested by waiting longer."""
 
-HASTY: Mapping[str, float] = {"dependencies": 0.1, "claim": 3, "poll": 3, "deadline_delay": 0.2}
+HASTY: Mapping[str, float] = {
+    "dependencies": 0.1,
+    "claim": 3,
+    "poll": 3,
+    "deadline_delay": 0.2,
+    "uploads_after_exception": 2,
+}
+
+LONG_WAIT = 120.0
 
 
 @cache
@@ -138,15 +148,19 @@ def subject() -> Deployment:
 
 @cache
 def hasty() -> Deployment:
-    """Give one whose claims and deadlines are over soon. Raises L{SkipTest} when a foreign deployment is tested."""
-    if _named() is not None:
-        raise SkipTest("needs a deployment with short times")
-    return _started(**HASTY)
+    """Give one whose claims and deadlines are over soon, unless a foreign deployment is tested."""
+    return _named() or _started(**HASTY)
 
 
 def patient() -> Deployment:
     """Give one that holds claimWork for as long as the real one does, or less where that is too long to wait."""
-    return subject() if SOAKING or _named() is not None else hasty()
+    return subject() if SOAKING else hasty()
+
+
+def allow(seconds: float) -> None:
+    """Raise L{SkipTest} if a test would have to wait for so long, and nobody has said that it shall."""
+    if seconds > LONG_WAIT and not os.environ.get("CONFORMANCE_WAIT"):
+        raise SkipTest(f"waits for {seconds / 60:.0f} minutes: it runs with CONFORMANCE_WAIT=1 in the environment")
 
 
 @cache
@@ -168,7 +182,8 @@ def _started(**times: float) -> Deployment:
     if not told:
         raise RuntimeError("the server ended before it listened")
     root = Credentials(told["client_id"], told["access_token"])
-    return Deployment(told["root_url"], root, times.get("poll", 20))
+    known = {"hold": times.get("poll"), "uploads_after_exception": times.get("uploads_after_exception")}
+    return Deployment(told["root_url"], root, **{name: value for name, value in known.items() if value is not None})
 
 
 @cache

@@ -179,7 +179,7 @@ class Creation(ArtifactTestCase):
             with self.refused("RequestConflict"):
                 self.make("public/a", ERROR, held)
 
-    def test_an_exception_takes_them_for_a_while(self) -> None:
+    def test_an_exception_still_takes_them(self) -> None:
         excepted, canceled, retried = self.running(), self.running(), self.running()
         excepted.end_with("internal-error")
         self.queue.cancelTask(canceled.task_id)

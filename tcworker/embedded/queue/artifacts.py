@@ -26,7 +26,6 @@ from tcworker.embedded.schemas import Checker, Variants
 from tcworker.interfaces import JSON
 
 SKEW = 15 * dates.MINUTE
-AFTER_EXCEPTION = 25 * dates.MINUTE
 DRIFT = 10_000
 """Milliseconds for which an address is good longer than it says."""
 
@@ -74,7 +73,7 @@ class Artifacts:
 
     def _put(self, store: Store, asked: Artifact) -> tuple[Artifact, Run]:
         artifacts, now = store.artifacts, dates.now(self._clock)
-        task, run = _check_run(store, asked, now)
+        task, run = _check_run(store, asked, now - int(self._times.uploads_after_exception * 1000))
         # As in the real queue: an object in place of an object fails here, whatever it would be compared with.
         made = _lock(store, task, asked, now) if asked.storage_type == "object" else asked
         known = artifacts.find(asked.task_id, asked.run_id, asked.name)
@@ -133,8 +132,11 @@ class Artifacts:
             raise bad_input(f"The object service has no finished object {artifact.object_name}.")
 
 
-def _check_run(store: Store, artifact: Artifact, now: int) -> tuple[Task, Run]:
-    """Give the run that an artifact is for, if it may still have it. Raises L{ApiError}."""
+def _check_run(store: Store, artifact: Artifact, late: int) -> tuple[Task, Run]:
+    """Give the run that an artifact is for, if it may still have it. Raises L{ApiError}.
+
+    @param late: until when an exception must have ended a run for it to take no more, in milliseconds since the epoch.
+    """
     task = store.find_task(artifact.task_id)
     # The real queue calls these bad input, where one would expect 404.
     if task is None:
@@ -146,13 +148,9 @@ def _check_run(store: Store, artifact: Artifact, now: int) -> tuple[Task, Run]:
         raise bad_input(f"Run {run.run_id} of task {artifact.task_id} was never claimed.")
     if artifact.expires > task.expires:
         raise bad_input("expires must not be after the task's.")
-    if run.state != "running" and not _recently_excepted(run, now):
+    if run.state != "running" and not (run.state == "exception" and (run.resolved or 0) > late):
         raise conflict(f"Run {run.run_id} of task {artifact.task_id} is {run.state}: it takes no more artifacts.")
     return task, run
-
-
-def _recently_excepted(run: Run, now: int) -> bool:
-    return run.state == "exception" and now < (run.resolved or 0) + AFTER_EXCEPTION
 
 
 def _lock(store: Store, task: Task, asked: Artifact, now: int) -> Artifact:
