@@ -25,12 +25,12 @@ from watched import family
 
 from tcworker.embedded import dates
 from tcworker.embedded.database_file import connect
+from tcworker.embedded.folder import DATABASE
 from tcworker.embedded.queue import states
 from tcworker.embedded.queue.definition import DEFINITION, complete, new_task
 from tcworker.embedded.queue.store import Entry, Store
 from tcworker.embedded.schemas import Checker
 from tcworker.embedded.services import SCHEMA
-from tcworker.embedded.taskcluster import DATABASE
 from tcworker.interfaces import JSON
 
 CLAIM_MS, HANDOVER_MS, MEMORY, FACTOR = 5.0, 20.0, 150.0, 2.0

@@ -6,12 +6,14 @@ What a command needs is imported by that command alone: C{tcworker --help} is th
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 
 import tcworker
+from tcworker import arguments
 from tcworker.errors import ConfigError, ProcessStatus
+from tcworker.server.arguments import add_arguments as add_server_arguments
+from tcworker.server.arguments import options_of
 
 UNUSABLE = ProcessStatus.UNUSABLE_CONFIG
 """The exit status for a command line or a file that cannot be used."""
@@ -43,9 +45,9 @@ class _Parser(argparse.ArgumentParser):
         self.exit(UNUSABLE, f"{self.prog}: {message}\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Do what a command line asks for, and give the status to exit with."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(words)
     status: int = options.do(options)
     return status
 
@@ -70,9 +72,14 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, help: str
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", help="several are one task group")
     parser.add_argument(
-        "--param", action="append", default=[], type=_param, metavar="KEY=VALUE", help="a value for JSON-e, as text"
+        "--param",
+        action="append",
+        default=[],
+        type=arguments.param,
+        metavar="KEY=VALUE",
+        help="a value for JSON-e, as text",
     )
-    parser.add_argument("--capacity", type=_count, default=1, metavar="N", help="run N tasks at a time (1)")
+    parser.add_argument("--capacity", type=arguments.count, default=1, metavar="N", help="run N tasks at a time (1)")
     parser.add_argument("--checkout", metavar="DIR", help="give each task a copy of DIR; it finds it in $CHECKOUT")
     parser.add_argument("--artifacts", metavar="DIR", help="where artifacts go; by default a new folder")
     parser.add_argument("--verbose", action="store_true", help="show the worker's own log, too")
@@ -81,22 +88,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="the name or address to listen at (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8080, help="0 for any that is free (8080)")
-    parser.add_argument("--data", metavar="DIR", help="keep everything in DIR; by default all is gone at the end")
-    parser.add_argument(
-        "--pulse",
-        metavar="URL",
-        help="send messages to the RabbitMQ at amqp://user@host; the password is that of PULSE_PASSWORD",
-    )
-    parser.add_argument("--client-id", default="static/taskcluster/root", metavar="ID", help="of who may do everything")
-    parser.add_argument("--access-token-file", metavar="FILE", help="holds the access token of that client")
-    parser.add_argument("--static-clients", metavar="FILE", help="holds further clients with their tokens and scopes")
-    worker = parser.add_argument_group("the worker inside")
-    worker.add_argument("--no-worker", action="store_true", help="run none: others claim the tasks")
-    worker.add_argument("--pool", type=_pool, default="local/tasks", help="whose tasks it runs (local/tasks)")
-    worker.add_argument("--capacity", type=_count, metavar="N", help="run N tasks at a time (1)")
-    worker.add_argument("--worker-config", metavar="FILE", help="more settings, as for tcworker worker")
+    add_server_arguments(parser)
     parser.set_defaults(do=_server)
 
 
@@ -128,33 +120,6 @@ def _add_config(parser: argparse._ActionsContainer, *, required: bool) -> None:
     )
 
 
-def _param(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text} is not KEY=VALUE, with letters, digits and _ in KEY")
-    return key, value
-
-
-def _count(text: str) -> int:
-    # int() takes more than people mean: blanks, underscores, digits of any script.
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 255:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 255")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
-    return int(text)
-
-
-def _pool(text: str) -> str:
-    # As the queue wants it (contracts of the queue, 0.8).
-    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,38}/[a-z]([-a-z0-9]{0,36}[a-z0-9])?", text):
-        raise argparse.ArgumentTypeError(f"{text} is no worker pool's id like local/tasks")
-    return text
-
-
 def _run(options: argparse.Namespace) -> int:
     # generic-worker is started as "run --config FILE", and so is what takes its place.
     if not options.files and options.config:
@@ -179,23 +144,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _server(options: argparse.Namespace) -> int:
     from tcworker.server.main import main as serve
-    from tcworker.server.options import ServerOptions
 
-    return serve(
-        ServerOptions(
-            host=options.host,
-            port=options.port,
-            data=options.data,
-            pulse=options.pulse,
-            client_id=options.client_id,
-            access_token_file=options.access_token_file,
-            static_clients=options.static_clients,
-            worker=not options.no_worker,
-            pool=options.pool,
-            capacity=options.capacity,
-            worker_config=options.worker_config,
-        )
-    )
+    return serve(options_of(options))
 
 
 def _worker(options: argparse.Namespace) -> int:

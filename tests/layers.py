@@ -21,6 +21,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.folder_lock": BELOW_ALL,
     "tcworker.interfaces": 0,
     "tcworker.errors": 0,
+    "tcworker.arguments": 0,
     "tcworker.config": 1,
     "tcworker.retry": 1,
     "tcworker.waiting": 1,
@@ -50,6 +51,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.running": 9,
     "tcworker.tap": 10,
     "tcworker.embedded": 10,
+    "tcworker.deployment": 10,
     "tcworker.local_run": 11,
     "tcworker.server": 11,
     "tcworker.check": 11,
@@ -64,8 +66,8 @@ UNITS = {"tcworker.engine", "tcworker.host", "tcworker.feature"}
 FRAME = {"tcworker.feature.base"}
 """What all of such parts stand on."""
 
-COMMANDS = {"tcworker.cli", "tcworker.local_run", "tcworker.server"}
-"""The commands: only they put a worker and the embedded Taskcluster together."""
+COMMANDS = {"tcworker.cli", "tcworker.deployment", "tcworker.local_run", "tcworker.server"}
+"""The commands and what they share: only they put a worker and the embedded Taskcluster together."""
 
 FOR_EMBEDDED = {
     "tcworker",

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import tcworker
 from tcworker import assemble, cli
+from tcworker.embedded.times import Times
 from tcworker.host.local import LocalHost
 from tcworker.local_run import main as local_run
 from tcworker.local_run.command import RunOptions
@@ -86,15 +87,43 @@ class Serving(CommandCase):
 
     def test_passes_on_what_it_is_told(self) -> None:
         told = """--host ::1 --port 0 --data d --pulse amqp://b --client-id me --access-token-file f
-            --static-clients c --no-worker --pool a/b --capacity 3 --worker-config w"""
+            --static-clients c --no-worker --pool a/b --capacity 3 --worker-config w --root-url https://tc/
+            --time poll=0.5 --time deadline-delay=1 --tunnel-secret-file t"""
         self.command("server", *told.split())
-        expected = ServerOptions("::1", 0, "d", "amqp://b", "me", "f", "c", False, "a/b", 3, "w")
-        self.assertEqual(self.given, [expected])
+        times = Times(poll=0.5, deadline_delay=1)
+        first = ServerOptions("::1", 0, "https://tc", "d", "amqp://b", times, "me", "f", "c", "t", False, "a/b", 3, "w")
+        self.assertEqual(self.given, [first])
 
     def test_refuses_what_cannot_be(self) -> None:
         for arguments in ("--port 65536", "--port -1", "--port x", "--pool a", "--pool a/B", "--capacity 0", "x"):
             self.assertEqual(self.command("server", *arguments.split()), 64, arguments)
         self.assertEqual(self.given, [])
+
+    def test_refuses_a_root_url_with_more_than_host_and_port(self) -> None:
+        for url in (
+            "tc.example.com",
+            "ftp://tc",
+            "http://",
+            "http://a:0",
+            "http://a:70000",
+            "http://a/b",
+            "http://u@a",
+        ):
+            self.assertEqual(self.command("server", "--root-url", url), 64, url)
+
+    def test_takes_root_urls_of_every_kind_of_host(self) -> None:
+        for url in ("https://tc.example.com", "http://192.0.2.1:9000", "http://[2001:db8::1]:9000"):
+            self.command("server", "--root-url", url)
+            self.assertEqual(self.given.pop().root_url, url)
+
+    def test_says_which_times_there_are(self) -> None:
+        self.assertEqual(self.command("server", "--time", "patience=1"), 64)
+        for name in ("claim", "poll", "deadline-delay"):
+            self.assertIn(f"{name},", self.err)
+
+    def test_refuses_seconds_that_cannot_be(self) -> None:
+        for seconds in ("", "x", "0", "-1", "nan", "inf", "1e12"):
+            self.assertEqual(self.command("server", "--time", f"poll={seconds}"), 64, seconds)
 
     def test_a_password_of_the_broker_stays_out_of_its_text(self) -> None:
         self.command("server", "--pulse", "amqp://me:very-secret@broker")

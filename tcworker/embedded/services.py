@@ -23,7 +23,7 @@ from tcworker.embedded.queue.expired import EXPIRED
 from tcworker.embedded.queue.service import QueueService
 from tcworker.embedded.secrets import SecretsService
 from tcworker.embedded.worker_manager import service as worker_manager
-from tcworker.embedded.worker_manager.proofs import NO_KEYS, ProofKeys
+from tcworker.embedded.worker_manager.proofs import ProofKeys
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 
 SCHEMA = "".join(
@@ -61,8 +61,8 @@ class Services:
 def make_services(
     ground: Ground,
     static_clients: Sequence[StaticClient],
-    tunnel_secret: str | None = None,
-    proof_keys: ProofKeys = NO_KEYS,
+    tunnel_secret: str | None,
+    proof_keys: ProofKeys,
 ) -> Services:
     """Make all services.
 

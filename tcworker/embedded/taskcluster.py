@@ -2,56 +2,48 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import slugid
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorThreads, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource, Resource
-from twisted.web.server import Request
+from twisted.web.resource import IResource
 
-from tcworker import folder_lock
 from tcworker.embedded import storage
 from tcworker.embedded.api import ApiResource
 from tcworker.embedded.auth.certificates import issue
-from tcworker.embedded.auth.clients import StaticClient
+from tcworker.embedded.auth.clients import StaticClient, new_token
 from tcworker.embedded.contents import Contents
 from tcworker.embedded.database import Database, keep_key
-from tcworker.embedded.database_file import DataUnusable
+from tcworker.embedded.folder import DataFolder
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.heartbeat import Heartbeat
 from tcworker.embedded.outbox import Outbox
 from tcworker.embedded.page.hosts import HostGuard, Hosts
 from tcworker.embedded.page.resource import PageResource
 from tcworker.embedded.pulse.service import Pulse
+from tcworker.embedded.root import RootResource
 from tcworker.embedded.services import SCHEMA, Services, make_services
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.site import EmbeddedSite
 from tcworker.embedded.storage import Addresses, StorageResource
-from tcworker.embedded.times import Times
-from tcworker.embedded.worker_manager.proofs import NO_KEYS, ProofKeys
 from tcworker.embedded.worker_manager.service import WorkerManagerService
-from tcworker.folder_lock import FolderTaken
 from tcworker.interfaces import Credentials
-from tcworker.waiting import OneShot, Threads
-
-__all__ = ["Taskcluster", "Times"]
+from tcworker.waiting import Loose, OneShot, Threads
 
 T = TypeVar("T")
 
-ROOT_CLIENT = "static/taskcluster/root"
 SERVER_CLIENT = "static/taskcluster/server"
-DATABASE = "taskcluster.db"
 FILE_THREADS = 4
 END_POLLS_EVERY = 0.05
-REAL_TIMES = Times()
+DEFAULTS = TaskclusterSettings()
 NO_MOUNTS: Mapping[str, IResource] = {}
 
 
@@ -60,63 +52,40 @@ class IServerReactor(IReactorTCP, IReactorTime, IReactorThreads):
 
 
 class Taskcluster(Service):
-    """A Taskcluster in one process.
+    """A Taskcluster in one process. Raises L{ConfigError} for a broker's URL that cannot be.
 
     @param folder: for database and artifacts; made when it is not there. What is in it is gone on with.
-    @param port: 0 for any that is free.
-    @param host: the name or address by which clients call this machine; C{interface} unless given.
     @param mounts: further resources by the beginnings of their paths.
-    @param root: the client who may do everything; one with a new access token when C{None}.
-    @param static_clients: more who are there from the start, see L{tcworker.embedded.auth.static_file}.
-    @param tunnel_secret: what tokens of websocktunnel are signed with; one of its own when C{None}.
-    @param proof_keys: by what machines of clouds are known that register as workers; such clouds are not there
-        without any.
-    @param pulse: the AMQP URL of a broker that is told everything that happens; L{ConfigError} for one that cannot be.
-    @param in_memory: whether the database is not to be kept; the contents of artifacts are files all the same.
     @param new_threads: makes the threads for database and files.
     @ivar root_url: once it listens.
-    @ivar root_credentials: of the client who may do everything.
+    @ivar root_credentials: of the client who may do everything, once it listens.
     @ivar outbox: where everything that happens is told.
     """
+
+    root_credentials: Credentials
 
     def __init__(
         self,
         reactor: IServerReactor,
         folder: str,
+        settings: TaskclusterSettings = DEFAULTS,
         *,
-        interface: str = "127.0.0.1",
-        port: int = 0,
-        host: str | None = None,
         mounts: Mapping[str, IResource] = NO_MOUNTS,
-        times: Times = REAL_TIMES,
-        root: Credentials | None = None,
-        static_clients: Sequence[StaticClient] = (),
-        tunnel_secret: str | None = None,
-        proof_keys: ProofKeys = NO_KEYS,
-        pulse: str | None = None,
-        in_memory: bool = False,
         new_threads: Callable[[IReactorThreads, int, str], Threads] = Threads,
     ) -> None:
         self._reactor = reactor
-        self._folder = folder
-        self._interface = interface
-        self._port_number = port
-        self._host = host or interface
+        self._folder = DataFolder(folder)
+        self._settings = settings
         self._mounts = mounts
-        self._times = times
-        self._in_memory = in_memory
         self._new_threads = partial(new_threads, reactor)
-        self.root_credentials = root or Credentials(ROOT_CLIENT, _new_key())
-        self._static_clients = static_clients
-        self._tunnel_secret = tunnel_secret
-        self._proof_keys = proof_keys
         self.root_url = ""
         self._hosts = Hosts()
         self.outbox = Outbox()
-        self._pulse = None if pulse is None else Pulse(reactor, pulse, self.outbox)
+        self._pulse = None if settings.pulse is None else Pulse(reactor, settings.pulse, self.outbox)
         self._services: Services | None = None
         self._starting: Deferred[None] | None = None
         self._listening: OneShot[str] = OneShot()
+        self._ending_polls = Loose(Logger())
         self._closers: list[Callable[[], Awaitable[Any] | None]] = []
 
     def when_listening(self) -> Deferred[str]:
@@ -154,10 +123,12 @@ class Taskcluster(Service):
         """
         ending = LoopingCall(self.end_polls)
         ending.clock = self._reactor
-        ending.start(END_POLLS_EVERY)
+        self._ending_polls.run(ending.start(END_POLLS_EVERY), "ending polls")
 
         def ended(result: T | Failure) -> T | Failure:
-            ending.stop()
+            # It stops by itself at a fault.
+            if ending.running:
+                ending.stop()
             return result
 
         return happened.addBoth(ended)
@@ -180,35 +151,41 @@ class Taskcluster(Service):
             await maybeDeferred(self._closers.pop())
 
     async def _open(self) -> None:
-        """Open the folder, make the services on it, and listen."""
-        artifacts, spool = self._take_folder()
+        """Take the folder, make the services on it, and listen."""
+        self._closers.append(self._folder.take())
+        database = await self._open_database()
+        self._folder.make()
+        self.root_credentials = self._settings.root()
         threads = self._new_threads(FILE_THREADS, "files")
         self._closers.append(threads.stop)
-        path = None if self._in_memory else os.path.join(self._folder, DATABASE)
-        database = await Database.open(self._new_threads, path, SCHEMA)
-        self._closers.append(database.close)
         if self._pulse is not None:
             # There before the first event, and until all have had their last.
             self._closers.append(self._pulse.stopService)
             self._pulse.startService()
-        ground = await self._ground(database, threads, artifacts)
+        ground = await self._ground(database, threads)
         services = self._services = make_services(
-            ground, self._all_static_clients(ground), self._tunnel_secret, self._proof_keys
+            ground, self._static_clients(ground), self._settings.tunnel_secret, self._settings.proof_keys
         )
-        site = self._site(services, StorageResource(ground.contents, ground.addresses), spool, threads)
+        site = self._site(services, StorageResource(ground.contents, ground.addresses), threads)
         await services.start()
         self.root_url = ground.addresses.root_url = self._hosts.root_url = self._listen(site)
         self._listening.succeed(self.root_url)
 
-    async def _ground(self, database: Database, threads: Threads, artifacts: str) -> Ground:
-        key, secret = [await database.run(keep_key, name, _new_key()) for name in (SERVER_CLIENT, "addresses")]
+    async def _open_database(self) -> Database:
+        path = None if self._settings.in_memory else self._folder.database
+        database = await Database.open(self._new_threads, path, SCHEMA)
+        self._closers.append(database.close)
+        return database
+
+    async def _ground(self, database: Database, threads: Threads) -> Ground:
+        key, secret = [await database.run(keep_key, name, new_token()) for name in (SERVER_CLIENT, "addresses")]
         server = Credentials(SERVER_CLIENT, key)
         return Ground(
             clock=self._reactor,
-            times=self._times,
+            times=self._settings.times,
             database=database,
             heartbeat=Heartbeat(self._reactor),
-            contents=Contents(artifacts, database, threads),
+            contents=Contents(self._folder.artifacts, database, threads),
             addresses=Addresses(self._reactor, secret),
             outbox=self.outbox,
             server=server,
@@ -216,40 +193,20 @@ class Taskcluster(Service):
             threads=threads,
         )
 
-    def _all_static_clients(self, ground: Ground) -> Sequence[StaticClient]:
+    def _static_clients(self, ground: Ground) -> Sequence[StaticClient]:
         return [
-            *self._static_clients,
+            *self._settings.static_clients,
             *(
                 StaticClient(one.client_id, one.access_token, ["*"], "May do everything.")
                 for one in (self.root_credentials, ground.server)
             ),
         ]
 
-    def _take_folder(self) -> tuple[str, str]:
-        """Make the folder what it must be; gives where artifacts are, and those that are not whole yet."""
-        try:
-            return self._make_folders()
-        except FolderTaken as taken:
-            raise DataUnusable(f"{taken}: stop that one, or name another folder") from None
-        except OSError as error:
-            raise DataUnusable(f"{self._folder} cannot be used: {error}") from error
-
-    def _make_folders(self) -> tuple[str, str]:
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        self._closers.append(partial(os.close, folder_lock.take(self._folder)))
-        artifacts, spool = (os.path.join(self._folder, name) for name in ("artifacts", "uploads"))
-        for folder in (artifacts, spool):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        # Uploads that an earlier process did not finish.
-        for left in os.scandir(spool):
-            os.unlink(left)
-        return artifacts, spool
-
-    def _site(self, services: Services, stored: StorageResource, spool: str, threads: Threads) -> EmbeddedSite:
+    def _site(self, services: Services, stored: StorageResource, threads: Threads) -> EmbeddedSite:
         apis = [service.api for service in services.every]
         calls = ApiResource(self._reactor, services.authenticator, apis, threads)
-        root = _Root(calls, PageResource(), {storage.PREFIX: stored, **self._mounts})
-        site = EmbeddedSite(HostGuard(self._hosts, root), spool, self._reactor, stored.welcomes)
+        root = RootResource(calls, PageResource(), {storage.PREFIX: stored, **self._mounts})
+        site = EmbeddedSite(HostGuard(self._hosts, root), self._folder.uploads, self._reactor, stored.welcomes)
 
         async def close() -> None:
             # First those who wait get their answers, then the connections go that carry them.
@@ -264,36 +221,8 @@ class Taskcluster(Service):
     def _listen(self, site: EmbeddedSite) -> str:
         """Take calls from now on; gives the root URL."""
         factory: ServerFactory[Any] = site
-        port = self._reactor.listenTCP(self._port_number, factory, interface=self._interface)
+        port = self._reactor.listenTCP(self._settings.port, factory, interface=self._settings.interface)
         self._closers.append(port.stopListening)
         address = port.getHost()
         assert isinstance(address, IPv4Address | IPv6Address)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{address.port}"
-
-
-class _Root(Resource):
-    """The one place where paths divide, on the raw path.
-
-    @param page: answers at the root itself, and has files of its own.
-    @param mounts: who answers, by the beginning of the path; C{calls} answers all else.
-    """
-
-    isLeaf = True
-
-    def __init__(self, calls: IResource, page: PageResource, mounts: Mapping[str, IResource]) -> None:
-        super().__init__()
-        self._calls = calls
-        self._page = page
-        self._mounts = [(prefix.encode(), resource) for prefix, resource in mounts.items()]
-
-    def render(self, request: Request) -> bytes | int:
-        if self._page.serves(request.path):
-            return self._page.render(request)
-        mounted = (resource for prefix, resource in self._mounts if request.path.startswith(prefix))
-        answered: bytes | int = next(mounted, self._calls).render(request)
-        return answered
-
-
-def _new_key() -> str:
-    return str(slugid.v4() + slugid.v4())
+        return self._settings.url(address.port)

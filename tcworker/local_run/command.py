@@ -19,7 +19,7 @@ from tcworker.local_run.artifacts import Downloads
 from tcworker.local_run.checkout import CheckoutFeature
 from tcworker.local_run.closing import Closing
 from tcworker.local_run.definitions import LocalTask, make_tasks
-from tcworker.local_run.deployment import Deployment
+from tcworker.local_run.deployment import LocalDeployment
 from tcworker.local_run.files import UnusableFiles, read_files
 from tcworker.local_run.group import Group
 from tcworker.local_run.outcomes import EXCEPTION, UNUSABLE, exit_status
@@ -132,13 +132,13 @@ class RunCommand:
             await deployment.stop()
             await self._files.run(shutil.rmtree, folder, True)
 
-    def _deployment(self, folder: str, group: Group) -> Deployment:
+    def _deployment(self, folder: str, group: Group) -> LocalDeployment:
         features: list[IFeature] = [WitnessFeature(group.witness)]
         if self._options.checkout is not None:
             features.append(CheckoutFeature(self._files, os.path.abspath(self._options.checkout), folder))
-        return Deployment(self._reactor, folder, capacity=self._options.capacity, features=features)
+        return LocalDeployment(self._reactor, folder, capacity=self._options.capacity, features=features)
 
-    async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: Deployment) -> int:
+    async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: LocalDeployment) -> int:
         # The queue first: the worker must not report what the queue has not decided.
         self._cancel = lambda: group.cancel().addCallback(lambda _: deployment.canceled(tasks))
         downloads = Downloads(deployment.http, deployment.queue, self._files)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
 from tcworker.config import Source
+from tcworker.deployment import WORKER_GROUP, Deployment, worker_id
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import IFeature
 from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE, LocalTask
 from tcworker.worker import Worker
 
-TIMES = Times(deadline_delay=1, dependencies=0.02)
+SETTINGS = TaskclusterSettings(times=Times(deadline_delay=1, dependencies=0.02), in_memory=True)
 """Nobody waits here for the sake of a large deployment."""
 
 AT_ONCE = 1.0
 """Seconds that tasks have to end when nothing of them matters any more."""
 
 
-class Deployment:
+class LocalDeployment(Deployment):
     """All that tasks need to run, with the worker on the other side of real HTTP.
 
     @param folder: an empty one.
@@ -40,50 +40,35 @@ class Deployment:
     worker: Worker
 
     def __init__(self, reactor: Any, folder: str, *, capacity: int, features: Sequence[IFeature]) -> None:
+        taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), SETTINGS)
+        super().__init__(taskcluster, AT_ONCE, "the command ends")
         self._reactor = reactor
         self._folder = folder
         self._capacity = capacity
         self._features = features
-        self._taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), times=TIMES, in_memory=True)
-        self._closers: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
         """Start the Taskcluster, and make a worker that does not run yet."""
-        # Before it starts, so that one that fails halfway is stopped too; likewise below.
-        self._closers.append(self._taskcluster.stopService)
-        self._taskcluster.startService()
-        root_url = await self._taskcluster.when_listening()
+        root_url = await self.start_taskcluster()
         credentials = self._taskcluster.root_credentials
         self.http = HTTP(self._reactor)
-        self._closers.append(self.http.close)
+        self.at_end(self.http.close)
         self.queue = Queue(self.http, root_url, lambda: credentials, self._reactor)
         self.worker = new_worker(self._reactor, [self._settings(root_url)], self._features)
 
     def start_worker(self) -> None:
         """Let the worker claim."""
-        self._closers.append(self._stop_worker)
-        self.worker.startService()
+        self.run_worker(self.worker)
 
     async def drain(self) -> None:
         """Let the worker do and publish all that it began, and stop."""
         self.worker.drain("the tasks are done")
-        await self._taskcluster.end_polls_until(self.worker.when_stopped())
+        await self.until_stopped(self.worker)
 
     def canceled(self, tasks: Sequence[LocalTask]) -> None:
         """Tell the worker that tasks are cancelled: it would notice when it next renews a claim, which is too late."""
         for task in tasks:
             self.worker.canceled(task.task_id)
-
-    async def stop(self) -> None:
-        """Stop all there is, whatever it is doing."""
-        while self._closers:
-            await self._closers.pop()()
-
-    async def _stop_worker(self) -> None:
-        self.worker.stop_now(AT_ONCE, "the command ends")
-        # Why it could not start was told to those who waited for its tasks.
-        await self._taskcluster.end_polls_until(self.worker.when_stopped()).addErrback(lambda _: None)
-        await self.worker.stopService()
 
     def _settings(self, root_url: str) -> Source:
         credentials = self._taskcluster.root_credentials
@@ -93,9 +78,8 @@ class Deployment:
             "accessToken": credentials.access_token,
             "provisionerId": PROVISIONER_ID,
             "workerType": WORKER_TYPE,
-            "workerGroup": "local",
-            # What a host name may have and a worker's id may not, a dot mostly.
-            "workerId": re.sub("[^a-zA-Z0-9_-]", "-", socket.gethostname())[:38] or "local",
+            "workerGroup": WORKER_GROUP,
+            "workerId": worker_id(),
             "capacity": self._capacity,
             "tasksDir": os.path.join(self._folder, "tasks"),
             "stateDir": os.path.join(self._folder, "state"),

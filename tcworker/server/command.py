@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from errno import EADDRINUSE, EADDRNOTAVAIL
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, FirstError
@@ -15,13 +16,15 @@ from twisted.internet.error import CannotListenError
 
 from tcworker.embedded.auth.static_file import BadStaticClients, read_static_clients
 from tcworker.embedded.database_file import DataUnusable
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.interfaces import Credentials, Exit
 from tcworker.server.announcement import announcement
-from tcworker.server.deployment import Deployment
-from tcworker.server.options import CannotServe, ServerOptions
-from tcworker.server.place import Place, check_token, find_place
-from tcworker.server.token import check_client_id, given_token, own_token
+from tcworker.server.deployment import ServerDeployment
+from tcworker.server.options import ServerOptions
+from tcworker.server.place import Place, find_place
+from tcworker.server.refusal import CannotServe
+from tcworker.server.token import Token, check_client_id, check_token, given_token, own_token, tunnel_secret
 from tcworker.waiting import OneShot, Threads
 from tcworker.worker import Worker
 
@@ -47,7 +50,7 @@ class ServerCommand:
         self._variable = variable
         self._write = write
         self._asked: OneShot[None] = OneShot()
-        self._deployment: Deployment | None = None
+        self._deployment: ServerDeployment | None = None
 
     def run(self) -> Deferred[int]:
         """Serve until it is told to end; fires with the status to exit with. To be called once."""
@@ -73,29 +76,45 @@ class ServerCommand:
 
     async def _serve(self) -> None:
         check_client_id(self._options.client_id)
-        place = find_place(self._options.host)
+        place = find_place(self._options.host, self._options.root_url)
         token = given_token(self._options.access_token_file, self._variable)
-        folder = _make_folder(self._options.data)
+        check_token(token, place)
+        if token is not None and token.warning:
+            print(f"tcworker server: warning: {token.warning}", file=sys.stderr)
+        folder = _folder(self._options.data)
         try:
-            token = token or own_token(folder)
-            check_token(token, place)
-            if token.warning:
-                print(f"tcworker server: warning: {token.warning}", file=sys.stderr)
-            await self._serve_in(folder, place, Credentials(self._options.client_id, token.text))
+            await self._serve_in(folder, self._settings(place, partial(self._root, token, folder)))
         finally:
             if self._options.data is None:
                 await _remove(self._reactor, folder)
 
-    async def _serve_in(self, folder: str, place: Place, credentials: Credentials) -> None:
-        path = self._options.static_clients
-        clients = read_static_clients(path) if path is not None else ()
-        deployment = self._deployment = Deployment(self._reactor, self._options, place, credentials, clients, folder)
+    def _root(self, token: Token | None, folder: str) -> Credentials:
+        # Only now, for the folder may be another server's until it is asked for this.
+        return Credentials(self._options.client_id, (token or own_token(folder)).text)
+
+    def _settings(self, place: Place, root: Callable[[], Credentials]) -> TaskclusterSettings:
+        """Make the Taskcluster's settings. Raises L{CannotServe} and L{BadStaticClients}."""
+        options = self._options
+        return TaskclusterSettings(
+            interface=place.interface,
+            host=place.name,
+            port=options.port,
+            root_url=options.root_url,
+            times=options.times,
+            root=root,
+            static_clients=read_static_clients(options.static_clients) if options.static_clients is not None else (),
+            tunnel_secret=tunnel_secret(options.tunnel_secret_file) if options.tunnel_secret_file is not None else None,
+            pulse=options.pulse,
+        )
+
+    async def _serve_in(self, folder: str, settings: TaskclusterSettings) -> None:
+        deployment = self._deployment = ServerDeployment(self._reactor, self._options, settings, folder)
         try:
-            root_url = await deployment.start()
+            root_url = await deployment.start_taskcluster()
             if self._options.worker:
                 # Only then is it known whether it can do what its settings ask for.
                 await self._unless_asked(deployment.start_worker().when_booted())
-            self._write(announcement(root_url, credentials, self._notes()))
+            self._write(announcement(root_url, deployment.credentials, self._notes()))
             await self._until_end(deployment.worker)
             self._say_that_it_ends(deployment.worker)
         finally:
@@ -126,19 +145,8 @@ class ServerCommand:
             print("Ending; running tasks go back to the queue. Once more, to hurry.", file=sys.stderr)
 
 
-def _make_folder(data: str | None) -> str:
-    """Make the folder that everything is in. Raises L{CannotServe}."""
-    if data is None:
-        return tempfile.mkdtemp(prefix="tcworker-server-")
-    try:
-        os.makedirs(data, mode=0o700, exist_ok=True)
-        # Tried, for permissions do not tell of what is mounted read-only, nor of a full disk.
-        with tempfile.TemporaryFile(dir=data) as file:
-            file.write(b"x")
-    except OSError as error:
-        why = "that is no folder" if isinstance(error, FileExistsError) else error.strerror
-        raise CannotServe(f"--data {data}: nothing can be kept there: {why}") from None
-    return os.path.abspath(data)
+def _folder(data: str | None) -> str:
+    return tempfile.mkdtemp(prefix="tcworker-server-") if data is None else os.path.abspath(data)
 
 
 async def _remove(reactor: Any, folder: str) -> None:

@@ -1,13 +1,13 @@
-"""Where a server listens, what its machine is called by, and who may reach it there."""
+"""Where a server listens, what it is called by, and who may reach it there."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
 
-from tcworker.server.options import CannotServe
-from tcworker.server.token import SHORTEST, Token
+from tcworker.server.refusal import CannotServe
 
 
 @dataclass(frozen=True)
@@ -24,28 +24,28 @@ class Place:
     is_private: bool
 
 
-def find_place(host: str) -> Place:
-    """Look up a name or an address of this machine. Raises L{CannotServe}."""
+def find_place(host: str, root_url: str | None = None) -> Place:
+    """Look up a name or an address of this machine. Raises L{CannotServe}.
+
+    @param root_url: what the server is called by, if that is something else.
+    """
     if "%" in host:
         raise CannotServe(f"--host {host}: an address of one link cannot stand in a URL; give another one")
     address = _look_up(host)
+    if root_url is not None:
+        # Whoever reaches the proxy reaches the server.
+        name = urlsplit(root_url).hostname or ""
+        return Place(str(address), name, address.is_loopback and _is_loopback(name))
     if address.is_unspecified:
         return Place(str(address), _name_of_machine(host), False)
     return Place(str(address), host, address.is_loopback)
 
 
-def check_token(token: Token, place: Place) -> None:
-    """Raise L{CannotServe} for a token that is not good enough for where everybody can try it."""
-    if place.is_private:
-        return
-    where = f"others can reach {place.name}"
-    if token.made:
-        raise CannotServe(
-            f"{where}, and whoever knows the access token runs commands here: choose one yourself, with "
-            "--access-token-file or the variable TASKCLUSTER_ACCESS_TOKEN"
-        )
-    if len(token.text) < SHORTEST:
-        raise CannotServe(f"{where}, and the access token could be guessed: take one of {SHORTEST} letters or more")
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def _look_up(host: str) -> IPv4Address | IPv6Address:
@@ -65,6 +65,6 @@ def _name_of_machine(host: str) -> str:
     except (OSError, UnicodeError):
         raise CannotServe(
             f"--host {host}: clients need a name for the root URL, and this machine's own, {name}, cannot be "
-            "looked up; give --host an address or a name that can"
+            "looked up; give --host an address or a name that can, or --root-url"
         ) from None
     return name

@@ -6,12 +6,13 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from collections.abc import MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tcworker.embedded.auth.clients import CLIENT_ID
-from tcworker.server.options import CannotServe
+from tcworker.server.place import Place
+from tcworker.server.refusal import CannotServe
 
 VARIABLE = "TASKCLUSTER_ACCESS_TOKEN"
 
@@ -23,18 +24,36 @@ SHORTEST = 22
 
 LONGEST = 1000
 
+MADE = "made-by-tcworker-"
+"""What every token begins with that a server made: such a one is known again, wherever it comes from."""
+
 
 @dataclass(frozen=True)
 class Token:
     """An access token and where it is from.
 
-    @ivar made: whether this server, or an earlier one in its folder, made it.
     @ivar warning: what somebody should know about where it is kept; empty if nothing.
     """
 
     text: str = field(repr=False)
-    made: bool = False
     warning: str = ""
+
+
+def check_token(token: Token | None, place: Place) -> None:
+    """Raise L{CannotServe} for a token that is not good enough for where everybody can try it.
+
+    @param token: somebody's choice; C{None} if the server is to make one.
+    """
+    if place.is_private:
+        return
+    where = f"others can reach {place.name}"
+    if token is None or token.text.startswith(MADE):
+        raise CannotServe(
+            f"{where}, and whoever knows the access token runs commands here: choose one yourself, not one that a "
+            f"server made, with --access-token-file or the variable {VARIABLE}"
+        )
+    if len(token.text) < SHORTEST:
+        raise CannotServe(f"{where}, and the access token could be guessed: take one of {SHORTEST} letters or more")
 
 
 def check_client_id(client_id: str) -> None:
@@ -62,8 +81,13 @@ def own_token(folder: str) -> Token:
     """
     path = os.path.join(folder, KEPT)
     if not os.path.lexists(path):
-        _keep(path, secrets.token_urlsafe(33))
-    return Token(_read(path).text, made=True)
+        _keep(path, MADE + secrets.token_urlsafe(33))
+    return _read(path)
+
+
+def tunnel_secret(file: str) -> str:
+    """Give the secret that a websocktunnel shares with the server. Raises L{CannotServe}."""
+    return _read(file, "a secret").text
 
 
 def _keep(path: str, text: str) -> None:
@@ -79,28 +103,23 @@ def _keep(path: str, text: str) -> None:
         os.unlink(unfinished)
 
 
-def _read(path: str) -> Token:
-    with _telling(path), open(path, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        # It may be a device that never ends.
-        content = file.read(LONGEST + 1)
-    text = _checked(content.decode("latin-1").strip(), path)
-    others = f"{path} can be read by others: chmod 600 {path}" if mode & 0o077 else ""
-    return Token(text, warning=others)
-
-
-@contextmanager
-def _telling(path: str) -> Iterator[None]:
+def _read(path: str, what: str = "an access token") -> Token:
     try:
-        yield
+        with open(path, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            # It may be a device that never ends.
+            content = file.read(LONGEST + 1)
     except OSError as error:
-        raise CannotServe(f"{path}: the access token cannot be read: {error.strerror}") from None
+        raise CannotServe(f"{path}: {what} cannot be read there: {error.strerror}") from None
+    text = _checked(content.decode("latin-1").strip(), path, what)
+    others = f"{path} can be read by others: chmod 600 {path}" if mode & 0o077 else ""
+    return Token(text, others)
 
 
-def _checked(text: str, place: str) -> str:
+def _checked(text: str, place: str, what: str = "an access token") -> str:
     if not text:
-        raise CannotServe(f"{place}: it is empty; an access token belongs there")
-    # The token itself is not shown, whatever it is.
+        raise CannotServe(f"{place}: it is empty; {what} belongs there")
+    # The secret itself is not shown, whatever it is.
     if len(text) > LONGEST or not all("!" <= letter <= "~" for letter in text):
-        raise CannotServe(f"{place}: no access token: that is one word of ASCII letters, digits, - and _")
+        raise CannotServe(f"{place}: not {what}: that is one word of ASCII letters, digits, - and _")
     return text

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
-import socket
 from collections.abc import Sequence
 
 from tcworker.config import Source, load_files
+from tcworker.deployment import WORKER_GROUP, worker_id
 from tcworker.embedded.auth.clients import StaticClient
 from tcworker.server.options import ServerOptions
-
-GROUP = "local"
 
 GRACE = 10
 """Seconds that running tasks have when the server ends."""
@@ -20,14 +17,9 @@ GRACE = 10
 CLIENT_ID = "static/taskcluster/worker"
 
 
-def worker_id() -> str:
-    """Name the worker after its machine; a worker's id may not have what a host's name may, a dot mostly."""
-    return re.sub("[^a-zA-Z0-9_-]", "-", socket.gethostname())[:38] or "local"
-
-
 def new_client(pool: str) -> StaticClient:
     """Make the client of the worker, which may claim tasks of a pool and nothing else; it is good for one start."""
-    scopes = (f"queue:claim-work:{pool}", f"queue:worker-id:{GROUP}/{worker_id()}")
+    scopes = (f"queue:claim-work:{pool}", f"queue:worker-id:{WORKER_GROUP}/{worker_id()}")
     return StaticClient(CLIENT_ID, secrets.token_urlsafe(33), scopes, "The worker inside this server.")
 
 
@@ -46,7 +38,7 @@ def settings(options: ServerOptions, folder: str, root_url: str, client: StaticC
         "accessToken": client.access_token,
         "provisionerId": provisioner_id,
         "workerType": worker_type,
-        "workerGroup": GROUP,
+        "workerGroup": WORKER_GROUP,
         "workerId": worker_id(),
         "stateDir": os.path.join(folder, "state"),
     }

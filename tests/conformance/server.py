@@ -12,6 +12,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 
@@ -28,7 +29,8 @@ class _Leash(Protocol):
 
 def main(times: str) -> None:
     with TemporaryDirectory(prefix="conformance-") as folder:
-        taskcluster = Taskcluster(reactor, folder, times=Times(**json.loads(times)), in_memory=True)
+        settings = TaskclusterSettings(times=Times(**json.loads(times)), in_memory=True)
+        taskcluster = Taskcluster(reactor, folder, settings)
         reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
         taskcluster.when_listening().addCallback(_announce, taskcluster).addErrback(_give_up)
         taskcluster.startService()

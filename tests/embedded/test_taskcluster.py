@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -15,11 +16,13 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
+from twisted.web.resource import IResource
 from twisted.web.static import Data
 
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
-from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.embedded.settings import TaskclusterSettings
+from tcworker.embedded.taskcluster import NO_MOUNTS, Taskcluster
 from tcworker.errors import CallFailed
 from tcworker.interfaces import Credentials
 
@@ -46,7 +49,7 @@ class TaskclusterTestCase(TestCase):
 
     def start(self, port: int = 0, folder: str | None = None) -> Taskcluster:
         self.folder = folder or self.mktemp()
-        server = Taskcluster(reactor, self.folder, port=port, times=Times(poll=20))
+        server = Taskcluster(reactor, self.folder, TaskclusterSettings(port=port))
         server.startService()
         self.addCleanup(server.stopService)
         return server
@@ -149,7 +152,7 @@ class LongPolls(TaskclusterTestCase):
 class StartAndStop(TaskclusterTestCase):
     async def test_a_port_that_is_taken(self) -> None:
         port = int(self.server.root_url.rsplit(":", 1)[1])
-        second = Taskcluster(reactor, self.mktemp(), port=port)
+        second = Taskcluster(reactor, self.mktemp(), TaskclusterSettings(port=port))
         self.addCleanup(second.stopService)
         second.startService()
         failure = await self.assertFailure(second.when_listening(), CannotListenError)
@@ -178,8 +181,8 @@ class StartAndStop(TaskclusterTestCase):
 
 
 class Surroundings(TaskclusterTestCase):
-    async def started(self, **parameters: Any) -> Taskcluster:
-        server = Taskcluster(reactor, self.mktemp(), **parameters)
+    async def started(self, mounts: Mapping[str, IResource] = NO_MOUNTS, **settings: Any) -> Taskcluster:
+        server = Taskcluster(reactor, self.mktemp(), TaskclusterSettings(**settings), mounts=mounts)
         self.addCleanup(server.stopService)
         server.startService()
         await server.when_listening()

@@ -22,7 +22,9 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.embedded.settings import TaskclusterSettings
+from tcworker.embedded.taskcluster import Taskcluster
+from tcworker.embedded.times import Times
 from tcworker.interfaces import Credentials
 
 START = 1_800_000_000
@@ -118,7 +120,7 @@ class WireTestCase(SynchronousTestCase):
 
     times = Times()
     arguments: ClassVar[Mapping[str, Any]] = {}
-    """More of the server's."""
+    """More of the server's settings."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -129,14 +131,8 @@ class WireTestCase(SynchronousTestCase):
         self.taskcluster = self.start()
 
     def start(self) -> Taskcluster:
-        taskcluster = Taskcluster(
-            *(self.reactor, self.folder),
-            host="taskcluster.test",
-            port=80,
-            times=self.times,
-            new_threads=InThisThread,
-            **self.arguments,
-        )
+        settings = TaskclusterSettings(host="taskcluster.test", port=80, times=self.times, **self.arguments)
+        taskcluster = Taskcluster(self.reactor, self.folder, settings, new_threads=InThisThread)
         taskcluster.startService()
         self.addCleanup(lambda: taskcluster.running and self.stop(taskcluster))
         self.root = taskcluster.root_credentials

@@ -8,13 +8,14 @@ from typing import Any
 
 from twisted.internet import reactor as module
 
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 
 
 def main(folder: str) -> None:
     reactor: Any = module
-    taskcluster = Taskcluster(reactor, folder, times=Times(dependencies=0.1))
+    taskcluster = Taskcluster(reactor, folder, TaskclusterSettings(times=Times(dependencies=0.1)))
     taskcluster.startService()
     reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
 

@@ -17,7 +17,9 @@ from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
 from tcworker.config import Source
-from tcworker.embedded.taskcluster import Taskcluster, Times
+from tcworker.embedded.settings import TaskclusterSettings
+from tcworker.embedded.taskcluster import Taskcluster
+from tcworker.embedded.times import Times
 from tcworker.interfaces import ITaskContext
 from tcworker.task.claim import write_date
 from tcworker.waiting import pause
@@ -36,7 +38,8 @@ class ThreeWorkers(TestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         self.folder = self.mktemp()
-        self.taskcluster = Taskcluster(reactor, os.path.join(self.folder, "tc"), times=Times(poll=1))
+        settings = TaskclusterSettings(times=Times(poll=1))
+        self.taskcluster = Taskcluster(reactor, os.path.join(self.folder, "tc"), settings)
         self.taskcluster.startService()
         self.addCleanup(self.taskcluster.stopService)
         await self.taskcluster.when_listening()

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from tcworker.embedded.taskcluster import DATABASE
+from tcworker.embedded.folder import DATABASE
 from tests.integration.page_case import PageCase, in_thread
 
 LONGEST_CALL = (

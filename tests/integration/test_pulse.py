@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.embedded.outbox import Message, Outbox
 from tcworker.embedded.pulse.service import EXCHANGES, Pulse
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.waiting import pause
@@ -55,7 +56,8 @@ class PulseTestCase(TestCase):
 
     async def serve(self, url: str) -> tuple[Taskcluster, Any]:
         """Start a server, and make a blocking client of its queue."""
-        server = Taskcluster(reactor, self.mktemp(), times=Times(dependencies=0.05), pulse=url)
+        settings = TaskclusterSettings(times=Times(dependencies=0.05), pulse=url)
+        server = Taskcluster(reactor, self.mktemp(), settings)
         server.startService()
         self.addCleanup(lambda: server.running and server.stopService())
         await server.when_listening()

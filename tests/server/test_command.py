@@ -161,6 +161,14 @@ class TheToken(ServerCase):
         for data in (None, self.mktemp()):
             self.assertIn("--access-token-file", await self.refused(host="0.0.0.0", data=data))
 
+    async def test_of_another_server_is_not_good_enough_there_either(self) -> None:
+        running = self.start(data=(folder := self.mktemp()))
+        await running.root_url()
+        self.assertIn("others can reach", await self.refused(running.token, host="0.0.0.0"))
+        kept = os.path.join(folder, "access-token")
+        self.assertIn("others can reach", await self.refused(access_token_file=kept, host="0.0.0.0"))
+        self.assertIn("others can reach", await self.refused(running.token, root_url="https://tc.example.com"))
+
     async def test_of_somebodys_choice_is(self) -> None:
         running = self.start(TOKEN, host="0.0.0.0")
         self.assertNotIn("0.0.0.0", await running.root_url())
@@ -226,12 +234,21 @@ class TheFolder(ServerCase):
         self.assertIn(folder, said)
         self.assertIn(f"process {os.getpid()}", said)
 
+    async def test_of_another_server_is_not_touched(self) -> None:
+        folder = self.folder()
+        await self.start(data=folder).root_url()
+        os.unlink(os.path.join(folder, "access-token"))
+        open(os.path.join(folder, "uploads", "one"), "w").close()  # noqa: ASYNC230  # nobody waits
+        await self.refused(data=folder)
+        self.assertNotIn("access-token", os.listdir(folder))
+        self.assertEqual(os.listdir(os.path.join(folder, "uploads")), ["one"])
+
     async def test_that_is_none_is_refused(self) -> None:
         path = self.file("")
-        self.assertIn(f"--data {path}", await self.refused(data=path))
+        self.assertIn(f"{path} is no folder", await self.refused(data=path))
 
     async def test_that_cannot_be_made_is_refused(self) -> None:
-        self.assertIn("--data /proc/none", await self.refused(data="/proc/none"))
+        self.assertIn("/proc/none", await self.refused(data="/proc/none"))
 
     async def test_with_a_damaged_database_is_refused_and_not_touched(self) -> None:
         folder = await self.used()
@@ -242,6 +259,12 @@ class TheFolder(ServerCase):
             said = await self.refused(data=folder)
             self.assertIn(path, said)
             self.assertEqual(contents(folder), before)
+
+    async def test_with_a_database_that_is_none_is_not_filled(self) -> None:
+        folder = self.folder()
+        os.rename(self.file("no database"), os.path.join(folder, "taskcluster.db"))
+        await self.refused(data=folder)
+        self.assertEqual(set(os.listdir(folder)), {"lock", "taskcluster.db"})
 
     async def test_with_a_database_of_another_version_is_refused_and_not_touched(self) -> None:
         folder = await self.used()

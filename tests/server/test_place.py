@@ -1,4 +1,4 @@
-"""Where a server may listen, and with which token."""
+"""Where a server may listen."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.server.options import CannotServe
-from tcworker.server.place import Place, check_token, find_place
-from tcworker.server.token import Token
-
-GOOD = Token("a-token-of-22-letters-x")
-OPEN, PRIVATE = Place("192.0.2.1", "tc.example.com", False), Place("127.0.0.1", "localhost", True)
+from tcworker.server.place import Place, find_place
+from tcworker.server.refusal import CannotServe
 
 
 class Places(SynchronousTestCase):
@@ -41,26 +37,20 @@ class Places(SynchronousTestCase):
     def test_an_address_that_no_url_can_hold(self) -> None:
         self.assertIn("--host fe80::1%lo", self.refused("fe80::1%lo"))
 
+    def test_who_reaches_a_proxy_reaches_the_server(self) -> None:
+        for root_url, is_private in (
+            ("http://localhost:80", True),
+            ("http://127.0.0.2", True),
+            ("http://[::1]:9", True),
+            ("https://tc.example.com", False),
+            ("http://192.0.2.1:9000", False),
+        ):
+            self.assertEqual(find_place("127.0.0.1", root_url).is_private, is_private, root_url)
+            self.assertFalse(find_place("192.0.2.1", root_url).is_private)
+
+    def test_everywhere_needs_no_name_if_it_is_called_by_another(self) -> None:
+        self.patch(socket, "gethostname", lambda: "no-such.invalid")
+        self.assertEqual(find_place("::", "https://tc.example.com"), Place("::", "tc.example.com", False))
+
     def refused(self, host: str) -> str:
         return str(self.assertRaises(CannotServe, find_place, host))
-
-
-class WhereOthersCanReachIt(SynchronousTestCase):
-    def refused(self, token: Token) -> str:
-        error = self.assertRaises(CannotServe, check_token, token, OPEN)
-        self.assertEqual(error.status, 64)
-        self.assertNotIn(token.text, str(error))
-        return str(error)
-
-    def test_the_token_must_be_somebodys_choice(self) -> None:
-        self.assertIn("--access-token-file", self.refused(Token(GOOD.text, made=True)))
-
-    def test_the_token_must_be_long(self) -> None:
-        self.assertIn("guessed", self.refused(Token("guess-me")))
-
-    def test_a_good_one_will_do(self) -> None:
-        check_token(GOOD, OPEN)
-
-    def test_elsewhere_any_will_do(self) -> None:
-        for token in (GOOD, Token("x"), Token(GOOD.text, made=True)):
-            check_token(token, PRIVATE)

@@ -7,8 +7,21 @@ import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.server.options import CannotServe
-from tcworker.server.token import KEPT, VARIABLE, given_token, own_token, take_variable
+from tcworker.server.place import Place
+from tcworker.server.refusal import CannotServe
+from tcworker.server.token import (
+    KEPT,
+    VARIABLE,
+    Token,
+    check_token,
+    given_token,
+    own_token,
+    take_variable,
+    tunnel_secret,
+)
+
+GOOD = Token("a-token-of-22-letters-x")
+OPEN, PRIVATE = Place("192.0.2.1", "tc.example.com", False), Place("127.0.0.1", "localhost", True)
 
 
 class TokenCase(SynchronousTestCase):
@@ -28,9 +41,6 @@ class AGivenToken(TokenCase):
         self.assertEqual(given_token(self.file(b"of-file"), "of-variable").text, "of-file")
         self.assertEqual(given_token(None, "of-variable").text, "of-variable")
         self.assertIsNone(given_token(None, ""))
-
-    def test_is_not_one_that_the_server_made(self) -> None:
-        self.assertFalse(given_token(None, "of-variable").made)
 
     def test_has_no_end_of_line(self) -> None:
         for content in (b"secret\n", b"secret\r\n", b" secret "):
@@ -73,7 +83,7 @@ class AnOwnToken(TokenCase):
 
     def test_is_made_and_kept(self) -> None:
         first, second = own_token(self.folder), own_token(self.folder)
-        self.assertEqual((first.text, first.made, second.made), (second.text, True, True))
+        self.assertEqual(first.text, second.text)
         self.assertGreater(len(first.text), 40)
 
     def test_is_another_one_in_another_folder(self) -> None:
@@ -90,3 +100,41 @@ class AnOwnToken(TokenCase):
         path = os.path.join(self.folder, KEPT)
         open(path, "w").close()
         self.assertIn(path, str(self.assertRaises(CannotServe, own_token, self.folder)))
+
+
+class WhereOthersCanReachIt(TokenCase):
+    def why_not(self, token: Token | None) -> str:
+        error = self.assertRaises(CannotServe, check_token, token, OPEN)
+        self.assertEqual(error.status, 64)
+        self.assertNotIn(token.text if token else "None", str(error))
+        return str(error)
+
+    def test_somebody_must_have_chosen_a_token(self) -> None:
+        self.assertIn("--access-token-file", self.why_not(None))
+
+    def test_one_that_a_server_made_is_no_choice_wherever_it_comes_from(self) -> None:
+        os.mkdir(folder := self.mktemp())
+        made = own_token(folder)
+        for token in (made, given_token(None, made.text), given_token(os.path.join(folder, KEPT), "")):
+            self.assertIn("not one that a server made", self.why_not(token))
+
+    def test_the_token_must_be_long(self) -> None:
+        self.assertIn("guessed", self.why_not(Token("guess-me")))
+
+    def test_a_good_one_will_do(self) -> None:
+        check_token(GOOD, OPEN)
+
+    def test_elsewhere_any_will_do(self) -> None:
+        for token in (GOOD, Token("x"), None):
+            check_token(token, PRIVATE)
+
+
+class TheSecretOfATunnel(TokenCase):
+    def test_is_one_word_of_a_file(self) -> None:
+        self.assertEqual(tunnel_secret(self.file(b"secret\n")), "secret")
+
+    def test_that_cannot_be_is_refused(self) -> None:
+        path = self.file(b"very secret")
+        said = str(self.assertRaises(CannotServe, tunnel_secret, path))
+        self.assertIn(f"{path}: not a secret", said)
+        self.assertNotIn("very", said)

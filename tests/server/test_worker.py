@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.config import Config, parse
+from tcworker.deployment import worker_id
 from tcworker.server.options import ServerOptions
-from tcworker.server.worker import new_client, settings, worker_id
+from tcworker.server.worker import new_client, settings
 
 
 class Settings(SynchronousTestCase):
@@ -54,8 +54,3 @@ class TheClient(SynchronousTestCase):
     def test_has_another_token_each_time(self) -> None:
         self.assertNotEqual(new_client("a/b").access_token, new_client("a/b").access_token)
         self.assertNotIn(new_client("a/b").access_token, repr(new_client("a/b")))
-
-    def test_is_named_after_the_machine_whatever_that_is_called(self) -> None:
-        for name, expected in (("host.example.com", "host-example-com"), ("x" * 50, "x" * 38), ("", "local")):
-            self.patch(socket, "gethostname", lambda name=name: name)
-            self.assertEqual(worker_id(), expected)

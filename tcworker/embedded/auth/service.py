@@ -32,7 +32,7 @@ class AuthService(ApiService):
     @ivar authenticator: for the calls of all services, once this one has started.
     """
 
-    def __init__(self, ground: Ground, static: Sequence[StaticClient], tunnel_secret: str | None = None) -> None:
+    def __init__(self, ground: Ground, static: Sequence[StaticClient], tunnel_secret: str | None) -> None:
         self._ground = ground
         self._static = static
         self._tunnel_secret = tunnel_secret

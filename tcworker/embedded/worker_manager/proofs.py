@@ -55,9 +55,6 @@ class ProofKeys:
     azure: Sequence[x509.Certificate] | None = None
 
 
-NO_KEYS = ProofKeys()
-
-
 @dataclass(frozen=True)
 class Claim:
     """Who somebody says to be, and by what.

@@ -18,7 +18,7 @@ from tcworker.embedded.worker_manager.active_calls import ActiveCalls
 from tcworker.embedded.worker_manager.changes import Changes
 from tcworker.embedded.worker_manager.errors import Errors
 from tcworker.embedded.worker_manager.pool_calls import PoolCalls
-from tcworker.embedded.worker_manager.proofs import NO_KEYS, ProofKeys
+from tcworker.embedded.worker_manager.proofs import ProofKeys
 from tcworker.embedded.worker_manager.providers import Providers
 from tcworker.embedded.worker_manager.registration import Registration
 from tcworker.embedded.worker_manager.worker_calls import WorkerCalls
@@ -63,7 +63,7 @@ class WorkerManagerService(ApiService):
     @param proof_keys: by what machines of clouds are known.
     """
 
-    def __init__(self, ground: Ground, proof_keys: ProofKeys = NO_KEYS) -> None:
+    def __init__(self, ground: Ground, proof_keys: ProofKeys) -> None:
         changes, providers = Changes(ground), Providers(proof_keys)
         self._changes = changes
         self._providers = providers

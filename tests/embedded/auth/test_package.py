@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 
 TESTER = {"clientId": "tester", "accessToken": "no-secret"}
@@ -19,7 +20,7 @@ class ThePackagesClient(TestCase):
     timeout = 30
 
     async def setUp(self) -> None:
-        self.server = Taskcluster(reactor, self.mktemp(), in_memory=True)
+        self.server = Taskcluster(reactor, self.mktemp(), TaskclusterSettings(in_memory=True))
         self.server.startService()
         self.addCleanup(self.server.stopService)
         await self.server.when_listening()

@@ -26,7 +26,7 @@ ROOT = StaticClient("static/root", "r" * 22, ["*"], "May do everything.")
 class Restart(AuthTestCase):
     def restart(self, **arguments: Any) -> None:
         self.stop(self.taskcluster)
-        self.patch(type(self), "arguments", {"root": self.root, **arguments})
+        self.patch(type(self), "arguments", {"root": lambda root=self.root: root, **arguments})
         self.taskcluster = self.start()
 
     def test_clients_and_roles_are_kept(self) -> None:

@@ -6,7 +6,7 @@ import slugid
 
 from tcworker.embedded.queue import agenda
 from tcworker.embedded.queue.dependency_store import DependencyStore
-from tcworker.embedded.taskcluster import Times
+from tcworker.embedded.times import Times
 from tests.embedded.wire import WireTestCase
 
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, execute
 
 from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.queue.store import Store
-from tcworker.embedded.taskcluster import Times
+from tcworker.embedded.times import Times
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import QUEUE, START, WORKER, InThisThread, Pending, WireTestCase
 
