@@ -91,6 +91,18 @@ class Loose:
 
         deferred.addBoth(ended)
 
+    async def finish(self, work: Coroutine[Deferred[Any], Any, T], what: str) -> T:
+        """Do some work to its end, even if who waits for it here is cancelled; its failure is logged only then."""
+        outcome: OneShot[T] = OneShot()
+        working: Deferred[Any] = Deferred.fromCoroutine(work)
+        self._running.add(working)
+        working.addBoth(outcome.settle).addBoth(lambda _: self._running.discard(working))
+        try:
+            return await outcome.wait()
+        except CancelledError:
+            self.run(outcome.wait(), what)
+            raise
+
     def wait(self) -> Deferred[None]:
         """Fire when all that runs now has ended, well or not."""
         return DeferredList(list(self._running)).addCallback(lambda _: None)

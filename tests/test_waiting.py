@@ -74,6 +74,38 @@ class LooseWork(SynchronousTestCase):
         self.loose.run(Deferred(), "working")
         self.successResultOf(self.loose.cancel())
 
+    def test_what_is_to_be_finished_is_whoever_gives_up(self) -> None:
+        loose, work = Loose(Logger()), Deferred[int]()
+        finished: list[int] = []
+
+        async def keep() -> int:
+            finished.append(await work)
+            return 1
+
+        caller = Deferred.fromCoroutine(loose.finish(keep(), "keeping"))
+        ended = loose.wait()
+        caller.cancel()
+        self.failureResultOf(caller, CancelledError)
+        self.assertNoResult(ended)
+        work.callback(5)
+        self.successResultOf(ended)
+        self.assertEqual(finished, [5])
+
+    def test_its_failure_is_told_to_who_waits_else_logged(self) -> None:
+        loose = Loose(Logger())
+        for gives_up in (False, True):
+            work: Deferred[None] = Deferred()
+
+            async def fail(work: Deferred[None] = work) -> None:
+                await work
+
+            caller = Deferred.fromCoroutine(loose.finish(fail(), "keeping"))
+            if gives_up:
+                caller.cancel()
+            work.errback(OSError("disk"))
+            self.failureResultOf(caller, CancelledError if gives_up else OSError)
+            self.assertEqual(len(self.flushLoggedErrors(OSError)), int(gives_up))
+
 
 class Times(SynchronousTestCase):
     """By the clock that is handed in."""

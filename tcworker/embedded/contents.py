@@ -7,6 +7,7 @@ place: whoever reads the old one reads it to its end, and a content never has an
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,9 +16,11 @@ from typing import IO, BinaryIO
 
 import slugid
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from tcworker.embedded.database import Database
-from tcworker.waiting import Executor
+from tcworker.embedded.links import link
+from tcworker.waiting import Executor, Loose
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS contents (
@@ -74,11 +77,22 @@ class Contents:
         self._folder = folder
         self._database = database
         self._threads = threads
+        self._putting = Loose(Logger())
         # Tells the files of this process from those that an earlier one left.
         self._epoch = slugid.v4()
 
     async def put(self, key: str, body: IO[bytes], content_type: str, content_encoding: str | None = None) -> bool:
-        """Keep a body, whole or not at all; gives whether another one was there."""
+        """Keep a body, whole or not at all; gives whether another one was there.
+
+        What has begun comes to its end, even if who waits for it is cancelled: the table is what the folder is.
+        """
+        return await self._putting.finish(self._put(key, body, content_type, content_encoding), "keeping a content")
+
+    def wait(self) -> Deferred[None]:
+        """Fire when all is kept that is being put."""
+        return self._putting.wait()
+
+    async def _put(self, key: str, body: IO[bytes], content_type: str, content_encoding: str | None) -> bool:
         file = f"{self._epoch}.{slugid.v4()}"
         try:
             await self._place(body, self._path(file))
@@ -129,7 +143,9 @@ class Contents:
         if isinstance(name := getattr(body, "name", None), str):
             # A second name for the spooled file, whose first one goes with the request.
             body.flush()
-            os.link(name, path)
+            if not link(name, path):
+                # By a number of our own: the request may end, and with it the file, before all is copied.
+                await self._threads.run(_copy, os.dup(body.fileno()), path)
         else:
             await self._write(path, body.read())
 
@@ -140,6 +156,12 @@ class Contents:
 def _write(path: str, content: bytes) -> None:
     with open(path, "xb") as file:
         file.write(content)
+
+
+def _copy(descriptor: int, path: str) -> None:
+    with open(descriptor, "rb") as source, open(path, "xb") as file:
+        source.seek(0)
+        shutil.copyfileobj(source, file)
 
 
 def _discarded(connection: sqlite3.Connection, most: int) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakSet
+
+from tcworker.embedded.links import link
 
 VERSION = 1
 """Of the tables. Those of another version are not touched."""
@@ -87,8 +90,9 @@ def _looked_at(path: str) -> Iterator[sqlite3.Connection]:
     # By other names, for SQLite writes into the -shm file beside a log even when it only reads.
     with TemporaryDirectory(dir=os.path.dirname(path), prefix="check-") as folder:
         other = os.path.join(folder, "database")
-        os.link(path, other)
-        os.link(left, f"{other}-wal")
+        for file, name in ((path, other), (left, f"{other}-wal")):
+            if not link(file, name):
+                shutil.copyfile(file, name)
         with closing(_read_only(other, "mode=ro")) as connection:
             yield connection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from functools import partial
 from io import BytesIO
@@ -134,6 +135,17 @@ class Removing(ContentsTestCase):
         self.folder.joinpath(f"{later._epoch}.x").write_bytes(b"under way")
         self.result(later.tidy())
         self.assertEqual(self.files(), [b"a", b"b", b"c", b"d", b"under way"])
+
+    def test_a_spooled_file_is_copied_where_files_have_one_name(self) -> None:
+        def refuse(*_: str) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        self.patch(os, "link", refuse)
+        spooled = Path(self.mktemp())
+        with open(spooled, "w+b") as body:
+            body.write(b"large")
+            self.result(self.contents.put("a", body, "text/plain"))
+        self.assertEqual(self.read("a"), ("text/plain", b"large"))
 
     def test_a_spooled_file_is_linked_and_not_copied(self) -> None:
         spooled = Path(self.mktemp())

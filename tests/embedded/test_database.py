@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -191,6 +192,16 @@ class Files(DatabaseTestCase):
         sizes = {name: len(content) for name, content in self.contents().items()}
         self.assertEqual(len(sizes), 3)
         self.write(b"\x99" * sizes[os.path.basename(self.path)])
+        self.assertIn("was not touched", await self.refusal())
+
+    async def test_a_damaged_database_on_a_file_system_without_links(self) -> None:
+        def refuse(*_: str) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        await self.fill()
+        self.let_a_process_die()
+        self.write(b"\x99" * len(self.contents()[os.path.basename(self.path)]))
+        self.patch(os, "link", refuse)
         self.assertIn("was not touched", await self.refusal())
 
     async def test_a_database_of_which_only_the_log_is_left(self) -> None:

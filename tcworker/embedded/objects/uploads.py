@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tcworker.embedded import dates
+from tcworker.embedded import contents, dates
 from tcworker.embedded.faults import bad_input, conflict, not_found
 from tcworker.embedded.objects import store
 from tcworker.embedded.objects.store import StoredObject
@@ -54,6 +54,8 @@ def finish(connection: sqlite3.Connection, upload: Upload, now: int) -> None:
         return _check_hashes(known, upload.hashes)
     if known.upload_id != upload.upload_id:
         raise conflict(f"Object {upload.name} is not of uploadId {upload.upload_id}.")
+    if contents.find(connection, store.key_of(upload.name)) is None:
+        raise conflict(f"Object {upload.name} has no content: it is to be uploaded first, as createUpload said.")
     store.change(connection, replace(_with_hashes(known, upload.hashes), finished=True, gone=known.expires))
 
 

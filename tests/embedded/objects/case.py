@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,12 @@ OBJECT = "/api/object/v1"
 HASHES = {"sha256": "a" * 64, "sha512": "b" * 128}
 
 
+def inline(data: bytes | str, content_type: str = "text/plain") -> dict[str, Any]:
+    """Propose to store small data at once."""
+    text = data if isinstance(data, str) else b64encode(data).decode()
+    return {"dataInline": {"contentType": content_type, "objectData": text}}
+
+
 class ObjectsTestCase(WireTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -24,7 +31,7 @@ class ObjectsTestCase(WireTestCase):
             "projectId": "proj",
             "uploadId": self.upload_id,
             "expires": self.date(days=10),
-            "proposedUploadMethods": {},
+            "proposedUploadMethods": inline(b"hello"),
             **more,
         }
 

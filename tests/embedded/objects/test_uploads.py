@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 import slugid
+from twisted.internet.defer import Deferred, execute
 
 from tcworker.embedded.auth.certificates import issue
-from tests.embedded.objects.case import HASHES, OBJECT, ObjectsTestCase
+from tcworker.waiting import OneShot
+from tests.embedded.objects.case import HASHES, OBJECT, ObjectsTestCase, inline
+from tests.embedded.wire import InThisThread
 
 DAY = 24 * 60 * 60
-
-
-def inline(data: bytes | str, content_type: str = "text/plain") -> dict[str, Any]:
-    text = data if isinstance(data, str) else b64encode(data).decode()
-    return {"dataInline": {"contentType": content_type, "objectData": text}}
 
 
 class Beginning(ObjectsTestCase):
     def test_what_was_asked_for_is_repeated(self) -> None:
         expires = self.date(days=10)
         said = {"projectId": "proj", "uploadId": self.upload_id, "expires": expires, "uploadMethod": {}}
-        self.assertEqual(self.create_upload(expires=expires).json, said)
+        self.assertEqual(self.create_upload(expires=expires, proposedUploadMethods={}).json, said)
 
     def test_an_address_with_its_headers(self) -> None:
         method = self.put_url(length=5)
@@ -140,6 +138,35 @@ class Finishing(ObjectsTestCase):
         self.assertRefused(self.finish_upload(uploadId=str(slugid.nice())), 409, "RequestConflict")
         self.assertEqual(self.finish_upload().json, {})
 
+    def test_not_before_its_content_is_there(self) -> None:
+        method = self.put_url(length=5)
+        self.assertRefused(self.finish_upload(), 409, "RequestConflict")
+        self.put(method, b"hello")
+        self.assertEqual(self.finish_upload().status, 200)
+
+    def test_of_data_whose_sender_hung_up(self) -> None:
+        later: list[Callable[[], object]] = []
+
+        def run(_: object, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+            waiting: Deferred[Any] = Deferred()
+            ended: OneShot[Any] = OneShot()
+            ended.wait().chainDeferred(waiting)
+            later.append(lambda: execute(work, *args).addBoth(ended.settle))
+            return waiting
+
+        body, target = self.upload_body(), f"{OBJECT}/upload/a%2Fb"
+        self.patch(InThisThread, "run", run)
+        pending = self.begin("PUT", target, body, self.root)
+        # The name is taken, the data written; that it is kept is what the database is at.
+        for _ in range(2):
+            later.pop(0)()
+        [keep] = later
+        pending.hang_up()
+        keep()
+        self.patch(InThisThread, "run", lambda _, work, *args: execute(work, *args))
+        self.assertEqual(self.finish_upload().status, 200)
+        self.assertEqual(self.get(self.start_download("simple").json["url"]).content, b"hello")
+
     def test_with_another_hash_than_before(self) -> None:
         self.create_upload(hashes={"sha256": "c" * 64})
         self.assertRefused(self.finish_upload(), 409, "RequestConflict")
@@ -165,9 +192,8 @@ class Ending(ObjectsTestCase):
         self.put(self.put_url(length=5), b"hello")
         self.reactor.advance(DAY)
         self.upload_id = str(slugid.nice())
-        self.assertEqual(self.create_upload().status, 200)
-        self.finish_upload()
-        self.assertEqual(self.get(self.start_download("getUrl").json["url"]).status, 404)
+        self.assertEqual(self.create_upload(proposedUploadMethods={}).status, 200)
+        self.assertRefused(self.finish_upload(), 409, "RequestConflict")
 
     def test_of_an_object_when_it_expires(self) -> None:
         self.upload()
