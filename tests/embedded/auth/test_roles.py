@@ -113,8 +113,11 @@ class Cycles(SynchronousTestCase):
             known.check(one)
 
     def test_a_chain_may_be_long(self) -> None:
-        known = roles({"last": [], **{f"r{n}": [f"assume:r{n + 1}"] for n in range(3000)}})
+        chain = {f"r{n}": [f"assume:r{n + 1}"] for n in range(3000)}
+        known = roles({**chain, "r3000": ["end"]})
         known.check(known.by_id["r0"])
+        self.assertIn("end", set(known.expand(["assume:r0"])))
+        self.assertIn("circle", self.refused({**chain, "r3000": ["assume:r0"]}, "r3000"))
 
     def test_a_rest_that_could_mean_two_things_is_refused(self) -> None:
         self.assertIn("more than once", self.refused({"a*": ["x:<..>:<..>"]}, "a*"))

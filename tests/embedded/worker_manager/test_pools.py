@@ -101,7 +101,9 @@ class Pools(PoolTestCase):
     def test_its_former_provider_still_admits_its_workers(self) -> None:
         self.create_pool(), self.create_worker()
         self.wm("DELETE", PATH)
-        self.register()
+        registered = self.register()
+        self.assertEqual(registered["credentials"]["clientId"], "worker/static/prov/type/group/worker")
+        self.assertEqual(self.wm("GET", WORKER)["providerId"], "static")
 
     def test_all_of_them_in_pages(self) -> None:
         for name in ("b", "a", "c"):
