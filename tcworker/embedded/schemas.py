@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError
 
 from tcworker.embedded import dates
 from tcworker.embedded.faults import ApiError
+from tcworker.embedded.keywords import KEYWORDS
 from tcworker.interfaces import JSON
 
 Schema = Mapping[str, Any]
@@ -55,13 +56,7 @@ def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or bool(_URI.fullmatch(value))
 
 
-def _check_pattern(_: Any, pattern: str, value: object, __: Any) -> Iterator[ValidationError]:
-    """Compare with the whole value: C{$} of Python's would let a newline pass."""
-    if isinstance(value, str) and not re.fullmatch(pattern, value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-_Validator = validators.extend(Draft7Validator, {"pattern": _check_pattern})
+_Validator = validators.extend(Draft7Validator, KEYWORDS)
 
 
 class Checker:

@@ -24,13 +24,16 @@ METHODS = (
     *("purge", "m-search", "notify", "subscribe", "unsubscribe", "search"),
 )
 
+HOST = r"^[A-Za-z0-9]+((-{1,61}|\.)[A-Za-z0-9]+)*\.?$"
+"""Written so that there is one way only to read a name: it is tried on whatever strangers send."""
+
 TO_EXPAND = closed({"scopes": SCOPES}, "scopes")
 
 SIGNED = closed(
     {
         "method": {"enum": list(METHODS)},
         "resource": {"type": "string"},
-        "host": {"type": "string", "pattern": r"^([A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?\.?)+$", "maxLength": 253},
+        "host": {"type": "string", "pattern": HOST, "maxLength": 253},
         "port": {"type": "integer", "minimum": 0, "maximum": 65535},
         "authorization": {"type": "string"},
         "sourceIp": {"type": "string", "pattern": "^[0-9A-Fa-f.:]+$"},
