@@ -18,6 +18,7 @@ import slugid
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from tcworker.embedded import rows
 from tcworker.embedded.database import Database
 from tcworker.embedded.links import link
 from tcworker.waiting import Executor, Loose
@@ -48,22 +49,20 @@ class Content:
 
 def find(connection: sqlite3.Connection, key: str) -> Content | None:
     """A job that gives what is kept by a key."""
-    query = "SELECT file, content_type, content_encoding FROM contents WHERE key = ?"
-    row = connection.execute(query, (key,)).fetchone()
-    return Content(*row) if row else None
+    row = connection.execute("SELECT * FROM contents WHERE key = ?", (key,)).fetchone()
+    return rows.read(Content, row) if row else None
 
 
 def keep(connection: sqlite3.Connection, key: str, content: Content) -> bool:
     """A job that keeps a content, in place of another one by that key; gives whether there was one."""
     replaced = forget(connection, key)
-    values = (key, content.file, content.content_type, content.content_encoding)
-    connection.execute("INSERT INTO contents (key, file, content_type, content_encoding) VALUES (?, ?, ?, ?)", values)
+    rows.add(connection, "contents", {"key": key, **vars(content)})
     return replaced
 
 
 def forget(connection: sqlite3.Connection, key: str) -> bool:
     """A job that keeps nothing by a key any more; gives whether something was. Its file goes in L{Contents.clear}."""
-    connection.execute("INSERT INTO discarded_files SELECT file FROM contents WHERE key = ?", (key,))
+    connection.execute("INSERT INTO discarded_files (file) SELECT file FROM contents WHERE key = ?", (key,))
     return connection.execute("DELETE FROM contents WHERE key = ?", (key,)).rowcount > 0
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.embedded.expiry import deletion
 from tcworker.interfaces import JSON
 
@@ -69,8 +69,8 @@ def put(connection: sqlite3.Connection, task: Indexed) -> Indexed:
     known = _find(connection, namespace, name)
     if known is not None and known.rank > task.rank:
         return known
-    values = (namespace, name, task.task_id, task.rank, json.dumps(task.data), task.expires)
-    connection.execute("INSERT OR REPLACE INTO indexed_tasks VALUES (?, ?, ?, ?, ?, ?)", values)
+    said = {"task_id": task.task_id, "rank": task.rank, "data": json.dumps(task.data), "expires": task.expires}
+    rows.put(connection, "indexed_tasks", {"namespace": namespace, "name": name, **said})
     # Until the day is over, so that not each task changes all that are above it.
     _keep_namespaces(connection, namespace, (task.expires // dates.DAY + 1) * dates.DAY)
     return task
@@ -78,7 +78,7 @@ def put(connection: sqlite3.Connection, task: Indexed) -> Indexed:
 
 def _keep_namespaces(connection: sqlite3.Connection, namespace: str, expires: int) -> None:
     longer = "DO UPDATE SET expires = max(expires, excluded.expires)"
-    statement = f"INSERT INTO index_namespaces VALUES (?, ?, ?) ON CONFLICT {longer}"
+    statement = f"INSERT INTO index_namespaces (parent, name, expires) VALUES (?, ?, ?) ON CONFLICT {longer}"
     while namespace:
         parent, name = split(namespace)
         connection.execute(statement, (parent, name, expires))
@@ -121,27 +121,26 @@ def tasks(
     connection: sqlite3.Connection, namespace: str, now: int, limit: int, after: str
 ) -> Sequence[tuple[str, JSON]]:
     """Give the tasks of a namespace by their names, one more than wanted if there are more."""
-    rows = connection.execute(
+    found = connection.execute(
         "SELECT * FROM indexed_tasks WHERE namespace = ? AND name > ? AND expires > ? ORDER BY name LIMIT ?",
         (namespace, after, now, limit + 1),
     )
-    return [(row["name"], _indexed(row).to_json()) for row in rows]
+    return [(row["name"], _indexed(row).to_json()) for row in found]
 
 
 def namespaces(
     connection: sqlite3.Connection, parent: str, now: int, limit: int, after: str
 ) -> Sequence[tuple[str, JSON]]:
     """Give the namespaces in a namespace by their names, one more than wanted if there are more."""
-    rows = connection.execute(
+    found = connection.execute(
         "SELECT * FROM index_namespaces WHERE parent = ? AND name > ? AND expires > ? ORDER BY name LIMIT ?",
         (parent, after, now, limit + 1),
     )
-    return [(row["name"], _namespace(row)) for row in rows]
+    return [(row["name"], _namespace(row)) for row in found]
 
 
 def _indexed(row: sqlite3.Row) -> Indexed:
-    path = _join(row["namespace"], row["name"])
-    return Indexed(path, row["task_id"], row["rank"], json.loads(row["data"]), row["expires"])
+    return rows.read(Indexed, row, path=_join(row["namespace"], row["name"]), data=json.loads(row["data"]))
 
 
 def _namespace(row: sqlite3.Row) -> JSON:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from math import inf
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.embedded.api import Api
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.expiry import deletion
@@ -99,8 +99,8 @@ def _since(text: str) -> int:
 
 
 def _put(connection: sqlite3.Connection, pool_id: str, cache_name: str, now: int) -> None:
-    statement = "INSERT OR REPLACE INTO purge_requests VALUES (?, ?, ?, ?)"
-    connection.execute(statement, (pool_id, cache_name, now, now + dates.DAY))
+    request = {"pool_id": pool_id, "cache_name": cache_name, "before": now, "expires": now + dates.DAY}
+    rows.put(connection, "purge_requests", request)
 
 
 def _of_pool(connection: sqlite3.Connection, pool_id: str, now: int) -> Sequence[Request]:
@@ -115,8 +115,8 @@ def _page(connection: sqlite3.Connection, now: int, limit: int, after: str) -> S
         "SELECT * FROM purge_requests WHERE (pool_id, cache_name) > (?, ?) AND expires >= ?"
         " ORDER BY pool_id, cache_name LIMIT ?"
     )
-    rows = connection.execute(query, (pool_id, cache_name, now, limit + 1))
-    return [(f"{row['pool_id']} {row['cache_name']}", _to_json(row)) for row in rows]
+    found = connection.execute(query, (pool_id, cache_name, now, limit + 1))
+    return [(f"{row['pool_id']} {row['cache_name']}", _to_json(row)) for row in found]
 
 
 def _to_json(row: sqlite3.Row) -> JSON:

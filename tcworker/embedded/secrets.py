@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.embedded.api import Api
 from tcworker.embedded.calls import Call
 from tcworker.embedded.expiry import deletion
@@ -76,7 +76,7 @@ def _without_secret(body: JSON) -> JSON:
 
 
 def _put(connection: sqlite3.Connection, name: str, secret: str, expires: int) -> None:
-    connection.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)", (name, secret, expires))
+    rows.put(connection, "secrets", {"name": name, "secret": secret, "expires": expires})
 
 
 def _remove(connection: sqlite3.Connection, name: str) -> None:

@@ -15,10 +15,9 @@ from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.index import IndexService
 from tcworker.embedded.objects import service as objects
 from tcworker.embedded.objects.service import ObjectService
-from tcworker.embedded.page import service as page
 from tcworker.embedded.page.service import PageService
 from tcworker.embedded.purge_cache import PurgeCacheService
-from tcworker.embedded.queue import artifact_store, store
+from tcworker.embedded.queue import store
 from tcworker.embedded.queue.expired import EXPIRED
 from tcworker.embedded.queue.service import QueueService
 from tcworker.embedded.secrets import SecretsService
@@ -27,8 +26,7 @@ from tcworker.embedded.worker_manager.proofs import ProofKeys
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 
 SCHEMA = "".join(
-    module.SCHEMA
-    for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager, page)
+    module.SCHEMA for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager)
 )
 
 
@@ -85,5 +83,5 @@ def make_services(
     )
     modules = (index, secrets, purge_cache, worker_manager)
     expired = [job for module in modules for job in module.EXPIRED]
-    expiry = Expiry(ground, [artifact_store.expire, objects.expire, *EXPIRED, *expired])
+    expiry = Expiry(ground, [objects.expire, *EXPIRED, *expired])
     return Services(auth.authenticator, queue, manager, every, expiry)

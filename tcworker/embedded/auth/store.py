@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from sqlite3 import Connection, Row
 
+from tcworker.embedded import rows
 from tcworker.embedded.auth.anonymous import ANONYMOUS, ANONYMOUS_SCOPES
 from tcworker.embedded.auth.clients import Client, StaticClient
 from tcworker.embedded.auth.roles import Role
@@ -71,23 +72,7 @@ def _updated(kept: Client | None, static: StaticClient, now: int) -> Client:
 
 def put_client(connection: Connection, client: Client) -> None:
     """A job that keeps a client as it is now."""
-    connection.execute(
-        "INSERT OR REPLACE INTO auth_clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            client.client_id,
-            client.access_token,
-            json.dumps(client.scopes),
-            client.description,
-            client.expires,
-            client.created,
-            client.last_modified,
-            client.last_used,
-            client.last_rotated,
-            client.disabled,
-            client.delete_on_expiration,
-            client.static,
-        ),
-    )
+    rows.put(connection, "auth_clients", {**vars(client), "scopes": json.dumps(client.scopes)})
 
 
 def put_last_used(connection: Connection, client_id: str, when: int) -> None:
@@ -102,10 +87,7 @@ def remove_client(connection: Connection, client_id: str) -> None:
 
 def put_role(connection: Connection, role: Role) -> None:
     """A job that keeps a role as it is now."""
-    connection.execute(
-        "INSERT OR REPLACE INTO auth_roles VALUES (?, ?, ?, ?, ?)",
-        (role.role_id, json.dumps(role.scopes), role.description, role.created, role.last_modified),
-    )
+    rows.put(connection, "auth_roles", {**vars(role), "scopes": json.dumps(role.scopes)})
 
 
 def remove_role(connection: Connection, role_id: str) -> None:
@@ -114,12 +96,9 @@ def remove_role(connection: Connection, role_id: str) -> None:
 
 
 def _client(row: Row) -> Client:
-    kept = dict(row)
-    return Client(
-        **{**kept, "scopes": tuple(json.loads(row["scopes"]))}
-        | {name: bool(row[name]) for name in ("disabled", "delete_on_expiration", "static")}
-    )
+    switches = {name: bool(row[name]) for name in ("disabled", "delete_on_expiration", "static")}
+    return rows.read(Client, row, scopes=tuple(json.loads(row["scopes"])), **switches)
 
 
 def _role(row: Row) -> Role:
-    return Role(**{**dict(row), "scopes": tuple(json.loads(row["scopes"]))})
+    return rows.read(Role, row, scopes=tuple(json.loads(row["scopes"])))

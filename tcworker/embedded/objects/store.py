@@ -6,9 +6,8 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tcworker.embedded import contents
+from tcworker.embedded import contents, rows
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS stored_objects (
@@ -17,8 +16,6 @@ CREATE TABLE IF NOT EXISTS stored_objects (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS stored_objects_by_end ON stored_objects (gone);
 """
-
-_COLUMNS = "name, project_id, upload_id, expires, hashes, finished, gone"
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def key_of(name: str) -> str:
 
 def find(connection: sqlite3.Connection, name: str, now: int) -> StoredObject | None:
     """Give an object, whether it is finished or not; C{None} when there is none at that time."""
-    query = f"SELECT {_COLUMNS} FROM stored_objects WHERE name = ? AND gone > ?"
+    query = "SELECT * FROM stored_objects WHERE name = ? AND gone > ?"
     row = connection.execute(query, (name, now)).fetchone()
     return _stored(row) if row else None
 
@@ -59,9 +56,7 @@ def add(connection: sqlite3.Connection, stored: StoredObject) -> None:
 
 def change(connection: sqlite3.Connection, stored: StoredObject) -> None:
     """Keep what became of an object."""
-    values = {**vars(stored), "hashes": json.dumps(stored.hashes)}
-    query = f"INSERT OR REPLACE INTO stored_objects ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})"
-    connection.execute(query, tuple(values.values()))
+    rows.put(connection, "stored_objects", {**vars(stored), "hashes": json.dumps(stored.hashes)})
 
 
 def expire(connection: sqlite3.Connection, before: int, most: int) -> int:
@@ -75,5 +70,4 @@ def expire(connection: sqlite3.Connection, before: int, most: int) -> int:
 
 
 def _stored(row: sqlite3.Row) -> StoredObject:
-    columns: dict[str, Any] = {**dict(row), "hashes": json.loads(row["hashes"]), "finished": bool(row["finished"])}
-    return StoredObject(**columns)
+    return rows.read(StoredObject, row, hashes=json.loads(row["hashes"]), finished=bool(row["finished"]))

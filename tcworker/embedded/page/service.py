@@ -14,8 +14,6 @@ from tcworker.embedded.routing import Route, RouteTable
 from tcworker.embedded.schemas import SLUGID, Checker, closed
 from tcworker.interfaces import JSON
 
-SCHEMA = groups.SCHEMA
-
 MOST = 200
 NEWEST = (1 << 63) - 1
 

@@ -6,9 +6,8 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tcworker.embedded import contents, dates
+from tcworker.embedded import contents, dates, rows
 from tcworker.interfaces import JSON
 
 SCHEMA = """
@@ -20,7 +19,6 @@ CREATE TABLE IF NOT EXISTS artifacts (
 CREATE INDEX IF NOT EXISTS artifacts_by_expiry ON artifacts (expires);
 """
 
-_COLUMNS = "task_id, run_id, name, storage_type, content_type, content_length, expires, details"
 _THIS = "task_id = ? AND run_id = ? AND name = ?"
 
 
@@ -74,28 +72,27 @@ class ArtifactStore:
     """The artifacts within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._run = connection.execute
 
     def find(self, task_id: str, run_id: int, name: str) -> Artifact | None:
         """Give an artifact; C{None} when there is none."""
-        row = self._run(f"SELECT {_COLUMNS} FROM artifacts WHERE {_THIS}", (task_id, run_id, name)).fetchone()
+        row = self._run(f"SELECT * FROM artifacts WHERE {_THIS}", (task_id, run_id, name)).fetchone()
         return _artifact(row) if row else None
 
     def put(self, artifact: Artifact) -> None:
         """Keep an artifact, in place of one of the same name."""
-        values = (*list(vars(artifact).values())[:-1], json.dumps(artifact.details))
-        places = ", ".join("?" * len(values))
-        self._run(f"INSERT OR REPLACE INTO artifacts ({_COLUMNS}) VALUES ({places})", values)
+        rows.put(self._connection, "artifacts", {**vars(artifact), "details": json.dumps(artifact.details)})
 
     def of_run(self, task_id: str, run_id: int, after: str, most: int) -> Sequence[Artifact]:
         """Give artifacts of a run in the order of their names, those after a name only."""
-        query = f"SELECT {_COLUMNS} FROM artifacts WHERE task_id = ? AND run_id = ? AND name > ? ORDER BY name LIMIT ?"
+        query = "SELECT * FROM artifacts WHERE task_id = ? AND run_id = ? AND name > ? ORDER BY name LIMIT ?"
         return [_artifact(row) for row in self._run(query, (task_id, run_id, after, most))]
 
 
 def expire(connection: sqlite3.Connection, before: int, most: int) -> int:
     """Delete those that expired before a date, so many at the most, with their contents; gives how many."""
-    query = f"SELECT {_COLUMNS} FROM artifacts WHERE expires < ? ORDER BY expires LIMIT ?"
+    query = "SELECT * FROM artifacts WHERE expires < ? ORDER BY expires LIMIT ?"
     expired = [_artifact(row) for row in connection.execute(query, (before, most))]
     for artifact in expired:
         contents.forget(connection, artifact.key)
@@ -105,5 +102,4 @@ def expire(connection: sqlite3.Connection, before: int, most: int) -> int:
 
 
 def _artifact(row: sqlite3.Row) -> Artifact:
-    columns: tuple[Any, ...] = (*tuple(row)[:-1], json.loads(row["details"]))
-    return Artifact(*columns)
+    return rows.read(Artifact, row, details=json.loads(row["details"]))

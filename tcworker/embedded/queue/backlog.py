@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tcworker.embedded import rows
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.task_rows import COLUMNS
 
@@ -32,6 +33,7 @@ class Backlog:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._run = connection.execute
         self.ready: set[str] = set()
 
@@ -50,17 +52,14 @@ class Backlog:
             self._add_claimed(after)
 
     def _add_pending(self, task: Task) -> None:
-        values = (task.task_id, len(task.runs) - 1, task.task_queue_id, RANKS[task.priority], task.deadline)
-        self._run("INSERT INTO pending (task_id, run_id, task_queue_id, rank, expires) VALUES (?, ?, ?, ?, ?)", values)
+        placed = {**_placed(task), "rank": RANKS[task.priority], "expires": task.deadline}
+        rows.add(self._connection, "pending", placed)
         self.ready.add(task.task_queue_id)
 
     def _add_claimed(self, task: Task) -> None:
         run = task.runs[-1]
-        values = (task.task_id, run.run_id, task.task_queue_id, run.worker_group, run.worker_id)
-        self._run(
-            "INSERT INTO claimed (task_id, run_id, task_queue_id, worker_group, worker_id) VALUES (?, ?, ?, ?, ?)",
-            values,
-        )
+        placed = {**_placed(task), "worker_group": run.worker_group, "worker_id": run.worker_id}
+        rows.add(self._connection, "claimed", placed)
 
     def next(self, task_queue_id: str, now: int, most: int) -> Sequence[tuple[str, int]]:
         """Give task and run of those who wait, in the order in which they are to be handed out."""
@@ -99,6 +98,10 @@ class Backlog:
         """Give task and run of those that are with one worker."""
         query = "SELECT task_id, run_id FROM claimed WHERE task_queue_id = ? AND worker_group = ? AND worker_id = ?"
         return [(row[0], row[1]) for row in self._run(query, (task_queue_id, worker_group, worker_id))]
+
+
+def _placed(task: Task) -> Mapping[str, object]:
+    return {"task_id": task.task_id, "run_id": len(task.runs) - 1, "task_queue_id": task.task_queue_id}
 
 
 def _table(task: Task) -> str:

@@ -1,8 +1,11 @@
-"""Forgets tasks, groups, task queues and workers that have expired: jobs of L{tcworker.embedded.expiry}."""
+"""Forgets tasks, groups, artifacts, task queues and workers that have expired: jobs of L{tcworker.embedded.expiry}."""
 
 from __future__ import annotations
 
 import sqlite3
+
+from tcworker.embedded.expiry import deletion
+from tcworker.embedded.queue import artifact_store
 
 
 def expire_tasks(connection: sqlite3.Connection, before: int, most: int) -> int:
@@ -21,25 +24,10 @@ def expire_tasks(connection: sqlite3.Connection, before: int, most: int) -> int:
     return len(expired)
 
 
-def expire_groups(connection: sqlite3.Connection, before: int, most: int) -> int:
-    """Delete groups."""
-    query = (
-        "DELETE FROM groups WHERE group_id IN (SELECT group_id FROM groups WHERE expires < ? ORDER BY expires LIMIT ?)"
-    )
-    return connection.execute(query, (before, most)).rowcount
-
-
-def expire_queues(connection: sqlite3.Connection, before: int, most: int) -> int:
-    """Delete task queues."""
-    these = "SELECT task_queue_id FROM task_queues WHERE expires < ? LIMIT ?"
-    return connection.execute(f"DELETE FROM task_queues WHERE task_queue_id IN ({these})", (before, most)).rowcount
-
-
-def expire_workers(connection: sqlite3.Connection, before: int, most: int) -> int:
-    """Delete workers."""
-    key = "(task_queue_id, worker_group, worker_id)"
-    these = "SELECT task_queue_id, worker_group, worker_id FROM queue_workers WHERE expires < ? LIMIT ?"
-    return connection.execute(f"DELETE FROM queue_workers WHERE {key} IN ({these})", (before, most)).rowcount
-
-
-EXPIRED = (expire_tasks, expire_groups, expire_queues, expire_workers)
+EXPIRED = (
+    artifact_store.expire,
+    expire_tasks,
+    deletion("groups", "group_id"),
+    deletion("task_queues", "task_queue_id"),
+    deletion("queue_workers", "task_queue_id, worker_group, worker_id"),
+)

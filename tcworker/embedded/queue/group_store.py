@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from tcworker.embedded import rows
 from tcworker.embedded.queue.messages import Group
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.task_rows import COLUMNS, UNRESOLVED, task_of
@@ -27,14 +28,13 @@ class GroupStore:
 
     def find(self, group_id: str) -> Group | None:
         """Give a group; C{None} when there is none."""
-        query = "SELECT group_id, scheduler_id, expires, sealed FROM groups WHERE group_id = ?"
-        row = self._run(query, (group_id,)).fetchone()
-        return Group(*row) if row else None
+        row = self._run("SELECT * FROM groups WHERE group_id = ?", (group_id,)).fetchone()
+        return rows.read(Group, row) if row else None
 
     def join(self, group_id: str, scheduler_id: str, expires: int) -> None:
         """Make a group, or let it last until C{expires} at the least."""
         self._run(
-            "INSERT INTO groups VALUES (?, ?, ?, NULL)"
+            "INSERT INTO groups (group_id, scheduler_id, expires) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET expires = excluded.expires WHERE expires < excluded.expires",
             (group_id, scheduler_id, expires),
         )

@@ -6,16 +6,25 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from tcworker.embedded import rows
 from tcworker.embedded.faults import not_found
 from tcworker.embedded.outbox import Message
-from tcworker.embedded.queue import artifact_store, backlog, dependency_store, group_store, task_rows, worker_store
+from tcworker.embedded.queue import (
+    artifact_store,
+    backlog,
+    dependency_store,
+    group_store,
+    overview_store,
+    task_rows,
+    worker_store,
+)
 from tcworker.embedded.queue.artifact_store import ArtifactStore
 from tcworker.embedded.queue.backlog import Backlog
 from tcworker.embedded.queue.dependency_store import DependencyStore
 from tcworker.embedded.queue.group_store import GroupStore
 from tcworker.embedded.queue.messages import About
+from tcworker.embedded.queue.overview_store import OverviewStore
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.task_rows import COLUMNS, row_of, runs_of, task_of
 from tcworker.embedded.queue.worker_store import WorkerStore
@@ -30,7 +39,8 @@ CREATE INDEX IF NOT EXISTS agenda_in_order ON agenda (due);
 """
 
 SCHEMA = _OWN_SCHEMA + "".join(
-    module.SCHEMA for module in (task_rows, backlog, dependency_store, group_store, worker_store, artifact_store)
+    module.SCHEMA
+    for module in (task_rows, backlog, dependency_store, group_store, overview_store, worker_store, artifact_store)
 )
 
 
@@ -66,6 +76,7 @@ class Store:
         self.backlog = Backlog(connection)
         self.dependencies = DependencyStore(connection)
         self.groups = GroupStore(connection)
+        self.overview = OverviewStore(connection)
         self.workers = WorkerStore(connection)
         self.due: int | None = None
         self.messages: list[Message] = []
@@ -108,8 +119,7 @@ class Store:
 
     def add_task(self, task: Task, definition: JSON) -> None:
         """Keep a new task."""
-        values = (*row_of(task), task.state, json.dumps(definition))
-        self._run(f"INSERT INTO tasks VALUES ({_places(values)})", values)
+        rows.add(self.connection, "tasks", row_of(task, definition))
 
     def change_task(self, before: Task, after: Task) -> None:
         """Keep what became of a task, in the backlog too."""
@@ -122,26 +132,17 @@ class Store:
 
     def put_on_agenda(self, entry: Entry) -> None:
         """Let something be looked at later."""
-        values = _values(entry)
-        self._run(f"INSERT INTO agenda (due, kind, task_id, run_id, taken_until) VALUES ({_places(values)})", values)
+        rows.add(self.connection, "agenda", vars(entry))
         self.due = entry.due if self.due is None else min(self.due, entry.due)
 
     def take_from_agenda(self, now: int, most: int) -> Sequence[Entry]:
         """Give what is due, and forget it."""
         query = "SELECT * FROM agenda WHERE due <= ? ORDER BY due, id LIMIT ?"
-        rows = self._run(query, (now, most)).fetchall()
-        self._many("DELETE FROM agenda WHERE id = ?", [(row["id"],) for row in rows])
-        return [Entry(*tuple(row)[1:]) for row in rows]
+        taken = self._run(query, (now, most)).fetchall()
+        self._many("DELETE FROM agenda WHERE id = ?", [(row["id"],) for row in taken])
+        return [rows.read(Entry, row) for row in taken]
 
     def next_on_agenda(self) -> int | None:
         """When something is due next; C{None} for never."""
         due: int | None = self._run("SELECT min(due) FROM agenda").fetchone()[0]
         return due
-
-
-def _places(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _values(record: Entry) -> tuple[Any, ...]:
-    return tuple(vars(record).values())

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any
+from collections.abc import Mapping
 
+from tcworker.embedded import rows
 from tcworker.embedded.queue.states import Run, Task
+from tcworker.interfaces import JSON
 
-SCHEMA = """
+UNRESOLVED = "state IN ('unscheduled', 'pending', 'running')"
+"""As the index has it, word for word: else SQLite would not use it."""
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS tasks (
     task_id TEXT PRIMARY KEY, task_queue_id TEXT NOT NULL, scheduler_id TEXT NOT NULL, project_id TEXT NOT NULL,
     group_id TEXT NOT NULL, priority TEXT NOT NULL, deadline INTEGER NOT NULL, expires INTEGER NOT NULL,
@@ -17,29 +22,22 @@ CREATE TABLE IF NOT EXISTS tasks (
 );
 CREATE INDEX IF NOT EXISTS tasks_of_group ON tasks (group_id, task_id);
 CREATE INDEX IF NOT EXISTS unresolved_of_group ON tasks (group_id, task_id)
-    WHERE state IN ('unscheduled', 'pending', 'running');
+    WHERE {UNRESOLVED};
 CREATE INDEX IF NOT EXISTS tasks_by_expiry ON tasks (expires);
 """
 
-UNRESOLVED = "state IN ('unscheduled', 'pending', 'running')"
-"""As the index has it, word for word: else SQLite would not use it."""
-
-COLUMNS = (
-    "tasks.task_id, tasks.task_queue_id, tasks.scheduler_id, tasks.project_id, tasks.group_id, tasks.priority, "
-    "tasks.deadline, tasks.expires, tasks.retries, tasks.retries_left, tasks.requires, tasks.runs"
-)
+COLUMNS = ", ".join(f"tasks.{name}" for name in rows.names_of(Task))
 """What L{task_of} needs."""
 
 
 def task_of(row: sqlite3.Row) -> Task:
-    """Give the task of a row that begins with L{COLUMNS}."""
-    columns: tuple[Any, ...] = (*tuple(row)[:11], tuple(Run(**run) for run in json.loads(row["runs"])))
-    return Task(*columns)
+    """Give the task of a row that has L{COLUMNS}."""
+    return rows.read(Task, row, runs=tuple(Run(**run) for run in json.loads(row["runs"])))
 
 
-def row_of(task: Task) -> tuple[Any, ...]:
-    """Give the values of L{COLUMNS}, in their order."""
-    return (*tuple(vars(task).values())[:-1], runs_of(task))
+def row_of(task: Task, definition: JSON) -> Mapping[str, object]:
+    """Give all of a task's row, by column."""
+    return {**vars(task), "runs": runs_of(task), "state": task.state, "definition": json.dumps(definition)}
 
 
 def runs_of(task: Task) -> str:

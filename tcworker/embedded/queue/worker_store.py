@@ -8,20 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.interfaces import JSON
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS task_queues (
     task_queue_id TEXT PRIMARY KEY, expires INTEGER NOT NULL, last_date_active INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS task_queues_by_end ON task_queues (expires);
 CREATE TABLE IF NOT EXISTS queue_workers (
     task_queue_id TEXT NOT NULL, worker_group TEXT NOT NULL, worker_id TEXT NOT NULL, expires INTEGER NOT NULL,
     first_claim INTEGER NOT NULL, last_date_active INTEGER NOT NULL, quarantine_until INTEGER NOT NULL,
     recent_tasks TEXT NOT NULL DEFAULT '[]', quarantine_details TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (task_queue_id, worker_group, worker_id)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS queue_workers_by_end ON queue_workers (expires);
 """
+"""L{tcworker.embedded.worker_manager.active_calls} has a query of its own, which joins C{queue_workers} with what the
+worker-manager knows of workers: it reads all columns by these names."""
 
 QUEUE_LIFE = 5 * dates.DAY
 WORKER_LIFE = dates.DAY
@@ -30,10 +34,6 @@ UPDATED = 30 * dates.MINUTE
 
 RECENT = 20
 
-_WORKER = (
-    "task_queue_id, worker_group, worker_id, expires, first_claim, last_date_active, quarantine_until, recent_tasks, "
-    "quarantine_details"
-)
 _THIS = "task_queue_id = ? AND worker_group = ? AND worker_id = ?"
 
 
@@ -81,7 +81,7 @@ class WorkerStore:
         """Somebody used a task queue."""
         # Most of the time nothing is written: then the transaction costs no more than a look.
         self._run(
-            "INSERT INTO task_queues VALUES (?, ?, ?)"
+            "INSERT INTO task_queues (task_queue_id, expires, last_date_active) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET expires = excluded.expires, last_date_active = excluded.last_date_active"
             " WHERE last_date_active <= ?",
             (task_queue_id, now + QUEUE_LIFE, now, now - UPDATED),
@@ -123,7 +123,7 @@ class WorkerStore:
 
     def find(self, key: WorkerKey, now: int) -> Worker | None:
         """Give a worker; C{None} when there is none any more."""
-        query = f"SELECT {_WORKER} FROM queue_workers WHERE {_THIS} AND expires > ?"
+        query = f"SELECT * FROM queue_workers WHERE {_THIS} AND expires > ?"
         row = self._run(query, (*key, now)).fetchone()
         return _worker(row) if row else None
 
@@ -134,7 +134,7 @@ class WorkerStore:
         """
         quarantined = {"true": "AND quarantine_until > :now", "false": "AND quarantine_until <= :now"}.get(which, "")
         query = (
-            f"SELECT {_WORKER} FROM queue_workers WHERE task_queue_id = :queue"
+            "SELECT * FROM queue_workers WHERE task_queue_id = :queue"
             f" AND (worker_group, worker_id) > (:group, :id) AND expires > :now {quarantined}"
             " ORDER BY worker_group, worker_id LIMIT :most"
         )
@@ -145,7 +145,7 @@ class WorkerStore:
         """Give a task queue; C{None} when there is none any more."""
         query = "SELECT * FROM task_queues WHERE task_queue_id = ? AND expires > ?"
         row = self._run(query, (task_queue_id, now)).fetchone()
-        return TaskQueue(*row) if row else None
+        return rows.read(TaskQueue, row) if row else None
 
     def queues(self, prefix: str, now: int, after: str, most: int) -> Sequence[TaskQueue]:
         """Give task queues whose names begin so, in the order of their names, those after a name only."""
@@ -154,11 +154,10 @@ class WorkerStore:
             "SELECT * FROM task_queues WHERE task_queue_id > ? AND task_queue_id >= ? AND task_queue_id < ?"
             " AND expires > ? ORDER BY task_queue_id LIMIT ?"
         )
-        return [TaskQueue(*row) for row in self._run(query, (after, prefix, f"{prefix}\x7f", now, most))]
+        return [rows.read(TaskQueue, row) for row in self._run(query, (after, prefix, f"{prefix}\x7f", now, most))]
 
 
 def _worker(row: sqlite3.Row) -> Worker:
-    expires, first_claim, last_date_active, quarantine_until, recent, details = tuple(row)[3:]
-    key = WorkerKey(*tuple(row)[:3])
-    dated = (expires, first_claim, last_date_active, quarantine_until)
-    return Worker(key, *dated, json.loads(recent), json.loads(details))
+    key = WorkerKey(row["task_queue_id"], row["worker_group"], row["worker_id"])
+    recent, details = json.loads(row["recent_tasks"]), json.loads(row["quarantine_details"])
+    return rows.read(Worker, row, key=key, recent_tasks=recent, quarantine_details=details)

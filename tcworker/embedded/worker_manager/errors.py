@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import slugid
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.embedded.calls import Call
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.paging import PAGED, one_page, page_of
@@ -66,10 +66,7 @@ class Errors:
         self._providers.for_pool(pool.provider_id)
         worker = workers.find(connection, pool_id, body["workerGroup"], body["workerId"])
         error = _error(pool_id, body, now, worker.launch_config_id if worker else None)
-        values = (pool_id, error["errorId"], now, now + WEEK, error["title"], _code(error), error.get("launchConfigId"))
-        columns = "pool_id, error_id, reported, expires, title, code, launch_config_id, error"
-        statement = f"INSERT INTO worker_pool_errors ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        connection.execute(statement, (*values, json.dumps(error)))
+        rows.add(connection, "worker_pool_errors", _row(pool_id, error, now))
         return error, [messages.pool_error(pool, error)]
 
     async def _list(self, call: Call) -> JSON:
@@ -99,6 +96,19 @@ def _error(pool_id: str, body: JSON, now: int, launch_config_id: str | None) -> 
     return error if launch_config_id is None else {**error, "launchConfigId": launch_config_id}
 
 
+def _row(pool_id: str, error: JSON, now: int) -> Mapping[str, object]:
+    return {
+        "pool_id": pool_id,
+        "error_id": error["errorId"],
+        "reported": now,
+        "expires": now + WEEK,
+        "title": error["title"],
+        "code": _code(error),
+        "launch_config_id": error.get("launchConfigId"),
+        "error": json.dumps(error),
+    }
+
+
 def _code(error: JSON) -> str | None:
     code = error["extra"].get("code")
     return None if code is None else str(code)
@@ -109,13 +119,13 @@ def _page(
 ) -> Sequence[tuple[str, JSON]]:
     """Give errors, the last ones first."""
     error_id, launch_config_id = filters
-    rows = connection.execute(
+    found = connection.execute(
         "SELECT number, error FROM worker_pool_errors WHERE pool_id = ? AND number < ?"
         " AND error_id = coalesce(?, error_id) AND launch_config_id IS coalesce(?, launch_config_id)"
         " ORDER BY number DESC LIMIT ?",
         (pool_id, before, error_id, launch_config_id, limit + 1),
     )
-    return [(str(row["number"]), json.loads(row["error"])) for row in rows]
+    return [(str(row["number"]), json.loads(row["error"])) for row in found]
 
 
 def _count(connection: sqlite3.Connection, pool_id: str, now: int) -> JSON:

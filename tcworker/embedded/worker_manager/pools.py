@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.embedded.faults import not_found
 from tcworker.embedded.worker_manager.bodies import FOUR_DAYS
 from tcworker.interfaces import JSON
@@ -99,11 +99,8 @@ def named_configs(pool: Pool) -> Mapping[str, JSON]:
 
 def put(connection: sqlite3.Connection, pool: Pool) -> None:
     """Keep a new pool, or what a pool has become."""
-    values = (
-        *(pool.pool_id, pool.provider_id, json.dumps(list(pool.earlier_providers)), pool.description),
-        *(json.dumps(pool.config), pool.owner, pool.email_on_error, pool.created, pool.modified, pool.terminate),
-    )
-    connection.execute(f"INSERT OR REPLACE INTO worker_pools VALUES ({', '.join('?' * len(values))})", values)
+    written = {"earlier_providers": json.dumps(list(pool.earlier_providers)), "config": json.dumps(pool.config)}
+    rows.put(connection, "worker_pools", {**vars(pool), **written})
 
 
 def find(connection: sqlite3.Connection, pool_id: str) -> Pool | None:
@@ -129,7 +126,7 @@ def page(connection: sqlite3.Connection, limit: int, after: str) -> Sequence[Poo
 def _pool(row: sqlite3.Row) -> Pool:
     earlier, config = json.loads(row["earlier_providers"]), json.loads(row["config"])
     email = bool(row["email_on_error"])
-    return Pool(**{**dict(row), "earlier_providers": tuple(earlier), "config": config, "email_on_error": email})
+    return rows.read(Pool, row, earlier_providers=tuple(earlier), config=config, email_on_error=email)
 
 
 def remove_left(connection: sqlite3.Connection, before: int, most: int) -> int:
@@ -162,7 +159,8 @@ def keep_configs(connection: sqlite3.Connection, pool: Pool, now: int) -> Config
         archived=[name for name in known if name not in wanted],
     )
     statement = (
-        "INSERT INTO launch_configs VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO launch_configs (pool_id, launch_config_id, archived, configuration, created, modified)"
+        " VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " archived = 0, configuration = excluded.configuration, modified = excluded.modified"
     )
     changed = [*changes.created, *changes.updated]
@@ -178,8 +176,8 @@ def config_page(
     """Give launch configurations as they are answered, by their ids, those given up only if wanted."""
     get(connection, pool_id)
     query = "SELECT * FROM launch_configs WHERE pool_id = ? AND launch_config_id > ? AND archived <= ?"
-    rows = connection.execute(f"{query} ORDER BY launch_config_id LIMIT ?", (pool_id, after, archived, limit + 1))
-    return [(row["launch_config_id"], _config(row)) for row in rows]
+    found = connection.execute(f"{query} ORDER BY launch_config_id LIMIT ?", (pool_id, after, archived, limit + 1))
+    return [(row["launch_config_id"], _config(row)) for row in found]
 
 
 def _config(row: sqlite3.Row) -> JSON:

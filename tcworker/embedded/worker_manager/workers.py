@@ -7,9 +7,9 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from tcworker.embedded import dates
+from tcworker.embedded import dates, rows
 from tcworker.embedded.faults import conflict, not_found
 from tcworker.embedded.worker_manager.bodies import FOUR_DAYS
 from tcworker.interfaces import JSON
@@ -90,9 +90,6 @@ class Worker:
         }
 
 
-NAMES = [field.name for field in fields(Worker)]
-
-
 def digest(secret: str) -> str:
     """Give what is kept of a secret: it is long and random, so that nobody can guess it back."""
     return hashlib.sha256(secret.encode()).hexdigest()
@@ -105,10 +102,8 @@ def matches(kept: str | None, secret: str) -> bool:
 
 def put(connection: sqlite3.Connection, worker: Worker) -> None:
     """Keep a new worker, or what a worker has become."""
-    values = {name: getattr(worker, name) for name in NAMES}
-    values.update(identity=json.dumps(worker.identity), config=json.dumps(worker.config))
-    places = ", ".join(f":{name}" for name in NAMES)
-    connection.execute(f"INSERT OR REPLACE INTO workers ({', '.join(NAMES)}) VALUES ({places})", values)
+    written = {"identity": json.dumps(worker.identity), "config": json.dumps(worker.config)}
+    rows.put(connection, "workers", {**vars(worker), **written})
 
 
 def add(connection: sqlite3.Connection, worker: Worker) -> None:
@@ -156,7 +151,7 @@ def page(connection: sqlite3.Connection, wanted: Wanted, limit: int, after: str)
 
 
 def _worker(row: sqlite3.Row) -> Worker:
-    return Worker(**{**dict(row), "identity": json.loads(row["identity"]), "config": json.loads(row["config"])})
+    return rows.read(Worker, row, identity=json.loads(row["identity"]), config=json.loads(row["config"]))
 
 
 def counts(connection: sqlite3.Connection, pool_id: str) -> JSON:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.embedded.queue import expired
+from tcworker.embedded import contents
+from tcworker.embedded.queue.artifact_store import Artifact, ArtifactStore
+from tcworker.embedded.queue.backlog import Backlog
+from tcworker.embedded.queue.dependency_store import DependencyStore
+from tcworker.embedded.queue.expired import EXPIRED
+from tcworker.embedded.queue.group_store import GroupStore
+from tcworker.embedded.queue.overview_store import OverviewStore
 from tcworker.embedded.queue.states import Task, claim, report, schedule
 from tcworker.embedded.queue.store import SCHEMA, Entry, Store
-from tcworker.embedded.queue.worker_store import WorkerKey
+from tcworker.embedded.queue.worker_store import WorkerKey, WorkerStore
 
 BARE = Task("t", "p/w", "-", "none", "g", "low", 100, 200, 5, 5, "all-completed")
 PENDING = schedule(BARE, 1)
@@ -27,7 +35,7 @@ OF_TASKS: list[Question] = [
     lambda store: store.change_task(BARE, PENDING),
     lambda store: store.change_task(PENDING, RUNNING),
     lambda store: store.change_task(RUNNING, COMPLETED),
-    lambda store: store.find_task("t"),
+    lambda store: store.task("t"),
     lambda store: store.definition("t"),
     lambda store: store.about("t"),
     lambda store: store.put_on_agenda(Entry(1, "claim", "t")),
@@ -68,10 +76,35 @@ OF_WORKERS: list[Question] = [
     lambda store: store.workers.find_queue("p/w", 1),
     lambda store: store.workers.queues("p/", 1, "", 5),
 ]
-OF_EXPIRY: list[Question] = [
-    lambda store: expired.expire_tasks(store.connection, 500, 10),
-    lambda store: expired.expire_groups(store.connection, 500, 10),
+OF_ARTIFACTS: list[Question] = [
+    lambda store: store.artifacts.put(Artifact("t", 0, "a", "s3", "text/plain", 5, 50, {})),
+    lambda store: store.artifacts.find("t", 0, "a"),
+    lambda store: store.artifacts.of_run("t", 0, "", 5),
 ]
+OF_OVERVIEWS: list[Question] = [
+    lambda store: store.overview.groups(5, 10),
+    lambda store: store.overview.group("g"),
+    lambda store: store.overview.states("g"),
+    lambda store: store.overview.tasks("g", None, 0, 5),
+    lambda store: store.overview.tasks("g", "pending", 0, 5),
+]
+OF_EXPIRY: list[Question] = [partial(lambda job, store: job(store.connection, 500, 10), job) for job in EXPIRED]
+
+ALL = (
+    *(OF_TASKS, OF_THE_BACKLOG, OF_GROUPS, OF_DEPENDENCIES, OF_WORKERS),
+    *(OF_ARTIFACTS, OF_OVERVIEWS, OF_EXPIRY),
+)
+STORES = (Store, Backlog, GroupStore, DependencyStore, WorkerStore, ArtifactStore, OverviewStore)
+
+
+def crossing_out(method: Callable[..., Any], left: set[str]) -> Callable[..., Any]:
+    """Give what does the same, and is not left over any more once it is called."""
+
+    def call(*args: Any) -> Any:
+        left.discard(method.__qualname__)
+        return method(*args)
+
+    return call
 
 
 class Plans(SynchronousTestCase):
@@ -80,7 +113,7 @@ class Plans(SynchronousTestCase):
         asked: list[str] = []
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
-            connection.executescript(SCHEMA)
+            connection.executescript(contents.SCHEMA + SCHEMA)
             store = Store(connection)
             for question in (*OF_TASKS[:2], OF_GROUPS[0], OF_WORKERS[0]):
                 question(store)
@@ -91,14 +124,25 @@ class Plans(SynchronousTestCase):
             connection.set_trace_callback(None)
             return [row["detail"] for one in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
 
+    def test_everything_that_can_be_asked_is_asked(self) -> None:
+        left: set[str] = set()
+        for store in STORES:
+            for name, method in vars(store).items():
+                if inspect.isfunction(method) and not name.startswith("_"):
+                    left.add(method.__qualname__)
+                    self.patch(store, name, crossing_out(method, left))
+        for questions in ALL:
+            self.plans_of(questions)
+        self.assertEqual(left, set())
+
     def test_none_is_a_search_of_everything(self) -> None:
-        for questions in (OF_TASKS, OF_THE_BACKLOG, OF_GROUPS, OF_DEPENDENCIES, OF_WORKERS, OF_EXPIRY):
+        for questions in ALL:
             plans = self.plans_of(questions)
             self.assertNotEqual(plans, [])
             self.assertEqual([step for step in plans if step.startswith("SCAN") and "CONSTANT" not in step], [])
 
     def test_none_sorts_what_could_be_read_in_order(self) -> None:
-        for questions in (OF_TASKS, OF_THE_BACKLOG, OF_GROUPS, OF_DEPENDENCIES, OF_WORKERS, OF_EXPIRY):
+        for questions in ALL:
             self.assertEqual([step for step in self.plans_of(questions) if "TEMP B-TREE" in step], [])
 
     def test_counting_and_handing_out_need_no_more_than_an_index(self) -> None:
