@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS contents (
 CREATE TABLE IF NOT EXISTS discarded_files (file TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
-AT_ONCE = 500
+FILES_AT_ONCE = 500
 TRIES = 5
 
 
@@ -113,15 +113,15 @@ class Contents:
 
     async def clear(self) -> None:
         """Remove the files of what is forgotten."""
-        while files := await self._database.read(_discarded, AT_ONCE):
+        while files := await self._database.read(_discarded, FILES_AT_ONCE):
             await self._threads.run(self._remove, files)
             await self._database.run(_forget_files, files)
 
     async def tidy(self) -> None:
         """Remove the files of uploads that an earlier process did not finish."""
         left = await self._threads.run(self._left)
-        for start in range(0, len(left), AT_ONCE):
-            unknown = await self._database.read(_unknown, left[start : start + AT_ONCE])
+        for start in range(0, len(left), FILES_AT_ONCE):
+            unknown = await self._database.read(_unknown, left[start : start + FILES_AT_ONCE])
             await self._threads.run(self._remove, unknown)
 
     def _left(self) -> Sequence[str]:

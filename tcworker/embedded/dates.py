@@ -1,4 +1,7 @@
-"""Points in time: inside they are whole milliseconds since 1970, outside they are RFC 3339 texts."""
+"""Points in time: inside they are whole milliseconds since 1970, outside they are RFC 3339 texts.
+
+Lengths of time that are added to them are made of L{SECOND}, L{MINUTE} and L{DAY}. What is counted in seconds says so.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from datetime import UTC, datetime
 import dateutil.parser
 from twisted.internet.interfaces import IReactorTime
 
-MINUTE = 60_000
+SECOND = 1000
+MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
 
 
@@ -33,6 +37,11 @@ def write(when: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
+def after(when: int, seconds: float) -> int:
+    """Give the point in time that is so many seconds later."""
+    return when + int(seconds * SECOND)
+
+
 def now(clock: IReactorTime) -> int:
     """What time it is by a clock."""
-    return int(clock.seconds() * 1000)
+    return int(clock.seconds() * SECOND)

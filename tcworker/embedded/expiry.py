@@ -13,7 +13,7 @@ from tcworker.embedded import dates
 from tcworker.embedded.ground import Ground
 from tcworker.waiting import Loose
 
-AT_ONCE = 200
+ROWS_AT_ONCE = 200
 
 Job = Callable[[sqlite3.Connection, int, int], int]
 """Deletes what expired before a date, so many at the most; gives how many."""
@@ -64,10 +64,10 @@ class Expiry:
 
     async def _delete(self) -> None:
         try:
-            before = dates.now(self._clock) - int(self._interval * 1000)
+            before = dates.after(dates.now(self._clock), -self._interval)
             for job in self._jobs:
                 # In pieces, so that calls of the services come in between.
-                while not self._stopped and await self._database.run(job, before, AT_ONCE) == AT_ONCE:
+                while not self._stopped and await self._database.run(job, before, ROWS_AT_ONCE) == ROWS_AT_ONCE:
                     pass
             await self._contents.clear()
         except Exception:

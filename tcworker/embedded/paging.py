@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from tcworker.embedded.faults import ApiError
 from tcworker.interfaces import JSON
 
-MOST = 1000
+MOST_ON_A_PAGE = 1000
 
 _NUMBER = re.compile("[0-9]{1,15}")
 
@@ -19,7 +19,7 @@ PAGED: Mapping[str, str] = {"limit": "[0-9]+", "continuationToken": ".+"}
 
 def page_of(query: Mapping[str, str]) -> tuple[int, str]:
     """Give how many are wanted, and the key after which to go on; a token that is none starts from the beginning."""
-    limit = min(int(query.get("limit", MOST)), MOST) or MOST
+    limit = min(int(query.get("limit", MOST_ON_A_PAGE)), MOST_ON_A_PAGE) or MOST_ON_A_PAGE
     try:
         return limit, urlsafe_b64decode(query.get("continuationToken", "")).decode()
     except ValueError:

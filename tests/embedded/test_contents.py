@@ -101,7 +101,7 @@ class Removing(ContentsTestCase):
         self.assertEqual(self.files(), [b"2", b"4"])
 
     def test_many_at_once(self) -> None:
-        self.patch(contents, "AT_ONCE", 2)
+        self.patch(contents, "FILES_AT_ONCE", 2)
         for content in (b"1", b"2", b"3", b"4", b"5", b"6"):
             self.put("a", content)
         self.result(self.contents.clear())
@@ -123,7 +123,7 @@ class Removing(ContentsTestCase):
         self.assertEqual(self.files(), [])
 
     def test_what_an_earlier_process_did_not_finish(self) -> None:
-        self.patch(contents, "AT_ONCE", 2)
+        self.patch(contents, "FILES_AT_ONCE", 2)
         for key in ("a", "b", "c"):
             self.put(key, key.encode())
         for name in ("1", "2", "3"):

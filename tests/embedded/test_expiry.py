@@ -40,7 +40,7 @@ class OfArtifacts(ArtifactsTestCase):
         self.assertEqual(self.get(path).status, 404)
 
     def test_however_many_there_are(self) -> None:
-        self.patch(expiry, "AT_ONCE", 2)
+        self.patch(expiry, "ROWS_AT_ONCE", 2)
         for name in "abcde":
             self.make(name, "reference")
         self.reactor.pump([HOUR / 2, HOUR / 2, HOUR / 2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.embedded.ranges import MOST, ranges_of
+from tcworker.embedded.ranges import MOST_RANGES, ranges_of
 
 
 class Ranges(SynchronousTestCase):
@@ -41,5 +41,5 @@ class Ranges(SynchronousTestCase):
         self.assertIsNone(ranges_of("bytes=0-" + "9" * 5000, 10))
 
     def test_not_many_at_once(self) -> None:
-        self.assertEqual(len(ranges_of("bytes=" + ",".join(["0-0"] * MOST), 10) or []), MOST)
-        self.assertIsNone(ranges_of("bytes=" + ",".join(["0-0"] * (MOST + 1)), 10))
+        self.assertEqual(len(ranges_of("bytes=" + ",".join(["0-0"] * MOST_RANGES), 10) or []), MOST_RANGES)
+        self.assertIsNone(ranges_of("bytes=" + ",".join(["0-0"] * (MOST_RANGES + 1)), 10))

@@ -16,7 +16,7 @@ from tcworker.embedded import dates
 from tcworker.interfaces import Credentials
 
 SKEW = 5 * dates.MINUTE
-LONGEST = 31 * dates.DAY
+LONGEST_LIFE = 31 * dates.DAY
 SEED_LENGTH = 44
 
 
@@ -79,7 +79,7 @@ class Certificate:
             raise BadCertificate("ext.certificate.start is in the future")
         if self.expiry < now - SKEW:
             raise BadCertificate("ext.certificate has expired")
-        if self.expiry - self.start > LONGEST:
+        if self.expiry - self.start > LONGEST_LIFE:
             raise BadCertificate("ext.certificate is good for more than 31 days")
 
     def check_signature(self, client_id: str, issuer_token: str) -> None:

@@ -11,9 +11,9 @@ from typing import Protocol
 from tcworker.client.hawk import Authorization, Key, Message
 from tcworker.embedded.calls import SignedRequest
 
-SKEW = 15 * 60
+SKEW_SECONDS = 15 * 60
 
-LONGEST = 4096
+MOST_CHARACTERS = 4096
 """So many characters the header may have, and a target with a bewit: it is what the real services' library takes."""
 
 _BEWIT = re.compile(r"(?P<before>/.*)(?P<mark>[?&])bewit=(?P<bewit>[^&]*)(?:&(?P<after>.+))?", re.DOTALL)
@@ -75,7 +75,7 @@ class _Header:
         if not self.header.is_signed_with(token, request.method, request.target, request.host, request.port):
             raise Refused("the MAC is wrong: another access token, or not the request that was signed")
         # A clock's seconds are compared as the clients have them: without parts.
-        if abs(now - self.header.timestamp) > SKEW:
+        if abs(now - self.header.timestamp) > SKEW_SECONDS:
             raise Refused("the request's time is more than 15 minutes from the server's")
 
 
@@ -102,8 +102,8 @@ class _Bewit:
 
 
 def _read_header(authorization: str) -> Signature:
-    if len(authorization) > LONGEST:
-        raise Refused(f"the Authorization header has more than {LONGEST} characters")
+    if len(authorization) > MOST_CHARACTERS:
+        raise Refused(f"the Authorization header has more than {MOST_CHARACTERS} characters")
     try:
         return _Header(Authorization.parse(authorization))
     except ValueError as fault:
@@ -111,8 +111,8 @@ def _read_header(authorization: str) -> Signature:
 
 
 def _read_bewit(request: SignedRequest) -> Signature:
-    if len(request.target) > LONGEST:
-        raise Refused(f"the URL has more than {LONGEST} characters")
+    if len(request.target) > MOST_CHARACTERS:
+        raise Refused(f"the URL has more than {MOST_CHARACTERS} characters")
     if request.method not in ("GET", "HEAD"):
         raise Refused("a bewit is good for GET and HEAD only")
     found = _BEWIT.fullmatch(request.target)

@@ -12,8 +12,8 @@ from tcworker.embedded.ground import Ground
 from tcworker.embedded.routing import Route
 from tcworker.interfaces import JSON
 
-LIFETIME = 96 * 3600
-SKEW = 15 * 60
+LIFETIME_SECONDS = 96 * 3600
+SKEW_SECONDS = 15 * 60
 
 PATTERNS = {"wstAudience": "^[a-zA-Z0-9_-]{1,38}$", "wstClient": "^[a-zA-Z0-9_~.%-]+$"}
 
@@ -41,11 +41,11 @@ class TunnelCalls:
             "aud": audience,
             "sub": call.identify().client_id,
             "iat": now,
-            "exp": now + LIFETIME,
+            "exp": now + LIFETIME_SECONDS,
             # Clocks differ.
-            "nbf": now - SKEW,
+            "nbf": now - SKEW_SECONDS,
             "iss": "taskcluster-auth",
         }
         token = jwt.encode(claims, self.secret, algorithm="HS256")
-        expires = dates.write((now + LIFETIME) * 1000)
+        expires = dates.write((now + LIFETIME_SECONDS) * 1000)
         return {"wstClient": client, "wstAudience": audience, "token": token, "expires": expires}

@@ -25,7 +25,7 @@ _SAFE = str.maketrans("+/", "-_")
 
 PATTERNS = {"name": "^[ -~]+$"}
 
-GET_URL = 60_000
+GET_URL = dates.MINUTE
 """Milliseconds: how long clients are told to use an address of C{getUrl}; it is good for twice that."""
 
 METHODS = ("getUrl", "simple")
@@ -111,7 +111,7 @@ class ObjectService(ApiService):
         return self._addresses.of("GET", key_of(stored.name), self._in(self._times.download))
 
     def _in(self, seconds: float) -> int:
-        return dates.now(self._clock) + int(seconds * 1000)
+        return dates.after(dates.now(self._clock), seconds)
 
 
 def _upload(call: Call) -> Upload:

@@ -8,16 +8,16 @@ from tcworker.embedded.faults import ApiError
 from tcworker.embedded.ground import ApiService, Ground
 from tcworker.embedded.page import groups
 from tcworker.embedded.page.groups import STATES
-from tcworker.embedded.page.yaml_reader import LONGEST, read_yaml
+from tcworker.embedded.page.yaml_reader import LONGEST_TEXT, read_yaml
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route, RouteTable
 from tcworker.embedded.schemas import SLUGID, Checker, closed
 from tcworker.interfaces import JSON
 
-MOST = 200
+ROWS_ON_A_PAGE = 200
 NEWEST = (1 << 63) - 1
 
-TEXT = closed({"text": {"type": "string", "maxLength": LONGEST}}, "text")
+TEXT = closed({"text": {"type": "string", "maxLength": LONGEST_TEXT}}, "text")
 
 
 class PageService(ApiService):
@@ -61,4 +61,4 @@ class PageService(ApiService):
 def _page(call: Call, start: int) -> tuple[int, int]:
     """Give how many are wanted, and the place to go on from."""
     limit, key = page_of(call.query)
-    return min(limit, MOST), int(key) if key.isdecimal() and len(key) < 19 else start
+    return min(limit, ROWS_ON_A_PAGE), int(key) if key.isdecimal() and len(key) < 19 else start

@@ -8,7 +8,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from tcworker.embedded.faults import bad_input
 from tcworker.interfaces import JSON
 
-LONGEST = 100_000
+LONGEST_TEXT = 100_000
 MOST_NODES = 50_000
 DEEPEST = 60
 LARGEST = 1e300

@@ -14,10 +14,10 @@ from tcworker.embedded.queue.store import Entry, Store
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.waiting import Loose
 
-AT_ONCE = 25
+ENTRIES_AT_ONCE = 25
 """Of entries, and of tasks that one sets free, in one transaction: calls wait for no more than that."""
 
-AFTER_FAILURE = 5_000
+AFTER_FAILURE = 5 * dates.SECOND
 
 
 class Agenda:
@@ -67,7 +67,7 @@ class Agenda:
             self.expect(following)
 
     def _resolve(self, store: Store, now: int) -> int | None:
-        for entry in store.take_from_agenda(now, AT_ONCE):
+        for entry in store.take_from_agenda(now, ENTRIES_AT_ONCE):
             task = store.find_task(entry.task_id)
             if task is not None:
                 self._resolve_one(store, entry, task, now)
@@ -85,12 +85,12 @@ class Agenda:
         """Schedule those who waited for this end of a task and for nothing else."""
         # As it ended then: that it has been given another run meanwhile takes nothing back.
         end = required.runs[entry.run_id].state
-        waiting = store.dependencies.waiting_for(required.task_id, end, AT_ONCE)
+        waiting = store.dependencies.waiting_for(required.task_id, end, ENTRIES_AT_ONCE)
         for task in waiting:
             store.dependencies.satisfy(required.task_id, task.task_id)
             if not store.dependencies.waits(task.task_id) and now <= task.deadline:
                 self._transactions.keep(store, task, states.schedule(task, now))
-        if len(waiting) == AT_ONCE:
+        if len(waiting) == ENTRIES_AT_ONCE:
             store.put_on_agenda(replace(entry, due=now))
         else:
             self._transactions.tell_if_group_is_over(store, required)

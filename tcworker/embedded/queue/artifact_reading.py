@@ -18,7 +18,7 @@ from tcworker.interfaces import JSON
 DOWNLOAD = 60 * dates.MINUTE
 """Milliseconds for which credentials to download an object are good."""
 
-LONGEST = 200
+MOST_LINKS = 200
 """The most links that are followed: more need nobody, and each costs whoever serves them."""
 
 
@@ -90,7 +90,7 @@ class ArtifactReading:
         if artifact.storage_type == "reference":
             return str(artifact.details["url"])
         key = objects.key_of(artifact.object_name) if artifact.storage_type == "object" else artifact.key
-        return self._addresses.of("GET", key, dates.now(self._clock) + int(self._times.download * 1000))
+        return self._addresses.of("GET", key, dates.after(dates.now(self._clock), self._times.download))
 
     def _object_download(self, artifact: Artifact) -> JSON:
         now, name = dates.now(self._clock), artifact.object_name
@@ -138,7 +138,7 @@ def _follow(store: Store, call: Call, now: int) -> tuple[Sequence[str], Artifact
         artifact = _unexpired(_find(store, task_id, run_id, call.params["name"]), now)
         while artifact.storage_type == "link":
             target = artifact.details["artifact"]
-            if target in names or len(names) > LONGEST:
+            if target in names or len(names) > MOST_LINKS:
                 raise bad_input(f"The link {call.params['name']} leads to no end.")
             names[target] = None
             artifact = _unexpired(_find(store, task_id, run_id, target), now)

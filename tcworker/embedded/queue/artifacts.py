@@ -26,7 +26,7 @@ from tcworker.embedded.schemas import Checker, Variants
 from tcworker.interfaces import JSON
 
 SKEW = 15 * dates.MINUTE
-DRIFT = 10_000
+DRIFT = 10 * dates.SECOND
 """Milliseconds for which an address is good longer than it says."""
 
 UPLOAD = dates.DAY
@@ -87,7 +87,7 @@ class Artifacts:
     def _how_to_upload(self, artifact: Artifact, run: Run) -> Mapping[str, JSON]:
         now = dates.now(self._clock)
         if artifact.storage_type == "s3":
-            expires, headers = now + int(self._times.upload * 1000), {"content-type": artifact.content_type}
+            expires, headers = dates.after(now, self._times.upload), {"content-type": artifact.content_type}
             url = self._addresses.of("PUT", artifact.key, expires + DRIFT, headers)
             return {"putUrl": url, "expires": dates.write(expires), "contentType": artifact.content_type}
         if artifact.storage_type == "object":

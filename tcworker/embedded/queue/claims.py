@@ -12,7 +12,7 @@ from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import conflict
 from tcworker.embedded.ground import Issue
 from tcworker.embedded.queue import states
-from tcworker.embedded.queue.polls import AT_ONCE, Asking, Polls
+from tcworker.embedded.queue.polls import CLAIMS_AT_ONCE, Asking, Polls
 from tcworker.embedded.queue.states import Run, Task
 from tcworker.embedded.queue.store import Store
 from tcworker.embedded.queue.transactions import Transactions
@@ -77,7 +77,7 @@ class Claims:
 
     def _take(self, store: Store, queue: str, asking: Sequence[Asking], now: int) -> Sequence[Sequence[_Claim] | None]:
         """Claim for all who ask, in one transaction; C{None} for those in quarantine."""
-        waiting = list(store.backlog.next(queue, now, min(AT_ONCE, sum(one.count for one in asking))))
+        waiting = list(store.backlog.next(queue, now, min(CLAIMS_AT_ONCE, sum(one.count for one in asking))))
         taken: list[Sequence[_Claim] | None] = []
         for one in asking:
             if one.new:
@@ -134,7 +134,7 @@ class Claims:
         return _Claim(task, run, store.definition(task_id))
 
     def _until(self, now: int) -> int:
-        return now + int(self._times.claim * 1000)
+        return dates.after(now, self._times.claim)
 
     def _claimed_whole(self, claim: _Claim, now: int) -> JSON:
         """Give what claimWork says of a run."""

@@ -21,7 +21,7 @@ from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import Checker
 from tcworker.interfaces import JSON
 
-AT_ONCE = 100
+TASKS_AT_ONCE = 100
 """Of a group's tasks in one transaction: calls wait for no more than that."""
 
 
@@ -96,14 +96,14 @@ class Groups:
         self, store: Store, group: Group, after: str, change: Callable[[Task, int], Task], now: int
     ) -> tuple[Sequence[str], str | None]:
         """Give who was changed, and after whom to go on; C{None} at the end."""
-        tasks = store.groups.unresolved(group.group_id, after, AT_ONCE)
+        tasks = store.groups.unresolved(group.group_id, after, TASKS_AT_ONCE)
         changed = []
         for task in tasks:
             new = task if now > task.deadline else change(task, now)
             self._transactions.keep(store, task, new)
             if new is not task:
                 changed.append(task.task_id)
-        return changed, tasks[-1].task_id if len(tasks) == AT_ONCE else None
+        return changed, tasks[-1].task_id if len(tasks) == TASKS_AT_ONCE else None
 
 
 def _find(store: Store, group_id: str) -> Group:

@@ -16,7 +16,7 @@ from tcworker.waiting import Loose
 
 Claims = Sequence[JSON]
 
-AT_ONCE = 32
+CLAIMS_AT_ONCE = 32
 """Claims that are made in one look at the most: as many as one worker may ask for."""
 
 
@@ -34,7 +34,7 @@ class Asking:
 
 
 Take = Callable[[str, Sequence[Asking]], Awaitable[Sequence[Claims | None]]]
-"""Makes claims for those who ask of a task queue, in their order, L{AT_ONCE} in all; C{None} for who is to get nothing,
+"""Makes claims for those who ask of a task queue, in their order, L{CLAIMS_AT_ONCE} in all; C{None} for who is to get nothing,
 now or later."""
 
 
@@ -139,7 +139,7 @@ class Polls:
         for waiter, claims in zip(waiters, taken, strict=True):
             self._hand(queue, waiter, claims)
         # Then there may be more, for those who got nothing.
-        if sum(len(claims or ()) for claims in taken) >= AT_ONCE:
+        if sum(len(claims or ()) for claims in taken) >= CLAIMS_AT_ONCE:
             self._asked.add(queue)
 
     def _hand(self, queue: str, waiter: _Waiter, claims: Claims | None) -> None:

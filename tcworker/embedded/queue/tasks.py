@@ -83,7 +83,7 @@ class Tasks:
         store.add_task(task, definition)
         store.groups.join(task.group_id, task.scheduler_id, task.expires)
         store.workers.saw_queue(task.task_queue_id, now)
-        store.put_on_agenda(Entry(task.deadline + int(self._times.deadline_delay * 1000), "deadline", task.task_id))
+        store.put_on_agenda(Entry(dates.after(task.deadline, self._times.deadline_delay), "deadline", task.task_id))
         self._transactions.tell_created(store, task)
         return self._schedule_unless_waiting(store, task, definition["dependencies"], now)
 

@@ -89,7 +89,7 @@ class Transactions:
             taken_until = after.runs[-1].taken_until or 0
             store.put_on_agenda(Entry(taken_until, "claim", after.task_id, len(after.runs) - 1, taken_until))
         if after.resolved:
-            due = dates.now(self._clock) + int(self._times.dependencies * 1000)
+            due = dates.after(dates.now(self._clock), self._times.dependencies)
             store.put_on_agenda(Entry(due, "dependencies", after.task_id, len(after.runs) - 1))
 
     def tell_created(self, store: Store, task: Task) -> None:

@@ -6,7 +6,7 @@ from tcworker.embedded.routing import OMITTED
 from tcworker.embedded.schemas import DATE, NAME_38, TASK_QUEUE, Schema, closed
 from tcworker.interfaces import JSON
 
-FOUR_DAYS = 345_600
+REREGISTRATION_SECONDS = 345_600
 
 _TEXT: Schema = {"type": "string"}
 _OBJECT: Schema = {"type": "object"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tcworker.embedded import dates, rows
 from tcworker.embedded.faults import not_found
-from tcworker.embedded.worker_manager.bodies import FOUR_DAYS
+from tcworker.embedded.worker_manager.bodies import REREGISTRATION_SECONDS
 from tcworker.interfaces import JSON
 
 SCHEMA = """
@@ -50,7 +50,7 @@ class Pool:
     @property
     def reregistration(self) -> int:
         """How long credentials of its workers last, in seconds."""
-        return int(self.config.get("lifecycle", {}).get("reregistrationTimeout") or FOUR_DAYS)
+        return int(self.config.get("lifecycle", {}).get("reregistrationTimeout") or REREGISTRATION_SECONDS)
 
     def is_with(self, provider_id: str) -> bool:
         """Whether a provider's workers may be in it."""

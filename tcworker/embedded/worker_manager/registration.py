@@ -108,7 +108,7 @@ class Registration:
 
     def _answer(self, registered: Registered, now: int, secret: str) -> JSON:
         worker = registered.worker
-        expires = now + worker.reregistration * 1000
+        expires = dates.after(now, worker.reregistration)
         client_id = f"worker/{worker.provider_id}/{worker.name}"
         made = self._ground.issue(client_id, _scopes(worker), now - BEFORE, expires)
         credentials = {"clientId": made.client_id, "accessToken": made.access_token, "certificate": made.certificate}

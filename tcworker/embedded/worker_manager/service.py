@@ -35,7 +35,7 @@ EXPIRED = (
 
 NAME = "^[a-zA-Z0-9-_]{1,38}$"
 PATTERNS = {"workerPoolId": TASK_QUEUE, "workerGroup": NAME, "workerId": NAME}
-A_WEEK = 7 * dates.DAY
+WEEK = 7 * dates.DAY
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class WorkerManagerService(ApiService):
             state="requested",
             capacity=machine.capacity,
             created=now,
-            expires=now + A_WEEK,
+            expires=now + WEEK,
             modified=now,
             identity=dict(machine.identity),
             config=config.get("workerConfig", {}),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tcworker.embedded import dates, rows
 from tcworker.embedded.faults import conflict, not_found
-from tcworker.embedded.worker_manager.bodies import FOUR_DAYS
+from tcworker.embedded.worker_manager.bodies import REREGISTRATION_SECONDS
 from tcworker.interfaces import JSON
 
 SCHEMA = """
@@ -62,7 +62,7 @@ class Worker:
     secret: str | None = None
     identity: JSON = None
     config: JSON = None
-    reregistration: int = FOUR_DAYS
+    reregistration: int = REREGISTRATION_SECONDS
     launch_config_id: str | None = None
     terminate: str | None = None
 

@@ -91,7 +91,7 @@ class WithoutDelay(WireTestCase):
     times = Times(dependencies=0)
 
     def test_any_number_that_wait_are_released(self) -> None:
-        self.patch(agenda, "AT_ONCE", 2)
+        self.patch(agenda, "ENTRIES_AT_ONCE", 2)
         run, credentials = self.run_of_own()
         waiting = [self.create(dependencies=[run.split("/")[2]]) for _ in range(5)]
         self.queue("POST", f"{run}/completed", None, credentials)

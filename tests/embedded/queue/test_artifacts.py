@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcworker.embedded.auth.certificates import issue
-from tcworker.embedded.queue.artifact_reading import LONGEST
+from tcworker.embedded.queue.artifact_reading import MOST_LINKS
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import QUEUE, START, Answer, WireTestCase, target_of
 
@@ -192,9 +192,9 @@ class Finding(ArtifactsTestCase):
         self.assertEqual(self.get("/task/AAAAAAAAQAGAAAAAAAAAAA/artifact-content/private").status, 404)
 
     def test_very_many_links(self) -> None:
-        for number in range(LONGEST + 1):
+        for number in range(MOST_LINKS + 1):
             self.make(f"public/{number}", "link", artifact=f"public/{number + 1}")
-        self.make(f"public/{LONGEST + 1}", "reference")
+        self.make(f"public/{MOST_LINKS + 1}", "reference")
         self.assertEqual(self.get(f"{self.task_path}/artifacts/public/0").code, "InputError")
         self.assertEqual(self.get(f"{self.task_path}/artifacts/public/1").status, 303)
 

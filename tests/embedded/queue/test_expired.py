@@ -37,7 +37,7 @@ class Expired(WireTestCase):
         self.assertEqual(self.status(task_id)["taskId"], task_id)
 
     def test_any_number(self) -> None:
-        self.patch(expiry, "AT_ONCE", 2)
+        self.patch(expiry, "ROWS_AT_ONCE", 2)
         for _ in range(5):
             self.short()
         self.reactor.advance(3 * 1800)

@@ -81,7 +81,7 @@ class Cancelling(GroupsTestCase):
         self.refused(409, "RequestConflict", "POST", f"{self.path}/cancel")
 
     def test_all_that_is_not_over(self) -> None:
-        self.patch(groups, "AT_ONCE", 2)
+        self.patch(groups, "TASKS_AT_ONCE", 2)
         done = self.member(priority="highest")
         run = f"/task/{done}/runs/0"
         self.queue("POST", f"{run}/completed", None, Credentials.from_json(self.claim()["credentials"]))
@@ -101,7 +101,7 @@ class Cancelling(GroupsTestCase):
 
 class Priorities(GroupsTestCase):
     def test_of_all_that_never_was_over(self) -> None:
-        self.patch(groups, "AT_ONCE", 1)
+        self.patch(groups, "TASKS_AT_ONCE", 1)
         rerun, low, high = self.member(), self.member(priority="low"), self.member(priority="high")
         self.queue("POST", f"/task/{rerun}/cancel")
         self.queue("POST", f"/task/{rerun}/rerun")
