@@ -58,11 +58,13 @@ class Taskcluster(Service):
     @param mounts: further resources by the beginnings of their paths.
     @param new_threads: makes the threads for database and files.
     @ivar root_url: once it listens.
+    @ivar port: at which it listens, whatever the root URL says.
     @ivar root_credentials: of the client who may do everything, once it listens.
     @ivar outbox: where everything that happens is told.
     """
 
     root_credentials: Credentials
+    port: int
 
     def __init__(
         self,
@@ -225,4 +227,5 @@ class Taskcluster(Service):
         self._closers.append(port.stopListening)
         address = port.getHost()
         assert isinstance(address, IPv4Address | IPv6Address)
-        return self._settings.url(address.port)
+        self.port = address.port
+        return self._settings.url(self.port)

@@ -114,18 +114,20 @@ class ServerCommand:
             if self._options.worker:
                 # Only then is it known whether it can do what its settings ask for.
                 await self._unless_asked(deployment.start_worker().when_booted())
-            self._write(announcement(root_url, deployment.credentials, self._notes()))
+            self._write(announcement(root_url, deployment.credentials, self._notes(deployment.port)))
             await self._until_end(deployment.worker)
             self._say_that_it_ends(deployment.worker)
         finally:
             await deployment.stop()
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self, port: int) -> Iterator[str]:
         if self._options.data is None:
             yield "All of it is gone when it ends; --data DIR keeps it."
         else:
             yield f"It keeps everything in {os.path.abspath(self._options.data)}."
         yield f"A worker takes tasks of {self._options.pool}." if self._options.worker else "It has no worker."
+        if self._options.root_url is not None:
+            yield f"A proxy finds it at port {port}."
         yield "Ctrl-C ends it."
 
     async def _until_end(self, worker: Worker | None) -> None:

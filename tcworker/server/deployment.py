@@ -45,6 +45,11 @@ class ServerDeployment(Deployment):
         """Those of the client who may do everything; once it listens."""
         return self._taskcluster.root_credentials
 
+    @property
+    def port(self) -> int:
+        """At which it listens."""
+        return self._taskcluster.port
+
     def start_worker(self) -> Worker:
         """Make a worker and let it claim. Raises L{ConfigError} for its settings."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)

@@ -148,6 +148,14 @@ class LongPolls(TaskclusterTestCase):
         self.assertEqual(await polling, {"tasks": []})
         self.assertTrue((await deferToThread(self.queue().ping))["alive"])
 
+    async def test_why_polls_cannot_be_ended_is_logged(self) -> None:
+        self.patch(self.server, "end_polls", lambda: 1 // 0)
+        happened: Deferred[int] = Deferred()
+        waiting = self.server.end_polls_until(happened)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        happened.callback(5)
+        self.assertEqual(await waiting, 5)
+
 
 class StartAndStop(TaskclusterTestCase):
     async def test_a_port_that_is_taken(self) -> None:

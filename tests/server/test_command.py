@@ -17,6 +17,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tcworker.embedded.times import Times
 from tcworker.server.command import ServerCommand
 from tcworker.server.options import ServerOptions
 from tcworker.waiting import OneShot
@@ -130,6 +131,27 @@ class AServer(ServerCase):
         running.command.interrupt()
         running.command.interrupt()
         self.assertEqual(await running.end(), 0)
+
+
+class BehindAProxy(ServerCase):
+    async def test_it_is_announced_by_the_proxys_address(self) -> None:
+        running = self.start(TOKEN, root_url="https://tc.example.com")
+        self.assertEqual(await running.root_url(), "https://tc.example.com")
+        found = re.search("^# A proxy finds it at port ([0-9]+)", running.printed, re.MULTILINE)
+        assert found
+        ping = {"url": f"http://127.0.0.1:{found[1]}/api/queue/v1/ping", "headers": {"Host": "tc.example.com"}}
+        self.assertTrue((await deferToThread(requests.get, **ping, timeout=10)).json()["alive"])
+
+
+class TheTimes(ServerCase):
+    async def test_are_those_that_were_given(self) -> None:
+        running = self.start(times=Times(poll=0.01))
+        root_url = await running.root_url()
+        credentials = {"clientId": "static/taskcluster/root", "accessToken": running.token}
+        queue = taskcluster.Queue({"rootUrl": root_url, "credentials": credentials, "maxRetries": 0})
+        polling = deferToThread(queue.claimWork, "a/b", {"workerGroup": "g", "workerId": "w"})
+        # By default it takes twice as long.
+        self.assertEqual(await polling.addTimeout(10, reactor), {"tasks": []})
 
 
 class FurtherClients(ServerCase):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": "80", "https": "443"}
 
 REFUSED = 421
 
@@ -31,7 +31,9 @@ class Hosts:
             return False
         scheme, host, *_ = urlsplit(self.root_url)
         named = request.requestHeaders.getRawHeaders("host", [])
-        return len(named) == 1 and _with_port(named[0], scheme) == _with_port(host, scheme)
+        # Many a proxy says the port only there. It can be anybody's word: the name is what counts.
+        port = request.getHeader("x-forwarded-port") or _PORTS[scheme]
+        return len(named) == 1 and _with_port(named[0], port) == _with_port(host, _PORTS[scheme])
 
     def refuse(self, request: Request) -> bytes:
         """Answer a request that L{permits} turned down; gives the body."""
@@ -60,8 +62,8 @@ class HostGuard(Resource):
         return answered
 
 
-def _with_port(host: str, scheme: str) -> str:
+def _with_port(host: str, usual: str) -> str:
     name, colon, port = host.strip().lower().rpartition(":")
     # The colons of an IPv6 address are within brackets.
     known = colon and not port.endswith("]")
-    return f"{name}:{port}" if known else f"{host.strip().lower()}:{_PORTS.get(scheme, 80)}"
+    return f"{name}:{port}" if known else f"{host.strip().lower()}:{usual}"

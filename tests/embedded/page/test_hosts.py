@@ -10,8 +10,10 @@ from tcworker.embedded.page.hosts import Hosts
 from tests.embedded.wire import WireTestCase
 
 
-def permitted(root_url: str, *hosts: str) -> bool:
+def permitted(root_url: str, *hosts: str, forwarded_port: str | None = None) -> bool:
     request = Request(DummyChannel(), False)
+    if forwarded_port is not None:
+        request.requestHeaders.setRawHeaders("x-forwarded-port", [forwarded_port])
     request.requestHeaders.setRawHeaders("host", list(hosts))
     return Hosts(root_url).permits(request)
 
@@ -45,6 +47,12 @@ class Names(SynchronousTestCase):
     def test_exactly_one(self) -> None:
         self.assertFalse(permitted("http://127.0.0.1:8080"))
         self.assertFalse(permitted("http://127.0.0.1:8080", "127.0.0.1:8080", "evil.example"))
+
+    def test_a_proxy_may_say_the_port(self) -> None:
+        self.assertTrue(permitted("https://tc.example.com:8443", "tc.example.com", forwarded_port="8443"))
+        self.assertTrue(permitted("https://tc.example.com", "tc.example.com", forwarded_port="443"))
+        self.assertFalse(permitted("https://tc.example.com:8443", "tc.example.com", forwarded_port="443"))
+        self.assertFalse(permitted("https://tc.example.com:8443", "evil.example", forwarded_port="8443"))
 
     def test_none_before_it_is_known(self) -> None:
         self.assertFalse(permitted("", ""))
