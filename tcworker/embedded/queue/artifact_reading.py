@@ -12,6 +12,7 @@ from tcworker.embedded.objects import store as objects
 from tcworker.embedded.paging import PAGED, page_of, token_of
 from tcworker.embedded.queue.artifact_store import Artifact
 from tcworker.embedded.queue.store import Store
+from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.routing import Route
 from tcworker.interfaces import JSON
 
@@ -25,12 +26,13 @@ MOST_LINKS = 200
 class ArtifactReading:
     """Answers who looks for artifacts."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, transactions: Transactions) -> None:
         self._clock = ground.clock
         self._times = ground.times
         self._database = ground.database
         self._addresses = ground.addresses
         self._issue = ground.issue
+        self._transactions = transactions
 
     def routes(self) -> Sequence[Route]:
         """Give the routes of this part."""
@@ -73,7 +75,7 @@ class ArtifactReading:
     async def _permitted(self, call: Call) -> Artifact:
         """Give what a name stands for in the end, if the caller may have all that leads there. Raises L{ApiError}."""
         now = dates.now(self._clock)
-        names, found = await self._database.read(lambda connection: _follow(Store(connection), call, now))
+        names, found = await self._transactions.read(_follow, call, now)
         call.require({"AllOf": [f"queue:get-artifact:{name}" for name in names]})
         # Who may not have it is not told whether it is there.
         if isinstance(found, ApiError):
@@ -99,12 +101,12 @@ class ArtifactReading:
         return {"name": name, "credentials": show_credentials(credentials)}
 
     async def _info(self, call: Call) -> JSON:
-        artifact = await self._database.read(lambda connection: _addressed(Store(connection), call))
+        artifact = await self._transactions.read(_addressed, call)
         return artifact.to_json()
 
     async def _list(self, call: Call) -> JSON:
         limit, after = page_of(call.query)
-        found = await self._database.read(lambda connection: _listed(Store(connection), call, after, limit + 1))
+        found = await self._transactions.read(_listed, call, after, limit + 1)
         more = {"continuationToken": token_of(found[limit - 1].name)} if len(found) > limit else {}
         return {"artifacts": [artifact.to_json() for artifact in found[:limit]], **more}
 

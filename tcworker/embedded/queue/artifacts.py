@@ -42,7 +42,7 @@ class Artifacts:
         self._addresses = ground.addresses
         self._issue = ground.issue
         self._transactions = transactions
-        self._reading = ArtifactReading(ground)
+        self._reading = ArtifactReading(ground, transactions)
 
     def routes(self) -> Sequence[Route]:
         """Give the routes of this part."""

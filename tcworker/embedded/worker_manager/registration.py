@@ -103,7 +103,7 @@ class Registration:
         body, secret, now = call.body, _new_secret(), self._changes.now
         name = (body["workerPoolId"], body["workerGroup"], body["workerId"])
         call.require(f"worker-manager:reregister-worker:{'/'.join(name)}")
-        registered = await self._ground.database.run(_readmit, name, (body["secret"], secret), now)
+        registered = await self._changes.make(_readmit, name, (body["secret"], secret), now)
         return self._answer(registered, now, secret)
 
     def _answer(self, registered: Registered, now: int, secret: str) -> JSON:
@@ -182,14 +182,14 @@ def _proof_of(provider: Provider) -> Callable[[Claim], None]:
 
 def _readmit(
     connection: sqlite3.Connection, name: tuple[str, str, str], secrets: tuple[str, str], now: int
-) -> Registered:
+) -> tuple[Registered, Iterable[Message]]:
     """Take one secret for another."""
     worker, (given, fresh) = workers.find(connection, *name), secrets
     if worker is None or not matches(worker.secret, given):
         raise bad_input(WRONG_SECRET)
     _check_alive(worker, now)
     workers.put(connection, replace(worker, secret=digest(fresh)))
-    return Registered(worker, None)
+    return Registered(worker, None), ()
 
 
 def _check_alive(worker: Worker, now: int) -> None:
