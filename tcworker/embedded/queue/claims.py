@@ -12,7 +12,7 @@ from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import conflict
 from tcworker.embedded.ground import Issue
 from tcworker.embedded.queue import states
-from tcworker.embedded.queue.polls import CLAIMS_AT_ONCE, Asking, Polls
+from tcworker.embedded.queue.polls import CLAIMS_AT_ONCE, ClaimRequest, Polls
 from tcworker.embedded.queue.states import Run, Task
 from tcworker.embedded.queue.store import Store
 from tcworker.embedded.queue.transactions import Transactions
@@ -67,19 +67,21 @@ class Claims:
     async def _claim_work(self, call: Call) -> JSON:
         worker = WorkerKey(call.params["taskQueueId"], call.body["workerGroup"], call.body["workerId"])
         call.require({"AllOf": [f"queue:claim-work:{worker.task_queue_id}", _scope_of(worker)]})
-        return {"tasks": await self.polls.wait(Asking(worker, call.body["tasks"]))}
+        return {"tasks": await self.polls.wait(ClaimRequest(worker, call.body["tasks"]))}
 
-    async def _take_for(self, queue: str, asking: Sequence[Asking]) -> Sequence[Sequence[JSON] | None]:
+    async def _take_for(self, queue: str, requests: Sequence[ClaimRequest]) -> Sequence[Sequence[JSON] | None]:
         now = dates.now(self._clock)
         # One transaction for all of them; what can be done after it is, so that the next one need not wait.
-        taken = await self._transactions.run(self._take, queue, asking, now)
+        taken = await self._transactions.run(self._take, queue, requests, now)
         return [claims and [self._claimed_whole(claim, now) for claim in claims] for claims in taken]
 
-    def _take(self, store: Store, queue: str, asking: Sequence[Asking], now: int) -> Sequence[Sequence[_Claim] | None]:
+    def _take(
+        self, store: Store, queue: str, requests: Sequence[ClaimRequest], now: int
+    ) -> Sequence[Sequence[_Claim] | None]:
         """Claim for all who ask, in one transaction; C{None} for those in quarantine."""
-        waiting = list(store.backlog.next(queue, now, min(CLAIMS_AT_ONCE, sum(one.count for one in asking))))
+        waiting = list(store.open_runs.next(queue, now, min(CLAIMS_AT_ONCE, sum(one.count for one in requests))))
         taken: list[Sequence[_Claim] | None] = []
-        for one in asking:
+        for one in requests:
             if one.new:
                 store.workers.saw(one.worker, now)
             # Else there is nothing to be kept from them.

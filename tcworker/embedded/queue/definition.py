@@ -6,7 +6,7 @@ from typing import Any
 
 from tcworker.embedded import dates
 from tcworker.embedded.faults import bad_input
-from tcworker.embedded.queue.backlog import RANKS
+from tcworker.embedded.queue.open_run_store import RANKS
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.schemas import DATE, NAME_38, PROVISIONER, SLUGID, TASK_QUEUE, WORKER_TYPE, Schema, closed
 from tcworker.interfaces import JSON, ScopeExpression

@@ -21,7 +21,7 @@ CLAIMS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Asking:
+class ClaimRequest:
     """What somebody in claimWork asks for.
 
     @ivar count: of tasks, at the most.
@@ -33,7 +33,7 @@ class Asking:
     new: bool = True
 
 
-Take = Callable[[str, Sequence[Asking]], Awaitable[Sequence[Claims | None]]]
+Take = Callable[[str, Sequence[ClaimRequest]], Awaitable[Sequence[Claims | None]]]
 """Makes claims for those who ask of a task queue, in their order, L{CLAIMS_AT_ONCE} in all; C{None} for who is to get nothing,
 now or later."""
 
@@ -46,7 +46,7 @@ class _Waiter:
     @ivar over: whether their time is over.
     """
 
-    asking: Asking
+    request: ClaimRequest
     answer: Deferred[Claims] = field(default_factory=Deferred)
     in_hand: bool = False
     over: bool = False
@@ -80,11 +80,11 @@ class Polls:
         """How many are in claimWork."""
         return len(self._here)
 
-    async def wait(self, asking: Asking) -> Claims:
+    async def wait(self, request: ClaimRequest) -> Claims:
         """Give what could be claimed; nothing when the time is over. A caller who is cancelled leaves the line."""
         if not self._open:
             return []
-        queue, waiter = asking.worker.task_queue_id, _Waiter(asking)
+        queue, waiter = request.worker.task_queue_id, _Waiter(request)
         # Behind those who wait already, even if something is there: then it is being handed to them.
         self._waiting.setdefault(queue, []).append(waiter)
         self._here.add(waiter)
@@ -132,7 +132,7 @@ class Polls:
         for waiter in waiters:
             waiter.in_hand = True
         try:
-            taken = await self._take(queue, [waiter.asking for waiter in waiters])
+            taken = await self._take(queue, [waiter.request for waiter in waiters])
         except Exception:
             self._fail(waiters, Failure())
             return
@@ -148,7 +148,7 @@ class Polls:
         Who has gone meanwhile keeps it until the claim ends, as in a real deployment.
         """
         waiter.in_hand = False
-        waiter.asking = replace(waiter.asking, new=False)
+        waiter.request = replace(waiter.request, new=False)
         if claims is None:
             # They wait to the end of their time, but not in line.
             self._leave_line(queue, waiter)

@@ -138,7 +138,7 @@ def reclaim(task: Task, run_id: int, now: int, taken_until: int) -> Task:
     _check_deadline(task, now)
     if run_id != len(task.runs) - 1 or run.state != "running":
         raise conflict(
-            f"Run {run_id} of task {task.task_id} is {_what(task, run)}, not running: nobody can reclaim it."
+            f"Run {run_id} of task {task.task_id} is {_spell_state(task, run)}, not running: nobody can reclaim it."
         )
     return _change(task, run_id, taken_until=max(taken_until, run.taken_until or 0))
 
@@ -150,7 +150,7 @@ def report(task: Task, run_id: int, state: str, now: int) -> Task:
         return task
     # There is no deadline here: a run that ends late, but before the queue has noticed, has ended.
     if run.state != "running":
-        raise conflict(f"Run {run_id} of task {task.task_id} is {_what(task, run)}, and cannot be {state}.")
+        raise conflict(f"Run {run_id} of task {task.task_id} is {_spell_state(task, run)}, and cannot be {state}.")
     return _change(task, run_id, state=state, reason_resolved=state, resolved=now)
 
 
@@ -162,8 +162,10 @@ def report_exception(task: Task, run_id: int, reason: str, now: int) -> Task:
     if run.state == "exception" and run.reason_resolved == reason and newer <= 1:
         return task
     if run.state != "running" or newer:
-        raise conflict(f"Run {run_id} of task {task.task_id} is {_what(task, run)}, and cannot end with {reason}.")
-    return _except(task, run_id, reason, now)
+        raise conflict(
+            f"Run {run_id} of task {task.task_id} is {_spell_state(task, run)}, and cannot end with {reason}."
+        )
+    return _end_run_and_retry(task, run_id, reason, now)
 
 
 def claim_by_name(task: Task, run_id: int, worker_group: str, worker_id: str, now: int, taken_until: int) -> Task:
@@ -171,7 +173,9 @@ def claim_by_name(task: Task, run_id: int, worker_group: str, worker_id: str, no
     run = task.run(run_id)
     _check_deadline(task, now)
     if run_id != len(task.runs) - 1 or run.state != "pending":
-        raise conflict(f"Run {run_id} of task {task.task_id} is {_what(task, run)}, not pending: nobody can claim it.")
+        raise conflict(
+            f"Run {run_id} of task {task.task_id} is {_spell_state(task, run)}, not pending: nobody can claim it."
+        )
     return claim(task, run_id, worker_group, worker_id, now, taken_until)
 
 
@@ -180,24 +184,24 @@ def expire_claim(task: Task, run_id: int, taken_until: int, now: int) -> Task:
     held = run_id == len(task.runs) - 1 and task.runs[run_id].state == "running"
     if not held or task.runs[run_id].taken_until != taken_until or now > task.deadline:
         return task
-    return _except(task, run_id, "claim-expired", now)
+    return _end_run_and_retry(task, run_id, "claim-expired", now)
 
 
 def lose_worker(task: Task, run_id: int, now: int) -> Task:
     """Take a run from a worker that is gone; nothing changes if nobody has it."""
     held = run_id == len(task.runs) - 1 and task.runs[run_id].state == "running"
-    return _except(task, run_id, "worker-shutdown", now) if held and now <= task.deadline else task
+    return _end_run_and_retry(task, run_id, "worker-shutdown", now) if held and now <= task.deadline else task
 
 
 def cancel(task: Task, now: int) -> Task:
     """End it at somebody's wish; a task that is over stays as it is."""
     _check_deadline(task, now)
-    return _end(task, "canceled", now)
+    return _end_task(task, "canceled", now)
 
 
 def pass_deadline(task: Task, now: int) -> Task:
     """End it because its time is over; a task that is over stays as it is."""
-    return _end(task, "deadline-exceeded", now)
+    return _end_task(task, "deadline-exceeded", now)
 
 
 def rerun(task: Task, now: int) -> Task:
@@ -227,7 +231,7 @@ def _check_deadline(task: Task, now: int) -> None:
         raise conflict(f"The deadline of task {task.task_id} is over.")
 
 
-def _end(task: Task, reason: str, now: int) -> Task:
+def _end_task(task: Task, reason: str, now: int) -> Task:
     if task.resolved:
         return task
     if not task.runs:
@@ -236,7 +240,7 @@ def _end(task: Task, reason: str, now: int) -> Task:
     return _change(task, len(task.runs) - 1, state="exception", reason_resolved=reason, resolved=now)
 
 
-def _except(task: Task, run_id: int, reason: str, now: int) -> Task:
+def _end_run_and_retry(task: Task, run_id: int, reason: str, now: int) -> Task:
     ended = _change(task, run_id, state="exception", reason_resolved=reason, resolved=now)
     if reason not in RETRIES or not task.retries_left:
         return ended
@@ -253,6 +257,6 @@ def _change(task: Task, run_id: int, **changes: Any) -> Task:
     return replace(task, runs=tuple(runs))
 
 
-def _what(task: Task, run: Run) -> str:
+def _spell_state(task: Task, run: Run) -> str:
     older = "" if run is task.runs[-1] else ", and not the latest"
     return f"{run.state}/{run.reason_resolved}{older}" if run.reason_resolved else f"{run.state}{older}"

@@ -12,18 +12,18 @@ from tcworker.embedded.faults import not_found
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.queue import (
     artifact_store,
-    backlog,
     dependency_store,
     group_store,
+    open_run_store,
     overview_store,
     task_rows,
     worker_store,
 )
 from tcworker.embedded.queue.artifact_store import ArtifactStore
-from tcworker.embedded.queue.backlog import Backlog
 from tcworker.embedded.queue.dependency_store import DependencyStore
 from tcworker.embedded.queue.group_store import GroupStore
 from tcworker.embedded.queue.messages import About
+from tcworker.embedded.queue.open_run_store import OpenRunStore
 from tcworker.embedded.queue.overview_store import OverviewStore
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.task_rows import COLUMNS, row_of, runs_of, task_of
@@ -40,7 +40,15 @@ CREATE INDEX IF NOT EXISTS agenda_in_order ON agenda (due);
 
 SCHEMA = _OWN_SCHEMA + "".join(
     module.SCHEMA
-    for module in (task_rows, backlog, dependency_store, group_store, overview_store, worker_store, artifact_store)
+    for module in (
+        task_rows,
+        open_run_store,
+        dependency_store,
+        group_store,
+        overview_store,
+        worker_store,
+        artifact_store,
+    )
 )
 
 
@@ -63,7 +71,7 @@ class Store:
     """The queue's tables within one transaction.
 
     @ivar connection: for what other services keep in the same transaction.
-    @ivar backlog: which runs wait for a worker, and which are with one.
+    @ivar open_runs: which runs wait for a worker, and which are with one.
     @ivar due: when the earliest entry that it put on the agenda is due; C{None} for none.
     @ivar messages: what is to be told, in order, once it is kept.
     """
@@ -73,7 +81,7 @@ class Store:
         self._run = connection.execute
         self._many = connection.executemany
         self.artifacts = ArtifactStore(connection)
-        self.backlog = Backlog(connection)
+        self.open_runs = OpenRunStore(connection)
         self.dependencies = DependencyStore(connection)
         self.groups = GroupStore(connection)
         self.overview = OverviewStore(connection)
@@ -84,7 +92,7 @@ class Store:
     @property
     def ready(self) -> set[str]:
         """The task queues in which this transaction put something."""
-        return self.backlog.ready
+        return self.open_runs.ready
 
     def find_task(self, task_id: str) -> Task | None:
         """Give a task; C{None} when there is none."""
@@ -122,13 +130,13 @@ class Store:
         rows.add(self.connection, "tasks", row_of(task, definition))
 
     def change_task(self, before: Task, after: Task) -> None:
-        """Keep what became of a task, in the backlog too."""
+        """Keep what became of a task, among those that wait or run too."""
         values = (after.priority, after.retries_left, runs_of(after), after.state, after.task_id)
         self._run("UPDATE tasks SET priority = ?, retries_left = ?, runs = ?, state = ? WHERE task_id = ?", values)
         if after.priority != before.priority:
             query = "UPDATE tasks SET definition = json_set(definition, '$.priority', ?) WHERE task_id = ?"
             self._run(query, (after.priority, after.task_id))
-        self.backlog.follow(before, after)
+        self.open_runs.follow(before, after)
 
     def put_on_agenda(self, entry: Entry) -> None:
         """Let something be looked at later."""

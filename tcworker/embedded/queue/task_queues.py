@@ -149,7 +149,7 @@ class TaskQueues:
 def _count(store: Store, queues: Sequence[str], now: int) -> Sequence[JSON]:
     found = []
     for queue in queues:
-        pending, claimed = store.backlog.count(queue, now)
+        pending, claimed = store.open_runs.count(queue, now)
         found.append({**_named(queue), "pendingTasks": pending, "claimedTasks": claimed})
     return found
 
@@ -160,12 +160,12 @@ def _named(task_queue_id: str) -> JSON:
 
 
 def _pending(store: Store, queue: str, now: int, limit: int, after: int) -> JSON:
-    rows = store.backlog.list_pending(queue, now, after, limit + 1)
+    rows = store.open_runs.list_pending(queue, now, after, limit + 1)
     return one_page("tasks", [(str(row["place"]), _pending_task(row)) for row in rows], limit)
 
 
 def _claimed(store: Store, queue: str, limit: int, after: int) -> JSON:
-    rows = store.backlog.list_claimed(queue, after, limit + 1)
+    rows = store.open_runs.list_claimed(queue, after, limit + 1)
     return one_page("tasks", [(str(row["place"]), _claimed_task(row)) for row in rows], limit)
 
 

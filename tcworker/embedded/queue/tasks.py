@@ -12,8 +12,8 @@ from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import bad_input, conflict
 from tcworker.embedded.paging import PAGED, page_by_number, page_of, token_of
 from tcworker.embedded.queue import states
-from tcworker.embedded.queue.backlog import RANKS
 from tcworker.embedded.queue.definition import DEFINITION, check_dates, complete, new_task, scopes_to_create
+from tcworker.embedded.queue.open_run_store import RANKS
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.store import Entry, Store
 from tcworker.embedded.queue.transactions import Transactions

@@ -66,7 +66,7 @@ class Workers:
         await self._loose.wait()
 
     def _take_back(self, store: Store, worker: WorkerKey, now: int) -> None:
-        for task_id, run_id in store.backlog.claimed_by(*worker):
+        for task_id, run_id in store.open_runs.claimed_by(*worker):
             task = store.task(task_id)
             self._transactions.keep(store, task, states.lose_worker(task, run_id, now))
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.embedded.queue.polls import Asking, Claims, Polls
+from tcworker.embedded.queue.polls import ClaimRequest, Claims, Polls
 from tcworker.embedded.queue.worker_store import WorkerKey
 from tcworker.interfaces import JSON
 
@@ -19,15 +19,15 @@ class PollsTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.polls = Polls(self.clock, 20, self.take)
-        self.looks: list[tuple[Sequence[Asking], Deferred[Sequence[Claims | None]]]] = []
+        self.looks: list[tuple[Sequence[ClaimRequest], Deferred[Sequence[Claims | None]]]] = []
 
-    async def take(self, queue: str, asking: Sequence[Asking]) -> Sequence[Claims | None]:
+    async def take(self, queue: str, requests: Sequence[ClaimRequest]) -> Sequence[Claims | None]:
         answer: Deferred[Sequence[Claims | None]] = Deferred()
-        self.looks.append((asking, answer))
+        self.looks.append((requests, answer))
         return await answer
 
     def wait(self, worker: str, count: int = 1, queue: str = QUEUE) -> Deferred[Claims]:
-        return Deferred.fromCoroutine(self.polls.wait(Asking(WorkerKey(queue, "group", worker), count)))
+        return Deferred.fromCoroutine(self.polls.wait(ClaimRequest(WorkerKey(queue, "group", worker), count)))
 
     def asked(self) -> list[tuple[str, int, bool]]:
         """For whom the last look was."""

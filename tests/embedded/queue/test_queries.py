@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded import contents
 from tcworker.embedded.queue.artifact_store import Artifact, ArtifactStore
-from tcworker.embedded.queue.backlog import Backlog
 from tcworker.embedded.queue.dependency_store import DependencyStore
 from tcworker.embedded.queue.expired import EXPIRED
 from tcworker.embedded.queue.group_store import GroupStore
+from tcworker.embedded.queue.open_run_store import OpenRunStore
 from tcworker.embedded.queue.overview_store import OverviewStore
 from tcworker.embedded.queue.states import Task, claim, report, schedule
 from tcworker.embedded.queue.store import SCHEMA, Entry, Store
@@ -43,11 +43,11 @@ OF_TASKS: list[Question] = [
     lambda store: store.next_on_agenda(),
 ]
 OF_THE_BACKLOG: list[Question] = [
-    lambda store: store.backlog.next("p/w", 1, 5),
-    lambda store: store.backlog.count("p/w", 1),
-    lambda store: store.backlog.list_pending("p/w", 1, 0, 5),
-    lambda store: store.backlog.list_claimed("p/w", 0, 5),
-    lambda store: store.backlog.claimed_by("p/w", "g", "w"),
+    lambda store: store.open_runs.next("p/w", 1, 5),
+    lambda store: store.open_runs.count("p/w", 1),
+    lambda store: store.open_runs.list_pending("p/w", 1, 0, 5),
+    lambda store: store.open_runs.list_claimed("p/w", 0, 5),
+    lambda store: store.open_runs.claimed_by("p/w", "g", "w"),
 ]
 OF_GROUPS: list[Question] = [
     lambda store: store.groups.join("g", "-", 5),
@@ -94,7 +94,7 @@ ALL = (
     *(OF_TASKS, OF_THE_BACKLOG, OF_GROUPS, OF_DEPENDENCIES, OF_WORKERS),
     *(OF_ARTIFACTS, OF_OVERVIEWS, OF_EXPIRY),
 )
-STORES = (Store, Backlog, GroupStore, DependencyStore, WorkerStore, ArtifactStore, OverviewStore)
+STORES = (Store, OpenRunStore, GroupStore, DependencyStore, WorkerStore, ArtifactStore, OverviewStore)
 
 
 def crossing_out(method: Callable[..., Any], left: set[str]) -> Callable[..., Any]:

@@ -26,7 +26,7 @@ CREATE INDEX IF NOT EXISTS claimed_by_age ON claimed (task_queue_id, place);
 RANKS = {"highest": 7, "very-high": 6, "high": 5, "medium": 4, "low": 3, "very-low": 2, "lowest": 1}
 
 
-class Backlog:
+class OpenRunStore:
     """The two tables within one transaction.
 
     @ivar ready: the task queues in which this transaction put something.
