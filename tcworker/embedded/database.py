@@ -56,7 +56,7 @@ class Database:
         try:
             if path is None:
                 return cls(await writer.run(connect, ":memory:", schema), writer)
-            await writer.run(check, path)
+            await writer.run(check, path, schema)
             connection = await writer.run(connect, path, schema)
             reading = [await writer.run(reader, path) for _ in range(READERS)]
             return cls(connection, writer, new_threads(READERS, "database-reader"), reading)

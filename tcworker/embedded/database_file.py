@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +15,10 @@ from weakref import WeakSet
 from tcworker.embedded.links import link
 
 VERSION = 1
-"""Of the tables. Those of another version are not touched."""
+"""Of the tables: raise it with every change of any C{SCHEMA}. Files of another version are not touched."""
+
+DIGEST = "85268ca9d4dd0023992936574ec5c3283f5053daf317ce88362c80f7db75d224"
+"""Of the tables of this version, by which a test notices a change of them."""
 
 KEYS = "CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;"
 
@@ -64,8 +67,8 @@ class Connection(sqlite3.Connection):
         self.execute(how).close()
 
 
-def check(path: str) -> None:
-    """Raise L{DataUnusable} for a file that is damaged or of another version; it is only read."""
+def check(path: str, schema: str) -> None:
+    """Raise L{DataUnusable} for a file that is damaged or has other tables; it is only read."""
     if not _holds_something(path):
         # SQLite would take it for a new one, and throw the log away.
         if _holds_something(f"{path}-wal"):
@@ -73,7 +76,7 @@ def check(path: str) -> None:
         return
     try:
         with _looked_at(path) as file:
-            _check(path, file)
+            _check(path, file, schema)
     except sqlite3.Error as error:
         raise DataUnusable(f"{path} cannot be read ({error}); it was not touched: {_MOVE}") from error
 
@@ -105,7 +108,7 @@ def _read_only(path: str, how: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(path)}?{how}", uri=True)
 
 
-def _check(path: str, file: sqlite3.Connection) -> None:
+def _check(path: str, file: sqlite3.Connection, schema: str) -> None:
     (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise DataUnusable(f"{path} is damaged ({' '.join(found.split())}); it was not touched: {_MOVE}")
@@ -116,6 +119,35 @@ def _check(path: str, file: sqlite3.Connection) -> None:
             f"{path} has tables of version {version}, and this tcworker knows version {VERSION}; it was not touched: "
             f"use the tcworker that wrote it, or {_MOVE}"
         )
+    if tables and (different := _differences(file, schema)):
+        raise DataUnusable(
+            f"{path} should have the tables of version {VERSION}, but {'; '.join(different)}; it was not touched: use "
+            f"the tcworker that wrote it, or {_MOVE}"
+        )
+
+
+def _differences(file: sqlite3.Connection, schema: str) -> Sequence[str]:
+    """Say how the tables of a file are not those of a schema; what else is there is nobody's business."""
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(KEYS + schema)
+        wanted = _columns(fresh)
+    found = _columns(file)
+    return [
+        *(f"table {table} is missing" for table in wanted if table not in found),
+        *(
+            f"table {table} has the columns {', '.join(found[table])} and not {', '.join(columns)}"
+            for table, columns in wanted.items()
+            if found.get(table, columns) != columns
+        ),
+    ]
+
+
+def _columns(connection: sqlite3.Connection) -> Mapping[str, Sequence[str]]:
+    query = (
+        "SELECT tables.name, group_concat(columns.name) FROM sqlite_master AS tables, pragma_table_info(tables.name)"
+        " AS columns WHERE tables.type = 'table' GROUP BY tables.name"
+    )
+    return {table: sorted(columns.split(",")) for table, columns in connection.execute(query)}
 
 
 def connect(path: str, schema: str) -> Connection:

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from tcworker.embedded.database import READERS, Database, keep_key
-from tcworker.embedded.database_file import VERSION, DataUnusable
+from tcworker.embedded.database_file import KEYS, VERSION, DataUnusable
 from tcworker.waiting import Threads
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER);"
@@ -216,6 +216,21 @@ class Files(DatabaseTestCase):
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.close()
         self.assertIn(f"version {VERSION + 1}", await self.refusal())
+
+    async def test_other_tables_that_say_they_are_of_this_version(self) -> None:
+        connection = sqlite3.connect(self.path)
+        connection.executescript(f"{KEYS} CREATE TABLE numbers (x, y); PRAGMA user_version = {VERSION};")
+        connection.close()
+        refusal = await self.refusal()
+        self.assertIn("table numbers has the columns x, y and not n; it was not touched", refusal)
+        self.assertNotIn("disk", refusal)
+
+    async def test_a_table_that_is_missing(self) -> None:
+        await self.fill()
+        connection = sqlite3.connect(self.path)
+        connection.executescript("PRAGMA journal_mode = DELETE; DROP TABLE numbers;")
+        connection.close()
+        self.assertIn("table numbers is missing", await self.refusal())
 
     async def test_a_place_where_no_file_can_be(self) -> None:
         self.path = os.path.join(self.path, "no", "such", "folder")
