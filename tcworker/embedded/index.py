@@ -24,7 +24,6 @@ from tcworker.interfaces import JSON, Credentials
 __all__ = ["EXPIRED", "SCHEMA", "IndexService"]
 
 PATTERNS = {"namespace": PATH, "indexPath": PATH}
-SIGNED_SECONDS = 15 * 60
 
 _INSERT = closed(
     {
@@ -114,7 +113,7 @@ class IndexService(ApiService):
         task, name = await self._task(call), call.params["name"]
         url = f"{self._ground.addresses.root_url}/api/queue/v1/task/{task.task_id}/artifacts/{quote(name, safe='')}"
         if not self._everybody_has(f"queue:get-artifact:{name}"):
-            url = _sign(url, self._ground.server, int(self._ground.clock.seconds()) + SIGNED_SECONDS)
+            url = _sign(url, self._ground.server, int(self._ground.clock.seconds() + self._ground.times.index_address))
         return Reply(303, headers={"location": url})
 
 

@@ -9,8 +9,8 @@ from tcworker import arguments
 from tcworker.embedded.times import Times
 from tcworker.server.options import ServerOptions
 
-LONGEST = 10 * 365 * 24 * 3600
-"""Seconds: no date that clients can read is much farther away."""
+LONGEST = 30 * 24 * 3600
+"""Seconds: temporary credentials, which some of these are for, are good for no longer than 31 days."""
 
 _DEFAULTS = ServerOptions()
 

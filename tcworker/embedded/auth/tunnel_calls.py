@@ -12,7 +12,6 @@ from tcworker.embedded.ground import Ground
 from tcworker.embedded.routing import Route
 from tcworker.interfaces import JSON
 
-LIFETIME_SECONDS = 96 * 3600
 SKEW_SECONDS = 15 * 60
 
 PATTERNS = {"wstAudience": "^[a-zA-Z0-9_-]{1,38}$", "wstClient": "^[a-zA-Z0-9_~.%-]+$"}
@@ -26,6 +25,7 @@ class TunnelCalls:
 
     def __init__(self, ground: Ground) -> None:
         self._clock = ground.clock
+        self._lifetime = int(ground.times.tunnel_token)
         self.secret = ""
 
     def routes(self) -> Sequence[Route]:
@@ -41,11 +41,11 @@ class TunnelCalls:
             "aud": audience,
             "sub": call.identify().client_id,
             "iat": now,
-            "exp": now + LIFETIME_SECONDS,
+            "exp": now + self._lifetime,
             # Clocks differ.
             "nbf": now - SKEW_SECONDS,
             "iss": "taskcluster-auth",
         }
         token = jwt.encode(claims, self.secret, algorithm="HS256")
-        expires = dates.write((now + LIFETIME_SECONDS) * 1000)
+        expires = dates.write((now + self._lifetime) * 1000)
         return {"wstClient": client, "wstAudience": audience, "token": token, "expires": expires}

@@ -25,9 +25,6 @@ _SAFE = str.maketrans("+/", "-_")
 
 PATTERNS = {"name": "^[ -~]+$"}
 
-GET_URL = dates.MINUTE
-"""Milliseconds: how long clients are told to use an address of C{getUrl}; it is good for twice that."""
-
 METHODS = ("getUrl", "simple")
 """The download methods, the preferred one first."""
 
@@ -89,9 +86,9 @@ class ObjectService(ApiService):
             raise ApiError("NoMatchingMethod", f"Object {stored.name} supports the methods {', '.join(METHODS)}.")
         if accepted[0] == "simple":
             return {"method": "simple", "url": self._simple(stored)}
-        now = dates.now(self._clock)
-        url = self._addresses.of("GET", key_of(stored.name), now + 2 * GET_URL)
-        return {"method": "getUrl", "url": url, "expires": dates.write(now + GET_URL), "hashes": stored.hashes}
+        now, lasting = dates.now(self._clock), int(self._times.object_address * 1000)
+        url = self._addresses.of("GET", key_of(stored.name), now + 2 * lasting)
+        return {"method": "getUrl", "url": url, "expires": dates.write(now + lasting), "hashes": stored.hashes}
 
     async def _redirect(self, call: Call) -> Reply:
         return Reply(303, headers={"location": self._simple(await self._find(call))})
