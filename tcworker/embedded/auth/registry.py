@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from tcworker.client.scopes import ScopeSet
 from tcworker.embedded import dates
 from tcworker.embedded.auth import store
+from tcworker.embedded.auth.anonymous import ASSUME_ANONYMOUS
 from tcworker.embedded.auth.clients import Client, StaticClient
 from tcworker.embedded.auth.roles import Role, Roles
 from tcworker.embedded.auth.signatures import Refused
@@ -128,7 +129,8 @@ class Registry:
                 ended.fail(Failure())
 
     async def put_client(self, client: Client) -> None:
-        """Keep a client, new or changed; within L{change}."""
+        """Keep a client, new or changed; within L{change}. Raises L{ApiError} if their roles bring too many scopes."""
+        self.roles.expand(client.scopes)
         await self._database.run(store.put_client, client)
         self._clients[client.client_id] = client
         self._held.pop(client.client_id, None)
@@ -143,6 +145,8 @@ class Registry:
         """Keep a role, new or changed; within L{change}. Raises L{ApiError} for one that cannot be."""
         roles = Roles([*(one for one in self.roles.by_id.values() if one.role_id != role.role_id), role])
         roles.check(role)
+        # Every call is made with those of everybody: if these were too many, no call could be made.
+        roles.expand([ASSUME_ANONYMOUS])
         await self._database.run(store.put_role, role)
         self._use(roles)
 

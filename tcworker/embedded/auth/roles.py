@@ -13,7 +13,7 @@ from itertools import takewhile
 
 from tcworker.client.scopes import ScopeSet
 from tcworker.embedded import dates
-from tcworker.embedded.faults import bad_input
+from tcworker.embedded.faults import ApiError, bad_input
 from tcworker.interfaces import JSON
 
 ASSUME = "assume:"
@@ -22,6 +22,9 @@ REST = "<..>"
 
 KEPT = 200
 """So many expansions are remembered."""
+
+MOST, LONGEST = 50_000, 10_000_000
+"""So many scopes may roles bring, and so many letters: by C{<..>0} and C{<..>1}, each role can double what it gets."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Roles:
         self._remembered = lru_cache(KEPT)(self._gain)
 
     def expand(self, scopes: Iterable[str]) -> ScopeSet:
-        """Give these scopes and those of every role that they assume, in turn."""
+        """Give these scopes and those of every role that they assume, in turn. Raises L{ApiError} for too many."""
         return _join(scopes, self._gain)
 
     def expand_again(self, scopes: Iterable[str]) -> ScopeSet:
@@ -72,7 +75,7 @@ class Roles:
         return role.body(self.expand([f"{ASSUME}{role.role_id}"]))
 
     def check(self, role: Role) -> None:
-        """Raise L{ApiError} for a role, one of these, that cannot be: it would expand to no end, or is ambiguous."""
+        """Raise L{ApiError} for a role, one of these, that cannot be: endless, too large or ambiguous."""
         _check_parameters(role)
         path: dict[str, Role] = {}
         done: set[str] = set()
@@ -87,13 +90,20 @@ class Roles:
                 _check_not_in(path, found)
                 path[found.role_id] = found
                 waiting.append(self._needed_by(found))
+        # Of an unknown rest, all that comes after it would be one.
+        self.expand([f"{ASSUME}{role.role_id.removesuffix('*')}"])
 
-    def _gain(self, assuming: tuple[str, ...]) -> ScopeSet:
-        """Give all scopes that come by roles."""
+    def _gain(self, assuming: tuple[str, ...]) -> ScopeSet | None:
+        """Give all scopes that come by roles; C{None} if they are too many."""
         gained: set[str] = set()
         asked, waiting = ScopeSet(assuming), list(assuming)
+        count = length = 0
         while waiting:
-            fresh = {scope for role, rest in self._assumed(waiting.pop()) for scope in _scopes(role, rest)} - gained
+            brought = [scope for role, rest in self._assumed(waiting.pop()) for scope in _scopes(role, rest)]
+            count, length = count + len(brought), length + sum(map(len, brought))
+            if count > MOST or length > LONGEST:
+                return None
+            fresh = set(brought) - gained
             gained |= fresh
             # A pattern has brought already what one of those brings that it includes.
             waiting.extend(scope for scope in _assuming(fresh) if not asked.has(scope))
@@ -126,11 +136,15 @@ class Roles:
             yield self.by_id[role_id], "*" if role_id.endswith("*") else None
 
 
-def _join(scopes: Iterable[str], gain: Callable[[tuple[str, ...]], ScopeSet]) -> ScopeSet:
+def _join(scopes: Iterable[str], gain: Callable[[tuple[str, ...]], ScopeSet | None]) -> ScopeSet:
     own = ScopeSet(scopes)
     # Who may do everything gains nothing.
     assuming = () if own.has("*") else _assuming(own)
-    return ScopeSet((), own, gain(assuming)) if assuming else own
+    if not assuming:
+        return own
+    if (gained := gain(assuming)) is None:
+        raise _too_many(assuming)
+    return ScopeSet((), own, gained)
 
 
 def _assuming(scopes: Iterable[str]) -> tuple[str, ...]:
@@ -162,6 +176,11 @@ def _check_parameters(role: Role) -> None:
             raise bad_input(f"The scope {scope!r} of role {role.role_id} has {REST} more than once.")
         if scope.endswith(f"*{REST}"):
             raise bad_input(f"The scope {scope!r} of role {role.role_id} ends with *{REST}: it could mean two things.")
+
+
+def _too_many(assuming: Sequence[str]) -> ApiError:
+    named = ", ".join(assuming[:3])
+    return bad_input(f"Roles bring too many scopes, more than {MOST} or {LONGEST} letters, by {named}.")
 
 
 def _check_not_in(path: Mapping[str, Role], role: Role) -> None:

@@ -105,6 +105,19 @@ class Cycles(SynchronousTestCase):
         message = self.refused({"top": ["assume:a"], "a": ["assume:b"], "b": ["assume:a"]}, "top")
         self.assertIn("assume:a -> assume:b -> assume:a", message)
 
+    def test_roles_that_double_what_they_get(self) -> None:
+        doubling = {f"r{n}:*": [f"assume:r{n + 1}:<..>0", f"assume:r{n + 1}:<..>1"] for n in range(60)}
+        self.assertIn("too many scopes", self.refused(doubling, "r0:*"))
+        known = roles(doubling)
+        for expand in (known.expand, known.expand_again):
+            self.assertRaises(ApiError, expand, ["x", "assume:r40:any"])
+        known.check(known.by_id["r50:*"])
+        self.assertEqual(len(list(known.expand(["assume:r50:any"]))), 2**11 - 1)
+
+    def test_roles_that_lengthen_what_they_get(self) -> None:
+        long = {f"r{n}:*": [f"assume:r{n + 1}:<..>{'x' * 100_000}", f"s:<..>{n}"] for n in range(60)}
+        self.assertIn("too many scopes", self.refused(long, "r0:*"))
+
     def test_roles_that_only_share_others_are_fine(self) -> None:
         known = roles(
             {"a": ["assume:b", "assume:c"], "b": ["assume:d"], "c": ["assume:d"], "d": ["d"], "e*": ["x<..>"]}

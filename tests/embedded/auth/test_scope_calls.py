@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jwt
 from mohawk.util import calculate_payload_hash
 
+from tcworker.embedded.auth import roles
 from tcworker.interfaces import Credentials
 from tests.embedded.auth.calling import AUTH, START, AuthTestCase, encode
 
@@ -28,6 +29,25 @@ class Expanding(AuthTestCase):
     def test_what_is_no_scope(self) -> None:
         for wrong in (["ü"], ["a", "a"], "a", [3]):
             self.fails(400, "InputValidationError", "POST", "/scopes/expand", {"scopes": wrong})
+
+    def test_too_many_are_refused_wherever_they_would_be_needed(self) -> None:
+        self.patch(roles, "MOST", 100)
+        # The nearest one brings 62.
+        for number in range(5, 0, -1):
+            self.role(f"r{number}:*", f"assume:r{number + 1}:<..>0", f"assume:r{number + 1}:<..>1")
+        many = {"scopes": ["assume:r1:a", "assume:r1:b"], "description": ""}
+        for method, name in (("PUT", "new"), ("POST", "anonymous")):
+            self.assertIn("too many scopes", self.fails(400, "InputError", method, f"/roles/{name}", many))
+        self.fails(400, "InputError", "POST", "/scopes/expand", {"scopes": many["scopes"]})
+        client = {**many, "expires": self.date(hours=1)}
+        self.fails(400, "InputError", "PUT", "/clients/new", client)
+        self.fails(404, "ResourceNotFound", "GET", "/clients/new")
+        rich = self.client("assume:late", name="rich")
+        self.role("late", "assume:r1:a")
+        self.assertEqual(self.current(rich).status, 200)
+        ext = encode({"authorizedScopes": many["scopes"]})
+        self.assertEqual(self.current(self.root, ext).status, 400)
+        self.assertEqual(self.current(self.root).status, 200)
 
 
 class AuthenticateHawk(AuthTestCase):
