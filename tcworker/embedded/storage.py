@@ -44,6 +44,9 @@ NO_HEADERS: Mapping[str, str] = {}
 
 _DATE = re.compile(r"\d{1,15}", re.ASCII)
 
+_ENCODING = re.compile(r"[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
+"""Tokens (RFC 9110, 8.4): whatever else it is would be in the answer to whoever downloads it."""
+
 
 class Addresses:
     """Makes addresses of contents and knows its own again.
@@ -137,7 +140,7 @@ class StorageResource(Resource):
         if "content-length" not in headers:
             return end(request, 411)
         content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding")
-        if not f"{content_type}{encoding}".isascii():
+        if not content_type.isascii() or not (encoding is None or _ENCODING.fullmatch(encoding)):
             return end(request, 400)
         # Whoever hangs up now has sent all of it: it is kept.
         replaced = await self._contents.put(key, cast(IO[bytes], request.content), content_type, encoding)
