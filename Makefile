@@ -10,9 +10,12 @@ help:
 	@echo "make demo    run a real task on this machine: it builds tcworker's own wheel"
 	@echo "make test    lint, then the whole test suite; installs what it needs with apt"
 	@echo "make soak    the suite, with those tests whole that it else runs in a short form"
-	@echo "make conformance ROOT_URL=...  ask any Taskcluster, with the credentials in the environment, whether it is one"
-	@echo "make lint    ruff and mypy        make format  let ruff write what it can"
-	@echo "make bench   measure a worker     make clean   remove what these commands made"
+	@echo "make conformance ROOT_URL=...  ask any Taskcluster whether it behaves as one, with TASKCLUSTER_CLIENT_ID and"
+	@echo "             TASKCLUSTER_ACCESS_TOKEN in the environment; without ROOT_URL, a server of its own"
+	@echo "make lint    ruff and mypy"
+	@echo "make format  let ruff write what it can"
+	@echo "make bench   measure a worker and a server, and hold them against their limits"
+	@echo "make clean   remove what these commands made"
 
 environment: $(READY)
 
@@ -49,7 +52,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python bench/limits.py
+	$(BIN)/python bench/limits.py; status=$$?; $(BIN)/python bench/server.py && exit $$status
 
 clean:
 	rm -rf .venv build dist tcworker.egg-info _trial_temp* .mypy_cache .ruff_cache

@@ -6,7 +6,8 @@ import { credentials, forget, keep } from "./session.js";
 
 const CANNOT_SIGN =
   "You can only look. Browsers let a page sign its calls on https:// or on this very machine, and this is neither. " +
-  "Open it at http://127.0.0.1, for example through a tunnel by ssh, or put a proxy with HTTPS in front of the server.";
+  "Open it at http://127.0.0.1, for example through a tunnel by ssh, or put a proxy with HTTPS in front of the " +
+  "server (--root-url).";
 const NOBODY =
   "Nobody is signed in, so you can look but not change anything. " +
   "Use the address that the server printed when it started, or sign in with a client and its access token.";
