@@ -31,7 +31,6 @@ setup(
         "isal>=1.6",
         "json-e>=4.7",
         "jsonschema>=4.20",
-        "klein>=23.12",
         "mohawk>=1.1",
         "pika>=1.3",
         "pyjwt[crypto]>=2.8",
