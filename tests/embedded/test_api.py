@@ -102,13 +102,13 @@ class Errors(WireTestCase):
         headers = {"Content-Type": "application/json", "Authorization": "Hawk nonsense"}
         for content in (b"{", b"3", b'{"a": NaN}', b"[" * 100_000):
             answer = self.send("POST", f"{QUEUE}/task/{NICE}/runs/0/exception", content, headers).answer()
-            self.assertEqual((answer.status, answer.code), (400, "MalformedPayload"))
+            self.assertRefused(answer, 400, "MalformedPayload")
 
     def test_scopes_of_the_path_come_before_its_patterns_and_the_schema(self) -> None:
         answer = self.begin("POST", f"{QUEUE}/task/nonsense/runs/x/exception", {"no": 1}).answer()
-        self.assertEqual((answer.status, answer.code), (403, "InsufficientScopes"))
+        self.assertRefused(answer, 403, "InsufficientScopes")
         answer = self.call("POST", f"{QUEUE}/task/nonsense/runs/x/exception", {"no": 1})
-        self.assertEqual((answer.status, answer.code), (400, "InvalidRequestArguments"))
+        self.assertRefused(answer, 400, "InvalidRequestArguments")
 
     def test_scopes_of_the_body_come_after_the_schema(self) -> None:
         answer = self.begin("POST", f"{QUEUE}/claim-work/prov/type", {}).answer()
@@ -122,7 +122,7 @@ class Errors(WireTestCase):
 
     def test_a_wrong_signature_is_401(self) -> None:
         answer = self.send("GET", f"{QUEUE}/task/{NICE}", headers={"Authorization": "Hawk nonsense"}).answer()
-        self.assertEqual((answer.status, answer.code), (401, "AuthenticationFailed"))
+        self.assertRefused(answer, 401, "AuthenticationFailed")
         self.assertEqual(answer.headers["www-authenticate"], "hawk")
 
     def test_a_wrong_signature_is_no_matter_where_none_is_needed(self) -> None:
@@ -131,7 +131,7 @@ class Errors(WireTestCase):
 
     def test_a_body_of_another_type(self) -> None:
         answer = self.send("PUT", f"{QUEUE}/task/{NICE}", b"{}", {"Content-Type": "text/plain"}).answer()
-        self.assertEqual((answer.status, answer.code), (400, "MalformedPayload"))
+        self.assertRefused(answer, 400, "MalformedPayload")
 
     def test_a_body_that_nobody_asked_for_is_ignored(self) -> None:
         answer = self.call("GET", f"{QUEUE}/task/{NICE}", {"what": "ever"})
@@ -140,7 +140,7 @@ class Errors(WireTestCase):
     def test_a_body_over_ten_megabytes(self) -> None:
         content = json.dumps({"x": "y" * (10 << 20)}).encode()
         answer = self.send("PUT", f"{QUEUE}/task/{NICE}", content, {"Content-Type": "application/json"}).answer()
-        self.assertEqual((answer.status, answer.code), (500, "InternalServerError"))
+        self.assertRefused(answer, 500, "InternalServerError")
 
     def test_a_key_of_the_query_more_than_once(self) -> None:
         group = f"{QUEUE}/task-group/{self.create()}/list"
@@ -155,6 +155,6 @@ class Errors(WireTestCase):
     def test_what_nobody_foresaw_is_logged_and_answered(self) -> None:
         self.patch(database, "_transact", lambda connection, job: 1 / 0)
         answer = self.call("PUT", f"{QUEUE}/task/{NICE}", self.definition())
-        self.assertEqual((answer.status, answer.code), (500, "InternalServerError"))
+        self.assertRefused(answer, 500, "InternalServerError")
         self.assertIn("incidentId", answer.json["message"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

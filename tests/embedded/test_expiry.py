@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.embedded import expiry
 from tcworker.embedded.expiry import deletion
 from tests.embedded.objects.case import ObjectsTestCase
-from tests.embedded.queue.test_artifacts import ArtifactsTestCase
+from tests.embedded.queue.artifact_case import ArtifactsTestCase
 from tests.embedded.wire import WireTestCase
 
 HOUR = 60 * 60

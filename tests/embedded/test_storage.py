@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from twisted.internet.defer import Deferred, execute
 
-from tests.embedded.queue.test_artifacts import ArtifactsTestCase
+from tests.embedded.queue.artifact_case import ArtifactsTestCase
 from tests.embedded.wire import Answer, InThisThread, Pending, target_of
 
 

@@ -22,12 +22,14 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import Credentials
 
 START = 1_800_000_000
+HOUR = 3_600_000
 QUEUE = "/api/queue/v1"
 WORKER = {"workerGroup": "group", "workerId": "worker", "tasks": 1}
 
@@ -198,19 +200,35 @@ class WireTestCase(SynchronousTestCase):
         self.assertTrue(pending.answered, f"no answer to {method} {target}")
         return pending.answer()
 
-    def queue(self, method: str, path: str, body: Any = None, credentials: Credentials | None = None) -> Any:
-        """Call the queue, which must succeed."""
-        answer = self.call(method, QUEUE + path, body, credentials)
+    def ask(
+        self, service: str, method: str, path: str, body: Any = None, credentials: Credentials | None = None
+    ) -> Any:
+        """Call a service, which must succeed; gives the answer's JSON."""
+        answer = self.call(method, f"/api/{service}/v1{path}", body, credentials)
         self.assertLess(answer.status, 400, answer.content)
         return answer.json if answer.content else None
 
     def refused(
-        self, status: int, code: str, method: str, path: str, body: Any = None, credentials: Credentials | None = None
+        self,
+        service: str,
+        status: int,
+        code: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        credentials: Credentials | None = None,
     ) -> str:
-        """Call the queue, which must refuse; gives the message."""
-        answer = self.call(method, QUEUE + path, body, credentials)
+        """Call a service, which must refuse; gives the message."""
+        return self.assertRefused(self.call(method, f"/api/{service}/v1{path}", body, credentials), status, code)
+
+    def assertRefused(self, answer: Answer, status: int, code: str) -> str:
         self.assertEqual((answer.status, answer.code), (status, code), answer.content)
         return str(answer.json["message"])
+
+    def with_scopes(self, *scopes: str) -> Credentials:
+        """Give the credentials, for an hour, of somebody who has these scopes and those of everybody."""
+        now = int(self.reactor.seconds() * 1000)
+        return issue(self.root, "somebody", scopes, now, now + HOUR)
 
     def definition(self, **more: Any) -> dict[str, Any]:
         return {
@@ -225,12 +243,12 @@ class WireTestCase(SynchronousTestCase):
     def create(self, **more: Any) -> str:
         """Create a task and give its taskId."""
         task_id = str(slugid.nice())
-        self.queue("PUT", f"/task/{task_id}", self.definition(**more))
+        self.ask("queue", "PUT", f"/task/{task_id}", self.definition(**more))
         return task_id
 
     def claim(self) -> Any:
         """Claim the one task that waits."""
-        [claim] = self.queue("POST", "/claim-work/prov%2Ftype", WORKER)["tasks"]
+        [claim] = self.ask("queue", "POST", "/claim-work/prov%2Ftype", WORKER)["tasks"]
         return claim
 
     def run_of_own(self, **more: Any) -> tuple[str, Credentials]:
@@ -239,7 +257,7 @@ class WireTestCase(SynchronousTestCase):
         return f"/task/{task_id}/runs/0", Credentials.from_json(self.claim()["credentials"])
 
     def status(self, task_id: str) -> Any:
-        return self.queue("GET", f"/task/{task_id}/status")["status"]
+        return self.ask("queue", "GET", f"/task/{task_id}/status")["status"]
 
     def ends(self, task_id: str) -> list[tuple[str, str | None]]:
         """How each run of a task stands."""

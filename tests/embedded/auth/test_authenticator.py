@@ -11,7 +11,7 @@ from taskcluster.client import createTemporaryCredentials
 
 from tcworker.embedded.auth.certificates import issue, sign
 from tcworker.interfaces import Credentials
-from tests.embedded.auth.calling import CURRENT, MINUTE, NOW, START, AuthTestCase, encode
+from tests.embedded.auth.case import CURRENT, MINUTE, NOW, START, AuthTestCase, encode
 
 
 class Signatures(AuthTestCase):

@@ -11,7 +11,7 @@ from mohawk.bewit import get_bewit
 from taskcluster import Queue
 
 from tcworker.interfaces import Credentials
-from tests.embedded.auth.calling import AUTH, CURRENT, START, AuthTestCase, encode
+from tests.embedded.auth.case import AUTH, CURRENT, START, AuthTestCase, encode
 from tests.embedded.wire import target_of
 
 CLIENTS = f"{AUTH}/clients"
@@ -41,7 +41,7 @@ class BewitTestCase(AuthTestCase):
 
     def unsigned(self, target: str, why: str) -> None:
         answer = self.send("GET", target).answer()
-        self.assertEqual((answer.status, answer.code), (401, "AuthenticationFailed"), answer.content)
+        self.assertRefused(answer, 401, "AuthenticationFailed")
         self.assertEqual(answer.headers["www-authenticate"], "hawk")
         self.assertIn(why, answer.json["message"])
 

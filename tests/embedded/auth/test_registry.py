@@ -18,7 +18,7 @@ from tcworker.embedded.auth.signatures import Refused
 from tcworker.embedded.auth.store import SCHEMA
 from tcworker.embedded.faults import ApiError
 from tcworker.interfaces import Credentials
-from tests.embedded.auth.calling import AuthTestCase
+from tests.embedded.auth.case import AuthTestCase
 
 ROOT = StaticClient("static/root", "r" * 22, ["*"], "May do everything.")
 
@@ -32,17 +32,19 @@ class Restart(AuthTestCase):
     def test_clients_and_roles_are_kept(self) -> None:
         self.role("r", "x:<..>", "b")
         me, other = self.client("assume:r", deleteOnExpiration=True), self.client(name="other")
-        self.auth("POST", "/clients/other/disable")
-        before = [self.auth("GET", path) for path in ("/clients/me", "/clients/other", "/roles")]
+        self.ask("auth", "POST", "/clients/other/disable")
+        before = [self.ask("auth", "GET", path) for path in ("/clients/me", "/clients/other", "/roles")]
         self.restart()
-        self.assertEqual([self.auth("GET", path) for path in ("/clients/me", "/clients/other", "/roles")], before)
+        self.assertEqual(
+            [self.ask("auth", "GET", path) for path in ("/clients/me", "/clients/other", "/roles")], before
+        )
         self.assertIn("b", self.accepted(me))
         self.refused_with(other, "disabled")
 
     def test_what_was_taken_away_stays_away(self) -> None:
         me = self.client()
-        self.auth("DELETE", "/clients/me")
-        self.auth("DELETE", "/roles/anonymous")
+        self.ask("auth", "DELETE", "/clients/me")
+        self.ask("auth", "DELETE", "/roles/anonymous")
         self.restart()
         self.refused_with(me, "no client me")
         self.assertEqual(self.current(None).status, 403)
@@ -52,18 +54,18 @@ class Restart(AuthTestCase):
         self.reactor.advance(3600 * 7)
         self.accepted(me)
         self.restart()
-        self.assertIn("T15:00", self.auth("GET", "/clients/me")["lastDateUsed"])
+        self.assertIn("T15:00", self.ask("auth", "GET", "/clients/me")["lastDateUsed"])
 
     def test_static_clients_are_those_of_the_last_start(self) -> None:
         mine = Credentials("static/mine", "m" * 22)
         self.restart(static_clients=[StaticClient(mine.client_id, mine.access_token, ["a"], "d")])
         self.assertIn("a", self.accepted(mine))
-        first = self.auth("GET", "/clients/static%2Fmine")
+        first = self.ask("auth", "GET", "/clients/static%2Fmine")
         self.reactor.advance(1)
         self.restart(static_clients=[StaticClient(mine.client_id, mine.access_token, ["a"], "d")])
-        self.assertEqual(self.auth("GET", "/clients/static%2Fmine"), first)
+        self.assertEqual(self.ask("auth", "GET", "/clients/static%2Fmine"), first)
         self.restart(static_clients=[StaticClient(mine.client_id, "n" * 22, ["b"], "d")])
-        changed = self.auth("GET", "/clients/static%2Fmine")
+        changed = self.ask("auth", "GET", "/clients/static%2Fmine")
         self.assertEqual((changed["created"], changed["scopes"]), (first["created"], ["b"]))
         for date in ("lastModified", "lastRotated"):
             self.assertLess(first[date], changed[date])
@@ -77,7 +79,7 @@ class Restart(AuthTestCase):
         self.restart()
         self.assertEqual(self.accepted(self.root), ["*"])
         self.refused_with(old, "no client")
-        self.fails(400, "InputError", "DELETE", "/clients/me")
+        self.refused("auth", 400, "InputError", "DELETE", "/clients/me")
 
 
 class Waiting:

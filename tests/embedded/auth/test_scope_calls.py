@@ -11,24 +11,24 @@ from mohawk.util import calculate_payload_hash
 
 from tcworker.embedded.auth import roles
 from tcworker.interfaces import Credentials
-from tests.embedded.auth.calling import AUTH, START, AuthTestCase, encode
+from tests.embedded.auth.case import AUTH, START, AuthTestCase, encode
 
 TESTER = Credentials("tester", "no-secret")
 
 
 class Expanding(AuthTestCase):
     def test_scopes_are_expanded(self) -> None:
-        scopes = self.auth("POST", "/scopes/expand", {"scopes": ["mine", "assume:anonymous"]})["scopes"]
+        scopes = self.ask("auth", "POST", "/scopes/expand", {"scopes": ["mine", "assume:anonymous"]})["scopes"]
         self.assertIn("mine", scopes)
         self.assertIn("queue:status:*", scopes)
 
     def test_what_another_includes_is_left_out(self) -> None:
         given = {"scopes": ["x:b", "x:*", "x*", "b", "b:c"]}
-        self.assertEqual(self.auth("POST", "/scopes/expand", given), {"scopes": ["b", "b:c", "x*"]})
+        self.assertEqual(self.ask("auth", "POST", "/scopes/expand", given), {"scopes": ["b", "b:c", "x*"]})
 
     def test_what_is_no_scope(self) -> None:
         for wrong in (["ü"], ["a", "a"], "a", [3]):
-            self.fails(400, "InputValidationError", "POST", "/scopes/expand", {"scopes": wrong})
+            self.refused("auth", 400, "InputValidationError", "POST", "/scopes/expand", {"scopes": wrong})
 
     def test_too_many_are_refused_wherever_they_would_be_needed(self) -> None:
         self.patch(roles, "MOST", 100)
@@ -37,11 +37,11 @@ class Expanding(AuthTestCase):
             self.role(f"r{number}:*", f"assume:r{number + 1}:<..>0", f"assume:r{number + 1}:<..>1")
         many = {"scopes": ["assume:r1:a", "assume:r1:b"], "description": ""}
         for method, name in (("PUT", "new"), ("POST", "anonymous")):
-            self.assertIn("too many scopes", self.fails(400, "InputError", method, f"/roles/{name}", many))
-        self.fails(400, "InputError", "POST", "/scopes/expand", {"scopes": many["scopes"]})
+            self.assertIn("too many scopes", self.refused("auth", 400, "InputError", method, f"/roles/{name}", many))
+        self.refused("auth", 400, "InputError", "POST", "/scopes/expand", {"scopes": many["scopes"]})
         client = {**many, "expires": self.date(hours=1)}
-        self.fails(400, "InputError", "PUT", "/clients/new", client)
-        self.fails(404, "ResourceNotFound", "GET", "/clients/new")
+        self.refused("auth", 400, "InputError", "PUT", "/clients/new", client)
+        self.refused("auth", 404, "ResourceNotFound", "GET", "/clients/new")
         rich = self.client("assume:late", name="rich")
         self.role("late", "assume:r1:a")
         self.assertEqual(self.current(rich).status, 200)
@@ -53,7 +53,7 @@ class Expanding(AuthTestCase):
 class AuthenticateHawk(AuthTestCase):
     """The call by which a service elsewhere has a signature checked."""
 
-    def ask(self, **request: Any) -> Any:
+    def authenticate(self, **request: Any) -> Any:
         asked = {"method": "get", "resource": "/x?y=1", "host": "taskcluster.test", "port": 80, **request}
         answer = self.send(
             "POST", f"{AUTH}/authenticate-hawk", json.dumps(asked).encode(), {"Content-Type": "application/json"}
@@ -64,7 +64,7 @@ class AuthenticateHawk(AuthTestCase):
     def test_somebody_who_signed(self) -> None:
         me = self.client("mine")
         self.assertEqual(
-            self.ask(authorization=self.sign("GET", "/x?y=1", b"", me), sourceIp="127.0.0.1"),
+            self.authenticate(authorization=self.sign("GET", "/x?y=1", b"", me), sourceIp="127.0.0.1"),
             {
                 "status": "auth-success",
                 "scheme": "hawk",
@@ -77,12 +77,12 @@ class AuthenticateHawk(AuthTestCase):
         )
 
     def test_temporary_credentials_end_as_their_certificate_says(self) -> None:
-        answer = self.ask(authorization=self.sign("GET", "/x?y=1", b"", self.temporary("a", name="t")))
+        answer = self.authenticate(authorization=self.sign("GET", "/x?y=1", b"", self.temporary("a", name="t")))
         self.assertEqual((answer["clientId"], answer["expires"]), ("t", "2027-01-15T08:01:00.000Z"))
 
     def test_nobody(self) -> None:
         self.assertEqual(
-            self.ask(),
+            self.authenticate(),
             {
                 "status": "no-auth",
                 "scheme": "none",
@@ -101,7 +101,7 @@ class AuthenticateHawk(AuthTestCase):
             {"authorization": self.sign("GET", "/x?y=1", b"", self.root, encode({"certificate": {"version": 2}}))},
             {"resource": "/x?bewit=abc"},
         ):
-            answer = self.ask(**wrong)
+            answer = self.authenticate(**wrong)
             self.assertEqual(answer.pop("status"), "auth-failed", wrong)
             self.assertEqual(list(answer), ["message"])
 
@@ -115,10 +115,10 @@ class AuthenticateHawk(AuthTestCase):
             {"x": 1},
             {"sourceIp": "me"},
         ):
-            self.fails(400, "InputValidationError", "POST", "/authenticate-hawk", {**good, **change})
+            self.refused("auth", 400, "InputValidationError", "POST", "/authenticate-hawk", {**good, **change})
         for name in good:
             less = {key: value for key, value in good.items() if key != name}
-            self.fails(400, "InputValidationError", "POST", "/authenticate-hawk", less)
+            self.refused("auth", 400, "InputValidationError", "POST", "/authenticate-hawk", less)
 
 
 class TryingOut(AuthTestCase):
@@ -127,26 +127,26 @@ class TryingOut(AuthTestCase):
     def test_a_library_sees_who_it_signed_as(self) -> None:
         body = {"clientScopes": ["a:*", "b"], "requiredScopes": ["a:1"]}
         self.assertEqual(
-            self.auth("POST", "/test-authenticate", body, TESTER),
+            self.ask("auth", "POST", "/test-authenticate", body, TESTER),
             {"clientId": "tester", "scopes": ["a:*", "assume:anonymous", "b"]},
         )
 
     def test_scopes_that_lack(self) -> None:
         body = {"clientScopes": ["a"], "requiredScopes": ["b"]}
-        self.assertIn("b", self.fails(403, "InsufficientScopes", "POST", "/test-authenticate", body, TESTER))
+        self.assertIn("b", self.refused("auth", 403, "InsufficientScopes", "POST", "/test-authenticate", body, TESTER))
 
     def test_other_clients_are_unknown_there(self) -> None:
         for credentials in (self.root, Credentials("tester", "wrong")):
-            self.fails(401, "AuthenticationFailed", "POST", "/test-authenticate", {}, credentials)
+            self.refused("auth", 401, "AuthenticationFailed", "POST", "/test-authenticate", {}, credentials)
 
     def test_the_tester_is_unknown_elsewhere(self) -> None:
         self.refused_with(TESTER, "no client tester")
 
     def test_temporary_credentials_and_authorized_scopes(self) -> None:
         body = {"clientScopes": ["a:*", "auth:create-client:t/*"], "requiredScopes": ["a:1"]}
-        self.auth("POST", "/test-authenticate", body, self.temporary("a:1", name="t/1", issuer=TESTER))
+        self.ask("auth", "POST", "/test-authenticate", body, self.temporary("a:1", name="t/1", issuer=TESTER))
         other = self.temporary("a:1", name="u/1", issuer=TESTER)
-        self.fails(401, "AuthenticationFailed", "POST", "/test-authenticate", body, other)
+        self.refused("auth", 401, "AuthenticationFailed", "POST", "/test-authenticate", body, other)
         narrow = self.begin("POST", f"{AUTH}/test-authenticate", body, TESTER, encode({"authorizedScopes": ["a:2"]}))
         self.assertEqual(narrow.answer().code, "InsufficientScopes")
 
@@ -156,16 +156,18 @@ class TryingOut(AuthTestCase):
 
     def test_the_body_is_looked_at_first(self) -> None:
         wrong = Credentials("nobody", "x")
-        self.fails(400, "InputValidationError", "POST", "/test-authenticate", {"clientScopes": [1]}, wrong)
+        self.refused("auth", 400, "InputValidationError", "POST", "/test-authenticate", {"clientScopes": [1]}, wrong)
 
     def test_by_get(self) -> None:
         self.assertEqual(
-            self.auth("GET", "/test-authenticate-get/", None, TESTER),
+            self.ask("auth", "GET", "/test-authenticate-get/", None, TESTER),
             {"clientId": "tester", "scopes": ["assume:anonymous", "auth:create-client:test:*", "test:*"]},
         )
-        self.auth("GET", "/test-authenticate-get", None, self.temporary("test:a*", name="test:me", issuer=TESTER))
+        self.ask(
+            "auth", "GET", "/test-authenticate-get", None, self.temporary("test:a*", name="test:me", issuer=TESTER)
+        )
         less = self.temporary("test:b", name="test:me", issuer=TESTER)
-        self.fails(403, "InsufficientScopes", "GET", "/test-authenticate-get", None, less)
+        self.refused("auth", 403, "InsufficientScopes", "GET", "/test-authenticate-get", None, less)
         self.assertEqual(self.begin("GET", f"{AUTH}/test-authenticate-get").answer().code, "InsufficientScopes")
 
 
@@ -175,7 +177,7 @@ class Tunnel(AuthTestCase):
 
     def test_a_token_that_a_websocktunnel_of_the_audience_takes(self) -> None:
         may = self.client("auth:websocktunnel-token:aud/me.1~2")
-        answer = self.auth("GET", "/websocktunnel/aud/me.1~2", None, may)
+        answer = self.ask("auth", "GET", "/websocktunnel/aud/me.1~2", None, may)
         token = answer.pop("token")
         self.assertEqual(answer, {"wstClient": "me.1~2", "wstAudience": "aud", "expires": "2027-01-19T08:00:00.000Z"})
         # The clock of the test is not that of the library.
@@ -193,11 +195,11 @@ class Tunnel(AuthTestCase):
         )
 
     def test_without_the_scope(self) -> None:
-        self.fails(403, "InsufficientScopes", "GET", "/websocktunnel/aud/me", None, self.temporary("x"))
+        self.refused("auth", 403, "InsufficientScopes", "GET", "/websocktunnel/aud/me", None, self.temporary("x"))
 
     def test_names_that_cannot_be(self) -> None:
         for path in ("a.b/me", "aud/a%20b", f"{'a' * 39}/me"):
-            self.fails(400, "InvalidRequestArguments", "GET", f"/websocktunnel/{path}")
+            self.refused("auth", 400, "InvalidRequestArguments", "GET", f"/websocktunnel/{path}")
 
 
 class Refusals(AuthTestCase):

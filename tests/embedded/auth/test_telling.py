@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcworker.embedded.outbox import Message
-from tests.embedded.auth.calling import AuthTestCase
+from tests.embedded.auth.case import AuthTestCase
 
 
 class Telling(AuthTestCase):
@@ -23,11 +23,11 @@ class Telling(AuthTestCase):
             [("exchange/taskcluster-auth/v1/client-created", "", {"version": 1, "clientId": "me"})],
         )
         self.told.clear()
-        self.auth("POST", "/clients/me", {"expires": self.date(hours=1), "description": ""})
+        self.ask("auth", "POST", "/clients/me", {"expires": self.date(hours=1), "description": ""})
         for verb in ("reset", "disable", "enable"):
-            self.auth("POST", f"/clients/me/{verb}")
+            self.ask("auth", "POST", f"/clients/me/{verb}")
         self.assertEqual(self.exchanges(), ["client-updated"] * 4)
-        self.auth("DELETE", "/clients/me")
+        self.ask("auth", "DELETE", "/clients/me")
         self.assertEqual(self.exchanges(), ["client-deleted"])
 
     def test_of_roles(self) -> None:
@@ -37,8 +37,8 @@ class Telling(AuthTestCase):
             [("exchange/taskcluster-auth/v1/role-created", "", {"version": 1, "roleId": "r"})],
         )
         self.told.clear()
-        self.auth("POST", "/roles/r", {"scopes": ["b"], "description": ""})
-        self.auth("DELETE", "/roles/r")
+        self.ask("auth", "POST", "/roles/r", {"scopes": ["b"], "description": ""})
+        self.ask("auth", "DELETE", "/roles/r")
         self.assertEqual(self.exchanges(), ["role-updated", "role-deleted"])
 
     def test_nothing_of_what_did_not_change(self) -> None:
@@ -46,8 +46,8 @@ class Telling(AuthTestCase):
         self.client()
         self.exchanges()
         self.role("r", "a")
-        self.fails(409, "RequestConflict", "PUT", "/roles/r", {"scopes": ["b"], "description": "d"})
-        self.fails(400, "InputError", "POST", "/roles/r", {"scopes": ["assume:r"], "description": "d"})
-        self.fails(409, "RequestConflict", "PUT", "/clients/me", {"expires": self.date(), "description": "d"})
-        self.fails(404, "ResourceNotFound", "POST", "/clients/you/reset")
+        self.refused("auth", 409, "RequestConflict", "PUT", "/roles/r", {"scopes": ["b"], "description": "d"})
+        self.refused("auth", 400, "InputError", "POST", "/roles/r", {"scopes": ["assume:r"], "description": "d"})
+        self.refused("auth", 409, "RequestConflict", "PUT", "/clients/me", {"expires": self.date(), "description": "d"})
+        self.refused("auth", 404, "ResourceNotFound", "POST", "/clients/you/reset")
         self.assertEqual(self.exchanges(), [])

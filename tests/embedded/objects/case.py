@@ -35,21 +35,21 @@ class ObjectsTestCase(WireTestCase):
             **more,
         }
 
-    def ask(
+    def object(
         self, method: str, call: str, name: str, body: Any = None, credentials: Credentials | None = None
     ) -> Answer:
         return self.call(method, f"{OBJECT}/{call}/{quote(name, safe='')}", body, credentials)
 
     def create_upload(self, name: str = "a/b", **more: Any) -> Answer:
-        return self.ask("PUT", "upload", name, self.upload_body(**more))
+        return self.object("PUT", "upload", name, self.upload_body(**more))
 
     def finish_upload(self, name: str = "a/b", **more: Any) -> Answer:
         body = {"projectId": "proj", "uploadId": self.upload_id, "hashes": HASHES, **more}
-        return self.ask("POST", "finish-upload", name, body)
+        return self.object("POST", "finish-upload", name, body)
 
     def start_download(self, *methods: str, name: str = "a/b") -> Answer:
         body = {"acceptDownloadMethods": dict.fromkeys(methods, True)}
-        return self.ask("PUT", "start-download", name, body)
+        return self.object("PUT", "start-download", name, body)
 
     def put_url(self, name: str = "a/b", length: int = 5) -> Any:
         """Begin an upload by C{putUrl}; gives what is said of it."""
@@ -68,6 +68,3 @@ class ObjectsTestCase(WireTestCase):
 
     def get(self, url: str) -> Answer:
         return self.send("GET", target_of(url)).answer()
-
-    def assertRefused(self, answer: Answer, status: int, code: str) -> None:
-        self.assertEqual((answer.status, answer.code), (status, code), answer.content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tcworker.embedded.auth.certificates import issue
 from tests.embedded.objects.case import HASHES, OBJECT, ObjectsTestCase
 
 
@@ -39,34 +38,35 @@ class Downloads(ObjectsTestCase):
 
     def test_by_a_redirect(self) -> None:
         self.upload()
-        answer = self.ask("GET", "download", "a/b")
+        answer = self.object("GET", "download", "a/b")
         self.assertEqual(answer.status, 303)
         self.assertEqual(self.get(answer.headers["location"]).content, b"hello")
 
     def test_what_is_known_of_it(self) -> None:
         self.upload()
         known = {"projectId": "proj", "expires": "2027-01-25T08:00:00.000Z", "hashes": HASHES}
-        self.assertEqual(self.ask("GET", "metadata", "a/b").json, known)
+        self.assertEqual(self.object("GET", "metadata", "a/b").json, known)
         self.assertEqual(self.call("GET", f"{OBJECT}/metadata/a/b").json, known)
 
     def test_not_before_it_is_finished(self) -> None:
         self.put(self.put_url(), b"hello")
         for answer in (
             self.start_download("getUrl"),
-            self.ask("GET", "download", "a/b"),
-            self.ask("GET", "metadata", "a/b"),
-            self.ask("GET", "metadata", "never"),
+            self.object("GET", "download", "a/b"),
+            self.object("GET", "metadata", "a/b"),
+            self.object("GET", "metadata", "never"),
         ):
             self.assertRefused(answer, 404, "ResourceNotFound")
 
     def test_for_those_only_who_may(self) -> None:
         self.upload()
-        now = int(self.reactor.seconds() * 1000)
         for scope, status in (("object:download:a/*", 303), ("object:download:b", 403)):
-            own = issue(self.root, "downloader", [scope], now, now + 60_000)
-            self.assertEqual(self.ask("GET", "download", "a/b", credentials=own).status, status)
+            own = self.with_scopes(scope)
+            self.assertEqual(self.object("GET", "download", "a/b", credentials=own).status, status)
             # Who may not is not told whether there is such an object.
-            self.assertEqual(self.ask("GET", "download", "a/c", credentials=own).status, 404 if status == 303 else 403)
+            self.assertEqual(
+                self.object("GET", "download", "a/c", credentials=own).status, 404 if status == 303 else 403
+            )
 
     def test_they_outlive_a_restart(self) -> None:
         self.upload()

@@ -8,7 +8,6 @@ from typing import Any
 import slugid
 from twisted.internet.defer import Deferred, execute
 
-from tcworker.embedded.auth.certificates import issue
 from tcworker.waiting import OneShot
 from tests.embedded.objects.case import HASHES, OBJECT, ObjectsTestCase, inline
 from tests.embedded.wire import InThisThread
@@ -94,14 +93,15 @@ class Beginning(ObjectsTestCase):
     def test_a_hash_that_is_not_known_is_kept(self) -> None:
         self.create_upload()
         self.finish_upload(hashes={"blake3": "x"})
-        self.assertEqual(self.ask("GET", "metadata", "a/b").json["hashes"], {"blake3": "x"})
+        self.assertEqual(self.object("GET", "metadata", "a/b").json["hashes"], {"blake3": "x"})
 
     def test_for_those_only_who_may(self) -> None:
-        now = int(self.reactor.seconds() * 1000)
         for scope, status in (("object:upload:proj:a/*", 200), ("object:upload:other:a/b", 403)):
-            own = issue(self.root, "uploader", [scope], now, now + 60_000)
-            self.assertEqual(self.ask("PUT", "upload", "a/b", self.upload_body(), own).status, status)
-            finished = self.ask("POST", "finish-upload", "a/b", {"projectId": "proj", "uploadId": self.upload_id}, own)
+            own = self.with_scopes(scope)
+            self.assertEqual(self.object("PUT", "upload", "a/b", self.upload_body(), own).status, status)
+            finished = self.object(
+                "POST", "finish-upload", "a/b", {"projectId": "proj", "uploadId": self.upload_id}, own
+            )
             self.assertEqual(finished.status, status)
 
     def test_a_body_without_sense_is_told_before_a_lack_of_scopes(self) -> None:

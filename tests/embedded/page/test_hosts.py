@@ -59,7 +59,7 @@ class Names(SynchronousTestCase):
 
 
 class TheServer(WireTestCase):
-    def ask(self, target: str, host: str) -> bytes:
+    def ask_as(self, target: str, host: str) -> bytes:
         pending = self.send("GET", target)
         before = len(pending.content)
         pending.more(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -67,11 +67,11 @@ class TheServer(WireTestCase):
 
     def test_refuses_another_name_on_every_path(self) -> None:
         for target in ("/", "/page/main.js", "/api/queue/v1/ping", "/storage/x", "/__heartbeat__"):
-            answer = self.ask(target, "evil.example")
+            answer = self.ask_as(target, "evil.example")
             self.assertTrue(answer.startswith(b"HTTP/1.1 421 "), answer)
             self.assertIn(b"Use http://taskcluster.test:80/", answer)
             self.assertNotIn(b"evil.example", answer)
             self.assertNotIn(b"Access-Control-Allow-Origin", answer)
 
     def test_answers_to_its_own(self) -> None:
-        self.assertTrue(self.ask("/api/queue/v1/ping", "taskcluster.test").startswith(b"HTTP/1.1 200 "))
+        self.assertTrue(self.ask_as("/api/queue/v1/ping", "taskcluster.test").startswith(b"HTTP/1.1 200 "))

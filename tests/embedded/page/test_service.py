@@ -39,7 +39,7 @@ class Groups(PageTestCase):
             self.create(taskGroupId=first)
         self.create(taskGroupId=first, dependencies=[first])
         claim = self.claim()
-        self.queue("POST", f"/task/{claim['status']['taskId']}/runs/0/failed")
+        self.ask("queue", "POST", f"/task/{claim['status']['taskId']}/runs/0/failed")
         [group] = self.get("/task-groups")["taskGroups"]
         self.assertEqual(group["states"], {"unscheduled": 1, "pending": 2, "failed": 1})
         self.assertEqual(group["size"], 4)
@@ -53,7 +53,7 @@ class Groups(PageTestCase):
 
     def test_one_that_is_not_there(self) -> None:
         answer = self.send("GET", f"{PAGE}/task-groups/{slugid.nice()}").answer()
-        self.assertEqual((answer.status, answer.code), (404, "ResourceNotFound"))
+        self.assertRefused(answer, 404, "ResourceNotFound")
 
     def test_a_token_that_is_none_starts_from_the_beginning(self) -> None:
         self.create()
@@ -84,7 +84,7 @@ class TasksOfAGroup(PageTestCase):
         task_id = self.create()
         self.claim()
         self.reactor.advance(5)
-        self.queue("POST", f"/task/{task_id}/cancel")
+        self.ask("queue", "POST", f"/task/{task_id}/cancel")
         [task] = self.get(f"/task-groups/{task_id}/tasks")["tasks"]
         run = self.status(task_id)["runs"][0]
         self.assertEqual((task["started"], task["resolved"]), (run["started"], run["resolved"]))
@@ -92,7 +92,7 @@ class TasksOfAGroup(PageTestCase):
 
     def test_states_that_there_are_not(self) -> None:
         answer = self.send("GET", f"{PAGE}/task-groups/{slugid.nice()}/tasks?state=lost").answer()
-        self.assertEqual((answer.status, answer.code), (400, "InvalidRequestArguments"))
+        self.assertRefused(answer, 400, "InvalidRequestArguments")
 
 
 class ReadingYaml(PageTestCase):
@@ -102,9 +102,9 @@ class ReadingYaml(PageTestCase):
 
     def test_what_is_none(self) -> None:
         answer = self.call("POST", f"{PAGE}/read-yaml", {"text": "a: ["})
-        self.assertEqual((answer.status, answer.code), (400, "InputError"))
+        self.assertRefused(answer, 400, "InputError")
         self.assertIn("line 1", answer.json["message"])
 
     def test_not_for_strangers(self) -> None:
         answer = self.begin("POST", f"{PAGE}/read-yaml", {"text": "a"}).answer()
-        self.assertEqual((answer.status, answer.code), (403, "InsufficientScopes"))
+        self.assertRefused(answer, 403, "InsufficientScopes")

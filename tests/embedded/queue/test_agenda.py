@@ -21,7 +21,7 @@ class Deadlines(WireTestCase):
 
     def test_one_that_is_over_stays_as_it_is(self) -> None:
         run, credentials = self.run_of_own(deadline=self.date(minutes=10))
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
         self.reactor.advance(700)
         self.assertEqual(self.ends(run.split("/")[2]), [("completed", "completed")])
 
@@ -40,14 +40,14 @@ class Dependencies(WireTestCase):
         waiting = self.create(dependencies=required)
         self.assertEqual(self.status(waiting)["state"], "unscheduled")
         for number, (run, credentials) in enumerate((first, second)):
-            self.queue("POST", f"{run}/completed", None, credentials)
+            self.ask("queue", "POST", f"{run}/completed", None, credentials)
             self.reactor.advance(5)
             self.assertEqual(self.status(waiting)["state"], ("unscheduled", "pending")[number])
 
     def test_no_longer_than_five_seconds(self) -> None:
         run, credentials = self.run_of_own()
         waiting = self.create(dependencies=[run.split("/")[2]])
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
         self.assertEqual(self.status(waiting)["state"], "unscheduled")
         self.reactor.advance(5)
         self.assertEqual(self.status(waiting)["state"], "pending")
@@ -56,8 +56,8 @@ class Dependencies(WireTestCase):
         run, credentials = self.run_of_own()
         task_id = run.split("/")[2]
         strict, easy = self.create(dependencies=[task_id]), self.create(dependencies=[task_id], requires="all-resolved")
-        self.queue("POST", f"{run}/failed", None, credentials)
-        self.queue("POST", f"/task/{task_id}/rerun")
+        self.ask("queue", "POST", f"{run}/failed", None, credentials)
+        self.ask("queue", "POST", f"/task/{task_id}/rerun")
         self.reactor.advance(5)
         self.assertEqual([self.status(waiting)["state"] for waiting in (strict, easy)], ["unscheduled", "pending"])
 
@@ -65,26 +65,26 @@ class Dependencies(WireTestCase):
         run, credentials = self.run_of_own()
         required = [run.split("/")[2]]
         strict, easy = self.create(dependencies=required), self.create(dependencies=required, requires="all-resolved")
-        self.queue("POST", f"{run}/failed", None, credentials)
+        self.ask("queue", "POST", f"{run}/failed", None, credentials)
         self.reactor.advance(5)
         self.assertEqual([self.status(one)["state"] for one in (strict, easy)], ["unscheduled", "pending"])
 
     def test_a_retry_releases_nobody(self) -> None:
         run, credentials = self.run_of_own()
         easy = self.create(dependencies=[run.split("/")[2]], requires="all-resolved")
-        self.queue("POST", f"{run}/exception", {"reason": "worker-shutdown"}, credentials)
+        self.ask("queue", "POST", f"{run}/exception", {"reason": "worker-shutdown"}, credentials)
         self.reactor.advance(10)
         self.assertEqual(self.status(easy)["state"], "unscheduled")
 
     def test_what_is_over_already_is_not_waited_for(self) -> None:
         run, credentials = self.run_of_own()
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
         self.assertEqual(self.status(self.create(dependencies=[run.split("/")[2]]))["state"], "pending")
 
     def test_a_task_that_waits_for_itself_waits_for_ever(self) -> None:
         task_id = str(slugid.nice())
         definition = self.definition(dependencies=[task_id])
-        self.assertEqual(self.queue("PUT", f"/task/{task_id}", definition)["status"]["state"], "unscheduled")
+        self.assertEqual(self.ask("queue", "PUT", f"/task/{task_id}", definition)["status"]["state"], "unscheduled")
 
 
 class WithoutDelay(WireTestCase):
@@ -94,14 +94,14 @@ class WithoutDelay(WireTestCase):
         self.patch(agenda, "ENTRIES_AT_ONCE", 2)
         run, credentials = self.run_of_own()
         waiting = [self.create(dependencies=[run.split("/")[2]]) for _ in range(5)]
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
         self.reactor.advance(0)
         self.assertEqual([self.status(task_id)["state"] for task_id in waiting], ["pending"] * 5)
 
     def test_what_goes_wrong_is_tried_again(self) -> None:
         run, credentials = self.run_of_own()
         waiting = self.create(dependencies=[run.split("/")[2]])
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
         broken = self.patch(DependencyStore, "waiting_for", lambda *_: 1 / 0)
         self.reactor.advance(0)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -112,7 +112,7 @@ class WithoutDelay(WireTestCase):
     def test_dependencies_are_released_at_once(self) -> None:
         run, credentials = self.run_of_own()
         waiting = self.create(dependencies=[run.split("/")[2]])
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
         self.reactor.advance(0)
         self.assertEqual(self.status(waiting)["state"], "pending")
 
@@ -124,7 +124,7 @@ class Restarts(WireTestCase):
         self.stop(self.taskcluster)
         self.start()
         self.assertEqual(self.claim()["status"]["taskId"], waiting)
-        self.queue("POST", f"{run}/completed", None, credentials)
+        self.ask("queue", "POST", f"{run}/completed", None, credentials)
 
     def test_what_came_due_meanwhile_is_done(self) -> None:
         run, _ = self.run_of_own(deadline=self.date(hours=3))

@@ -2,46 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.queue.artifact_reading import MOST_LINKS
-from tcworker.interfaces import Credentials
-from tests.embedded.wire import QUEUE, START, Answer, WireTestCase, target_of
-
-TEXT = {"Content-Type": "text/plain"}
-
-
-class ArtifactsTestCase(WireTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.run_path, self.credentials = self.run_of_own()
-        self.task_path = self.run_path.removesuffix("/runs/0")
-
-    def body(self, kind: str, **more: Any) -> dict[str, Any]:
-        kinds = {
-            "s3": {"contentType": "text/plain"},
-            "reference": {"url": "https://example.com/x", "contentType": "text/html"},
-            "link": {"artifact": "public/target"},
-            "error": {"reason": "file-missing-on-worker", "message": "not there"},
-        }
-        return {"storageType": kind, "expires": self.date(minutes=30), **kinds.get(kind, {}), **more}
-
-    def make(self, name: str, kind: str = "s3", **more: Any) -> Any:
-        path = f"{self.run_path}/artifacts/{name}"
-        return self.queue("POST", path, self.body(kind, **more), self.credentials)
-
-    def make_in_vain(self, status: int, code: str, kind: str = "s3", name: str = "public/a", **more: Any) -> str:
-        path = f"{self.run_path}/artifacts/{name}"
-        return self.refused(status, code, "POST", path, self.body(kind, **more), self.credentials)
-
-    def put(self, url: str, content: bytes, **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.send("PUT", target_of(url), content, {**TEXT, **named}).answer()
-
-    def get(self, path: str, credentials: Credentials | None = None) -> Answer:
-        """Ask the queue, as nobody unless credentials are given."""
-        return self.begin("GET", QUEUE + path, None, credentials).answer()
+from tests.embedded.queue.artifact_case import ArtifactsTestCase
+from tests.embedded.wire import QUEUE, target_of
 
 
 class Making(ArtifactsTestCase):
@@ -97,29 +60,29 @@ class Making(ArtifactsTestCase):
         other = self.create()
         for run in (f"/task/{other}/runs/0", f"/task/{other}/runs/1", "/task/AAAAAAAAQAGAAAAAAAAAAA/runs/0"):
             path = f"{run}/artifacts/public/a"
-            self.refused(400, "InputError", "POST", path, self.body("s3"))
+            self.refused("queue", 400, "InputError", "POST", path, self.body("s3"))
 
     def test_dates_that_cannot_be(self) -> None:
         self.make_in_vain(400, "InputError", expires=self.date(minutes=-16))
         self.make_in_vain(400, "InputError", expires=self.date(days=400))
 
     def test_not_after_the_run_is_reported(self) -> None:
-        self.queue("POST", f"{self.run_path}/completed", None, self.credentials)
+        self.ask("queue", "POST", f"{self.run_path}/completed", None, self.credentials)
         self.make_in_vain(409, "RequestConflict")
 
     def test_for_25_minutes_after_an_exception(self) -> None:
-        self.queue("POST", f"{self.task_path}/cancel")
+        self.ask("queue", "POST", f"{self.task_path}/cancel")
         self.reactor.advance(25 * 60 - 1)
         path = f"{self.run_path}/artifacts/public/a"
-        self.queue("POST", path, self.body("s3"))
+        self.ask("queue", "POST", path, self.body("s3"))
         self.reactor.advance(1)
-        self.refused(409, "RequestConflict", "POST", path, self.body("s3"))
+        self.refused("queue", 409, "RequestConflict", "POST", path, self.body("s3"))
 
     def test_nothing_of_these_kinds_is_finished(self) -> None:
         path, body = f"{self.run_path}/artifacts/public/a", {"uploadId": "AAAAAAAAQAGAAAAAAAAAAA"}
-        self.refused(404, "ResourceNotFound", "PUT", path, body, self.credentials)
+        self.refused("queue", 404, "ResourceNotFound", "PUT", path, body, self.credentials)
         self.make("public/a")
-        self.refused(400, "InputError", "PUT", path, body, self.credentials)
+        self.refused("queue", 400, "InputError", "PUT", path, body, self.credentials)
 
 
 class Finding(ArtifactsTestCase):
@@ -164,7 +127,7 @@ class Finding(ArtifactsTestCase):
     def test_every_name_on_the_way_must_be_permitted(self) -> None:
         self.make("private/target", "reference")
         self.make("public/a", "link", artifact="private/target")
-        reader = issue(self.root, "reader", ["queue:get-artifact:private/*"], START * 1000, (START + 60) * 1000)
+        reader = self.with_scopes("queue:get-artifact:private/*")
         for family in ("artifacts", "artifact-content"):
             path = f"{self.run_path}/{family}/public/a"
             self.assertEqual(self.get(path).code, "InsufficientScopes")
@@ -172,7 +135,7 @@ class Finding(ArtifactsTestCase):
 
     def test_the_latest_run_is_meant(self) -> None:
         self.make("public/a", "reference")
-        self.queue("POST", f"{self.run_path}/exception", {"reason": "worker-shutdown"}, self.credentials)
+        self.ask("queue", "POST", f"{self.run_path}/exception", {"reason": "worker-shutdown"}, self.credentials)
         self.assertEqual(self.get(f"{self.task_path}/artifacts/public/a").status, 404)
         self.assertEqual(self.get(f"{self.run_path}/artifacts/public/a").status, 303)
 
@@ -207,7 +170,7 @@ class Finding(ArtifactsTestCase):
         self.make("public/a", "reference")
         self.reactor.advance(31 * 60)
         answer = self.get(f"{self.run_path}/artifacts/public/a")
-        self.assertEqual((answer.status, answer.code), (410, "ResourceExpired"))
+        self.assertRefused(answer, 410, "ResourceExpired")
 
 
 class Listing(ArtifactsTestCase):

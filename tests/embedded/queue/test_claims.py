@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 import slugid
 from twisted.internet.defer import Deferred, execute
 
-from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.queue.store import Store
 from tcworker.embedded.times import Times
 from tcworker.interfaces import Credentials
-from tests.embedded.wire import QUEUE, START, WORKER, InThisThread, Pending, WireTestCase
+from tests.embedded.wire import QUEUE, WORKER, InThisThread, Pending, WireTestCase
 
 NICE = str(slugid.nice())
 
@@ -61,13 +60,15 @@ class ClaimWork(ClaimsTestCase):
     def test_tasks_is_one_by_itself_and_32_at_the_most(self) -> None:
         self.create(), self.create()
         body = {"workerGroup": "g", "workerId": "w"}
-        self.assertEqual(len(self.queue("POST", "/claim-work/prov/type", body)["tasks"]), 1)
+        self.assertEqual(len(self.ask("queue", "POST", "/claim-work/prov/type", body)["tasks"]), 1)
         for tasks in (0, 33, "1"):
-            self.refused(400, "InputValidationError", "POST", "/claim-work/prov/type", {**body, "tasks": tasks})
+            self.refused(
+                "queue", 400, "InputValidationError", "POST", "/claim-work/prov/type", {**body, "tasks": tasks}
+            )
 
     def test_a_queue_that_cannot_be(self) -> None:
         for queue in ("prov", "prov/Type", "a/b/c", "prov/type-"):
-            self.refused(400, "InvalidRequestArguments", "POST", f"/claim-work/{queue}", WORKER)
+            self.refused("queue", 400, "InvalidRequestArguments", "POST", f"/claim-work/{queue}", WORKER)
 
     def test_a_task_past_its_deadline_is_nobodys(self) -> None:
         self.create(deadline=self.date(seconds=10))
@@ -101,7 +102,7 @@ class Waiting(ClaimsTestCase):
     def test_a_retry_is_handed_over_as_well(self) -> None:
         run, credentials = self.run_of_own()
         pending = self.wait()
-        self.queue("POST", f"{run}/exception", {"reason": "intermittent-task"}, credentials)
+        self.ask("queue", "POST", f"{run}/exception", {"reason": "intermittent-task"}, credentials)
         self.assertEqual(len(self.claimed(pending)), 1)
 
     def test_who_hung_up_gets_nothing(self) -> None:
@@ -184,7 +185,7 @@ class SlowDatabase(ClaimsTestCase):
         self.patch(Store, "definition", lambda *_: 1 / 0)
         self.release()
         self.assertEqual(self.flushLoggedErrors(), [])
-        self.queue("PUT", f"/task/{NICE}", self.definition())
+        self.ask("queue", "PUT", f"/task/{NICE}", self.definition())
         self.hold()
         self.begin("PUT", f"{QUEUE}/task/{NICE}", self.definition(), self.root).hang_up()
         self.release()
@@ -205,44 +206,46 @@ class ByName(ClaimsTestCase):
 
     def test_a_claim_of_one_run(self) -> None:
         task_id = self.create(scopes=["its:own"])
-        claim = self.queue("POST", f"/task/{task_id}/runs/0/claim", self.body)
+        claim = self.ask("queue", "POST", f"/task/{task_id}/runs/0/claim", self.body)
         self.assertEqual((claim["runId"], claim["task"]["scopes"]), (0, ["its:own"]))
-        self.queue("POST", f"/task/{task_id}/runs/0/completed", None, Credentials.from_json(claim["credentials"]))
-        worker = self.queue("GET", "/provisioners/prov/worker-types/type/workers/group/worker")
+        self.ask(
+            "queue", "POST", f"/task/{task_id}/runs/0/completed", None, Credentials.from_json(claim["credentials"])
+        )
+        worker = self.ask("queue", "GET", "/provisioners/prov/worker-types/type/workers/group/worker")
         self.assertEqual(worker["recentTasks"], [{"taskId": task_id, "runId": 0}])
 
     def test_what_cannot_be_claimed(self) -> None:
         run, _ = self.run_of_own()
-        self.refused(409, "RequestConflict", "POST", f"{run}/claim", self.body)
-        self.refused(404, "ResourceNotFound", "POST", f"{run.removesuffix('0')}7/claim", self.body)
-        self.refused(404, "ResourceNotFound", "POST", f"/task/{NICE}/runs/0/claim", self.body)
-        self.refused(400, "InputValidationError", "POST", f"{run}/claim", {})
+        self.refused("queue", 409, "RequestConflict", "POST", f"{run}/claim", self.body)
+        self.refused("queue", 404, "ResourceNotFound", "POST", f"{run.removesuffix('0')}7/claim", self.body)
+        self.refused("queue", 404, "ResourceNotFound", "POST", f"/task/{NICE}/runs/0/claim", self.body)
+        self.refused("queue", 400, "InputValidationError", "POST", f"{run}/claim", {})
 
     def test_nothing_for_who_is_in_quarantine(self) -> None:
         self.wait().hang_up()
         worker = "/provisioners/prov/worker-types/type/workers/group/worker"
-        self.queue("PUT", worker, {"quarantineUntil": self.date(hours=1)})
+        self.ask("queue", "PUT", worker, {"quarantineUntil": self.date(hours=1)})
         path = f"/task/{self.create()}/runs/0/claim"
-        self.refused(409, "RequestConflict", "POST", path, self.body)
+        self.refused("queue", 409, "RequestConflict", "POST", path, self.body)
 
     def test_who_may(self) -> None:
         path = f"/task/{self.create()}/runs/0/claim"
         scopes = ["queue:claim-task:prov/type", "queue:worker-id:group/worker"]
         for scope in scopes:
-            others = issue(self.root, "somebody", [scope], START * 1000, (START + 3600) * 1000)
-            self.refused(403, "InsufficientScopes", "POST", path, self.body, others)
-        self.queue("POST", path, self.body, issue(self.root, "worker", scopes, START * 1000, (START + 3600) * 1000))
+            others = self.with_scopes(scope)
+            self.refused("queue", 403, "InsufficientScopes", "POST", path, self.body, others)
+        self.ask("queue", "POST", path, self.body, self.with_scopes(*scopes))
 
 
 class Reclaiming(ClaimsTestCase):
     def test_it_lasts_longer_with_new_credentials(self) -> None:
         run, credentials = self.run_of_own()
         self.reactor.advance(600)
-        answer = self.queue("POST", f"{run}/reclaim", None, credentials)
+        answer = self.ask("queue", "POST", f"{run}/reclaim", None, credentials)
         self.assertEqual(set(answer), {"status", "runId", "workerGroup", "workerId", "takenUntil", "credentials"})
         self.assertEqual(answer["takenUntil"], "2027-01-15T08:30:00.000Z")
         self.reactor.advance(900)
-        self.queue("POST", f"{run}/completed", None, Credentials.from_json(answer["credentials"]))
+        self.ask("queue", "POST", f"{run}/completed", None, Credentials.from_json(answer["credentials"]))
 
     def test_a_claim_that_nobody_extends_is_given_to_another(self) -> None:
         run, credentials = self.run_of_own()
@@ -255,16 +258,16 @@ class Reclaiming(ClaimsTestCase):
         [claim] = pending.answer().json["tasks"]
         self.assertEqual(claim["runId"], 1)
         self.assertEqual(claim["status"]["runs"][0]["reasonResolved"], "claim-expired")
-        self.refused(409, "RequestConflict", "POST", f"{run}/completed", None, credentials)
+        self.refused("queue", 409, "RequestConflict", "POST", f"{run}/completed", None, credentials)
 
     def test_not_after_the_deadline(self) -> None:
         run, credentials = self.run_of_own(deadline=self.date(seconds=10))
         self.reactor.advance(11)
-        self.refused(409, "RequestConflict", "POST", f"{run}/reclaim", None, credentials)
+        self.refused("queue", 409, "RequestConflict", "POST", f"{run}/reclaim", None, credentials)
 
     def test_of_a_run_that_never_was(self) -> None:
         run, _ = self.run_of_own()
-        self.refused(404, "ResourceNotFound", "POST", f"{run.removesuffix('0')}7/reclaim")
+        self.refused("queue", 404, "ResourceNotFound", "POST", f"{run.removesuffix('0')}7/reclaim")
 
 
 class ShortTimes(ClaimsTestCase):

@@ -10,7 +10,7 @@ import slugid
 from tcworker.embedded.outbox import Message
 from tcworker.interfaces import Credentials
 from tests.embedded.objects.case import HASHES, OBJECT
-from tests.embedded.queue.test_artifacts import ArtifactsTestCase
+from tests.embedded.queue.artifact_case import ArtifactsTestCase
 from tests.embedded.wire import Answer, target_of
 
 DAY = 24 * 60 * 60
@@ -59,7 +59,7 @@ class Making(ObjectArtifactsTestCase):
 
     def test_its_credentials_are_for_it_alone_and_for_a_day(self) -> None:
         other = self.create(taskQueueId="prov/other", deadline=self.date(days=4))
-        [claim] = self.queue("POST", "/claim-work/prov%2Fother", {"workerGroup": "g", "workerId": "w"})["tasks"]
+        [claim] = self.ask("queue", "POST", "/claim-work/prov%2Fother", {"workerGroup": "g", "workerId": "w"})["tasks"]
         self.run_path, self.credentials = f"/task/{other}/runs/0", Credentials.from_json(claim["credentials"])
         made = self.make_object(expires=self.date(days=3))
         own = Credentials.from_json(made["credentials"])
@@ -98,21 +98,21 @@ class Finishing(ObjectArtifactsTestCase):
     def test_not_before_its_object_is(self) -> None:
         made = self.make_object()
         answer = self.finish(made)
-        self.assertEqual((answer.status, answer.code), (400, "InputError"))
+        self.assertRefused(answer, 400, "InputError")
 
     def test_not_by_another_upload(self) -> None:
         made = self.make_object()
         self.store(made)
         answer = self.finish({"uploadId": str(slugid.nice())})
-        self.assertEqual((answer.status, answer.code), (400, "InputError"))
+        self.assertRefused(answer, 400, "InputError")
 
     def test_what_was_never_made(self) -> None:
         answer = self.finish({"uploadId": str(slugid.nice())})
-        self.assertEqual((answer.status, answer.code), (404, "ResourceNotFound"))
+        self.assertRefused(answer, 404, "ResourceNotFound")
 
     def test_again_whatever_its_upload_and_after_the_run(self) -> None:
         self.publish()
-        self.queue("POST", f"{self.run_path}/completed", None, self.credentials)
+        self.ask("queue", "POST", f"{self.run_path}/completed", None, self.credentials)
         answer = self.finish({"uploadId": str(slugid.nice())})
         self.assertEqual((answer.status, answer.content), (204, b""))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.paging import token_of
 from tcworker.interfaces import Credentials
-from tests.embedded.wire import START, WireTestCase
+from tests.embedded.wire import WireTestCase
 
 NAMES = {"taskQueueId": "prov/type", "provisionerId": "prov", "workerType": "type"}
 SEEN = {
@@ -19,19 +18,16 @@ SEEN = {
 
 
 class TaskQueuesTestCase(WireTestCase):
-    def with_scopes(self, *scopes: str) -> Credentials:
-        return issue(self.root, "somebody", scopes, START * 1000, (START + 3600) * 1000)
-
     def counts(self) -> tuple[int, int]:
-        counts = self.queue("GET", "/task-queues/prov%2Ftype/counts")
+        counts = self.ask("queue", "GET", "/task-queues/prov%2Ftype/counts")
         return counts["pendingTasks"], counts["claimedTasks"]
 
     def pages(self, path: str, name: str) -> list[Any]:
         """Read a list one by one."""
-        page = self.queue("GET", f"{path}?limit=1")
+        page = self.ask("queue", "GET", f"{path}?limit=1")
         found = list(page[name])
         while "continuationToken" in page:
-            page = self.queue("GET", f"{path}?limit=1&continuationToken={page['continuationToken']}")
+            page = self.ask("queue", "GET", f"{path}?limit=1&continuationToken={page['continuationToken']}")
             found += page[name]
         return found
 
@@ -46,18 +42,18 @@ class Counts(TaskQueuesTestCase):
         credentials = Credentials.from_json(self.claim()["credentials"])
         self.assertEqual(self.counts(), (0, 1))
         run = f"/task/{task_id}/runs/0"
-        self.queue("POST", f"{run}/exception", {"reason": "worker-shutdown"}, credentials)
+        self.ask("queue", "POST", f"{run}/exception", {"reason": "worker-shutdown"}, credentials)
         self.assertEqual(self.counts(), (1, 0))
-        self.queue("POST", f"/task/{task_id}/cancel")
+        self.ask("queue", "POST", f"/task/{task_id}/cancel")
         self.assertEqual(self.counts(), (0, 0))
 
     def test_a_running_task_that_ends_is_counted_no_more(self) -> None:
         for end in ("completed", "failed"):
             run, credentials = self.run_of_own()
-            self.queue("POST", f"{run}/{end}", None, credentials)
+            self.ask("queue", "POST", f"{run}/{end}", None, credentials)
             self.assertEqual(self.counts(), (0, 0))
         run, _ = self.run_of_own()
-        self.queue("POST", f"{run.removesuffix('/runs/0')}/cancel")
+        self.ask("queue", "POST", f"{run.removesuffix('/runs/0')}/cancel")
         self.assertEqual(self.counts(), (0, 0))
         self.run_of_own(retries=0)
         self.reactor.advance(1200)
@@ -70,24 +66,24 @@ class Counts(TaskQueuesTestCase):
 
     def test_by_every_name(self) -> None:
         self.create()
-        self.assertEqual(self.queue("GET", "/pending/prov/type"), {**NAMES, "pendingTasks": 1})
+        self.assertEqual(self.ask("queue", "GET", "/pending/prov/type"), {**NAMES, "pendingTasks": 1})
         both = {**NAMES, "pendingTasks": 1, "claimedTasks": 0}
         for queue in ("prov%2Ftype", "prov/type"):
-            self.assertEqual(self.queue("GET", f"/task-queues/{queue}/counts"), both)
+            self.assertEqual(self.ask("queue", "GET", f"/task-queues/{queue}/counts"), both)
         none = {"taskQueueId": "a/b", "provisionerId": "a", "workerType": "b", "pendingTasks": 0, "claimedTasks": 0}
-        answer = self.queue("POST", "/task-queues/counts", {"taskQueueIds": ["prov/type", "a/b"]})
+        answer = self.ask("queue", "POST", "/task-queues/counts", {"taskQueueIds": ["prov/type", "a/b"]})
         self.assertEqual(answer, {"taskQueueCounts": [both, none]})
 
     def test_who_may(self) -> None:
         only_pending = self.with_scopes("queue:pending-count:prov/type")
-        self.queue("GET", "/pending/prov/type", None, only_pending)
+        self.ask("queue", "GET", "/pending/prov/type", None, only_pending)
         for method, path, body in (
             ("GET", "/task-queues/prov%2Ftype/counts", None),
             ("POST", "/task-queues/counts", {"taskQueueIds": ["prov/type"]}),
             ("GET", "/task-queues/prov%2Ftype/pending", None),
             ("GET", "/task-queues/prov%2Ftype/claimed", None),
         ):
-            self.refused(403, "InsufficientScopes", method, path, body, only_pending)
+            self.refused("queue", 403, "InsufficientScopes", method, path, body, only_pending)
 
 
 class Lists(TaskQueuesTestCase):
@@ -104,7 +100,7 @@ class Lists(TaskQueuesTestCase):
     def test_a_token_of_something_else(self) -> None:
         for token in ("rubbish", token_of("prov/type"), token_of("9" * 5000)):
             path = f"/task-queues/prov%2Ftype/pending?continuationToken={token}"
-            self.refused(400, "InvalidRequestArguments", "GET", path)
+            self.refused("queue", 400, "InvalidRequestArguments", "GET", path)
 
     def test_the_claimed_the_oldest_first(self) -> None:
         tasks = []
@@ -124,30 +120,30 @@ class TheQueuesThemselves(TaskQueuesTestCase):
             self.create(taskQueueId=name)
         listed = self.pages("/task-queues", "taskQueues")
         self.assertEqual(listed, [{"taskQueueId": name, **SEEN} for name in ("other/c", "prov/a", "prov/b")])
-        self.assertEqual(self.queue("GET", "/task-queues/prov%2Fa"), listed[1])
+        self.assertEqual(self.ask("queue", "GET", "/task-queues/prov%2Fa"), listed[1])
 
     def test_by_their_old_names(self) -> None:
         for name in ("prov/b", "prov/a", "prov-2/c"):
             self.create(taskQueueId=name)
         provisioners = self.pages("/provisioners", "provisioners")
         self.assertEqual(provisioners, [{"provisionerId": name, **SEEN, "actions": []} for name in ("prov", "prov-2")])
-        self.assertEqual(self.queue("GET", "/provisioners/prov"), provisioners[0])
+        self.assertEqual(self.ask("queue", "GET", "/provisioners/prov"), provisioners[0])
         types = self.pages("/provisioners/prov/worker-types", "workerTypes")
         self.assertEqual([one["workerType"] for one in types], ["a", "b"])
         expected = {**types[0], "actions": []}
-        self.assertEqual(self.queue("GET", "/provisioners/prov/worker-types/a"), expected)
+        self.assertEqual(self.ask("queue", "GET", "/provisioners/prov/worker-types/a"), expected)
 
     def test_a_provisioner_is_as_young_as_the_youngest_of_its_queues(self) -> None:
         self.create(taskQueueId="prov/a")
         self.reactor.advance(3600)
         self.create(taskQueueId="prov/b")
-        self.assertEqual(self.queue("GET", "/provisioners/prov")["lastDateActive"], "2027-01-15T09:00:00.000Z")
+        self.assertEqual(self.ask("queue", "GET", "/provisioners/prov")["lastDateActive"], "2027-01-15T09:00:00.000Z")
 
     def test_those_that_are_not_there(self) -> None:
         for path in ("/task-queues/prov%2Ftype", "/provisioners/prov", "/provisioners/prov/worker-types/type"):
-            self.refused(404, "ResourceNotFound", "GET", path)
+            self.refused("queue", 404, "ResourceNotFound", "GET", path)
 
     def test_they_are_forgotten(self) -> None:
         self.create()
         self.reactor.advance(5 * 86_400 + 1)
-        self.assertEqual(self.queue("GET", "/task-queues"), {"taskQueues": []})
+        self.assertEqual(self.ask("queue", "GET", "/task-queues"), {"taskQueues": []})

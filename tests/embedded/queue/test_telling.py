@@ -48,7 +48,7 @@ class PartsOfTransactions(TellingTestCase):
         answer = self.call("PUT", f"{QUEUE}/task/{task_id}", self.definition())
         self.assertEqual((answer.status, self.heard), (500, []))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.refused(404, "ResourceNotFound", "GET", f"/task/{task_id}")
+        self.refused("queue", 404, "ResourceNotFound", "GET", f"/task/{task_id}")
 
 
 class CallsOfUsers(TellingTestCase):
@@ -66,51 +66,53 @@ class CallsOfUsers(TellingTestCase):
 
     def test_creating_it_again_tells_again_what_may_have_been_missed(self) -> None:
         task_id, definition = str(slugid.nice()), self.definition()
-        self.queue("PUT", f"/task/{task_id}", definition)
+        self.ask("queue", "PUT", f"/task/{task_id}", definition)
         self.told()
-        self.queue("PUT", f"/task/{task_id}", definition)
+        self.ask("queue", "PUT", f"/task/{task_id}", definition)
         self.tells(("task-pending", f"0.{NOBODY}"))
         self.claim()
         self.told()
-        self.queue("PUT", f"/task/{task_id}", definition)
+        self.ask("queue", "PUT", f"/task/{task_id}", definition)
         self.tells()
 
     def test_what_is_refused_tells_nothing(self) -> None:
-        self.refused(400, "InputError", "PUT", f"/task/{slugid.nice()}", self.definition(dependencies=[slugid.nice()]))
+        self.refused(
+            "queue", 400, "InputError", "PUT", f"/task/{slugid.nice()}", self.definition(dependencies=[slugid.nice()])
+        )
         self.tells()
 
     def test_cancelling_and_cancelling_again(self) -> None:
         task_id = self.create()
         self.told()
         for _ in range(2):
-            self.queue("POST", f"/task/{task_id}/cancel")
+            self.ask("queue", "POST", f"/task/{task_id}/cancel")
             self.tells(("task-exception", f"0.{NOBODY}"))
 
     def test_cancelling_what_ended_otherwise(self) -> None:
         path, run = self.run_of_own()
-        self.queue("POST", f"{path}/completed", credentials=run)
+        self.ask("queue", "POST", f"{path}/completed", credentials=run)
         self.told()
-        self.queue("POST", f"{path.removesuffix('/runs/0')}/cancel")
+        self.ask("queue", "POST", f"{path.removesuffix('/runs/0')}/cancel")
         self.tells()
 
     def test_another_run_and_asking_for_it_again(self) -> None:
         task_id = self.create()
-        self.queue("POST", f"/task/{task_id}/cancel")
+        self.ask("queue", "POST", f"/task/{task_id}/cancel")
         self.told()
         for _ in range(2):
-            self.queue("POST", f"/task/{task_id}/rerun")
+            self.ask("queue", "POST", f"/task/{task_id}/rerun")
             self.tells(("task-pending", f"1.{NOBODY}"))
 
     def test_scheduling_what_is_scheduled(self) -> None:
         task_id = self.create()
         self.told()
-        self.queue("POST", f"/task/{task_id}/schedule")
+        self.ask("queue", "POST", f"/task/{task_id}/schedule")
         self.tells()
 
     def test_a_priority(self) -> None:
         task_id = self.create()
         self.told()
-        self.queue("POST", f"/task/{task_id}/priority", {"newPriority": "high"})
+        self.ask("queue", "POST", f"/task/{task_id}/priority", {"newPriority": "high"})
         self.tells(("task-priority-changed", "_._._"))
 
 
@@ -124,7 +126,7 @@ class CallsOfWorkers(TellingTestCase):
     def test_a_longer_claim_is_not_told(self) -> None:
         path, run = self.run_of_own()
         self.told()
-        self.queue("POST", f"{path}/reclaim", credentials=run)
+        self.ask("queue", "POST", f"{path}/reclaim", credentials=run)
         self.tells()
 
     def test_reports_and_their_repetition(self) -> None:
@@ -132,21 +134,21 @@ class CallsOfWorkers(TellingTestCase):
             path, run = self.run_of_own()
             self.told()
             for _ in range(2):
-                self.queue("POST", f"{path}/{state}", credentials=run)
+                self.ask("queue", "POST", f"{path}/{state}", credentials=run)
                 self.tells((f"task-{state}", f"0.{CLAIMED}"))
 
     def test_an_exception_with_a_retry_and_its_repetition(self) -> None:
         path, run = self.run_of_own()
         self.told()
         for _ in range(2):
-            self.queue("POST", f"{path}/exception", {"reason": "worker-shutdown"}, run)
+            self.ask("queue", "POST", f"{path}/exception", {"reason": "worker-shutdown"}, run)
             self.tells(("task-exception", f"0.{CLAIMED}"), ("task-pending", f"1.{NOBODY}"))
 
     def test_a_report_that_is_refused(self) -> None:
         path, run = self.run_of_own()
-        self.queue("POST", f"{path}/failed", credentials=run)
+        self.ask("queue", "POST", f"{path}/failed", credentials=run)
         self.told()
-        self.refused(409, "RequestConflict", "POST", f"{path}/completed", credentials=run)
+        self.refused("queue", 409, "RequestConflict", "POST", f"{path}/completed", credentials=run)
         self.tells()
 
     def test_artifacts_but_those_of_s3(self) -> None:
@@ -154,12 +156,12 @@ class CallsOfWorkers(TellingTestCase):
         self.told()
         expires = self.date(minutes=30)
         reference = {"storageType": "reference", "expires": expires, "url": "http://x.test/", "contentType": "a/b"}
-        self.queue("POST", f"{path}/artifacts/public%2Fa", reference, run)
+        self.ask("queue", "POST", f"{path}/artifacts/public%2Fa", reference, run)
         [message] = self.heard
         self.assertEqual(message.payload["artifact"].keys(), {"storageType", "name", "expires", "contentType"})
         self.tells(("artifact-created", f"0.{CLAIMED}"))
         s3 = {"storageType": "s3", "expires": expires, "contentType": "a/b"}
-        self.queue("POST", f"{path}/artifacts/public%2Fb", s3, run)
+        self.ask("queue", "POST", f"{path}/artifacts/public%2Fb", s3, run)
         self.tells()
 
 
@@ -183,7 +185,7 @@ class Events(TellingTestCase):
         first = self.create()
         self.create(dependencies=[first])
         self.claim()
-        self.queue("POST", f"/task/{first}/runs/0/completed")
+        self.ask("queue", "POST", f"/task/{first}/runs/0/completed")
         self.told()
         self.reactor.advance(6)
         self.assertIn(("task-pending", f"0.{NOBODY}"), self.told())
@@ -200,29 +202,29 @@ class Groups(TellingTestCase):
     def test_a_group_is_over_with_its_last_task(self) -> None:
         group, other = str(slugid.nice()), self.create()
         tasks = [self.create(taskGroupId=group) for _ in range(2)]
-        self.queue("POST", f"/task/{tasks[0]}/cancel")
+        self.ask("queue", "POST", f"/task/{tasks[0]}/cancel")
         self.reactor.advance(6)
         self.assertEqual(self.groups(), [])
-        self.queue("POST", f"/task/{tasks[1]}/cancel")
+        self.ask("queue", "POST", f"/task/{tasks[1]}/cancel")
         self.reactor.advance(6)
         self.assertEqual(self.groups(), [("task-group-resolved", group)])
-        self.queue("POST", f"/task/{other}/cancel")
+        self.ask("queue", "POST", f"/task/{other}/cancel")
         self.reactor.advance(6)
         self.assertEqual(self.groups(), [("task-group-resolved", other)])
 
     def test_a_group_in_which_something_became_possible_is_not(self) -> None:
         first = self.create()
         self.create(taskGroupId=first, dependencies=[first])
-        [claim] = self.queue("POST", "/claim-work/prov%2Ftype", WORKER)["tasks"]
-        self.queue("POST", f"/task/{claim['status']['taskId']}/runs/0/completed")
+        [claim] = self.ask("queue", "POST", "/claim-work/prov%2Ftype", WORKER)["tasks"]
+        self.ask("queue", "POST", f"/task/{claim['status']['taskId']}/runs/0/completed")
         self.reactor.advance(6)
         self.assertEqual(self.groups(), [])
 
     def test_a_group_that_is_sealed(self) -> None:
         group = self.create()
         self.groups()
-        self.queue("POST", f"/task-group/{group}/seal")
+        self.ask("queue", "POST", f"/task-group/{group}/seal")
         [message] = self.heard
-        self.assertEqual(message.payload["expires"], self.queue("GET", f"/task-group/{group}")["expires"])
+        self.assertEqual(message.payload["expires"], self.ask("queue", "GET", f"/task-group/{group}")["expires"])
         self.assertIn("sealed", message.payload)
         self.assertEqual(self.groups(), [("task-group-sealed", group)])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.outbox import Message
-from tcworker.interfaces import Credentials
-from tests.embedded.wire import QUEUE, START, Pending, WireTestCase
+from tests.embedded.wire import QUEUE, Pending, WireTestCase
 
 TYPE = "/provisioners/prov/worker-types/type"
 WORKERS = f"{TYPE}/workers"
@@ -19,13 +17,10 @@ class WorkersTestCase(WireTestCase):
         return self.begin("POST", f"{QUEUE}/claim-work/prov/type", body, self.root)
 
     def worker(self, name: str = "worker") -> Any:
-        return self.queue("GET", f"{WORKERS}/group/{name}")
+        return self.ask("queue", "GET", f"{WORKERS}/group/{name}")
 
     def quarantine(self, until: str, **more: Any) -> Any:
-        return self.queue("PUT", f"{WORKERS}/group/worker", {"quarantineUntil": until, **more})
-
-    def with_scopes(self, *scopes: str) -> Credentials:
-        return issue(self.root, "somebody", scopes, START * 1000, (START + 3600) * 1000)
+        return self.ask("queue", "PUT", f"{WORKERS}/group/worker", {"quarantineUntil": until, **more})
 
 
 class SignsOfLife(WorkersTestCase):
@@ -58,20 +53,22 @@ class SignsOfLife(WorkersTestCase):
             self.assertEqual(self.worker()["lastDateActive"], f"2027-01-15T{written}:00.000Z")
         self.assertEqual(self.worker()["expires"], "2027-01-16T09:00:00.000Z")
         self.assertEqual(self.worker()["firstClaim"], "2027-01-15T08:00:00.000Z")
-        self.assertEqual(self.queue("GET", "/task-queues/prov%2Ftype")["lastDateActive"], "2027-01-15T09:00:00.000Z")
+        self.assertEqual(
+            self.ask("queue", "GET", "/task-queues/prov%2Ftype")["lastDateActive"], "2027-01-15T09:00:00.000Z"
+        )
 
     def test_a_reclaim_is_one(self) -> None:
         run, _ = self.run_of_own(deadline=self.date(hours=3))
         for _ in range(2):
             self.reactor.advance(1000)
-            self.queue("POST", f"{run}/reclaim")
+            self.ask("queue", "POST", f"{run}/reclaim")
         self.assertEqual(self.worker()["lastDateActive"], "2027-01-15T08:33:20.000Z")
 
     def test_nobody_is_known_for_ever(self) -> None:
         self.wait().hang_up()
         self.reactor.advance(86_401)
-        self.refused(404, "ResourceNotFound", "GET", f"{WORKERS}/group/worker")
-        self.assertEqual(self.queue("GET", WORKERS), {"workers": []})
+        self.refused("queue", 404, "ResourceNotFound", "GET", f"{WORKERS}/group/worker")
+        self.assertEqual(self.ask("queue", "GET", WORKERS), {"workers": []})
 
     def test_the_last_twenty_tasks(self) -> None:
         tasks = [self.create() for _ in range(22)]
@@ -90,16 +87,16 @@ class SignsOfLife(WorkersTestCase):
 
 class Declaring(WorkersTestCase):
     def test_a_worker_that_nobody_knew(self) -> None:
-        worker = self.queue("PUT", f"{TYPE}/group/worker", {"expires": self.date(hours=2)})
+        worker = self.ask("queue", "PUT", f"{TYPE}/group/worker", {"expires": self.date(hours=2)})
         self.assertEqual((worker["expires"], worker["recentTasks"]), ("2027-01-15T10:00:00.000Z", []))
         self.assertEqual(self.worker(), worker)
-        self.assertEqual(self.queue("GET", "/task-queues/prov%2Ftype")["taskQueueId"], "prov/type")
+        self.assertEqual(self.ask("queue", "GET", "/task-queues/prov%2Ftype")["taskQueueId"], "prov/type")
 
     def test_who_may(self) -> None:
         path, body = f"{TYPE}/group/worker", {"expires": self.date(hours=2)}
-        self.refused(403, "InsufficientScopes", "PUT", path, body, self.with_scopes())
-        self.refused(400, "InputValidationError", "PUT", path, {})
-        self.queue("PUT", path, body, self.with_scopes("queue:declare-worker:prov/type/group/worker#expires"))
+        self.refused("queue", 403, "InsufficientScopes", "PUT", path, body, self.with_scopes())
+        self.refused("queue", 400, "InputValidationError", "PUT", path, {})
+        self.ask("queue", "PUT", path, body, self.with_scopes("queue:declare-worker:prov/type/group/worker#expires"))
 
 
 class Listing(WorkersTestCase):
@@ -108,8 +105,8 @@ class Listing(WorkersTestCase):
             self.wait(name).hang_up()
         task_id = self.create()
         self.wait("b").answer()
-        first = self.queue("GET", f"{WORKERS}?limit=2")
-        rest = self.queue("GET", f"{WORKERS}?limit=2&continuationToken={first['continuationToken']}")
+        first = self.ask("queue", "GET", f"{WORKERS}?limit=2")
+        rest = self.ask("queue", "GET", f"{WORKERS}?limit=2&continuationToken={first['continuationToken']}")
         workers = first["workers"] + rest["workers"]
         self.assertEqual([worker["workerId"] for worker in workers], ["a", "b", "c"])
         self.assertEqual(
@@ -122,10 +119,10 @@ class Listing(WorkersTestCase):
         self.wait().hang_up()
         self.quarantine(self.date(hours=1))
         for which, names in (("true", ["worker"]), ("false", ["free"])):
-            workers = self.queue("GET", f"{WORKERS}?quarantined={which}")["workers"]
+            workers = self.ask("queue", "GET", f"{WORKERS}?quarantined={which}")["workers"]
             self.assertEqual([worker["workerId"] for worker in workers], names)
             self.assertEqual("quarantineUntil" in workers[0], which == "true")
-        self.refused(400, "InvalidRequestArguments", "GET", f"{WORKERS}?quarantined=maybe")
+        self.refused("queue", 400, "InvalidRequestArguments", "GET", f"{WORKERS}?quarantined=maybe")
 
 
 class Quarantine(WorkersTestCase):
@@ -181,14 +178,14 @@ class Quarantine(WorkersTestCase):
 
     def test_of_a_worker_that_nobody_knows(self) -> None:
         body = {"quarantineUntil": self.date(hours=1)}
-        self.refused(404, "ResourceNotFound", "PUT", f"{WORKERS}/group/worker", body)
+        self.refused("queue", 404, "ResourceNotFound", "PUT", f"{WORKERS}/group/worker", body)
 
     def test_who_may(self) -> None:
         self.wait().hang_up()
         path, body = f"{WORKERS}/group/worker", {"quarantineUntil": self.date(hours=1)}
-        self.refused(403, "InsufficientScopes", "PUT", path, body, self.with_scopes())
-        self.refused(400, "InputValidationError", "PUT", path, {**body, "quarantineInfo": "x" * 4001})
-        self.queue("PUT", path, body, self.with_scopes("queue:quarantine-worker:prov/type/group/worker"))
+        self.refused("queue", 403, "InsufficientScopes", "PUT", path, body, self.with_scopes())
+        self.refused("queue", 400, "InputValidationError", "PUT", path, {**body, "quarantineInfo": "x" * 4001})
+        self.ask("queue", "PUT", path, body, self.with_scopes("queue:quarantine-worker:prov/type/group/worker"))
 
 
 class Removal(WorkersTestCase):
@@ -204,7 +201,7 @@ class Removal(WorkersTestCase):
             [claim] = waiting.answer().json["tasks"]
             self.assertEqual((claim["runId"], claim["status"]["retriesLeft"]), (1, 4))
             self.assertEqual(self.ends(run.split("/")[2])[0], ("exception", "worker-shutdown"))
-            self.refused(409, "RequestConflict", "POST", f"{run}/completed", None, credentials)
+            self.refused("queue", 409, "RequestConflict", "POST", f"{run}/completed", None, credentials)
 
     def test_without_retries_the_task_is_over(self) -> None:
         run, _ = self.run_of_own(retries=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.embedded.wire import QUEUE
-from tests.embedded.worker_manager.pool import PoolTestCase
+from tests.embedded.worker_manager.case import PoolTestCase
 
 PATH = "/provisioners/prov/worker-types/type/workers"
 
@@ -17,10 +17,10 @@ class Active(PoolTestCase):
         self.task_ids = [self.create() for _ in range(2)]
         for worker in ("worker", "stranger"):
             body = {"workerGroup": "group", "workerId": worker, "tasks": 1}
-            self.queue("POST", "/claim-work/prov%2Ftype", body)
+            self.ask("queue", "POST", "/claim-work/prov%2Ftype", body)
 
     def workers(self, query: str = "") -> Any:
-        return self.wm("GET", PATH + query)["workers"]
+        return self.ask("worker-manager", "GET", PATH + query)["workers"]
 
     def names(self, query: str) -> list[str]:
         return [one["workerId"] for one in self.workers(query)]
@@ -50,14 +50,14 @@ class Active(PoolTestCase):
         self.assertEqual(self.names("?quarantined=false"), ["stranger", "worker"])
 
     def test_in_pages(self) -> None:
-        page = self.wm("GET", f"{PATH}?limit=1")
-        rest = self.wm("GET", f"{PATH}?continuationToken={page['continuationToken']}")
+        page = self.ask("worker-manager", "GET", f"{PATH}?limit=1")
+        rest = self.ask("worker-manager", "GET", f"{PATH}?continuationToken={page['continuationToken']}")
         self.assertEqual([*page["workers"], *rest["workers"]], self.workers())
 
     def test_a_single_one(self) -> None:
-        worker = self.wm("GET", f"{PATH}/group/worker")
+        worker = self.ask("worker-manager", "GET", f"{PATH}/group/worker")
         self.assertEqual((worker["provisionerId"], worker["workerType"]), ("prov", "type"))
         self.assertEqual(
             (worker["state"], worker["recentTasks"]), ("running", [{"taskId": self.task_ids[0], "runId": 0}])
         )
-        self.refuses(404, "ResourceNotFound", "GET", f"{PATH}/group/nobody")
+        self.refused("worker-manager", 404, "ResourceNotFound", "GET", f"{PATH}/group/nobody")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcworker.interfaces import Credentials
-from tests.embedded.worker_manager.pool import POOL, PoolTestCase
+from tests.embedded.worker_manager.case import POOL, PoolTestCase
 
 PATH = f"/worker-pool-errors/{POOL}"
 
@@ -22,7 +22,7 @@ class Errors(PoolTestCase):
 
     def test_it_is_reported_and_told(self) -> None:
         own = Credentials.from_json(self.register()["credentials"])
-        error = self.wm("POST", PATH, self.error(), own)
+        error = self.ask("worker-manager", "POST", PATH, self.error(), own)
         named = {"workerGroup": "group", "workerId": "worker"}
         expected = {"workerPoolId": POOL, "kind": "worker-error", "title": "No disk", "description": "It is full."}
         self.assertEqual(
@@ -45,7 +45,7 @@ class Errors(PoolTestCase):
         )
 
     def test_everybody_may_read_them(self) -> None:
-        error = self.wm("POST", PATH, self.error())
+        error = self.ask("worker-manager", "POST", PATH, self.error())
         for path in (PATH, "/worker-pool-errors/stats", "/worker-pools", "/worker-pools/stats", f"/worker-pool/{POOL}"):
             answer = self.begin("GET", f"/api/worker-manager/v1{path}").answer()
             self.assertEqual(answer.status, 200, answer.content)
@@ -53,33 +53,35 @@ class Errors(PoolTestCase):
                 self.assertEqual(answer.json["workerPoolErrors"], [error])
 
     def test_the_last_ones_first_in_pages(self) -> None:
-        first, second = (self.wm("POST", PATH, self.error(title=title)) for title in "ab")
-        page = self.wm("GET", f"{PATH}?limit=1")
+        first, second = (self.ask("worker-manager", "POST", PATH, self.error(title=title)) for title in "ab")
+        page = self.ask("worker-manager", "GET", f"{PATH}?limit=1")
         self.assertEqual(page["workerPoolErrors"], [second])
-        rest = self.wm("GET", f"{PATH}?continuationToken={page['continuationToken']}")
+        rest = self.ask("worker-manager", "GET", f"{PATH}?continuationToken={page['continuationToken']}")
         self.assertEqual(rest, {"workerPoolErrors": [first]})
-        one = self.wm("GET", f"{PATH}?errorId={first['errorId']}")
+        one = self.ask("worker-manager", "GET", f"{PATH}?errorId={first['errorId']}")
         self.assertEqual(one, rest)
-        self.assertEqual(self.wm("GET", f"{PATH}?launchConfigId=x"), {"workerPoolErrors": []})
+        self.assertEqual(self.ask("worker-manager", "GET", f"{PATH}?launchConfigId=x"), {"workerPoolErrors": []})
 
     def test_only_by_the_worker_itself(self) -> None:
         own = Credentials.from_json(self.register()["credentials"])
-        self.refuses(403, "InsufficientScopes", "POST", PATH, self.error(workerId="other"), own)
+        self.refused("worker-manager", 403, "InsufficientScopes", "POST", PATH, self.error(workerId="other"), own)
 
     def test_what_can_be_wrong_with_one(self) -> None:
-        self.refuses(404, "ResourceNotFound", "POST", "/worker-pool-errors/prov/other", self.error())
+        self.refused("worker-manager", 404, "ResourceNotFound", "POST", "/worker-pool-errors/prov/other", self.error())
         faults: list[dict[str, Any]] = [{"kind": ""}, {"kind": "a" * 129}, {"title": "a" * 129}, {"x": 1}]
         for fault in [*faults, {"extra": []}]:
-            self.refuses(400, "InputValidationError", "POST", PATH, self.error(**fault))
+            self.refused("worker-manager", 400, "InputValidationError", "POST", PATH, self.error(**fault))
 
     def test_they_are_counted(self) -> None:
-        self.wm("POST", PATH, self.error(extra={"code": "ENOSPC"}))
+        self.ask("worker-manager", "POST", PATH, self.error(extra={"code": "ENOSPC"}))
         self.reactor.advance(3600)
-        self.wm("POST", PATH, self.error(title="Other"))
+        self.ask("worker-manager", "POST", PATH, self.error(title="Other"))
         for query in ("", f"?workerPoolId={POOL}"):
-            totals = self.wm("GET", f"/worker-pool-errors/stats{query}")["totals"]
+            totals = self.ask("worker-manager", "GET", f"/worker-pool-errors/stats{query}")["totals"]
             self.assertEqual((totals["total"], totals["title"]), (2, {"No disk": 1, "Other": 1}))
             self.assertEqual((totals["code"], totals["workerPool"]), ({"ENOSPC": 1, "unknown": 1}, {POOL: 2}))
             self.assertEqual(totals["daily"], {"2027-01-15T00:00:00.000Z": 2})
             self.assertEqual(totals["hourly"], {f"2027-01-15T0{hour}:00:00.000Z": 1 for hour in (8, 9)})
-        self.refuses(404, "ResourceNotFound", "GET", "/worker-pool-errors/stats?workerPoolId=prov/other")
+        self.refused(
+            "worker-manager", 404, "ResourceNotFound", "GET", "/worker-pool-errors/stats?workerPoolId=prov/other"
+        )

@@ -16,8 +16,8 @@ from tcworker.interfaces import Credentials
 from tests.embedded.wire import START
 from tests.embedded.wire import WORKER as CLAIM
 from tests.embedded.worker_manager import clouds
+from tests.embedded.worker_manager.case import POOL, WORKER, PoolTestCase
 from tests.embedded.worker_manager.clouds import DOCUMENT, aws, azure, certificate, google
-from tests.embedded.worker_manager.pool import POOL, WORKER, PoolTestCase
 
 CONFIG = {
     "minCapacity": 0,
@@ -51,9 +51,9 @@ class MachineTestCase(PoolTestCase):
 
     def not_admitted(self, message: str, proof: Any, **more: Any) -> None:
         body = self.application(proof, providerId=self.provider, **more)
-        answer = self.refuses(400, "InputError", "POST", "/worker/register", body)
-        self.assertIn(message, answer.json["message"])
-        self.assertEqual(self.wm("GET", WORKER)["state"], "requested")
+        message = self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", body)
+        self.assertIn(message, message)
+        self.assertEqual(self.ask("worker-manager", "GET", WORKER)["state"], "requested")
 
 
 class Life(MachineTestCase):
@@ -62,12 +62,12 @@ class Life(MachineTestCase):
 
     def test_from_request_to_removal(self) -> None:
         self.ask_for(capacity=2)
-        asked = self.wm("GET", WORKER)
+        asked = self.ask("worker-manager", "GET", WORKER)
         self.assertEqual((asked["state"], asked["capacity"], asked["launchConfigId"]), ("requested", 2, "first"))
         self.register(self.proof())
-        self.assertEqual(self.wm("GET", WORKER)["state"], "running")
-        self.wm("DELETE", WORKER)
-        self.assertEqual(self.wm("GET", WORKER)["state"], "stopped")
+        self.assertEqual(self.ask("worker-manager", "GET", WORKER)["state"], "running")
+        self.ask("worker-manager", "DELETE", WORKER)
+        self.assertEqual(self.ask("worker-manager", "GET", WORKER)["state"], "stopped")
         told = self.take_told()
         names = ["worker-requested", "worker-running", "worker-removed", "worker-stopped"]
         self.assertEqual([exchange for exchange, _, _ in told], names)
@@ -87,14 +87,16 @@ class Life(MachineTestCase):
         self.assertEqual(registered["credentials"]["clientId"], f"worker/aws/{POOL}/group/worker")
         renewal = {"workerPoolId": POOL, "workerGroup": "group", "workerId": "worker", "secret": registered["secret"]}
         self.reactor.advance(1)
-        self.assertEqual(self.wm("POST", "/worker/reregister", renewal)["expires"], "2027-01-15T10:00:01.000Z")
+        self.assertEqual(
+            self.ask("worker-manager", "POST", "/worker/reregister", renewal)["expires"], "2027-01-15T10:00:01.000Z"
+        )
 
     def test_it_registers_once(self) -> None:
         self.ask_for()
         self.register(self.proof())
         body = self.application(self.proof(), providerId="aws")
-        answer = self.refuses(400, "InputError", "POST", "/worker/register", body)
-        self.assertIn("either stopped or running", answer.json["message"])
+        message = self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", body)
+        self.assertIn("either stopped or running", message)
 
     def test_it_is_asked_for_once(self) -> None:
         self.ask_for()
@@ -105,35 +107,39 @@ class Life(MachineTestCase):
         self.ask_for()
         own = Credentials.from_json(self.register(self.proof())["credentials"])
         task_id = self.create()
-        self.queue("POST", "/claim-work/prov%2Ftype", CLAIM, own)
-        self.wm("DELETE", WORKER, None, own)
+        self.ask("queue", "POST", "/claim-work/prov%2Ftype", CLAIM, own)
+        self.ask("worker-manager", "DELETE", WORKER, None, own)
         self.assertEqual(self.ends(task_id), [("exception", "worker-shutdown"), ("pending", None)])
 
     def test_nobody_makes_one_by_hand(self) -> None:
-        self.refuses(400, "InputError", "PUT", WORKER, self.worker())
+        self.refused("worker-manager", 400, "InputError", "PUT", WORKER, self.worker())
 
     def test_its_removal_is_told_once(self) -> None:
         self.ask_for()
-        self.wm("DELETE", WORKER), self.take_told()
-        self.wm("DELETE", WORKER)
+        self.ask("worker-manager", "DELETE", WORKER), self.take_told()
+        self.ask("worker-manager", "DELETE", WORKER)
         self.assertEqual(self.take_told(), [])
 
     def test_an_error_that_it_reports_names_its_launch(self) -> None:
         self.ask_for()
         texts = {"kind": "k", "title": "t", "description": "d", "extra": {}}
         body = {"workerGroup": "group", "workerId": "worker", **texts}
-        self.assertEqual(self.wm("POST", f"/worker-pool-errors/{POOL}", body)["launchConfigId"], "first")
-        totals = self.wm("GET", f"/worker-pool-errors/stats?workerPoolId={POOL}")["totals"]
+        self.assertEqual(
+            self.ask("worker-manager", "POST", f"/worker-pool-errors/{POOL}", body)["launchConfigId"], "first"
+        )
+        totals = self.ask("worker-manager", "GET", f"/worker-pool-errors/stats?workerPoolId={POOL}")["totals"]
         self.assertEqual(totals["launchConfig"], {"first": 1})
 
 
 class LaunchConfigs(MachineTestCase):
     def configs(self, query: str = "") -> list[tuple[str, bool]]:
-        listed = self.wm("GET", f"/worker-pool/prov%2Ftype/launch-configs{query}")["workerPoolLaunchConfigs"]
+        listed = self.ask("worker-manager", "GET", f"/worker-pool/prov%2Ftype/launch-configs{query}")[
+            "workerPoolLaunchConfigs"
+        ]
         return [(one["launchConfigId"], one["isArchived"]) for one in listed]
 
     def test_one_without_an_id_gets_one_that_stays(self) -> None:
-        pool = self.wm("GET", f"/worker-pool/{POOL}")
+        pool = self.ask("worker-manager", "GET", f"/worker-pool/{POOL}")
         [first, second] = [one["workerManager"]["launchConfigId"] for one in pool["config"]["launchConfigs"]]
         self.assertEqual(first, "first")
         self.assertRegex(second, "^lc-[0-9a-f]{20}$")
@@ -144,7 +150,7 @@ class LaunchConfigs(MachineTestCase):
         [second] = [name for name, _ in self.configs() if name != "first"]
         changed = [{"workerConfig": {"a": 3}, "workerManager": {"launchConfigId": name}} for name in ("first", "new")]
         config = {**CONFIG, "launchConfigs": changed}
-        self.wm("POST", f"/worker-pool/{POOL}", self.pool(providerId="aws", config=config))
+        self.ask("worker-manager", "POST", f"/worker-pool/{POOL}", self.pool(providerId="aws", config=config))
         told = [(exchange, key) for exchange, key, _ in self.take_told() if exchange.startswith("launch")]
         routing = "primary.aws.prov.type._._.{}._"
         self.assertEqual(
@@ -161,7 +167,7 @@ class LaunchConfigs(MachineTestCase):
     def test_workers_are_counted_by_them(self) -> None:
         self.ask_for(capacity=3)
         self.ask_for(worker_id="other", launch_config_id=None)
-        counted = self.wm("GET", "/worker-pool/prov%2Ftype/stats")["launchConfigStats"]
+        counted = self.ask("worker-manager", "GET", "/worker-pool/prov%2Ftype/stats")["launchConfigStats"]
         self.assertEqual(
             {one["launchConfigId"]: (one["requestedCapacity"], one["currentCapacity"]) for one in counted},
             {"first": (3, 3), "": (1, 1)},
@@ -205,7 +211,7 @@ class Google(MachineTestCase):
     def test_a_good_token_is_good_once(self) -> None:
         self.assertEqual(self.register(google("worker"))["workerConfig"], {"a": 1})
         body = self.application(google("worker"), providerId="google")
-        self.refuses(400, "InputError", "POST", "/worker/register", body)
+        self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", body)
 
     def test_tokens_that_prove_nothing(self) -> None:
         tokens = {
@@ -243,7 +249,7 @@ class Azure(MachineTestCase):
     def test_a_good_document_is_good_once(self) -> None:
         self.assertEqual(self.register(azure({"vmId": "vm"}))["workerConfig"], {"a": 1})
         body = self.application(azure({"vmId": "vm"}), providerId="azure")
-        self.refuses(400, "InputError", "POST", "/worker/register", body)
+        self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", body)
 
     def test_documents_that_prove_nothing(self) -> None:
         own = "metadata.azure.com"

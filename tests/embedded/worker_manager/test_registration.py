@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tcworker.embedded.auth.certificates import issue
 from tcworker.interfaces import Credentials
 from tests.embedded.wire import START
 from tests.embedded.wire import WORKER as CLAIM
-from tests.embedded.worker_manager.pool import POOL, SECRET, WORKER, PoolTestCase
+from tests.embedded.worker_manager.case import POOL, PREFIX, SECRET, WORKER, PoolTestCase
 
 OWN = f"{POOL}/group/worker"
 SCOPES = {
@@ -36,14 +35,14 @@ class RegistrationTestCase(PoolTestCase):
         return json.loads(registered["credentials"]["certificate"])
 
     def reregister(self, secret: str, credentials: Credentials | None = None) -> Any:
-        return self.wm("POST", "/worker/reregister", self.renewal(secret), credentials)
+        return self.ask("worker-manager", "POST", "/worker/reregister", self.renewal(secret), credentials)
 
     def renewal(self, secret: str, **more: Any) -> dict[str, Any]:
         return {"workerPoolId": POOL, "workerGroup": "group", "workerId": "worker", "secret": secret, **more}
 
     def not_renewed(self, message: str, body: Any) -> None:
-        answer = self.refuses(400, "InputError", "POST", "/worker/reregister", body)
-        self.assertIn(message, answer.json["message"])
+        message = self.refused("worker-manager", 400, "InputError", "POST", "/worker/reregister", body)
+        self.assertIn(message, message)
 
 
 class Registering(RegistrationTestCase):
@@ -65,14 +64,14 @@ class Registering(RegistrationTestCase):
     def test_they_are_good_for_what_a_worker_does(self) -> None:
         own = Credentials.from_json(self.register()["credentials"])
         task_id = self.create()
-        [claim] = self.queue("POST", "/claim-work/prov%2Ftype", CLAIM, own)["tasks"]
+        [claim] = self.ask("queue", "POST", "/claim-work/prov%2Ftype", CLAIM, own)["tasks"]
         self.assertEqual(claim["status"]["taskId"], task_id)
-        self.assertEqual(self.wm("GET", f"{WORKER}/should-terminate", None, own)["terminate"], False)
-        self.refuses(403, "InsufficientScopes", "DELETE", WORKER.replace("group", "other"), None, own)
-        self.wm("DELETE", WORKER, None, own)
+        self.assertEqual(self.ask("worker-manager", "GET", f"{WORKER}/should-terminate", None, own)["terminate"], False)
+        self.refused("worker-manager", 403, "InsufficientScopes", "DELETE", WORKER.replace("group", "other"), None, own)
+        self.ask("worker-manager", "DELETE", WORKER, None, own)
 
     def test_four_days_unless_the_pool_says_otherwise(self) -> None:
-        self.wm("POST", f"/worker-pool/{POOL}", self.pool(config={}))
+        self.ask("worker-manager", "POST", f"/worker-pool/{POOL}", self.pool(config={}))
         registered = self.register()
         self.assertEqual((registered["expires"], registered["workerConfig"]), ("2027-01-19T08:00:00.000Z", {}))
 
@@ -84,30 +83,32 @@ class Registering(RegistrationTestCase):
     def test_who_is_not_known(self) -> None:
         for unknown in ({"workerPoolId": "prov/other"}, {"providerId": "other"}, {"workerId": "other"}):
             body = self.application(**unknown)
-            answer = self.refuses(404, "ResourceNotFound", "POST", "/worker/register", body)
-            self.assertIn("does not exist", answer.json["message"])
+            message = self.refused("worker-manager", 404, "ResourceNotFound", "POST", "/worker/register", body)
+            self.assertIn("does not exist", message)
 
     def test_who_proves_nothing(self) -> None:
         for proof, message in (({"staticSecret": "t" * 44}, "bad staticSecret"), ({"token": "x"}, "missing")):
             body = self.application(proof)
-            answer = self.refuses(400, "InputError", "POST", "/worker/register", body)
-            self.assertIn(message, answer.json["message"])
+            message = self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", body)
+            self.assertIn(message, message)
 
     def test_who_belongs_to_another_provider(self) -> None:
         body = self.application(providerId="null-provider")
-        answer = self.refuses(400, "InputError", "POST", "/worker/register", body)
-        self.assertIn("not associated", answer.json["message"])
+        message = self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", body)
+        self.assertIn("not associated", message)
 
     def test_who_has_been_removed(self) -> None:
-        self.wm("DELETE", WORKER)
-        self.refuses(400, "InputError", "POST", "/worker/register", self.application())
+        self.ask("worker-manager", "DELETE", WORKER)
+        self.refused("worker-manager", 400, "InputError", "POST", "/worker/register", self.application())
 
     def test_a_refusal_repeats_nothing_of_a_proof(self) -> None:
         proof = {"staticSecret": "t" * 44}
-        answer = self.refuses(400, "InputError", "POST", "/worker/register", self.application(proof))
+        answer = self.call("POST", f"{PREFIX}/worker/register", self.application(proof))
+        self.assertRefused(answer, 400, "InputError")
         self.assertEqual(answer.json["requestInfo"]["payload"], "(OMITTED)")
         for bad in ({"staticSecret": "t" * 43}, {"staticSecret": SECRET, "token": ""}):
-            answer = self.refuses(400, "InputValidationError", "POST", "/worker/register", self.application(bad))
+            answer = self.call("POST", f"{PREFIX}/worker/register", self.application(bad))
+            self.assertRefused(answer, 400, "InputValidationError")
             self.assertNotIn(bad["staticSecret"], answer.content.decode())
 
 
@@ -124,8 +125,10 @@ class Reregistering(RegistrationTestCase):
         registered = self.register()
         own = Credentials.from_json(registered["credentials"])
         self.reregister(registered["secret"], own)
-        other = issue(self.root, "other", ["a"], START * 1000, START * 1000 + 60_000)
-        self.refuses(403, "InsufficientScopes", "POST", "/worker/reregister", self.renewal(SECRET), other)
+        other = self.with_scopes("a")
+        self.refused(
+            "worker-manager", 403, "InsufficientScopes", "POST", "/worker/reregister", self.renewal(SECRET), other
+        )
 
     def test_to_register_again_makes_the_secret_worthless(self) -> None:
         secret = self.register()["secret"]
@@ -137,14 +140,15 @@ class Reregistering(RegistrationTestCase):
         self.not_renewed("Could not generate", self.renewal(SECRET, workerId="other"))
 
     def test_a_secret_that_cannot_be_one(self) -> None:
-        answer = self.refuses(400, "InputValidationError", "POST", "/worker/reregister", self.renewal("short-one"))
+        answer = self.call("POST", f"{PREFIX}/worker/reregister", self.renewal("short-one"))
+        self.assertRefused(answer, 400, "InputValidationError")
         self.assertNotIn("short-one", answer.content.decode())
 
     def test_who_does_not_run_or_has_expired(self) -> None:
         secret = self.register()["secret"]
-        self.wm("POST", WORKER, self.worker(expires=self.date(seconds=-1)))
+        self.ask("worker-manager", "POST", WORKER, self.worker(expires=self.date(seconds=-1)))
         self.not_renewed("has expired", self.renewal(secret))
-        self.wm("DELETE", WORKER)
+        self.ask("worker-manager", "DELETE", WORKER)
         self.not_renewed("is not running", self.renewal(secret))
 
     def test_the_credentials_last_as_long_as_the_first_ones(self) -> None:
@@ -156,7 +160,12 @@ class Reregistering(RegistrationTestCase):
 
     def test_another_time_that_the_pool_says_counts_from_the_next_registration_on(self) -> None:
         secret = self.register()["secret"]
-        self.wm("POST", f"/worker-pool/{POOL}", self.pool(config={"lifecycle": {"reregistrationTimeout": 7200}}))
+        self.ask(
+            "worker-manager",
+            "POST",
+            f"/worker-pool/{POOL}",
+            self.pool(config={"lifecycle": {"reregistrationTimeout": 7200}}),
+        )
         self.assertEqual(self.reregister(secret)["expires"], "2027-01-15T09:00:00.000Z")
         self.assertEqual(self.reregister(self.register()["secret"])["expires"], "2027-01-15T10:00:00.000Z")
 

@@ -17,28 +17,14 @@ NOW = START * 1000
 class AuthTestCase(WireTestCase):
     """Has short forms for what is done to clients and roles."""
 
-    def auth(self, method: str, path: str, body: Any = None, credentials: Credentials | None = None) -> Any:
-        """Call, which must succeed."""
-        answer = self.call(method, AUTH + path, body, credentials)
-        self.assertLess(answer.status, 400, answer.content)
-        return answer.json if answer.content else None
-
-    def fails(
-        self, status: int, code: str, method: str, path: str, body: Any = None, credentials: Credentials | None = None
-    ) -> str:
-        """Call, which must be refused; gives the message."""
-        answer = self.call(method, AUTH + path, body, credentials)
-        self.assertEqual((answer.status, answer.code), (status, code), answer.content)
-        return str(answer.json["message"])
-
     def client(self, *scopes: str, name: str = "me", **more: Any) -> Credentials:
         """Create a client."""
         body = {"expires": self.date(hours=10), "description": "d", "scopes": scopes, **more}
-        return Credentials(name, self.auth("PUT", f"/clients/{name}", body)["accessToken"])
+        return Credentials(name, self.ask("auth", "PUT", f"/clients/{name}", body)["accessToken"])
 
     def role(self, name: str, *scopes: str) -> Any:
         """Create a role."""
-        return self.auth("PUT", f"/roles/{name}", {"scopes": scopes, "description": "d"})
+        return self.ask("auth", "PUT", f"/roles/{name}", {"scopes": scopes, "description": "d"})
 
     def current(self, credentials: Credentials | None, ext: str | None = None) -> Answer:
         return self.begin("GET", CURRENT, None, credentials, ext).answer()
@@ -51,7 +37,7 @@ class AuthTestCase(WireTestCase):
 
     def refused_with(self, credentials: Credentials, why: str, ext: str | None = None) -> None:
         answer = self.current(credentials, ext)
-        self.assertEqual((answer.status, answer.code), (401, "AuthenticationFailed"), answer.content)
+        self.assertRefused(answer, 401, "AuthenticationFailed")
         self.assertIn(why, answer.json["message"])
 
     def temporary(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcworker.embedded.outbox import Message
-from tcworker.interfaces import Credentials
-from tests.embedded.wire import Answer, WireTestCase
+from tests.embedded.wire import WireTestCase
 
 PREFIX = "/api/worker-manager/v1"
 SECRET = "s" * 44
@@ -22,20 +21,6 @@ class PoolTestCase(WireTestCase):
         self.told: list[Message] = []
         self.taskcluster.outbox.listen(self.told.append)
 
-    def wm(self, method: str, path: str, body: Any = None, credentials: Credentials | None = None) -> Any:
-        """Call the worker-manager, which must succeed."""
-        answer = self.call(method, PREFIX + path, body, credentials)
-        self.assertEqual(answer.status, 200, answer.content)
-        return answer.json
-
-    def refuses(
-        self, status: int, code: str, method: str, path: str, body: Any = None, credentials: Credentials | None = None
-    ) -> Answer:
-        """Call it, which must refuse."""
-        answer = self.call(method, PREFIX + path, body, credentials)
-        self.assertEqual((answer.status, answer.code), (status, code), answer.content)
-        return answer
-
     def pool(self, **more: Any) -> dict[str, Any]:
         return {
             "providerId": "static",
@@ -47,13 +32,13 @@ class PoolTestCase(WireTestCase):
         }
 
     def create_pool(self, **more: Any) -> Any:
-        return self.wm("PUT", f"/worker-pool/{POOL}", self.pool(**more))
+        return self.ask("worker-manager", "PUT", f"/worker-pool/{POOL}", self.pool(**more))
 
     def worker(self, **more: Any) -> dict[str, Any]:
         return {"expires": self.date(days=1), "providerInfo": {"staticSecret": SECRET}, **more}
 
     def create_worker(self, name: str = "worker", **more: Any) -> Any:
-        return self.wm("PUT", f"/workers/prov%2Ftype/group/{name}", self.worker(**more))
+        return self.ask("worker-manager", "PUT", f"/workers/prov%2Ftype/group/{name}", self.worker(**more))
 
     def application(self, proof: Any = None, **more: Any) -> dict[str, Any]:
         return {
@@ -66,7 +51,7 @@ class PoolTestCase(WireTestCase):
         }
 
     def register(self, proof: Any = None, **more: Any) -> Any:
-        return self.wm("POST", "/worker/register", self.application(proof, **more))
+        return self.ask("worker-manager", "POST", "/worker/register", self.application(proof, **more))
 
     def take_told(self) -> list[tuple[str, str, Any]]:
         """Give what was told since the last time: exchange, routing key and payload."""
