@@ -32,7 +32,7 @@ _INSERT = closed(
         "data": {"type": "object"},
         "expires": DATE,
     },
-    *("taskId", "rank", "data", "expires"),
+    required=["taskId", "rank", "data", "expires"],
 )
 
 _FIND_SOME = closed({"indexes": {"type": "array", "items": {"type": "string"}, "default": []}})

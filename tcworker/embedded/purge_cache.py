@@ -32,7 +32,7 @@ PATTERNS = {"workerPoolId": "^[A-Za-z0-9_-]{1,38}/[A-Za-z0-9_-]{1,38}$"}
 POOL = "/purge-cache/<*workerPoolId>"
 REMEMBERED = 1000
 
-_BODY = closed({"cacheName": {"type": "string"}}, "cacheName")
+_BODY = closed({"cacheName": {"type": "string"}}, required=["cacheName"])
 
 Request = tuple[int, JSON]
 """From when it is, and how it is answered."""

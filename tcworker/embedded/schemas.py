@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -27,7 +27,7 @@ DATE: Schema = {"type": "string", "format": "date-time"}
 NAME_38: Schema = {"type": "string", "pattern": "^([a-zA-Z0-9-_]*)$", "minLength": 1, "maxLength": 38}
 
 
-def closed(properties: Mapping[str, Schema], *required: str) -> Schema:
+def closed(properties: Mapping[str, Schema], *, required: Sequence[str] = ()) -> Schema:
     """Give the schema of an object with these properties and no others."""
     return {
         "type": "object",

@@ -31,7 +31,7 @@ EXPIRED = (deletion("secrets", "name"),)
 
 SECRET = "/secret/<*name>"
 
-_BODY = closed({"secret": {"type": "object"}, "expires": DATE}, "secret", "expires")
+_BODY = closed({"secret": {"type": "object"}, "expires": DATE}, required=["secret", "expires"])
 
 
 class SecretsService(ApiService):

@@ -87,7 +87,7 @@ class Schemas(SynchronousTestCase):
         self.assertEqual(checker.check({}), {"a": []})
 
     def test_every_fault_is_listed_with_its_place(self) -> None:
-        schema = closed({"a": {"type": "array", "items": {"type": "integer"}}, "d": DATE}, "x")
+        schema = closed({"a": {"type": "array", "items": {"type": "integer"}}, "d": DATE}, required=["x"])
         error = self.assertRaises(ApiError, Checker(schema).check, {"a": [1, "b"], "d": "2027-01-15"})
         for place in ("data.a[1]: ", "data.d: ", "data: 'x' is a required"):
             self.assertIn(place, error.message)

@@ -71,8 +71,14 @@ class Patterns(WireTestCase):
 
     def test_none_takes_long(self) -> None:
         compiled = [
-            *(schemas._DATE_TIME, schemas._URI, signatures._BEWIT, static_file._TOKEN),
-            *(ranges._RANGES, storage._DATE, paging._NUMBER, resource._HOST),
+            schemas._DATE_TIME,
+            schemas._URI,
+            signatures._BEWIT,
+            static_file._TOKEN,
+            ranges._RANGES,
+            storage._DATE,
+            paging._NUMBER,
+            resource._HOST,
         ]
         every = [
             *((pattern, 0) for pattern in sorted(set(self.used()))),

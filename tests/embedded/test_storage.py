@@ -91,8 +91,14 @@ class Uploads(StorageTestCase):
 
     def test_headers_that_could_not_be_given_back(self) -> None:
         for encoding, status in (
-            *(("\u00fc", 400), ("a\tb\x0bc", 400), ("gzip br", 400), (",", 400), ("gzip; q=1", 400)),
-            *(("gzip", 200), ("x-own, gzip", 200), ("identity", 200)),
+            ("\u00fc", 400),
+            ("a\tb\x0bc", 400),
+            ("gzip br", 400),
+            (",", 400),
+            ("gzip; q=1", 400),
+            ("gzip", 200),
+            ("x-own, gzip", 200),
+            ("identity", 200),
         ):
             self.assertEqual(self.put(self.url, b"x", Content_Encoding=encoding).status, status, encoding)
 

@@ -28,8 +28,13 @@ class Browser:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM or ""
         for argument in (
-            *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900"),
-            *(f"--user-data-dir={profile}", "--host-resolver-rules=MAP evil.example 127.0.0.1"),
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--window-size=1280,900",
+            f"--user-data-dir={profile}",
+            "--host-resolver-rules=MAP evil.example 127.0.0.1",
         ):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

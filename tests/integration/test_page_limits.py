@@ -60,8 +60,12 @@ class ManyAndNarrow(PageCase):
         self.open(self.me)
         for view, seen in (
             ("#/groups", name),
-            *((f"#/group/{task_id}", name), (f"#/task/{task_id}", "www"), (f"#/task/{task_id}/definition", "Owner")),
-            *((f"#/task/{task_id}/artifacts", "live.log"), ("#/queues", "prov/type"), ("#/queue/prov/type", name)),
+            (f"#/group/{task_id}", name),
+            (f"#/task/{task_id}", "www"),
+            (f"#/task/{task_id}/definition", "Owner"),
+            (f"#/task/{task_id}/artifacts", "live.log"),
+            ("#/queues", "prov/type"),
+            ("#/queue/prov/type", name),
             ("#/create", "in YAML"),
         ):
             self.go(view)

@@ -27,8 +27,7 @@ CLIENT = closed(
         "description": DESCRIPTION,
         "scopes": SCOPES,
     },
-    "expires",
-    "description",
+    required=["expires", "description"],
 )
 
 

@@ -20,7 +20,7 @@ from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import closed
 from tcworker.interfaces import JSON
 
-ROLE = closed({"scopes": SCOPES, "description": DESCRIPTION}, "scopes", "description")
+ROLE = closed({"scopes": SCOPES, "description": DESCRIPTION}, required=["scopes", "description"])
 
 
 class RoleCalls:

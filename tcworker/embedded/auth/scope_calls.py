@@ -19,15 +19,14 @@ from tcworker.embedded.schemas import Checker, closed
 from tcworker.interfaces import JSON
 
 METHODS = (
-    *("get", "post", "put", "head", "delete", "options", "trace", "patch", "connect"),
-    *("copy", "lock", "mkcol", "move", "propfind", "proppatch", "unlock", "report", "mkactivity", "checkout", "merge"),
-    *("purge", "m-search", "notify", "subscribe", "unsubscribe", "search"),
-)
+    "get post put head delete options trace patch connect copy lock mkcol move propfind"
+    " proppatch unlock report mkactivity checkout merge purge m-search notify subscribe unsubscribe search"
+).split()
 
 HOST = r"^[A-Za-z0-9]+((-{1,61}|\.)[A-Za-z0-9]+)*\.?$"
 """Written so that there is one way only to read a name: it is tried on whatever strangers send."""
 
-TO_EXPAND = closed({"scopes": SCOPES}, "scopes")
+TO_EXPAND = closed({"scopes": SCOPES}, required=["scopes"])
 
 SIGNED = closed(
     {
@@ -38,12 +37,12 @@ SIGNED = closed(
         "authorization": {"type": "string"},
         "sourceIp": {"type": "string", "pattern": "^[0-9A-Fa-f.:]+$"},
     },
-    *("method", "resource", "host", "port"),
+    required=["method", "resource", "host", "port"],
 )
 
 TEST = closed(
     {"clientScopes": {**SCOPES, "default": []}, "requiredScopes": {**SCOPES, "default": []}},
-    *("clientScopes", "requiredScopes"),
+    required=["clientScopes", "requiredScopes"],
 )
 
 TESTER_SCOPES = ("test:*", "auth:create-client:test:*")
@@ -65,7 +64,11 @@ class ScopeCalls:
         return [
             Route("currentScopes", "GET", "/scopes/current", self._current, "auth:current-scopes"),
             Route(
-                *("expandScopes", "POST", "/scopes/expand", self._expand, "auth:expand-scopes"),
+                "expandScopes",
+                "POST",
+                "/scopes/expand",
+                self._expand,
+                "auth:expand-scopes",
                 body=ScopeChecker(TO_EXPAND),
             ),
             Route("authenticateHawk", "POST", "/authenticate-hawk", self._authenticate, body=Checker(SIGNED)),

@@ -94,7 +94,7 @@ class _Bewit:
         if self.expires <= now:
             raise Refused("the bewit has expired")
         message = Message(
-            *(Key(token), str(self.expires), "", "GET", self.target, request.host, str(request.port), self.ext)
+            Key(token), str(self.expires), "", "GET", self.target, request.host, str(request.port), self.ext
         )
         # How long it takes must not tell how much of a guess was right.
         if not compare_digest(message.mac("bewit").encode(), self.mac.encode()):

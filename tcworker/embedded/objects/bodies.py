@@ -25,11 +25,11 @@ _INLINE: Schema = closed(
         "contentType": _CONTENT_TYPE,
         "objectData": {"type": "string", "pattern": "^[A-Za-z0-9+/_-]*={0,2}$", "maxLength": INLINE},
     },
-    *("contentType", "objectData"),
+    required=["contentType", "objectData"],
 )
 _PUT: Schema = closed(
     {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
-    *("contentType", "contentLength"),
+    required=["contentType", "contentLength"],
 )
 
 CREATE_UPLOAD = closed(
@@ -40,15 +40,15 @@ CREATE_UPLOAD = closed(
         "hashes": _HASHES,
         "proposedUploadMethods": closed({"dataInline": _INLINE, "putUrl": _PUT}),
     },
-    *("projectId", "uploadId", "expires", "proposedUploadMethods"),
+    required=["projectId", "uploadId", "expires", "proposedUploadMethods"],
 )
 
 FINISH_UPLOAD = closed(
     {"projectId": _PROJECT, "uploadId": _UPLOAD, "hashes": _HASHES},
-    *("projectId", "uploadId"),
+    required=["projectId", "uploadId"],
 )
 
 START_DOWNLOAD = closed(
     {"acceptDownloadMethods": closed({"getUrl": {"const": True}, "simple": {"const": True}})},
-    "acceptDownloadMethods",
+    required=["acceptDownloadMethods"],
 )

@@ -17,7 +17,7 @@ from tcworker.interfaces import JSON
 ROWS_ON_A_PAGE = 200
 NEWEST = (1 << 63) - 1
 
-TEXT = closed({"text": {"type": "string", "maxLength": LONGEST_TEXT}}, "text")
+TEXT = closed({"text": {"type": "string", "maxLength": LONGEST_TEXT}}, required=["text"])
 
 
 class PageService(ApiService):

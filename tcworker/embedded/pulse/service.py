@@ -23,14 +23,29 @@ if TYPE_CHECKING:
     from tcworker.embedded.pulse.protocol import Channel
 
 QUEUE = (
-    *("task-defined", "task-pending", "task-running", "artifact-created", "task-completed", "task-failed"),
-    *("task-exception", "task-priority-changed"),
-    *("task-group-resolved", "task-group-sealed", "task-group-priority-changed"),
+    "task-defined",
+    "task-pending",
+    "task-running",
+    "artifact-created",
+    "task-completed",
+    "task-failed",
+    "task-exception",
+    "task-priority-changed",
+    "task-group-resolved",
+    "task-group-sealed",
+    "task-group-priority-changed",
 )
 WORKER_MANAGER = (
-    *("worker-pool-created", "worker-pool-updated", "worker-pool-error"),
-    *("worker-requested", "worker-running", "worker-stopped", "worker-removed"),
-    *("launch-config-created", "launch-config-updated", "launch-config-archived"),
+    "worker-pool-created",
+    "worker-pool-updated",
+    "worker-pool-error",
+    "worker-requested",
+    "worker-running",
+    "worker-stopped",
+    "worker-removed",
+    "launch-config-created",
+    "launch-config-updated",
+    "launch-config-archived",
 )
 AUTH = ("client-created", "client-updated", "client-deleted", "role-created", "role-updated", "role-deleted")
 EXCHANGES = (

@@ -23,7 +23,7 @@ _CONTENT_TYPE: Schema = {"type": "string", "maxLength": 255}
 
 def _kind(name: str, properties: Mapping[str, Schema], *required: str) -> Schema:
     common: Mapping[str, Any] = {"storageType": {"const": name}, "expires": DATE}
-    return closed({**common, **properties}, "storageType", "expires", *required)
+    return closed({**common, **properties}, required=["storageType", "expires", *required])
 
 
 KINDS: Mapping[str, Schema] = {
@@ -40,7 +40,8 @@ KINDS: Mapping[str, Schema] = {
     "reference": _kind(
         "reference",
         {"url": {"type": "string", "format": "uri"}, "contentType": _CONTENT_TYPE},
-        *("url", "contentType"),
+        "url",
+        "contentType",
     ),
     "link": _kind(
         "link",
@@ -53,11 +54,12 @@ KINDS: Mapping[str, Schema] = {
     "error": _kind(
         "error",
         {"reason": {"enum": list(REASONS)}, "message": {"type": "string", "maxLength": 4096}},
-        *("reason", "message"),
+        "reason",
+        "message",
     ),
 }
 
-FINISH_ARTIFACT = closed({"uploadId": {"type": "string", "pattern": SLUGID}}, "uploadId")
+FINISH_ARTIFACT = closed({"uploadId": {"type": "string", "pattern": SLUGID}}, required=["uploadId"])
 
 
 def details_of(body: JSON) -> JSON:

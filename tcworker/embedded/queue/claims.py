@@ -28,9 +28,9 @@ CLAIM_WORK = closed(
         "workerId": NAME_38,
         "tasks": {"type": "integer", "minimum": 1, "maximum": 32, "default": 1},
     },
-    *("workerGroup", "workerId", "tasks"),
+    required=["workerGroup", "workerId", "tasks"],
 )
-CLAIM_TASK = closed({"workerGroup": NAME_38, "workerId": NAME_38}, "workerGroup", "workerId")
+CLAIM_TASK = closed({"workerGroup": NAME_38, "workerId": NAME_38}, required=["workerGroup", "workerId"])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _METADATA = closed(
         "owner": _text(255),
         "source": _text(4096, pattern="^(https?://|ssh://|git@)[^\\0]*$"),
     },
-    *("name", "description", "owner", "source"),
+    required=["name", "description", "owner", "source"],
 )
 
 DEFINITION = closed(
@@ -58,7 +58,7 @@ DEFINITION = closed(
         "tags": {"type": "object", "additionalProperties": _text(4096), "default": {}},
         "extra": {"type": "object", "default": {}},
     },
-    *("created", "deadline", "payload", "metadata"),
+    required=["created", "deadline", "payload", "metadata"],
 )
 
 

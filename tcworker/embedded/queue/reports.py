@@ -17,7 +17,7 @@ from tcworker.embedded.schemas import Checker, closed
 from tcworker.interfaces import JSON
 
 REASONS = ("worker-shutdown", "malformed-payload", "resource-unavailable", "internal-error", "intermittent-task")
-EXCEPTION = closed({"reason": {"enum": list(REASONS)}}, "reason")
+EXCEPTION = closed({"reason": {"enum": list(REASONS)}}, required=["reason"])
 
 Change = Callable[[Task, int, str, int], Task]
 """What becomes of a task by the report of a run: its number, its end, and what time it is."""

@@ -30,7 +30,7 @@ TASK_QUEUE_IDS = closed(
             "maxItems": 1000,
         }
     },
-    "taskQueueIds",
+    required=["taskQueueIds"],
 )
 
 SAME_FOR_ALL: Mapping[str, str] = {"description": "", "stability": "experimental"}

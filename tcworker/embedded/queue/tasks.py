@@ -23,7 +23,7 @@ from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON, ScopeExpression
 
 TASK_IDS = closed({"taskIds": {"type": "array", "items": {"type": "string"}, "default": []}})
-PRIORITY = closed({"newPriority": {"enum": list(RANKS)}}, "newPriority")
+PRIORITY = closed({"newPriority": {"enum": list(RANKS)}}, required=["newPriority"])
 
 
 class Tasks:
@@ -46,7 +46,10 @@ class Tasks:
             Route("status", "GET", f"{task}/status", self._status, "queue:status:<taskId>"),
             Route("statuses", "POST", "/tasks/status", self._statuses, query=PAGED, body=many),
             Route(
-                *("listDependentTasks", "GET", f"{task}/dependents", self._dependents),
+                "listDependentTasks",
+                "GET",
+                f"{task}/dependents",
+                self._dependents,
                 scopes="queue:list-dependent-tasks:<taskId>",
                 query=PAGED,
             ),

@@ -21,9 +21,9 @@ from tcworker.embedded.schemas import DATE, Checker, closed
 from tcworker.interfaces import JSON
 from tcworker.waiting import Loose
 
-DECLARATION = closed({"expires": DATE}, "expires")
+DECLARATION = closed({"expires": DATE}, required=["expires"])
 QUARANTINE = closed(
-    {"quarantineUntil": DATE, "quarantineInfo": {"type": "string", "maxLength": 4000}}, "quarantineUntil"
+    {"quarantineUntil": DATE, "quarantineInfo": {"type": "string", "maxLength": 4000}}, required=["quarantineUntil"]
 )
 GONE = ("worker-removed", "worker-stopped")
 """The messages of worker-manager after which nobody has a worker's runs any more."""

@@ -22,10 +22,10 @@ _POOL: dict[str, Schema] = {
     "emailOnError": {"type": "boolean"},
 }
 
-CREATE_POOL = closed(_POOL, *_POOL)
+CREATE_POOL = closed(_POOL, required=[*_POOL])
 
 # So that what somebody has got may be changed and put back.
-UPDATE_POOL = closed({**_POOL, "workerPoolId": _POOL_ID, "created": DATE, "lastModified": DATE}, *_POOL)
+UPDATE_POOL = closed({**_POOL, "workerPoolId": _POOL_ID, "created": DATE, "lastModified": DATE}, required=[*_POOL])
 
 _REREGISTRATION: Schema = {"type": "integer", "minimum": 0, "maximum": 2_592_000}
 
@@ -74,9 +74,9 @@ CREATE_WORKER = closed(
     {
         "expires": DATE,
         "capacity": {"type": "integer", "minimum": 1, "default": 1},
-        "providerInfo": closed({"staticSecret": _SECRET}, "staticSecret"),
+        "providerInfo": closed({"staticSecret": _SECRET}, required=["staticSecret"]),
     },
-    "expires",
+    required=["expires"],
 )
 
 REGISTER = closed(
@@ -85,18 +85,18 @@ REGISTER = closed(
         "providerId": NAME_38,
         "workerIdentityProof": {
             "oneOf": [
-                closed({"token": _TEXT}, "token"),
-                closed({"staticSecret": _SECRET}, "staticSecret"),
-                closed({"document": _TEXT, "signature": _TEXT}, "document", "signature"),
-                closed({"document": _TEXT}, "document"),
+                closed({"token": _TEXT}, required=["token"]),
+                closed({"staticSecret": _SECRET}, required=["staticSecret"]),
+                closed({"document": _TEXT, "signature": _TEXT}, required=["document", "signature"]),
+                closed({"document": _TEXT}, required=["document"]),
             ]
         },
         "systemBootTime": DATE,
     },
-    *("workerPoolId", "providerId", "workerGroup", "workerId", "workerIdentityProof"),
+    required=["workerPoolId", "providerId", "workerGroup", "workerId", "workerIdentityProof"],
 )
 
-REREGISTER = closed({**_WORKER, "secret": _SECRET}, *_WORKER, "secret")
+REREGISTER = closed({**_WORKER, "secret": _SECRET}, required=[*_WORKER, "secret"])
 
 REPORT_ERROR = closed(
     {
@@ -108,7 +108,7 @@ REPORT_ERROR = closed(
         "description": {"type": "string", "maxLength": 10240},
         "extra": _OBJECT,
     },
-    *("workerGroup", "workerId", "kind", "title", "description", "extra"),
+    required=["workerGroup", "workerId", "kind", "title", "description", "extra"],
 )
 
 

@@ -22,8 +22,13 @@ from tcworker.embedded.worker_manager.attestation import BadAttestation, atteste
 from tcworker.interfaces import JSON
 
 AWS_DETAILS = (
-    *("privateIp", "accountId", "availabilityZone", "architecture"),
-    *("imageId", "instanceType", "region"),
+    "privateIp",
+    "accountId",
+    "availabilityZone",
+    "architecture",
+    "imageId",
+    "instanceType",
+    "region",
 )
 
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")

@@ -68,7 +68,7 @@ class ThePackagesClient(TestCase):
     def temporary(self, name: str | None, scope: str) -> dict[str, str]:
         start, expiry = taskcluster.fromNow("-1 minutes"), taskcluster.fromNow("1 hour")
         made: dict[str, Any] = taskcluster.createTemporaryCredentials(
-            *(TESTER["clientId"], TESTER["accessToken"], start, expiry, [scope]), name=name
+            TESTER["clientId"], TESTER["accessToken"], start, expiry, [scope], name=name
         )
         return {**made, "accessToken": made["accessToken"].decode()}
 

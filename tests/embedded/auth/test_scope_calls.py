@@ -182,7 +182,9 @@ class Tunnel(AuthTestCase):
         self.assertEqual(answer, {"wstClient": "me.1~2", "wstAudience": "aud", "expires": "2027-01-19T08:00:00.000Z"})
         # The clock of the test is not that of the library.
         claims = jwt.decode(
-            *(token, self.secret, ["HS256"]),
+            token,
+            self.secret,
+            ["HS256"],
             audience="aud",
             options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
         )

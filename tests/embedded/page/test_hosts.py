@@ -33,14 +33,17 @@ class Names(SynchronousTestCase):
 
     def test_no_other(self) -> None:
         for host in (
-            *("evil.example", "evil.example:8080", "localhost:8080", "127.0.0.1", "127.0.0.1:8081", "127.0.0.1:"),
-            *(
-                "127.0.0.1:8080.evil.example",
-                "evil.example@127.0.0.1:8080",
-                "",
-                ":8080",
-                "127.0.0.1:8080, evil.example",
-            ),
+            "evil.example",
+            "evil.example:8080",
+            "localhost:8080",
+            "127.0.0.1",
+            "127.0.0.1:8081",
+            "127.0.0.1:",
+            "127.0.0.1:8080.evil.example",
+            "evil.example@127.0.0.1:8080",
+            "",
+            ":8080",
+            "127.0.0.1:8080, evil.example",
         ):
             self.assertFalse(permitted("http://127.0.0.1:8080", host), host)
 

@@ -91,8 +91,14 @@ OF_OVERVIEWS: list[Question] = [
 OF_EXPIRY: list[Question] = [partial(lambda job, store: job(store.connection, 500, 10), job) for job in EXPIRED]
 
 ALL = (
-    *(OF_TASKS, OF_THE_BACKLOG, OF_GROUPS, OF_DEPENDENCIES, OF_WORKERS),
-    *(OF_ARTIFACTS, OF_OVERVIEWS, OF_EXPIRY),
+    OF_TASKS,
+    OF_THE_BACKLOG,
+    OF_GROUPS,
+    OF_DEPENDENCIES,
+    OF_WORKERS,
+    OF_ARTIFACTS,
+    OF_OVERVIEWS,
+    OF_EXPIRY,
 )
 STORES = (Store, OpenRunStore, GroupStore, DependencyStore, WorkerStore, ArtifactStore, OverviewStore)
 
