@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import mohawk
 import requests
 import taskcluster
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import TestCase
 
 from tests.integration.processes import Command
@@ -106,6 +109,49 @@ class ServerCase(TestCase):
 
     def let_go(self) -> None:
         Path(self.go).touch()
+
+
+HANGS = """
+import threading, time
+from tcworker.embedded.page import service
+from tcworker.server.main import main
+from tcworker.server.options import ServerOptions
+
+def hang(text):
+    print("hangs", flush=True)
+    time.sleep(600)
+
+service.read_yaml = hang
+raise SystemExit(main(ServerOptions(port=0, worker=False)))
+"""
+
+
+class WhatHangs(ServerCase):
+    """In a thread, which nobody can end."""
+
+    async def test_does_not_keep_it_and_two_signals_even_less(self) -> None:
+        for signals, longest in ((1, 9), (2, 4)):
+            command = Command(["python", "-c", HANGS], environment={"TMPDIR": self.folder})
+            self.addCleanup(command.kill)
+            server = Server(command)
+            await server.until_there()
+            reading = deferToThread(self.read_yaml, server)
+            await command.until_printed("hangs")
+            begun = time.monotonic()
+            for _ in range(signals):
+                command.signal(signal.SIGTERM)
+                # One that comes right after the other is the same one.
+                await deferLater(reactor, 0.2)
+            self.assertEqual(await command.until_ended(), 0)
+            self.assertLess(time.monotonic() - begun, longest)
+            await self.assertFailure(reading, requests.ConnectionError)
+
+    def read_yaml(self, server: Server) -> None:
+        url, key = f"{server.root_url}/api/page/v1/read-yaml", server.variables["TASKCLUSTER_ACCESS_TOKEN"]
+        me = {"id": server.variables["TASKCLUSTER_CLIENT_ID"], "key": key, "algorithm": "sha256"}
+        signed = mohawk.Sender(me, url, "POST", content='{"text": "a"}', content_type="application/json")
+        headers = {"Authorization": signed.request_header, "Content-Type": "application/json"}
+        requests.post(url, data='{"text": "a"}', headers=headers, timeout=60)
 
 
 class AWholeTask(ServerCase):
@@ -287,6 +333,25 @@ def children(pid: int) -> Iterator[int]:
         for child in map(int, (task / "children").read_text().split()):
             yield child
             yield from children(child)
+
+
+class BehindAMappedPort(ServerCase):
+    async def test_its_worker_and_all_others_use_that_one(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            number = free.getsockname()[1]
+        mapped = reactor.listenTCP(0, ProxyFactory("127.0.0.1", number), interface="127.0.0.1")
+        self.addCleanup(mapped.stopListening)
+        root_url = f"http://localhost:{mapped.getHost().port}"
+        server = await self.start("--port", str(number), "--root-url", root_url)
+        self.assertEqual(server.root_url, root_url)
+        self.assertIn(f"# A proxy finds it at port {number}.", server.command.output)
+        task_id = await self.create(server, "echo $TASKCLUSTER_ROOT_URL > file.txt")
+        await self.until(server, task_id, "completed")
+        artifact = await deferToThread(server.queue().latestArtifact, task_id, "public/file.txt")
+        self.assertTrue(artifact["url"].startswith(f"{root_url}/storage/"))
+        self.assertEqual((await deferToThread(requests.get, artifact["url"], timeout=10)).text, f"{root_url}\n")
+        server.command.signal(signal.SIGTERM)
+        self.assertEqual(await server.command.until_ended(), 0, server.command.output)
 
 
 class WithoutAWorker(ServerCase):
