@@ -16,9 +16,6 @@ from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.routing import Route
 from tcworker.interfaces import JSON
 
-DOWNLOAD = 60 * dates.MINUTE
-"""Milliseconds for which credentials to download an object are good."""
-
 MOST_LINKS = 200
 """The most links that are followed: more need nobody, and each costs whoever serves them."""
 
@@ -96,8 +93,9 @@ class ArtifactReading:
 
     def _object_download(self, artifact: Artifact) -> JSON:
         now, name = dates.now(self._clock), artifact.object_name
+        until = now + int(self._times.object_download * 1000)
         who = f"artifact-download/{artifact.task_id}/{artifact.run_id}/{artifact.name}"
-        credentials = self._issue(who, [f"object:download:{name}"], now, now + DOWNLOAD)
+        credentials = self._issue(who, [f"object:download:{name}"], now, until)
         return {"name": name, "credentials": show_credentials(credentials)}
 
     async def _info(self, call: Call) -> JSON:

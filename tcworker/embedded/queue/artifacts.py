@@ -29,9 +29,6 @@ SKEW = 15 * dates.MINUTE
 DRIFT = 10 * dates.SECOND
 """Milliseconds for which an address is good longer than it says."""
 
-UPLOAD = dates.DAY
-"""Milliseconds in which an object is to be uploaded: what its credentials are good for."""
-
 
 class Artifacts:
     """Answers the calls about artifacts."""
@@ -97,7 +94,7 @@ class Artifacts:
     def _object_upload(self, artifact: Artifact, run: Run, now: int) -> Mapping[str, JSON]:
         project, name = artifact.details["projectId"], artifact.object_name
         who = f"artifact-upload/{artifact.task_id}/{artifact.run_id}/on/{run.worker_group}/{run.worker_id}"
-        until = min(artifact.expires, now + UPLOAD)
+        until = min(artifact.expires, now + int(self._times.object_upload * 1000))
         credentials = self._issue(who, [f"object:upload:{project}:{name}"], now, until)
         return {
             "name": name,
