@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-
 import slugid
 
 from tcworker.embedded import database
@@ -58,30 +55,6 @@ class Routes(WireTestCase):
         pending.more(b"GET /api/queue/v1/ping HTTP/1.1\r\nHost: taskcluster.test:80\r\n\r\n")
         self.assertEqual(pending.content.count(b"HTTP/1.1 200 OK"), 2)
 
-    def test_a_trace_is_taken_up(self) -> None:
-        answer = self.send("GET", f"{QUEUE}/ping", headers={"x-taskcluster-trace-id": "abc"}).answer()
-        self.assertEqual(answer.headers["x-for-trace-id"], "abc")
-        self.assertEqual(len(answer.headers["x-for-request-id"]), 36)
-
-
-class Compression(WireTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.target = f"{QUEUE}/task/{self.create(payload={'long': 'x' * 20_000})}"
-
-    def test_for_who_can_read_it(self) -> None:
-        answer = self.send("GET", self.target, headers={"Accept-Encoding": "deflate, gzip;q=0.5"}).answer()
-        self.assertEqual(answer.headers["content-encoding"], "gzip")
-        self.assertLess(len(answer.content), 2000)
-        plain = self.send("GET", self.target).answer()
-        self.assertEqual(json.loads(gzip.decompress(answer.content)), plain.json)
-
-    def test_not_for_others_and_not_for_short_answers(self) -> None:
-        for target, wanted in ((self.target, "br"), (self.target, "gzip;q=0"), (f"{QUEUE}/ping", "gzip")):
-            answer = self.send("GET", target, headers={"Accept-Encoding": wanted}).answer()
-            self.assertNotIn("content-encoding", answer.headers)
-            self.assertEqual(answer.status, 200)
-
 
 class Errors(WireTestCase):
     def test_the_body_has_three_keys(self) -> None:
@@ -128,29 +101,6 @@ class Errors(WireTestCase):
     def test_a_wrong_signature_is_no_matter_where_none_is_needed(self) -> None:
         answer = self.send("GET", f"{QUEUE}/ping", headers={"Authorization": "Hawk nonsense"}).answer()
         self.assertEqual(answer.status, 200)
-
-    def test_a_body_of_another_type(self) -> None:
-        answer = self.send("PUT", f"{QUEUE}/task/{NICE}", b"{}", {"Content-Type": "text/plain"}).answer()
-        self.assertRefused(answer, 400, "MalformedPayload")
-
-    def test_a_body_that_nobody_asked_for_is_ignored(self) -> None:
-        answer = self.call("GET", f"{QUEUE}/task/{NICE}", {"what": "ever"})
-        self.assertEqual(answer.code, "ResourceNotFound")
-
-    def test_a_body_over_ten_megabytes(self) -> None:
-        content = json.dumps({"x": "y" * (10 << 20)}).encode()
-        answer = self.send("PUT", f"{QUEUE}/task/{NICE}", content, {"Content-Type": "application/json"}).answer()
-        self.assertRefused(answer, 500, "InternalServerError")
-
-    def test_a_key_of_the_query_more_than_once(self) -> None:
-        group = f"{QUEUE}/task-group/{self.create()}/list"
-        for query, code in (("?limit=1&limit=1", 400), ("?limit=1", 200)):
-            self.assertEqual(self.call("GET", group + query).status, code)
-
-    def test_an_unknown_key_of_the_query(self) -> None:
-        for query, code in (("?x=1", 400), ("?bewit=abc", 200), ("", 200)):
-            self.assertEqual(self.send("GET", f"{QUEUE}/ping{query}").answer().status, code)
-        self.assertEqual(self.call("GET", f"{QUEUE}/task-group/{NICE}/list?limit=x").code, "InvalidRequestArguments")
 
     def test_what_nobody_foresaw_is_logged_and_answered(self) -> None:
         self.patch(database, "_transact", lambda connection, job: 1 / 0)
