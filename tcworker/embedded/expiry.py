@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -34,14 +34,18 @@ def deletion(table: str, key: str, longer: int = 0) -> Job:
 
 
 class Expiry:
-    """Looks every now and then: see C{expiry} of L{tcworker.embedded.times.Times}."""
+    """Looks every now and then: see C{expiry} of L{tcworker.embedded.times.Times}.
 
-    def __init__(self, ground: Ground, jobs: Sequence[Job]) -> None:
+    @param tidy: what else is to be done each time, after the jobs.
+    """
+
+    def __init__(self, ground: Ground, jobs: Sequence[Job], tidy: Sequence[Callable[[], Awaitable[None]]]) -> None:
         self._clock = ground.clock
         self._interval = ground.times.expiry
         self._database = ground.database
         self._contents = ground.contents
         self._jobs = jobs
+        self._tidy = tidy
         self._looking = Loose(Logger())
         self._loop = LoopingCall(self._look)
         self._loop.clock = ground.clock
@@ -69,6 +73,7 @@ class Expiry:
                 # In pieces, so that calls of the services come in between.
                 while not self._stopped and await self._database.run(job, before, ROWS_AT_ONCE) == ROWS_AT_ONCE:
                     pass
-            await self._contents.clear()
+            for forget in (*self._tidy, self._contents.clear):
+                await forget()
         except Exception:
             Logger().failure("What has expired could not be deleted; the next try is in {s} s", s=self._interval)

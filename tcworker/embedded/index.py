@@ -10,18 +10,16 @@ from urllib.parse import quote, urlsplit
 from tcworker.client.hawk import Key
 from tcworker.client.hawk import Message as Signed
 from tcworker.embedded import dates, index_store
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import not_found
-from tcworker.embedded.ground import ApiService, Ground
-from tcworker.embedded.index_store import EXPIRED, SCHEMA, Indexed
+from tcworker.embedded.ground import Ground
+from tcworker.embedded.index_store import Indexed
 from tcworker.embedded.indexing import HIGHEST, PATH, index_completed
 from tcworker.embedded.paging import PAGED, one_page, page_of
-from tcworker.embedded.routing import Route, RouteTable
+from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import DATE, SLUGID, Checker, closed
 from tcworker.interfaces import JSON, Credentials
-
-__all__ = ["EXPIRED", "SCHEMA", "IndexService"]
 
 PATTERNS = {"namespace": PATH, "indexPath": PATH}
 
@@ -44,11 +42,14 @@ class IndexService(ApiService):
     @param everybody_has: whether a scope is one that everybody has.
     """
 
+    schema = index_store.SCHEMA
+    expired = index_store.EXPIRED
+
     def __init__(self, ground: Ground, everybody_has: Callable[[str], bool]) -> None:
         self._ground = ground
         self._everybody_has = everybody_has
         ground.outbox.join(index_completed)
-        self.api = Api("index", RouteTable([*ground.heartbeat.routes(), *self._routes()]), PATTERNS)
+        super().__init__("index", ground, self._routes(), PATTERNS)
 
     def _routes(self) -> Sequence[Route]:
         task, artifact = "/task/<namespace>", "/task/<indexPath>/artifacts/<*name>"
@@ -113,7 +114,8 @@ class IndexService(ApiService):
         task, name = await self._task(call), call.params["name"]
         url = f"{self._ground.addresses.root_url}/api/queue/v1/task/{task.task_id}/artifacts/{quote(name, safe='')}"
         if not self._everybody_has(f"queue:get-artifact:{name}"):
-            url = _sign(url, self._ground.server, int(self._ground.clock.seconds() + self._ground.times.index_address))
+            until = int(self._ground.clock.seconds() + self._ground.times.index_address)
+            url = _sign(url, self._ground.server_credentials, until)
         return Reply(303, headers={"location": url})
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from math import inf
 
 from tcworker.embedded import dates, rows
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.expiry import deletion
 from tcworker.embedded.faults import ApiError
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.paging import PAGED, one_page, page_of
-from tcworker.embedded.routing import Route, RouteTable
+from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import Checker, closed
 from tcworker.interfaces import JSON
 
@@ -24,8 +24,6 @@ CREATE TABLE IF NOT EXISTS purge_requests (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS purge_requests_by_end ON purge_requests (expires);
 """
-
-EXPIRED = (deletion("purge_requests", "pool_id, cache_name"),)
 
 # Not the pattern of all other services: letters of both cases are good here.
 PATTERNS = {"workerPoolId": "^[A-Za-z0-9_-]{1,38}/[A-Za-z0-9_-]{1,38}$"}
@@ -45,10 +43,13 @@ class PurgeCacheService(ApiService):
     asks for what is new must let its periods overlap.
     """
 
+    schema = SCHEMA
+    expired = (deletion("purge_requests", "pool_id, cache_name"),)
+
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._read: dict[str, tuple[float, Sequence[Request]]] = {}
-        self.api = Api("purge-cache", RouteTable([*ground.heartbeat.routes(), *self._routes()]), PATTERNS)
+        super().__init__("purge-cache", ground, self._routes(), PATTERNS)
 
     def _routes(self) -> Sequence[Route]:
         everything, some = "purge-cache:all-purge-requests", "purge-cache:purge-requests::<workerPoolId>"

@@ -10,13 +10,13 @@ import sqlite3
 from collections.abc import Sequence
 
 from tcworker.embedded import dates, rows
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import Call
 from tcworker.embedded.expiry import deletion
 from tcworker.embedded.faults import not_found
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.paging import PAGED, one_page, page_of
-from tcworker.embedded.routing import OMITTED, Route, RouteTable
+from tcworker.embedded.routing import OMITTED, Route
 from tcworker.embedded.schemas import DATE, Checker, closed
 from tcworker.interfaces import JSON
 
@@ -27,8 +27,6 @@ CREATE TABLE IF NOT EXISTS secrets (
 CREATE INDEX IF NOT EXISTS secrets_by_end ON secrets (expires);
 """
 
-EXPIRED = (deletion("secrets", "name"),)
-
 SECRET = "/secret/<*name>"
 
 _BODY = closed({"secret": {"type": "object"}, "expires": DATE}, required=["secret", "expires"])
@@ -37,9 +35,12 @@ _BODY = closed({"secret": {"type": "object"}, "expires": DATE}, required=["secre
 class SecretsService(ApiService):
     """Keeps secrets."""
 
+    schema = SCHEMA
+    expired = (deletion("secrets", "name"),)
+
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self.api = Api("secrets", RouteTable([*ground.heartbeat.routes(), *self._routes()]), {})
+        super().__init__("secrets", ground, self._routes(), {})
 
     def _routes(self) -> Sequence[Route]:
         change, body = "secrets:set:<name>", Checker(_BODY, secret=True)

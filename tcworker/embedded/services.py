@@ -5,29 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tcworker.embedded import contents, index, purge_cache, secrets
-from tcworker.embedded.auth import store as auth_store
+from tcworker.embedded import contents
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.auth.authenticator import Authenticator
 from tcworker.embedded.auth.clients import StaticClient
 from tcworker.embedded.auth.service import AuthService
 from tcworker.embedded.expiry import Expiry
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.index import IndexService
-from tcworker.embedded.objects import service as objects
 from tcworker.embedded.objects.service import ObjectService
 from tcworker.embedded.page.service import PageService
 from tcworker.embedded.purge_cache import PurgeCacheService
-from tcworker.embedded.queue import store
-from tcworker.embedded.queue.expired import EXPIRED
 from tcworker.embedded.queue.service import QueueService
 from tcworker.embedded.secrets import SecretsService
-from tcworker.embedded.worker_manager import service as worker_manager
 from tcworker.embedded.worker_manager.proofs import ProofKeys
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 
-SCHEMA = "".join(
-    module.SCHEMA for module in (auth_store, store, contents, index, secrets, purge_cache, objects, worker_manager)
+SERVICES: Sequence[type[ApiService]] = (
+    AuthService,
+    QueueService,
+    ObjectService,
+    IndexService,
+    SecretsService,
+    PurgeCacheService,
+    WorkerManagerService,
+    PageService,
 )
+"""All that there are, in the order in which they start."""
+
+SCHEMA = contents.SCHEMA + "".join(service.schema for service in SERVICES)
+"""Of all tables that they need."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,8 @@ def make_services(
         manager,
         PageService(ground),
     )
-    modules = (index, secrets, purge_cache, worker_manager)
-    expired = [job for module in modules for job in module.EXPIRED]
-    expiry = Expiry(ground, [objects.expire, *EXPIRED, *expired])
+    # One that is not in the list would have no tables.
+    assert tuple(type(service) for service in every) == SERVICES
+    expired = [job for service in every for job in service.expired]
+    expiry = Expiry(ground, expired, [service.tidy for service in every])
     return Services(auth.authenticator, queue, manager, every, expiry)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tcworker.embedded import paging, ranges, schemas, storage
+from tcworker.embedded import addresses, paging, ranges, schemas
 from tcworker.embedded.auth import signatures, static_file
 from tcworker.embedded.page import resource
 from tcworker.embedded.schemas import Checker, Variants
@@ -76,7 +76,7 @@ class Patterns(WireTestCase):
             signatures._BEWIT,
             static_file._TOKEN,
             ranges._RANGES,
-            storage._DATE,
+            addresses._DATE,
             paging._NUMBER,
             resource._HOST,
         ]

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -48,7 +47,6 @@ class Registry:
         self._changing = DeferredLock()
         self._log = Logger()
         self._changes = Loose(self._log)
-        self._purging: LoopingCall | None = None
 
     async def load(self, static: Sequence[StaticClient]) -> None:
         """Read them, with these static clients and no others."""
@@ -56,16 +54,8 @@ class Registry:
         self._clients = {client.client_id: client for client in clients}
         self.roles = Roles(roles)
 
-    def start(self, interval: float) -> None:
-        """Begin to look for clients who have expired, every so many seconds."""
-        purging = self._purging = LoopingCall(self._purge)
-        purging.clock = self._clock
-        self._changes.run(purging.start(interval), "looking for clients who have expired")
-
     async def stop(self) -> None:
         """Wait until every change is kept."""
-        if self._purging is not None and self._purging.running:
-            self._purging.stop()
         await self._changes.wait()
 
     def now(self) -> int:
@@ -159,7 +149,7 @@ class Registry:
         self.roles = roles
         self._held.clear()
 
-    async def _purge(self) -> None:
+    async def forget_expired(self) -> None:
         """Forget the clients who have expired, if they are to go away then."""
         now = self.now()
         for client in self.clients:

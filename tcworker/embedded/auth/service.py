@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.auth.anonymous import ASSUME_ANONYMOUS
 from tcworker.embedded.auth.authenticator import Authenticator
 from tcworker.embedded.auth.client_calls import ClientCalls
@@ -16,10 +16,7 @@ from tcworker.embedded.auth.store import SCHEMA
 from tcworker.embedded.auth.tunnel_calls import PATTERNS as TUNNEL_PATTERNS
 from tcworker.embedded.auth.tunnel_calls import TunnelCalls
 from tcworker.embedded.database import keep_key
-from tcworker.embedded.ground import ApiService, Ground
-from tcworker.embedded.routing import RouteTable
-
-__all__ = ["SCHEMA", "AuthService"]
+from tcworker.embedded.ground import Ground
 
 PATTERNS = {"clientId": CLIENT_ID, "roleId": "^[ -~]+$", **TUNNEL_PATTERNS}
 
@@ -32,6 +29,10 @@ class AuthService(ApiService):
     @ivar authenticator: for the calls of all services, once this one has started.
     """
 
+    schema = SCHEMA
+    # Clients are in memory as well: L{tidy} forgets them in both places.
+    expired = ()
+
     def __init__(self, ground: Ground, static: Sequence[StaticClient], tunnel_secret: str | None) -> None:
         self._ground = ground
         self._static = static
@@ -40,13 +41,12 @@ class AuthService(ApiService):
         self.authenticator = Authenticator(ground.clock, self._registry)
         self._tunnel = TunnelCalls(ground)
         routes = [
-            *ground.heartbeat.routes(),
             *ClientCalls(ground, self._registry).routes(),
             *RoleCalls(ground, self._registry).routes(),
             *ScopeCalls(ground, self._registry, self.authenticator).routes(),
             *self._tunnel.routes(),
         ]
-        self.api = Api("auth", RouteTable(routes), PATTERNS)
+        super().__init__("auth", ground, routes, PATTERNS)
 
     def everybody_has(self, scope: str) -> bool:
         """Whether it needs no credentials at all."""
@@ -57,7 +57,10 @@ class AuthService(ApiService):
         await self._registry.load(self._static)
         kept = await self._ground.database.run(keep_key, "websocktunnel", new_token())
         self._tunnel.secret = self._tunnel_secret or kept
-        self._registry.start(self._ground.times.expiry)
+
+    async def tidy(self) -> None:
+        """Forget the clients who have expired, if they are to go away then."""
+        await self._registry.forget_expired()
 
     async def stop(self) -> None:
         """Finish the changes that were begun."""

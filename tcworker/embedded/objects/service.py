@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from io import BytesIO
 
 from tcworker.embedded import dates
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import ApiError, bad_input, not_found
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.objects import store, uploads
 from tcworker.embedded.objects.bodies import CREATE_UPLOAD, FINISH_UPLOAD, START_DOWNLOAD
-from tcworker.embedded.objects.store import SCHEMA, StoredObject, expire, key_of
+from tcworker.embedded.objects.store import StoredObject, key_of
 from tcworker.embedded.objects.uploads import Upload
-from tcworker.embedded.routing import Route, RouteTable
+from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import Checker
 from tcworker.interfaces import JSON
-
-__all__ = ["SCHEMA", "ObjectService", "expire"]
 
 _SAFE = str.maketrans("+/", "-_")
 
@@ -32,13 +30,16 @@ METHODS = ("getUrl", "simple")
 class ObjectService(ApiService):
     """Keeps objects, under whatever name."""
 
+    schema = store.SCHEMA
+    expired = (store.expire,)
+
     def __init__(self, ground: Ground) -> None:
         self._clock = ground.clock
         self._times = ground.times
         self._database = ground.database
         self._contents = ground.contents
         self._addresses = ground.addresses
-        self.api = Api("object", RouteTable([*ground.heartbeat.routes(), *self._routes()]), PATTERNS)
+        super().__init__("object", ground, self._routes(), PATTERNS)
 
     def _routes(self) -> Sequence[Route]:
         create, finish, start = Checker(CREATE_UPLOAD), Checker(FINISH_UPLOAD), Checker(START_DOWNLOAD)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import NOBODY, Call
 from tcworker.embedded.faults import ApiError
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.page import groups
 from tcworker.embedded.page.groups import STATES
 from tcworker.embedded.page.yaml_reader import LONGEST_TEXT, read_yaml
 from tcworker.embedded.paging import PAGED, one_page, page_of
-from tcworker.embedded.routing import Route, RouteTable
+from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import SLUGID, Checker, closed
 from tcworker.interfaces import JSON
 
@@ -23,19 +23,22 @@ TEXT = closed({"text": {"type": "string", "maxLength": LONGEST_TEXT}}, required=
 class PageService(ApiService):
     """Answers the page's own calls; needs the queue's tables in the same database."""
 
+    # All that it shows is the queue's.
+    schema = ""
+    expired = ()
+
     def __init__(self, ground: Ground) -> None:
         self._database = ground.database
         self._threads = ground.threads
         group, scope = "/task-groups/<taskGroupId>", "queue:list-task-group:<taskGroupId>"
         state = {"state": "|".join(STATES)}
         routes = [
-            *ground.heartbeat.routes(),
             Route("listTaskGroups", "GET", "/task-groups", self._groups, "queue:list-task-group:*", PAGED),
             Route("taskGroup", "GET", group, self._group, scope),
             Route("tasksOfGroup", "GET", f"{group}/tasks", self._tasks, scope, {**PAGED, **state}),
             Route("readYaml", "POST", "/read-yaml", self._read_yaml, body=Checker(TEXT)),
         ]
-        self.api = Api("page", RouteTable(routes), {"taskGroupId": SLUGID})
+        super().__init__("page", ground, routes, {"taskGroupId": SLUGID})
 
     async def _groups(self, call: Call) -> JSON:
         limit, before = _page(call, NEWEST)

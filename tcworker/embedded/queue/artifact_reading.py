@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call, Reply
+from tcworker.embedded.credentials import show_credentials
 from tcworker.embedded.faults import ApiError, bad_input, not_found
-from tcworker.embedded.ground import Ground, show_credentials
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.objects import store as objects
 from tcworker.embedded.paging import PAGED, page_of, token_of
 from tcworker.embedded.queue.artifact_store import Artifact

@@ -9,8 +9,9 @@ import slugid
 
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call, Reply
+from tcworker.embedded.credentials import show_credentials
 from tcworker.embedded.faults import ApiError, bad_input, conflict, not_found
-from tcworker.embedded.ground import Ground, show_credentials
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.objects import store as objects
 from tcworker.embedded.objects import uploads
 from tcworker.embedded.objects.uploads import Upload

@@ -9,8 +9,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
+from tcworker.embedded.credentials import Issue, show_credentials
 from tcworker.embedded.faults import conflict
-from tcworker.embedded.ground import Issue
 from tcworker.embedded.queue import states
 from tcworker.embedded.queue.polls import CLAIMS_AT_ONCE, ClaimRequest, Polls
 from tcworker.embedded.queue.states import Run, Task
@@ -164,7 +164,7 @@ class Claims:
             now,
             until,
         )
-        return {"clientId": made.client_id, "accessToken": made.access_token, "certificate": made.certificate}
+        return show_credentials(made)
 
 
 _VERBS = ("reclaim-task", "resolve-task", "create-artifact")

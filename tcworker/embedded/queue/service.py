@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from tcworker.embedded.api import Api
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.api_service import ApiService
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.queue.agenda import Agenda
 from tcworker.embedded.queue.artifacts import Artifacts
 from tcworker.embedded.queue.claims import Claims
+from tcworker.embedded.queue.expired import EXPIRED
 from tcworker.embedded.queue.groups import Groups
 from tcworker.embedded.queue.reports import Reports
+from tcworker.embedded.queue.store import SCHEMA
 from tcworker.embedded.queue.task_queues import TaskQueues
 from tcworker.embedded.queue.tasks import Tasks
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.queue.workers import Workers
-from tcworker.embedded.routing import RouteTable
 from tcworker.embedded.schemas import PROVISIONER, SLUGID, TASK_QUEUE, WORKER_TYPE
 
 NAME = "^[a-zA-Z0-9-_]{1,38}$"
@@ -34,6 +35,9 @@ PATTERNS = {
 class QueueService(ApiService):
     """The queue's calls, and what it does by itself."""
 
+    schema = SCHEMA
+    expired = EXPIRED
+
     def __init__(self, ground: Ground) -> None:
         clock, times = ground.clock, ground.times
         transactions = Transactions(ground)
@@ -52,8 +56,7 @@ class QueueService(ApiService):
             TaskQueues(clock, transactions),
             self._workers,
         )
-        routes = [*ground.heartbeat.routes(), *(route for part in parts for route in part.routes())]
-        self.api = Api("queue", RouteTable(routes), PATTERNS)
+        super().__init__("queue", ground, [route for part in parts for route in part.routes()], PATTERNS)
         self._outbox = ground.outbox
         self._unlisten = lambda: None
 

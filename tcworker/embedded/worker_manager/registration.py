@@ -10,6 +10,7 @@ import slugid
 
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
+from tcworker.embedded.credentials import show_credentials
 from tcworker.embedded.faults import bad_input
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.outbox import Message
@@ -111,8 +112,7 @@ class Registration:
         expires = dates.after(now, worker.reregistration)
         client_id = f"worker/{worker.provider_id}/{worker.name}"
         made = self._ground.issue(client_id, _scopes(worker), now - BEFORE, expires)
-        credentials = {"clientId": made.client_id, "accessToken": made.access_token, "certificate": made.certificate}
-        return {"expires": dates.write(expires), "credentials": credentials, "secret": secret}
+        return {"expires": dates.write(expires), "credentials": show_credentials(made), "secret": secret}
 
 
 def _new_secret() -> str:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tcworker.embedded import dates
-from tcworker.embedded.api import Api
+from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.expiry import deletion
-from tcworker.embedded.ground import ApiService, Ground
+from tcworker.embedded.ground import Ground
 from tcworker.embedded.outbox import Message
-from tcworker.embedded.routing import RouteTable
 from tcworker.embedded.schemas import TASK_QUEUE
 from tcworker.embedded.worker_manager import errors, messages, pools, workers
 from tcworker.embedded.worker_manager.active_calls import ActiveCalls
@@ -23,15 +22,6 @@ from tcworker.embedded.worker_manager.providers import Providers
 from tcworker.embedded.worker_manager.registration import Registration
 from tcworker.embedded.worker_manager.worker_calls import WorkerCalls
 from tcworker.embedded.worker_manager.workers import Worker
-
-SCHEMA = pools.SCHEMA + workers.SCHEMA + errors.SCHEMA
-
-EXPIRED = (
-    # For a day they are told that they have expired, and only then that they are not known.
-    deletion("workers", "pool_id, worker_group, worker_id", dates.DAY),
-    deletion("worker_pool_errors", "number"),
-    pools.remove_left,
-)
 
 NAME = "^[a-zA-Z0-9-_]{1,38}$"
 PATTERNS = {"workerPoolId": TASK_QUEUE, "workerGroup": NAME, "workerId": NAME}
@@ -63,6 +53,14 @@ class WorkerManagerService(ApiService):
     @param proof_keys: by what machines of clouds are known.
     """
 
+    schema = pools.SCHEMA + workers.SCHEMA + errors.SCHEMA
+    expired = (
+        # For a day they are told that they have expired, and only then that they are not known.
+        deletion("workers", "pool_id, worker_group, worker_id", dates.DAY),
+        deletion("worker_pool_errors", "number"),
+        pools.remove_left,
+    )
+
     def __init__(self, ground: Ground, proof_keys: ProofKeys) -> None:
         changes, providers = Changes(ground), Providers(proof_keys)
         self._changes = changes
@@ -74,8 +72,7 @@ class WorkerManagerService(ApiService):
             Errors(changes, providers),
             ActiveCalls(changes),
         )
-        routes = [*ground.heartbeat.routes(), *(route for part in parts for route in part.routes())]
-        self.api = Api("worker-manager", RouteTable(routes), PATTERNS)
+        super().__init__("worker-manager", ground, [route for part in parts for route in part.routes()], PATTERNS)
 
     async def request_worker(self, machine: Machine) -> None:
         """Put down that a cloud was asked for a machine, which then can register once.
