@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import SkipTest
 from urllib.parse import urlsplit
@@ -181,24 +182,25 @@ def _started(**times: float) -> Deployment:
     told = _tell(json.dumps(times))
     if not told:
         raise RuntimeError("the server ended before it listened")
-    root = Credentials(told["client_id"], told["access_token"])
+    root = Credentials.from_json(told)
     known = {"hold": times.get("poll"), "uploads_after_exception": times.get("uploads_after_exception")}
-    return Deployment(told["root_url"], root, **{name: value for name, value in known.items() if value is not None})
+    return Deployment(told["rootURL"], root, **{name: value for name, value in known.items() if value is not None})
 
 
 @cache
 def _tell(times: str) -> Any:
     """Start a server and give what it says of itself; nothing when it does not start, which is tried only once."""
-    command = [sys.executable, "-m", "tests.conformance.server", times]
+    folder = TemporaryDirectory(prefix="conformance-")
+    command = [sys.executable, "-m", "tests.taskcluster_server", times, folder.name]
     project = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=project)
-    atexit.register(_stop, process)
+    atexit.register(_stop, process, folder)
     assert process.stdout is not None
     line = process.stdout.readline()
     return json.loads(line) if line else None
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[str], folder: TemporaryDirectory[str]) -> None:
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
     try:
@@ -207,3 +209,4 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.kill()
         process.wait()
     process.stdout.close()
+    folder.cleanup()

@@ -14,12 +14,13 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
-from tests.embedded.test_taskcluster import WORKER, definition
+from tests.embedded.tasks import definition
+from tests.embedded.wire import WORKER
 
 DATA = {"contentType": "text/plain", "storageType": "s3"}
 
 
-class ProxyCase(TestCase):
+class ProxyTestCase(TestCase):
     timeout = 30
 
     async def start(self, root_url: str) -> None:
@@ -29,7 +30,7 @@ class ProxyCase(TestCase):
         self.assertEqual(await self.server.when_listening(), root_url)
 
 
-class AMappedPort(ProxyCase):
+class AMappedPort(ProxyTestCase):
     async def setUp(self) -> None:
         mapped = ProxyFactory("127.0.0.1", 0)
         port = reactor.listenTCP(0, mapped, interface="127.0.0.1")
@@ -60,7 +61,7 @@ class AMappedPort(ProxyCase):
         self.assertEqual((await deferToThread(requests.get, own, timeout=10)).status_code, 421)
 
 
-class ATlsProxy(ProxyCase):
+class ATlsProxy(ProxyTestCase):
     """By what it says of the calls that it passes on."""
 
     def call(self, path: str, host: str, **forwarded: str) -> Any:

@@ -25,19 +25,8 @@ from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import NO_MOUNTS, Taskcluster
 from tcworker.errors import CallFailed
 from tcworker.interfaces import Credentials
-
-WORKER = {"workerGroup": "group", "workerId": "worker", "tasks": 1}
-
-
-def definition(**more: Any) -> dict[str, Any]:
-    return {
-        "taskQueueId": "prov/type",
-        "created": taskcluster.fromNow("0 seconds"),
-        "deadline": taskcluster.fromNow("1 hour"),
-        "payload": {"a": 1},
-        "metadata": {"name": "n", "description": "d", "owner": "o", "source": "https://example.com"},
-        **more,
-    }
+from tests.embedded.tasks import definition
+from tests.embedded.wire import WORKER
 
 
 class TaskclusterTestCase(TestCase):

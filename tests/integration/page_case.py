@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest import skipUnless
@@ -14,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.integration.browser import CHROMIUM, DRIVER, Browser
 from tests.integration.people import Person, person_of
-from tests.integration.processes import ROOT, Command
+from tests.integration.processes import taskcluster_for
 
 
 def in_thread(work: Callable[..., None]) -> Callable[..., Deferred[None]]:
@@ -28,7 +27,7 @@ def in_thread(work: Callable[..., None]) -> Callable[..., Deferred[None]]:
 
 
 @skipUnless(CHROMIUM and DRIVER, "there is no chromium or no chromedriver here")
-class PageCase(TestCase):
+class PageTestCase(TestCase):
     """A server, a browser, and somebody who may do everything."""
 
     timeout = 90
@@ -36,12 +35,7 @@ class PageCase(TestCase):
     async def setUp(self) -> None:
         self.folder = folder = str(Path.cwd() / self.mktemp())
         os.mkdir(folder)
-        program = [os.path.basename(sys.executable), "-m", "tests.integration.taskcluster_server", f"{folder}/data"]
-        self.server = Command(program, environment={"PYTHONPATH": ROOT})
-        self.addCleanup(self.server.kill)
-        await self.server.until_printed("}\n")
-        self.line = self.server.output.strip().splitlines()[-1]
-        self.me = person_of(self.line)
+        self.me = person_of(await taskcluster_for(self, f"{folder}/data"))
         self.browser: Browser = await deferToThread(Browser, f"{folder}/profile")
         self.addCleanup(deferToThread, self.browser.driver.quit)
 

@@ -157,7 +157,6 @@ class LiveLog:
             return self._content[sent:]
 
 
-def person_of(line: str) -> Person:
+def person_of(settings: Mapping[str, str]) -> Person:
     """Give somebody by what a server printed of itself."""
-    settings = json.loads(line)
     return Person(settings["rootURL"], settings["clientId"], settings["accessToken"])

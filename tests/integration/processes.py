@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
 
 from tcworker.waiting import OneShot
 
@@ -66,3 +69,12 @@ class Command(ProcessProtocol):
         with suppress(ProcessExitedAlready):
             self._process.signalProcess(signal.SIGKILL)
         return self.until_ended()
+
+
+async def taskcluster_for(test: TestCase, folder: str) -> Any:
+    """Start a Taskcluster for a test; gives a worker's settings by which root calls it."""
+    program = (os.path.basename(sys.executable), "-m", "tests.taskcluster_server")
+    server = Command([*program, json.dumps({"dependencies": 0.1}), folder], environment={"PYTHONPATH": ROOT})
+    test.addCleanup(server.kill)
+    await server.until_printed("}\n")
+    return json.loads(server.output.strip().splitlines()[-1])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from selenium.webdriver.common.keys import Keys
 
-from tests.integration.page_case import PageCase, in_thread
+from tests.integration.page_case import PageTestCase, in_thread
 from tests.integration.people import LiveLog
 
 STORY = "\x1b[31mred\x1b[0m and \x1b[1;38;2;1;2;3mbold\x1b[0m\n<img src=x onerror=\"document.title='ran'\">\n"
 
 
-class Tasks(PageCase):
+class Tasks(PageTestCase):
     @in_thread
     def test_a_task_from_the_list_to_its_end(self) -> None:
         b, log = self.browser, LiveLog()

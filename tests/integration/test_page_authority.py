@@ -10,12 +10,12 @@ from typing import Any
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.keys import Keys
 
-from tests.integration.page_case import PageCase, in_thread
+from tests.integration.page_case import PageTestCase, in_thread
 
 SCRIPT = b"<!doctype html><title>safe</title><p>an artifact</p><script>document.title = 'ran: ' + origin</script>"
 
 
-class Authority(PageCase):
+class Authority(PageTestCase):
     @in_thread
     def test_artifacts_have_no_authority(self) -> None:
         b = self.browser

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.page_case import PageCase, in_thread
+from tests.integration.page_case import PageTestCase, in_thread
 
 HOLD_BACK = """
 const fetch = window.fetch;
@@ -15,7 +15,7 @@ window.fetch = async (url, ...more) => {
 """Keeps back what is asked of an address until C{letGo()}."""
 
 
-class Creating(PageCase):
+class Creating(PageTestCase):
     @in_thread
     def test_yaml_that_is_none_and_tasks_that_do_not_fit(self) -> None:
         b = self.browser

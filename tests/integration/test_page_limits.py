@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from tcworker.embedded.folder import DATABASE
-from tests.integration.page_case import PageCase, in_thread
+from tests.integration.page_case import PageTestCase, in_thread
 
 LONGEST_CALL = (
     "Math.max(...performance.getEntriesByType('resource')"
@@ -15,7 +15,7 @@ LONGEST_CALL = (
 )
 
 
-class ManyAndNarrow(PageCase):
+class ManyAndNarrow(PageTestCase):
     @in_thread
     def test_ten_thousand_tasks(self) -> None:
         b = self.browser

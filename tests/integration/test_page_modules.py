@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tcworker.embedded.schemas import SLUGID
-from tests.integration.page_case import PageCase, in_thread
+from tests.integration.page_case import PageTestCase, in_thread
 
 ANSI = """
 const ansi = new module.Ansi();
@@ -21,7 +21,7 @@ return [given.flatMap((text) => lines.add(text)).map(module.shown), module.shown
 """
 
 
-class Modules(PageCase):
+class Modules(PageTestCase):
     def run_in(self, module: str, body: str, given: Any = None) -> Any:
         script = (
             "const [path, given, done] = arguments;"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.integration.page_case import PageCase, in_thread
+from tests.integration.page_case import PageTestCase, in_thread
 
 
-class Queues(PageCase):
+class Queues(PageTestCase):
     @in_thread
     def test_queues_and_workers(self) -> None:
         b = self.browser

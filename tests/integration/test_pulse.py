@@ -23,7 +23,8 @@ from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.waiting import pause
 from tests.client.servers import Authority, listen
-from tests.embedded.test_taskcluster import WORKER, definition
+from tests.embedded.tasks import definition
+from tests.embedded.wire import WORKER
 from tests.integration import rabbitmq
 from tests.integration.pulse_consumer import Consumer, Delivery
 

@@ -18,7 +18,7 @@ from tcworker.client.services import Queue
 from tcworker.interfaces import Credentials, ProcessStatus
 from tcworker.task.claim import write_date
 from tcworker.waiting import pause
-from tests.integration.processes import ROOT, Command
+from tests.integration.processes import ROOT, Command, taskcluster_for
 
 QUEUE_ID = "integration/worker"
 
@@ -32,9 +32,7 @@ class TheLifeOfAWorker(TestCase):
         return Deferred.fromCoroutine(self._set_up())
 
     async def _set_up(self) -> None:
-        server = self.start("python", "-m", "tests.integration.taskcluster_server", os.path.join(self.folder, "tc"))
-        await server.until_printed("}\n")
-        self.settings = json.loads(server.output)
+        self.settings = await taskcluster_for(self, os.path.join(self.folder, "tc"))
         self.http = HTTP(reactor)
         self.addCleanup(self.http.close)
         credentials = Credentials.from_json(self.settings)

@@ -1,10 +1,13 @@
-"""Our own server as a process, for when there is no other to test: it prints where it is, and ends with its input."""
+"""The embedded Taskcluster as a process of its own, for tests that need one beside them.
+
+Started with its times, as JSON, and a folder. It prints its address and its credentials as one line of JSON, and ends
+with its standard input, as it does when whoever holds the other end is gone.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor as module
@@ -27,20 +30,19 @@ class _Leash(Protocol):
             reactor.stop()
 
 
-def main(times: str) -> None:
-    with TemporaryDirectory(prefix="conformance-") as folder:
-        settings = TaskclusterSettings(times=Times(**json.loads(times)), in_memory=True)
-        taskcluster = Taskcluster(reactor, folder, settings)
-        reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
-        taskcluster.when_listening().addCallback(_announce, taskcluster).addErrback(_give_up)
-        taskcluster.startService()
-        reactor.callWhenRunning(StandardIO, _Leash())
-        reactor.run()
+def main(times: str, folder: str) -> None:
+    settings = TaskclusterSettings(times=Times(**json.loads(times)), in_memory=True)
+    taskcluster = Taskcluster(reactor, folder, settings)
+    reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
+    taskcluster.when_listening().addCallback(_announce, taskcluster).addErrback(_give_up)
+    taskcluster.startService()
+    reactor.callWhenRunning(StandardIO, _Leash())
+    reactor.run()
 
 
 def _announce(root_url: str, taskcluster: Taskcluster) -> None:
     root = taskcluster.root_credentials
-    told = {"root_url": root_url, "client_id": root.client_id, "access_token": root.access_token}
+    told = {"rootURL": root_url, "clientId": root.client_id, "accessToken": root.access_token}
     print(json.dumps(told), flush=True)
 
 
@@ -50,4 +52,4 @@ def _give_up(failure: Failure) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
