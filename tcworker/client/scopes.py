@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 
 from tcworker.interfaces import ScopeExpression
 
@@ -78,12 +78,14 @@ def satisfies(have: Iterable[str], expression: ScopeExpression) -> bool:
     return _holds(_asker(have), expression)
 
 
-def missing(have: Iterable[str], expression: ScopeExpression) -> list[str]:
+def missing(have: Iterable[str], expression: ScopeExpression, most: int | None = None) -> list[str]:
     """The scopes that lack, in the expression's order and each once; empty if it is satisfied.
 
     Of C{AnyOf} without a satisfied alternative, what each of the alternatives lacks.
+
+    @param most: how many are enough; all that lack when C{None}.
     """
-    return list(dict.fromkeys(_lacking(_asker(have), expression)))
+    return list(dict.fromkeys(islice(_lacking(_asker(have), expression), most)))
 
 
 def _asker(have: Iterable[str]) -> Callable[[str], bool]:
@@ -97,14 +99,15 @@ def _holds(has: Callable[[str], bool], expression: ScopeExpression) -> bool:
     return quantifier(_holds(has, part) for part in parts)
 
 
-def _lacking(has: Callable[[str], bool], expression: ScopeExpression) -> Iterable[str]:
+def _lacking(has: Callable[[str], bool], expression: ScopeExpression) -> Iterator[str]:
     # First of all: of alternatives one of which holds, what the others lack is of no interest.
     if _holds(has, expression):
-        return []
+        return
     if isinstance(expression, str):
-        return [expression]
-    _, parts = _split(expression)
-    return [scope for part in parts for scope in _lacking(has, part)]
+        yield expression
+    else:
+        _, parts = _split(expression)
+        yield from (scope for part in parts for scope in _lacking(has, part))
 
 
 def _split(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tcworker.client.scopes import ScopeSet, missing, satisfies
 from tcworker.embedded.faults import ApiError
 from tcworker.interfaces import JSON, ScopeExpression
+
+MOST_NAMED = 100
+"""Scopes that a refusal names: a body may need any number."""
 
 NOBODY = "auth-failed:no-auth"
 """The client id of who did not sign."""
@@ -93,11 +96,15 @@ def _refusal(caller: Caller, expression: ScopeExpression) -> str:
     needed = f"this scope expression:\n\n  {_spell(expression)}"
     if caller.client_id == NOBODY:
         return f"Nobody signed the call. It requires credentials whose scopes satisfy {needed}"
-    lacking = "\n".join(f"  {scope}" for scope in missing(caller.scopes, expression))
+    lacking = "\n".join(f"  {scope}" for scope in _first(missing(caller.scopes, expression, MOST_NAMED + 1)))
     return f"Client {caller.client_id} lacks these scopes:\n\n{lacking}\n\nThe call requires {needed}"
+
+
+def _first(parts: Sequence[ScopeExpression]) -> Sequence[ScopeExpression]:
+    return parts if len(parts) <= MOST_NAMED else [*parts[:MOST_NAMED], "…"]
 
 
 def _spell(expression: ScopeExpression) -> str:
     if isinstance(expression, str):
         return expression
-    return "; ".join(f"{key}: [{', '.join(_spell(part) for part in parts)}]" for key, parts in expression.items())
+    return "; ".join(f"{key}: [{', '.join(map(_spell, _first(parts)))}]" for key, parts in expression.items())

@@ -33,7 +33,7 @@ _INSERT = closed(
     required=["taskId", "rank", "data", "expires"],
 )
 
-_FIND_SOME = closed({"indexes": {"type": "array", "items": {"type": "string"}, "default": []}})
+_FIND_SOME = closed({"indexes": {"type": "array", "items": {"type": "string"}, "maxItems": 10000, "default": []}})
 
 
 class IndexService(ApiService):

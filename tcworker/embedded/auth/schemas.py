@@ -10,7 +10,14 @@ from tcworker.embedded.faults import bad_input
 from tcworker.embedded.schemas import Checker, Schema
 from tcworker.interfaces import JSON
 
-SCOPES: Schema = {"type": "array", "items": {"type": "string", "pattern": "^[ -~]*$"}, "uniqueItems": True}
+MOST_SCOPES = 10_000
+
+SCOPES: Schema = {
+    "type": "array",
+    "items": {"type": "string", "pattern": "^[ -~]*$"},
+    "uniqueItems": True,
+    "maxItems": MOST_SCOPES,
+}
 
 LISTS = ("scopes", "clientScopes", "requiredScopes")
 """The names of such lists in bodies."""
@@ -38,7 +45,7 @@ class ScopeChecker(Checker):
 
 
 def _are_scopes(scopes: JSON) -> bool:
-    if not isinstance(scopes, list) or not all(type(scope) is str for scope in scopes):
+    if not isinstance(scopes, list) or len(scopes) > MOST_SCOPES or not all(type(scope) is str for scope in scopes):
         return False
     return is_scope("".join(scopes)) and len(set(scopes)) == len(scopes)
 

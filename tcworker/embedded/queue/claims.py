@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
@@ -15,6 +15,7 @@ from tcworker.embedded.queue import states
 from tcworker.embedded.queue.polls import CLAIMS_AT_ONCE, ClaimRequest, Polls
 from tcworker.embedded.queue.states import Run, Task
 from tcworker.embedded.queue.store import Store
+from tcworker.embedded.queue.task_rows import LONG_ANSWER
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.queue.worker_store import WorkerKey
 from tcworker.embedded.routing import Route
@@ -88,9 +89,20 @@ class Claims:
             if (one.new or waiting) and store.workers.is_quarantined(one.worker, now):
                 taken.append(None)
                 continue
-            taken.append([self._claim(store, *run, one.worker, now) for run in waiting[: one.count]])
-            del waiting[: one.count]
+            taken.append(list(self._claim_some(store, one, waiting, now)))
         return taken
+
+    def _claim_some(
+        self, store: Store, one: ClaimRequest, waiting: list[tuple[str, int]], now: int
+    ) -> Iterator[_Claim]:
+        """Claim the next of those who wait, and take them off the list: no more than an answer has room for."""
+        size = 0
+        for _ in range(one.count):
+            if not waiting or size > LONG_ANSWER:
+                return
+            task_id, run_id = waiting.pop(0)
+            size += store.size(task_id)
+            yield self._claim(store, task_id, run_id, one.worker, now)
 
     def _claim(self, store: Store, task_id: str, run_id: int, worker: WorkerKey, now: int) -> _Claim:
         before = store.task(task_id)

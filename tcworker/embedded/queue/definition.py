@@ -20,6 +20,8 @@ def _text(most: int, least: int = 0, **more: Any) -> Schema:
     return {"type": "string", "minLength": least, "maxLength": most, **more}
 
 
+_SCOPE: Schema = {"type": "string", "pattern": "^[ -~]*$"}
+
 _METADATA = closed(
     {
         "name": _text(255),
@@ -52,7 +54,7 @@ DEFINITION = closed(
         "created": DATE,
         "deadline": DATE,
         "expires": DATE,
-        "scopes": {"type": "array", "items": {"type": "string", "pattern": "^[ -~]*$"}, "default": []},
+        "scopes": {"type": "array", "items": _SCOPE, "maxItems": 10000, "default": []},
         "payload": {"type": "object"},
         "metadata": _METADATA,
         "tags": {"type": "object", "additionalProperties": _text(4096), "default": {}},

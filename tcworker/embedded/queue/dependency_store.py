@@ -5,12 +5,11 @@ What is satisfied is kept, so that a task's dependents can still be listed.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
 from tcworker.embedded.queue.states import Task
-from tcworker.embedded.queue.task_rows import COLUMNS, task_of
+from tcworker.embedded.queue.task_rows import COLUMNS, page_with_definitions, task_of
 from tcworker.interfaces import JSON
 
 SCHEMA = """
@@ -69,10 +68,10 @@ class DependencyStore:
         """A task need no longer wait for another."""
         self._run("UPDATE dependencies SET satisfied = 1 WHERE required = ? AND task_id = ?", (required, task_id))
 
-    def dependents(self, required: str, after: str, most: int) -> Sequence[tuple[Task, JSON]]:
-        """Give the tasks that wait, or waited, for one, in the order of their names, those after a name only."""
+    def dependents(self, required: str, after: str, limit: int) -> tuple[Sequence[tuple[Task, JSON]], int]:
+        """Give the tasks that wait, or waited, for one, in order of their names, after one: a page."""
         query = (
             f"SELECT {COLUMNS}, definition FROM dependencies JOIN tasks USING (task_id)"
             " WHERE required = ? AND dependencies.task_id > ? ORDER BY dependencies.task_id LIMIT ?"
         )
-        return [(task_of(row), json.loads(row["definition"])) for row in self._run(query, (required, after, most))]
+        return page_with_definitions(self._run(query, (required, after, limit + 1)), limit)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 
 from tcworker.embedded import rows
 from tcworker.embedded.queue.messages import Group
 from tcworker.embedded.queue.states import Task
-from tcworker.embedded.queue.task_rows import COLUMNS, UNRESOLVED, task_of
+from tcworker.embedded.queue.task_rows import COLUMNS, UNRESOLVED, page_with_definitions, task_of
 from tcworker.interfaces import JSON
 
 SCHEMA = """
@@ -48,10 +47,10 @@ class GroupStore:
         count: int = self._run("SELECT count(*) FROM tasks WHERE group_id = ?", (group_id,)).fetchone()[0]
         return count
 
-    def tasks(self, group_id: str, after: str, most: int) -> Sequence[tuple[Task, JSON]]:
-        """Give tasks with their definitions, in the order of their names, those after a name only."""
+    def tasks(self, group_id: str, after: str, limit: int) -> tuple[Sequence[tuple[Task, JSON]], int]:
+        """Give tasks with their definitions, in the order of their names, those after a name only: a page."""
         query = f"SELECT {COLUMNS}, definition FROM tasks WHERE group_id = ? AND task_id > ? ORDER BY task_id LIMIT ?"
-        return [(task_of(row), json.loads(row["definition"])) for row in self._run(query, (group_id, after, most))]
+        return page_with_definitions(self._run(query, (group_id, after, limit + 1)), limit)
 
     def unresolved(self, group_id: str, after: str, most: int) -> Sequence[Task]:
         """Give tasks that are not over, in the order of their names, those after a name only."""

@@ -115,7 +115,7 @@ def _find(store: Store, group_id: str) -> Group:
 
 def _list(store: Store, group_id: str, after: str, limit: int) -> JSON:
     group = _shown(_find(store, group_id))
-    return {**group, **page_of_tasks(store.groups.tasks(group_id, after, limit + 1), limit)}
+    return {**group, **page_of_tasks(*store.groups.tasks(group_id, after, limit))}
 
 
 def _seal(store: Store, group: Group, now: int) -> Group:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tcworker.embedded import rows
 from tcworker.embedded.queue.states import Task
-from tcworker.embedded.queue.task_rows import COLUMNS
+from tcworker.embedded.queue.task_rows import COLUMNS, page_of_rows
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS pending (
@@ -78,21 +78,24 @@ class OpenRunStore:
         claimed: int = self._run(query, (task_queue_id,)).fetchone()[0]
         return pending, claimed
 
-    def list_pending(self, task_queue_id: str, now: int, after: int, most: int) -> Sequence[sqlite3.Row]:
-        """Give those who wait, the oldest first, after a C{place}: rows of a task with C{definition} and C{place}."""
+    def list_pending(self, task_queue_id: str, now: int, after: int, limit: int) -> tuple[Sequence[sqlite3.Row], int]:
+        """Give those who wait, the oldest first, after a C{place}: rows of a task with C{definition} and C{place}.
+
+        They come as L{page_of_rows} gives them.
+        """
         query = (
             f"SELECT {COLUMNS}, definition, place FROM pending JOIN tasks USING (task_id)"
             " WHERE pending.task_queue_id = ? AND pending.expires > ? AND place > ? ORDER BY place LIMIT ?"
         )
-        return self._run(query, (task_queue_id, now, after, most)).fetchall()
+        return page_of_rows(self._run(query, (task_queue_id, now, after, limit + 1)), limit)
 
-    def list_claimed(self, task_queue_id: str, after: int, most: int) -> Sequence[sqlite3.Row]:
+    def list_claimed(self, task_queue_id: str, after: int, limit: int) -> tuple[Sequence[sqlite3.Row], int]:
         """Give those that are with a worker, as L{list_pending} does."""
         query = (
             f"SELECT {COLUMNS}, definition, place FROM claimed JOIN tasks USING (task_id)"
             " WHERE claimed.task_queue_id = ? AND place > ? ORDER BY place LIMIT ?"
         )
-        return self._run(query, (task_queue_id, after, most)).fetchall()
+        return page_of_rows(self._run(query, (task_queue_id, after, limit + 1)), limit)
 
     def claimed_by(self, task_queue_id: str, worker_group: str, worker_id: str) -> Sequence[tuple[str, int]]:
         """Give task and run of those that are with one worker."""

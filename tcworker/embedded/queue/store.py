@@ -111,6 +111,11 @@ class Store:
         row = self._run("SELECT definition FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
         return json.loads(row[0]) if row else None
 
+    def size(self, task_id: str) -> int:
+        """Give how many characters a task's definition has; 0 when there is no such task."""
+        row = self._run("SELECT length(definition) FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+        return int(row[0]) if row else 0
+
     def definition(self, task_id: str) -> JSON:
         """Give a task's definition. Raises L{ApiError} when there is no such task."""
         definition = self.find_definition(task_id)

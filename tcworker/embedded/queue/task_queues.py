@@ -160,13 +160,13 @@ def _named(task_queue_id: str) -> JSON:
 
 
 def _pending(store: Store, queue: str, now: int, limit: int, after: int) -> JSON:
-    rows = store.open_runs.list_pending(queue, now, after, limit + 1)
-    return one_page("tasks", [(str(row["place"]), _pending_task(row)) for row in rows], limit)
+    rows, most = store.open_runs.list_pending(queue, now, after, limit)
+    return one_page("tasks", [(str(row["place"]), _pending_task(row)) for row in rows], most)
 
 
 def _claimed(store: Store, queue: str, limit: int, after: int) -> JSON:
-    rows = store.open_runs.list_claimed(queue, after, limit + 1)
-    return one_page("tasks", [(str(row["place"]), _claimed_task(row)) for row in rows], limit)
+    rows, most = store.open_runs.list_claimed(queue, after, limit)
+    return one_page("tasks", [(str(row["place"]), _claimed_task(row)) for row in rows], most)
 
 
 def _pending_task(row: sqlite3.Row) -> JSON:

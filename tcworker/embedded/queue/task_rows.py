@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tcworker.embedded import rows
 from tcworker.embedded.queue.states import Run, Task
 from tcworker.interfaces import JSON
+
+LONG_ANSWER = 4 << 20
+"""Characters of definitions after which an answer holds no further task: the next call gets what else there is."""
 
 UNRESOLVED = "state IN ('unscheduled', 'pending', 'running')"
 """As the index has it, word for word: else SQLite would not use it."""
@@ -43,3 +46,24 @@ def row_of(task: Task, definition: JSON) -> Mapping[str, object]:
 def runs_of(task: Task) -> str:
     """Give what is kept of its runs."""
     return json.dumps([vars(run) for run in task.runs])
+
+
+def page_of_rows(rows: Iterable[sqlite3.Row], limit: int) -> tuple[Sequence[sqlite3.Row], int]:
+    """Take the rows of a page, and one more if there are more.
+
+    Gives them, and how many of them are on the page: C{limit}, or fewer if their C{definition}s are long.
+    """
+    taken: list[sqlite3.Row] = []
+    size = 0
+    for row in rows:
+        taken.append(row)
+        if len(taken) > limit or size > LONG_ANSWER:
+            return taken, len(taken) - 1
+        size += len(row["definition"])
+    return taken, limit
+
+
+def page_with_definitions(rows: Iterable[sqlite3.Row], limit: int) -> tuple[Sequence[tuple[Task, JSON]], int]:
+    """Take tasks and their definitions as L{page_of_rows} does."""
+    taken, most = page_of_rows(rows, limit)
+    return [(task_of(row), json.loads(row["definition"])) for row in taken], most

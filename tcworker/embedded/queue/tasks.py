@@ -16,13 +16,14 @@ from tcworker.embedded.queue.definition import DEFINITION, check_dates, complete
 from tcworker.embedded.queue.open_run_store import RANKS
 from tcworker.embedded.queue.states import Task
 from tcworker.embedded.queue.store import Entry, Store
+from tcworker.embedded.queue.task_rows import LONG_ANSWER
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import Checker, closed
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON, ScopeExpression
 
-TASK_IDS = closed({"taskIds": {"type": "array", "items": {"type": "string"}, "default": []}})
+TASK_IDS = closed({"taskIds": {"type": "array", "items": {"type": "string"}, "maxItems": 10000, "default": []}})
 PRIORITY = closed({"newPriority": {"enum": list(RANKS)}}, required=["newPriority"])
 
 
@@ -115,14 +116,14 @@ class Tasks:
         return {"statuses": [{"taskId": task_id, "status": status} for task_id, status in found], **more}
 
     async def _many(
-        self, call: Call, verb: str, find: Callable[[Store, Sequence[str]], Sequence[tuple[str, JSON]]]
+        self, call: Call, verb: str, find: Callable[[Store, Sequence[str]], tuple[Sequence[tuple[str, JSON]], int]]
     ) -> tuple[Sequence[tuple[str, JSON]], JSON]:
         """Give what is found of a page of tasks, and the token of the next page."""
         task_ids = call.body["taskIds"]
         call.require({"AllOf": [f"queue:{verb}:{task_id}" for task_id in task_ids]})
         limit, first = page_by_number(call.query)
-        last = first + limit
-        found = await self._transactions.read(find, task_ids[first:last])
+        found, count = await self._transactions.read(find, task_ids[first : first + limit])
+        last = first + count
         return found, {"continuationToken": token_of(str(last))} if last < len(task_ids) else {}
 
     async def _dependents(self, call: Call) -> JSON:
@@ -205,16 +206,23 @@ def _check_dependencies(store: Store, task: Task) -> None:
     raise bad_input(f"There is no task {required}, on which task {task.task_id} depends.")
 
 
-def _definitions(store: Store, task_ids: Sequence[str]) -> Sequence[tuple[str, JSON]]:
-    found = ((task_id, store.find_definition(task_id)) for task_id in task_ids)
-    return [(task_id, definition) for task_id, definition in found if definition is not None]
+def _definitions(store: Store, task_ids: Sequence[str]) -> tuple[Sequence[tuple[str, JSON]], int]:
+    """Give what is found, and of how many: an answer has room for so much."""
+    found: list[tuple[str, JSON]] = []
+    size = 0
+    for task_id in task_ids:
+        if size > LONG_ANSWER:
+            break
+        size += store.size(task_id)
+        found.append((task_id, store.find_definition(task_id)))
+    return [one for one in found if one[1] is not None], len(found)
 
 
-def _statuses(store: Store, task_ids: Sequence[str]) -> Sequence[tuple[str, JSON]]:
+def _statuses(store: Store, task_ids: Sequence[str]) -> tuple[Sequence[tuple[str, JSON]], int]:
     found = ((task_id, store.find_task(task_id)) for task_id in task_ids)
-    return [(task_id, task.status()) for task_id, task in found if task]
+    return [(task_id, task.status()) for task_id, task in found if task], len(task_ids)
 
 
 def _dependents(store: Store, task_id: str, after: str, limit: int) -> JSON:
     store.task(task_id)
-    return page_of_tasks(store.dependencies.dependents(task_id, after, limit + 1), limit)
+    return page_of_tasks(*store.dependencies.dependents(task_id, after, limit))

@@ -37,6 +37,7 @@ OF_TASKS: list[Question] = [
     lambda store: store.change_task(RUNNING, COMPLETED),
     lambda store: store.task("t"),
     lambda store: store.definition("t"),
+    lambda store: store.size("t"),
     lambda store: store.about("t"),
     lambda store: store.put_on_agenda(Entry(1, "claim", "t")),
     lambda store: store.take_from_agenda(5, 10),
