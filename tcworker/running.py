@@ -124,18 +124,20 @@ def take_signals(
     return leave
 
 
-def end_for_sure(status: int) -> None:
+def end_for_sure(status: int, seconds: float = LAST_RESORT) -> None:
     """Let this process end with a status even if a thread of it never ends: a disk that hangs is enough for that.
 
     What the thread was about is in the state directory, and the next start deals with it.
+
+    @param seconds: how long it has to end by itself.
     """
-    timer = threading.Timer(LAST_RESORT, _end_now, [status])
+    timer = threading.Timer(seconds, _end_now, [status, seconds])
     timer.daemon = True
     timer.start()
 
 
-def _end_now(status: int) -> None:
-    print(f"tcworker: a thread did not end within {LAST_RESORT:.0f} s, the process ends without it", file=sys.stderr)
+def _end_now(status: int, seconds: float) -> None:
+    print(f"tcworker: a thread did not end within {seconds:.0f} s, the process ends without it", file=sys.stderr)
     sys.stderr.flush()
     os._exit(status)
 

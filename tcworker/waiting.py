@@ -107,6 +107,13 @@ class Loose:
         """Fire when all that runs now has ended, well or not."""
         return DeferredList(list(self._running)).addCallback(lambda _: None)
 
+    async def end(self, clock: IReactorTime, seconds: float) -> None:
+        """Return when all that runs now has ended, for which it has so many seconds before it is cancelled."""
+        hurry = clock.callLater(seconds, self.cancel)
+        await self.wait()
+        if hurry.active():
+            hurry.cancel()
+
     def cancel(self) -> Deferred[None]:
         """Cancel all that runs and fire when it has ended."""
         running = list(self._running)

@@ -152,9 +152,8 @@ class TheEnd(ProcessTestCase):
 THREAD_THAT_HANGS = """
 import threading, time
 from tcworker import running
-running.LAST_RESORT = 0.1
 threading.Thread(target=time.sleep, args=[600]).start()
-running.end_for_sure(72)
+running.end_for_sure(72, 0.1)
 """
 
 

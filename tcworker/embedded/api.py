@@ -78,9 +78,9 @@ class ApiResource(Resource):
         self._answering.run(answering, "answering a call")
         return NOT_DONE_YET
 
-    def wait(self) -> Deferred[None]:
-        """Fire when every call under way is answered."""
-        return self._answering.wait()
+    async def end(self, seconds: float) -> None:
+        """Return when every call under way is answered, or given up after so many seconds."""
+        await self._answering.end(self._clock, seconds)
 
     async def _answer(self, request: Request) -> None:
         exchange = _Exchange(request)

@@ -24,6 +24,9 @@ KEYS = "CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, key TEXT NOT NUL
 
 _WRITING = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;"
 
+CHECKS = "check-"
+"""What the folders are called by that are there while a database is looked at."""
+
 _MOVE = "move it away (with -wal and -shm, if they are there) to start with an empty one"
 
 
@@ -91,7 +94,7 @@ def _looked_at(path: str) -> Iterator[sqlite3.Connection]:
             yield connection
         return
     # By other names, for SQLite writes into the -shm file beside a log even when it only reads.
-    with TemporaryDirectory(dir=os.path.dirname(path), prefix="check-") as folder:
+    with TemporaryDirectory(dir=os.path.dirname(path), prefix=CHECKS) as folder:
         other = os.path.join(folder, "database")
         for file, name in ((path, other), (left, f"{other}-wal")):
             if not link(file, name):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from tcworker import folder_lock
-from tcworker.embedded.database_file import DataUnusable
+from tcworker.embedded.database_file import CHECKS, DataUnusable
 from tcworker.folder_lock import FolderTaken
 
 DATABASE = "taskcluster.db"
@@ -37,12 +39,16 @@ class DataFolder:
             return partial(os.close, folder_lock.take(self._path))
 
     def make(self) -> None:
-        """Make the folders in it, and remove uploads that an earlier process did not finish. Raises L{DataUnusable}."""
+        """Make the folders in it, and remove what an earlier process did not finish. Raises L{DataUnusable}."""
         with self._telling():
             for folder in (self.artifacts, self.uploads):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
-            for left in os.scandir(self.uploads):
+            # A folder there is none of ours.
+            for left in (file for file in os.scandir(self.uploads) if not file.is_dir(follow_symlinks=False)):
                 os.unlink(left)
+            for path in glob.glob(f"{glob.escape(self._path)}/{CHECKS}*"):
+                # Not through links, nor because of one that is in the way.
+                shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

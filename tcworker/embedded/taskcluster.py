@@ -16,8 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
-from tcworker.embedded import addresses
-from tcworker.embedded.addresses import Addresses
+from tcworker.embedded import storage
 from tcworker.embedded.api import ApiResource
 from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.auth.clients import StaticClient, new_token
@@ -34,7 +33,7 @@ from tcworker.embedded.root import RootResource
 from tcworker.embedded.services import SCHEMA, Services, make_services
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.site import EmbeddedSite
-from tcworker.embedded.storage import StorageResource
+from tcworker.embedded.storage import Addresses, StorageResource
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 from tcworker.interfaces import Credentials
 from tcworker.waiting import Loose, OneShot, Threads
@@ -44,6 +43,8 @@ T = TypeVar("T")
 SERVER_CLIENT = "static/taskcluster/server"
 FILE_THREADS = 4
 END_POLLS_EVERY = 0.05
+PATIENCE = 2
+"""Seconds that calls under way have when it ends: some wait for work that takes as long as its caller wants."""
 DEFAULTS = TaskclusterSettings()
 NO_MOUNTS: Mapping[str, IResource] = {}
 
@@ -166,6 +167,7 @@ class Taskcluster(Service):
             self._closers.append(self._pulse.stopService)
             self._pulse.startService()
         ground = await self._ground(database, threads)
+        self._closers.append(ground.contents.wait)
         services = self._services = make_services(
             ground, self._static_clients(ground), self._settings.tunnel_secret, self._settings.proof_keys
         )
@@ -191,7 +193,7 @@ class Taskcluster(Service):
             contents=Contents(self._folder.artifacts, database, threads),
             addresses=Addresses(self._reactor, secret),
             outbox=self.outbox,
-            server_credentials=server,
+            server=server,
             issue=partial(issue, server),
             threads=threads,
         )
@@ -201,22 +203,22 @@ class Taskcluster(Service):
             *self._settings.static_clients,
             *(
                 StaticClient(one.client_id, one.access_token, ["*"], "May do everything.")
-                for one in (self.root_credentials, ground.server_credentials)
+                for one in (self.root_credentials, ground.server)
             ),
         ]
 
     def _site(self, services: Services, stored: StorageResource, threads: Threads) -> EmbeddedSite:
         apis = [service.api for service in services.every]
         calls = ApiResource(self._reactor, services.authenticator, apis, threads)
-        root = RootResource(calls, PageResource(), {addresses.PREFIX: stored, **self._mounts})
+        root = RootResource(calls, PageResource(), {storage.PREFIX: stored, **self._mounts})
         site = EmbeddedSite(HostGuard(self._hosts, root), self._folder.uploads, self._reactor, stored.welcomes)
 
         async def close() -> None:
             # First those who wait get their answers, then the connections go that carry them.
             await services.stop()
-            await calls.wait()
+            await calls.end(PATIENCE)
             await site.close_connections()
-            await stored.wait()
+            await stored.end(self._reactor, PATIENCE)
 
         self._closers.append(close)
         return site

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from errno import EADDRINUSE, EADDRNOTAVAIL
 from functools import partial
@@ -19,6 +18,7 @@ from tcworker.embedded.database_file import DataUnusable
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.interfaces import Credentials, Exit
+from tcworker.server import temporary
 from tcworker.server.announcement import announcement
 from tcworker.server.deployment import ServerDeployment
 from tcworker.server.options import ServerOptions
@@ -29,7 +29,10 @@ from tcworker.waiting import OneShot, Threads
 from tcworker.worker import Worker
 
 HURRY = 1.0
-"""Seconds that a second signal leaves."""
+"""Seconds that a second signal leaves running tasks; to the process, it leaves as much again."""
+
+LONGEST = 5.0
+"""Seconds for everything to end but running tasks, which have their own before."""
 
 _TODO = {
     EADDRINUSE: "stop what listens there, or give another --port (0: any that is free)",
@@ -42,13 +45,22 @@ class ServerCommand:
 
     @param variable: the access token that the environment had; empty for none.
     @param write: prints a text at once.
+    @param end_within: lets the process end after so many seconds whatever its threads do.
     """
 
-    def __init__(self, reactor: Any, options: ServerOptions, variable: str, write: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        options: ServerOptions,
+        variable: str,
+        write: Callable[[str], None],
+        end_within: Callable[[float], None],
+    ) -> None:
         self._reactor = reactor
         self._options = options
         self._variable = variable
         self._write = write
+        self._end_within = end_within
         self._asked: OneShot[None] = OneShot()
         self._deployment: ServerDeployment | None = None
 
@@ -59,8 +71,11 @@ class ServerCommand:
     def interrupt(self) -> None:
         """End: running tasks go back to the queue. The second time, in a hurry."""
         if not self._asked.fired:
+            self._end_within(LONGEST if self._deployment is None else self._deployment.grace + LONGEST)
             self._asked.succeed(None)
-        elif self._deployment is not None:
+            return
+        self._end_within(2 * HURRY)
+        if self._deployment is not None:
             self._deployment.hurry(HURRY)
 
     async def _run(self) -> int:
@@ -81,12 +96,14 @@ class ServerCommand:
         check_token(token, place)
         if token is not None and token.warning:
             print(f"tcworker server: warning: {token.warning}", file=sys.stderr)
-        folder = _folder(self._options.data)
+        if self._options.data is None:
+            await _in_thread(self._reactor, temporary.remove_left)
+        folder = temporary.make() if self._options.data is None else _absolute(self._options.data)
         try:
             await self._serve_in(folder, self._settings(place, partial(self._root, token, folder)))
         finally:
             if self._options.data is None:
-                await _remove(self._reactor, folder)
+                await _in_thread(self._reactor, shutil.rmtree, folder, True)
 
     def _root(self, token: Token | None, folder: str) -> Credentials:
         # Only now, for the folder may be another server's until it is asked for this.
@@ -147,14 +164,16 @@ class ServerCommand:
             print("Ending; running tasks go back to the queue. Once more, to hurry.", file=sys.stderr)
 
 
-def _folder(data: str | None) -> str:
-    return tempfile.mkdtemp(prefix="tcworker-server-") if data is None else os.path.abspath(data)
+def _absolute(folder: str) -> str:
+    return os.path.abspath(folder)
 
 
-async def _remove(reactor: Any, folder: str) -> None:
+async def _in_thread(reactor: Any, work: Callable[..., object], *args: object) -> None:
     threads = Threads(reactor, 1, "removing")
-    await threads.run(shutil.rmtree, folder, True)
-    await threads.stop()
+    try:
+        await threads.run(work, *args)
+    finally:
+        await threads.stop()
 
 
 def _ended(exit: Exit) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tcworker.assemble import new_worker
+from tcworker.config import Config
 from tcworker.deployment import Deployment
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
@@ -25,9 +26,11 @@ class ServerDeployment(Deployment):
     @param settings: of the Taskcluster; its worker is made known to it here.
     @param folder: an absolute path.
     @ivar worker: once L{start_worker} was called.
+    @ivar grace: seconds that running tasks have when everything ends; none before there can be any.
     """
 
     worker: Worker | None = None
+    grace: float = 0
 
     def __init__(self, reactor: Any, options: ServerOptions, settings: TaskclusterSettings, folder: str) -> None:
         self._reactor = reactor
@@ -58,7 +61,12 @@ class ServerDeployment(Deployment):
         self.worker = new_worker(self._reactor, sources, features)
         self.at_end(self._logs.stop)
         self.run_worker(self.worker)
+        # Why it could not boot is told to others.
+        self.worker.when_booted().addCallbacks(self._booted, lambda _: None)
         return self.worker
+
+    def _booted(self, config: Config) -> None:
+        self.grace = config.shutdown_grace_secs
 
     def hurry(self, seconds: float) -> None:
         """Let running tasks have no more than so many seconds, if the end of the server has begun."""

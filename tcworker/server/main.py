@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
@@ -35,7 +36,7 @@ def main(options: ServerOptions) -> int:
 
     reactor: Any = module
     _log_to_stderr()
-    command = ServerCommand(reactor, options, variable, _print)
+    command = ServerCommand(reactor, options, variable, _print, partial(end_for_sure, ProcessStatus.DONE))
     statuses: list[int] = []
 
     def start() -> None:

@@ -7,7 +7,6 @@ import re
 import secrets
 import stat
 from collections.abc import MutableMapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tcworker.embedded.auth.clients import CLIENT_ID
@@ -91,16 +90,17 @@ def tunnel_secret(file: str) -> str:
 
 
 def _keep(path: str, text: str) -> None:
-    """Write it whole or not at all, for nobody else to read, unless another process was faster."""
+    """Write it whole or not at all, for nobody else to read."""
     unfinished = f"{path}.{os.getpid()}"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "w") as file:
             file.write(f"{text}\n")
-        with suppress(FileExistsError):
-            os.link(unfinished, path)
-    finally:
+        # Nobody else makes one now: the folder is taken.
+        os.rename(unfinished, path)
+    except BaseException:
         os.unlink(unfinished)
+        raise
 
 
 def _read(path: str, what: str = "an access token") -> Token:

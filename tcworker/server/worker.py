@@ -11,7 +11,7 @@ from tcworker.deployment import WORKER_GROUP, worker_id
 from tcworker.embedded.auth.clients import StaticClient
 from tcworker.server.options import ServerOptions
 
-GRACE = 10
+GRACE = 5
 """Seconds that running tasks have when the server ends."""
 
 CLIENT_ID = "static/taskcluster/worker"

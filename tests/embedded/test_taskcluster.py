@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
 from collections.abc import Mapping
 from typing import Any
 
+import mohawk
 import requests
 import taskcluster
 from twisted.internet import reactor
@@ -21,6 +23,8 @@ from twisted.web.static import Data
 
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
+from tcworker.embedded import taskcluster as taskcluster_module
+from tcworker.embedded.page import service
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import NO_MOUNTS, Taskcluster
 from tcworker.errors import CallFailed
@@ -160,6 +164,31 @@ class StartAndStop(TaskclusterTestCase):
             await deferToThread(self.queue().ping)
             await self.server.stopService()
             self.assertEqual(await deferToThread(idle.recv, 1), b"")
+
+    async def test_a_call_that_takes_long_does_not_keep_connections(self) -> None:
+        begun, over = Deferred[None](), threading.Event()
+
+        def read(text: str) -> None:
+            reactor.callFromThread(begun.callback, None)
+            over.wait()
+
+        self.addCleanup(over.set)
+        self.patch(service, "read_yaml", read)
+        self.patch(taskcluster_module, "PATIENCE", 0.1)
+        reading = deferToThread(self.read_yaml)
+        await begun
+        stopping = self.server.stopService()
+        await self.assertFailure(reading, requests.ConnectionError)
+        # What a thread has begun comes to its end all the same: the process ends before it, if it must.
+        over.set()
+        await stopping
+
+    def read_yaml(self) -> None:
+        url, root = f"{self.server.root_url}/api/page/v1/read-yaml", self.server.root_credentials
+        key = {"id": root.client_id, "key": root.access_token, "algorithm": "sha256"}
+        signed = mohawk.Sender(key, url, "POST", content='{"text": "a"}', content_type="application/json")
+        headers = {"Authorization": signed.request_header, "Content-Type": "application/json"}
+        requests.post(url, data='{"text": "a"}', headers=headers, timeout=20)
 
     async def test_three_in_one_reactor(self) -> None:
         others = [self.start(), self.start()]
