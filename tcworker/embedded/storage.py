@@ -1,18 +1,11 @@
-"""The addresses at which the contents of artifacts and objects are put and got.
-
-An address is good for one method, one content and some time, and says so in its signature, which nobody can make who
-does not have the server's key: what a bucket's presigned URLs do for a real deployment (contracts of the queue, 1.9).
-"""
+"""Serves the contents of artifacts and objects at their addresses: downloads, and uploads while they are expected."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import re
 from collections.abc import Mapping
 from typing import IO, cast
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from urllib.parse import unquote
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
@@ -20,13 +13,11 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tcworker.embedded import dates
+from tcworker.embedded.addresses import PREFIX, Addresses
 from tcworker.embedded.contents import Contents
 from tcworker.embedded.serving import end, hand_out, is_gone
 from tcworker.embedded.site import SiteRequest, headers_of
 from tcworker.waiting import Loose
-
-PREFIX = "/storage/"
 
 HEADERS: Mapping[str, str] = {
     "Access-Control-Allow-Origin": "*",
@@ -40,49 +31,8 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
 }
 
-NO_HEADERS: Mapping[str, str] = {}
-
-_DATE = re.compile(r"\d{1,15}", re.ASCII)
-
 _ENCODING = re.compile(r"[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
 """Tokens (RFC 9110, 8.4): whatever else it is would be in the answer to whoever downloads it."""
-
-
-class Addresses:
-    """Makes addresses of contents and knows its own again.
-
-    @ivar root_url: of the server; set once it listens.
-    """
-
-    def __init__(self, clock: IReactorTime, secret: str) -> None:
-        self.root_url = ""
-        self._clock = clock
-        self._secret = secret.encode()
-
-    def of(self, method: str, key: str, expires: int, headers: Mapping[str, str] = NO_HEADERS) -> str:
-        """Give an address of a content.
-
-        @param expires: in milliseconds.
-        @param headers: what a request must come with, by lower-case name.
-        """
-        names = ";".join(sorted(headers))
-        signature = self._sign(method, key, str(expires), {name: headers[name] for name in sorted(headers)})
-        query = {"expires": expires, "headers": names, "signature": signature}
-        return f"{self.root_url}{PREFIX}{_quote(key)}?{urlencode(query)}"
-
-    def permits(self, method: str, key: str, query: str, headers: Mapping[str, str] = NO_HEADERS) -> bool:
-        """Whether an address that somebody uses is one of ours, still good, and used with the headers it is for."""
-        given = {name: values[0] for name, values in parse_qs(query).items()}
-        expires, names = given.get("expires", ""), given.get("headers", "")
-        if not _DATE.fullmatch(expires) or int(expires) < dates.now(self._clock):
-            return False
-        signed = {name: headers.get(name, "") for name in names.split(";") if name}
-        expected = self._sign(method, key, expires, signed)
-        return hmac.compare_digest(expected.encode(), given.get("signature", "").encode())
-
-    def _sign(self, method: str, key: str, expires: str, headers: Mapping[str, str]) -> str:
-        text = json.dumps([method, key, expires, list(headers.items())])
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 class StorageResource(Resource):
@@ -161,12 +111,6 @@ class StorageResource(Resource):
             file.close()
         else:
             hand_out(request, content, file)
-
-
-def _quote(key: str) -> str:
-    # Clients resolve what looks like a folder's parent, but not within one segment.
-    alike = {"", ".", ".."}.intersection(key.split("/"))
-    return quote(key, safe="" if alike else "/")
 
 
 def _parse(target: str) -> tuple[str, str]:

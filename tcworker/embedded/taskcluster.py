@@ -16,7 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
-from tcworker.embedded import storage
+from tcworker.embedded import addresses
+from tcworker.embedded.addresses import Addresses
 from tcworker.embedded.api import ApiResource
 from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.auth.clients import StaticClient, new_token
@@ -33,7 +34,7 @@ from tcworker.embedded.root import RootResource
 from tcworker.embedded.services import SCHEMA, Services, make_services
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.site import EmbeddedSite
-from tcworker.embedded.storage import Addresses, StorageResource
+from tcworker.embedded.storage import StorageResource
 from tcworker.embedded.worker_manager.service import WorkerManagerService
 from tcworker.interfaces import Credentials
 from tcworker.waiting import Loose, OneShot, Threads
@@ -193,7 +194,7 @@ class Taskcluster(Service):
             contents=Contents(self._folder.artifacts, database, threads),
             addresses=Addresses(self._reactor, secret),
             outbox=self.outbox,
-            server=server,
+            server_credentials=server,
             issue=partial(issue, server),
             threads=threads,
         )
@@ -203,14 +204,14 @@ class Taskcluster(Service):
             *self._settings.static_clients,
             *(
                 StaticClient(one.client_id, one.access_token, ["*"], "May do everything.")
-                for one in (self.root_credentials, ground.server)
+                for one in (self.root_credentials, ground.server_credentials)
             ),
         ]
 
     def _site(self, services: Services, stored: StorageResource, threads: Threads) -> EmbeddedSite:
         apis = [service.api for service in services.every]
         calls = ApiResource(self._reactor, services.authenticator, apis, threads)
-        root = RootResource(calls, PageResource(), {storage.PREFIX: stored, **self._mounts})
+        root = RootResource(calls, PageResource(), {addresses.PREFIX: stored, **self._mounts})
         site = EmbeddedSite(HostGuard(self._hosts, root), self._folder.uploads, self._reactor, stored.welcomes)
 
         async def close() -> None:
