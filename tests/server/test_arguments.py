@@ -17,7 +17,9 @@ MANUAL = (Path(__file__).parents[2] / "docs" / "server.md").read_text()
 
 class TheManual(SynchronousTestCase):
     def test_lists_all_times_with_their_defaults(self) -> None:
-        listed = {name: float(seconds) for name, seconds in re.findall(r"^\| `([a-z][a-z-]+)` \| (\d+) \|", MANUAL, re.M)}
+        listed = {
+            name: float(seconds) for name, seconds in re.findall(r"^\| `([a-z][a-z-]+)` \| (\d+) \|", MANUAL, re.M)
+        }
         self.assertEqual(listed, {name.replace("_", "-"): value for name, value in asdict(Times()).items()})
 
     def test_names_all_options(self) -> None:
