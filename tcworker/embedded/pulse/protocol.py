@@ -7,7 +7,7 @@ that it is given.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pika import BasicProperties, ConnectionParameters, DeliveryMode, PlainCredentials
@@ -40,6 +40,10 @@ class _Protocol(TwistedProtocolConnection):  # type: ignore[misc]  # pika has no
         self.trouble: BaseException | None = None
         self.gone: OneShot[None] = OneShot()
 
+    def on_blocked(self, call: Callable[[str], None]) -> None:
+        """Have something called with the broker's reason when it takes nothing more, for want of memory or disk."""
+        self._impl.add_on_connection_blocked_callback(lambda _, said: call(said.method.reason))
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         # The adapter keeps neither: what the broker said gives way to this reason, and this one to its own words.
         self.trouble = self._impl._error or reason.value
@@ -71,13 +75,17 @@ class Channel:
         """Fire when nothing can be published any more, with the reason."""
         return self._lost.wait()
 
-    async def open(self, exchanges: Iterable[str]) -> None:
-        """Log in, and declare topic exchanges. Raises whatever the broker says against it."""
+    async def open(self, exchanges: Iterable[str], blocked: Callable[[str], None]) -> None:
+        """Log in, and declare topic exchanges. Raises whatever the broker says against it.
+
+        @param blocked: called with the reason when the broker takes nothing for a while.
+        """
         try:
             await self._protocol.ready
         except Exception as error:
             raise self._protocol.trouble or error from None
         self._protocol.closed.addBoth(self._is_lost)
+        self._protocol.on_blocked(blocked)
         self._channel = await self._protocol.channel()
         self._channel.on_closed.addBoth(self._is_lost)
         await self._channel.confirm_delivery()

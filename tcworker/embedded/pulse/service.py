@@ -60,6 +60,7 @@ PUBLISH_SECONDS = 30.0
 FLUSH_SECONDS = 5.0
 
 MOST_WAITING = 100_000
+LARGEST_WAITING = 64 << 20
 MOST_UNCONFIRMED = 100
 """So few that to send them all does not hold up whatever else there is to do."""
 
@@ -73,13 +74,21 @@ class Pulse(Service):
     @param reactor: anything that endpoints of host names can connect with.
     @param url: of the broker. Raises L{ConfigError} for one that cannot be.
     @param most_waiting: how many messages may wait.
+    @param largest_waiting: how many bytes of memory they may take.
     """
 
-    def __init__(self, reactor: Any, url: str, outbox: Outbox, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        url: str,
+        outbox: Outbox,
+        most_waiting: int = MOST_WAITING,
+        largest_waiting: int = LARGEST_WAITING,
+    ) -> None:
         self._reactor = reactor
         self._address = read_address(url)
         self._outbox = outbox
-        self._backlog = Backlog(most_waiting)
+        self._backlog = Backlog(most_waiting, largest_waiting)
         self._channel: Channel | None = None
         self._ended = False
         self._drained: OneShot[None] = OneShot()
@@ -140,11 +149,16 @@ class Pulse(Service):
         protocol = await self._endpoint().connect(make_factory(self._reactor, self._address))
         channel = Channel(self._reactor, protocol)
         try:
-            await Deferred.fromCoroutine(channel.open(EXCHANGES)).addTimeout(CONNECT_SECONDS, self._reactor, _no_answer)
+            opening = Deferred.fromCoroutine(channel.open(EXCHANGES, self._blocked))
+            await opening.addTimeout(CONNECT_SECONDS, self._reactor, _no_answer)
         except BaseException:
             await channel.close()
             raise
         return channel
+
+    def _blocked(self, why: str) -> None:
+        # Nothing else need be done: it confirms nothing now, and what is not confirmed is sent again.
+        self._tell("the broker at {address} takes no messages for now: {why}; messages waiting: {count}", why=why)
 
     def _endpoint(self) -> IStreamClientEndpoint:
         host = self._address.host

@@ -12,8 +12,8 @@ def letter(number: int) -> Letter:
     return letter_of(Message("queue", "task-pending", "key", number))
 
 
-def backlog_of(count: int, most: int = 1000) -> Backlog:
-    backlog = Backlog(most)
+def backlog_of(count: int, most: int = 1000, largest: int = 1_000_000) -> Backlog:
+    backlog = Backlog(most, largest)
     for number in range(count):
         backlog.add(letter(number))
     return backlog
@@ -64,3 +64,25 @@ class Bounds(SynchronousTestCase):
         lost = [backlog.add(letter(0)) for _ in range(11)]
         self.assertEqual(lost, [10] + 9 * [0] + [10])
         self.assertLessEqual(len(backlog), 1000)
+
+    def test_large_ones_are_fewer(self) -> None:
+        backlog = backlog_of(0, largest=100_000)
+        large = letter_of(Message("queue", "task-pending", "key", "x" * 10_000))
+        lost = [backlog.add(large) for _ in range(20)]
+        self.assertEqual((sum(lost), len(backlog)), (11, 9))
+        self.assertEqual(backlog.add(letter_of(Message("queue", "task-pending", "key", "x" * 200_000))), 9)
+        self.assertEqual(len(backlog), 1)
+
+    def test_what_is_on_its_way_counts_until_it_is_confirmed(self) -> None:
+        backlog = backlog_of(0, largest=100_000)
+        large = letter_of(Message("queue", "task-pending", "key", "x" * 30_000))
+        for _ in range(3):
+            backlog.add(large)
+            backlog.take()
+        self.assertEqual([backlog.add(letter(0)), backlog.add(large)], [0, 1])
+        backlog.rewind()
+        self.assertEqual(len(backlog), 4)
+        for number in range(1, 4):
+            backlog.take()
+            backlog.confirm(3 + number)
+        self.assertEqual([backlog.add(large) for _ in range(2)], [0, 0])

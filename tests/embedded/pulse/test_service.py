@@ -139,6 +139,12 @@ class Publishing(PulseTestCase):
         self.assertIn("no answer within 30 s", self.logged())
         self.assertEqual(self.reconnect().payloads, [1])
 
+    def test_a_broker_that_takes_nothing_for_a_while_is_quoted(self) -> None:
+        broker = self.connect()
+        self.send(1)
+        broker.say(spec.Connection.Blocked(reason="low on disk"), channel=0)
+        self.assertIn("takes no messages for now: low on disk; messages waiting: 1", self.logged())
+
     def test_few_are_on_their_way_at_once(self) -> None:
         self.send(*range(MOST_UNCONFIRMED + 50))
         broker = self.connect()
