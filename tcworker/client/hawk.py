@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import secrets
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -59,6 +59,25 @@ class Message:
         """The signature; C{kind} is C{header} or C{bewit}."""
         mac: bytes = calculate_mac(kind, self, content_hash)
         return mac.decode("ascii")
+
+
+def bewit_mac(key: Key, expires: int, target: str, host: str, port: str, ext: str = "") -> str:
+    """The signature in a bewit (contracts of the queue, 3.5).
+
+    @param expires: until when it is good, in seconds.
+    @param target: without the bewit.
+    """
+    return Message(key, str(expires), "", "GET", target, host, port, ext).mac("bewit")
+
+
+def with_bewit(url: str, credentials: Credentials, expires: int) -> str:
+    """Sign a URL that has no query for whoever is given it, until then, in seconds."""
+    split = urlsplit(url)
+    # As it stands in the Host header: an address of IPv6 with its brackets.
+    host = split.netloc.removesuffix(f":{split.port}").lower()
+    mac = bewit_mac(Key(credentials.access_token), expires, split.path, host, str(split.port or _PORTS[split.scheme]))
+    text = f"{credentials.client_id}\\{expires}\\{mac}\\"
+    return f"{url}?bewit={urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
 
 
 @dataclass(frozen=True)

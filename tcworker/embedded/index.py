@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from tcworker.client.hawk import Key
-from tcworker.client.hawk import Message as Signed
+from tcworker.client.hawk import with_bewit
 from tcworker.embedded import dates, index_store
 from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import Call, Reply
@@ -19,7 +17,7 @@ from tcworker.embedded.indexing import HIGHEST, PATH, index_completed
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import DATE, SLUGID, Checker, closed
-from tcworker.interfaces import JSON, Credentials
+from tcworker.interfaces import JSON
 
 PATTERNS = {"namespace": PATH, "indexPath": PATH}
 
@@ -115,16 +113,5 @@ class IndexService(ApiService):
         url = f"{self._ground.addresses.root_url}/api/queue/v1/task/{task.task_id}/artifacts/{quote(name, safe='')}"
         if not self._everybody_has(f"queue:get-artifact:{name}"):
             until = int(self._ground.clock.seconds() + self._ground.times.index_address)
-            url = _sign(url, self._ground.server_credentials, until)
+            url = with_bewit(url, self._ground.server_credentials, until)
         return Reply(303, headers={"location": url})
-
-
-def _sign(url: str, credentials: Credentials, expires: int) -> str:
-    """Add a bewit that is good until then, in seconds (contracts of the queue, 3.5)."""
-    split, key = urlsplit(url), Key(credentials.access_token)
-    # As it stands in the Host header: an address of IPv6 with its brackets.
-    host = split.netloc.removesuffix(f":{split.port}").lower()
-    port = str(split.port or (443 if split.scheme == "https" else 80))
-    mac = Signed(key, str(expires), "", "GET", split.path, host, port).mac("bewit")
-    text = f"{credentials.client_id}\\{expires}\\{mac}\\"
-    return f"{url}?bewit={urlsafe_b64encode(text.encode()).decode().rstrip('=')}"

@@ -14,7 +14,7 @@ from tcworker.embedded.faults import ApiError
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route
-from tcworker.embedded.schemas import Checker, closed
+from tcworker.embedded.schemas import NAME, Checker, closed
 from tcworker.interfaces import JSON
 
 SCHEMA = """
@@ -26,7 +26,7 @@ CREATE INDEX IF NOT EXISTS purge_requests_by_end ON purge_requests (expires);
 """
 
 # Not the pattern of all other services: letters of both cases are good here.
-PATTERNS = {"workerPoolId": "^[A-Za-z0-9_-]{1,38}/[A-Za-z0-9_-]{1,38}$"}
+PATTERNS = {"workerPoolId": f"^{NAME}/{NAME}$"}
 POOL = "/purge-cache/<*workerPoolId>"
 REMEMBERED = 1000
 

@@ -12,7 +12,8 @@ _RANGES = re.compile(r"bytes=\s*(\d{0,18}-\d{0,18}(?:\s*,\s*\d{0,18}-\d{0,18})*)
 def ranges_of(header: str, size: int) -> list[tuple[int, int]] | None:
     """Give first and last byte of each part that there is, or C{None} if the header is to be ignored.
 
-    It is when it makes no sense, or asks for more than L{MOST_RANGES} parts. An empty list is for parts beyond the end only.
+    It is when it makes no sense, or asks for more than L{MOST_RANGES} parts. An empty list is for parts beyond the end
+    only.
 
     @param size: of the whole content.
     """

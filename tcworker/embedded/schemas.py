@@ -19,12 +19,16 @@ from tcworker.interfaces import JSON
 Schema = Mapping[str, Any]
 
 SLUGID = "^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$"
+NAME = "[a-zA-Z0-9-_]{1,38}"
 WORKER_TYPE = "[a-z]([-a-z0-9]{0,36}[a-z0-9])?"
-PROVISIONER = "[a-zA-Z0-9-_]{1,38}"
-TASK_QUEUE = f"^{PROVISIONER}/{WORKER_TYPE}$"
+TASK_QUEUE = f"^{NAME}/{WORKER_TYPE}$"
+PRINTABLE = "^[ -~]*$"
+PRINTABLE_NAME = "^[ -~]+$"
 
 DATE: Schema = {"type": "string", "format": "date-time"}
 NAME_38: Schema = {"type": "string", "pattern": "^([a-zA-Z0-9-_]*)$", "minLength": 1, "maxLength": 38}
+PROJECT: Schema = {"type": "string", "pattern": "^([a-zA-Z0-9._/-]*)$", "minLength": 1, "maxLength": 500}
+SCOPE: Schema = {"type": "string", "pattern": PRINTABLE}
 
 
 def closed(properties: Mapping[str, Schema], *, required: Sequence[str] = ()) -> Schema:

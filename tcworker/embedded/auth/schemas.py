@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from tcworker.client.scopes import is_scope
 from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import bad_input
-from tcworker.embedded.schemas import Checker, Schema
+from tcworker.embedded.schemas import SCOPE, Checker, Schema
 from tcworker.interfaces import JSON
 
 MOST_SCOPES = 10_000
 
 SCOPES: Schema = {
     "type": "array",
-    "items": {"type": "string", "pattern": "^[ -~]*$"},
+    "items": SCOPE,
     "uniqueItems": True,
     "maxItems": MOST_SCOPES,
 }

@@ -18,10 +18,34 @@ from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import Checker, closed
 from tcworker.interfaces import JSON
 
-METHODS = (
-    "get post put head delete options trace patch connect copy lock mkcol move propfind"
-    " proppatch unlock report mkactivity checkout merge purge m-search notify subscribe unsubscribe search"
-).split()
+METHODS = [
+    "get",
+    "post",
+    "put",
+    "head",
+    "delete",
+    "options",
+    "trace",
+    "patch",
+    "connect",
+    "copy",
+    "lock",
+    "mkcol",
+    "move",
+    "propfind",
+    "proppatch",
+    "unlock",
+    "report",
+    "mkactivity",
+    "checkout",
+    "merge",
+    "purge",
+    "m-search",
+    "notify",
+    "subscribe",
+    "unsubscribe",
+    "search",
+]
 
 HOST = r"^[A-Za-z0-9]+((-{1,61}|\.)[A-Za-z0-9]+)*\.?$"
 """Written so that there is one way only to read a name: it is tried on whatever strangers send."""
@@ -30,7 +54,7 @@ TO_EXPAND = closed({"scopes": SCOPES}, required=["scopes"])
 
 SIGNED = closed(
     {
-        "method": {"enum": list(METHODS)},
+        "method": {"enum": METHODS},
         "resource": {"type": "string"},
         "host": {"type": "string", "pattern": HOST, "maxLength": 253},
         "port": {"type": "integer", "minimum": 0, "maximum": 65535},

@@ -17,8 +17,9 @@ from tcworker.embedded.auth.tunnel_calls import PATTERNS as TUNNEL_PATTERNS
 from tcworker.embedded.auth.tunnel_calls import TunnelCalls
 from tcworker.embedded.database import keep_key
 from tcworker.embedded.ground import Ground
+from tcworker.embedded.schemas import PRINTABLE_NAME
 
-PATTERNS = {"clientId": CLIENT_ID, "roleId": "^[ -~]+$", **TUNNEL_PATTERNS}
+PATTERNS = {"clientId": CLIENT_ID, "roleId": PRINTABLE_NAME, **TUNNEL_PATTERNS}
 
 
 class AuthService(ApiService):

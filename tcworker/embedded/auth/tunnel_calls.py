@@ -10,11 +10,12 @@ from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.routing import Route
+from tcworker.embedded.schemas import NAME
 from tcworker.interfaces import JSON
 
 SKEW_SECONDS = 15 * 60
 
-PATTERNS = {"wstAudience": "^[a-zA-Z0-9_-]{1,38}$", "wstClient": "^[a-zA-Z0-9_~.%-]+$"}
+PATTERNS = {"wstAudience": NAME, "wstClient": "^[a-zA-Z0-9_~.%-]+$"}
 
 
 class TunnelCalls:

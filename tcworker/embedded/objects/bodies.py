@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tcworker.embedded.schemas import DATE, SLUGID, Schema, closed
+from tcworker.embedded.schemas import DATE, PRINTABLE, PROJECT, SLUGID, Schema, closed
 
 INLINE = 10926
 """The length of 8 KiB in base64, and a little."""
 
-_PROJECT: Schema = {"type": "string", "pattern": "^([a-zA-Z0-9._/-]*)$", "minLength": 1, "maxLength": 500}
 _UPLOAD: Schema = {"type": "string", "pattern": SLUGID}
-_CONTENT_TYPE: Schema = {"type": "string", "pattern": "^[ -~]*$", "maxLength": 255}
+_CONTENT_TYPE: Schema = {"type": "string", "pattern": PRINTABLE, "maxLength": 255}
 
 _HASHES: Schema = {
     "type": "object",
@@ -34,7 +33,7 @@ _PUT: Schema = closed(
 
 CREATE_UPLOAD = closed(
     {
-        "projectId": _PROJECT,
+        "projectId": PROJECT,
         "uploadId": _UPLOAD,
         "expires": DATE,
         "hashes": _HASHES,
@@ -44,7 +43,7 @@ CREATE_UPLOAD = closed(
 )
 
 FINISH_UPLOAD = closed(
-    {"projectId": _PROJECT, "uploadId": _UPLOAD, "hashes": _HASHES},
+    {"projectId": PROJECT, "uploadId": _UPLOAD, "hashes": _HASHES},
     required=["projectId", "uploadId"],
 )
 

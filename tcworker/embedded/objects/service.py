@@ -16,12 +16,12 @@ from tcworker.embedded.objects.bodies import CREATE_UPLOAD, FINISH_UPLOAD, START
 from tcworker.embedded.objects.store import StoredObject, key_of
 from tcworker.embedded.objects.uploads import Upload
 from tcworker.embedded.routing import Route
-from tcworker.embedded.schemas import Checker
+from tcworker.embedded.schemas import PRINTABLE_NAME, Checker
 from tcworker.interfaces import JSON
 
 _SAFE = str.maketrans("+/", "-_")
 
-PATTERNS = {"name": "^[ -~]+$"}
+PATTERNS = {"name": PRINTABLE_NAME}
 
 METHODS = ("getUrl", "simple")
 """The download methods, the preferred one first."""

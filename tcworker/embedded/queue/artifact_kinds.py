@@ -8,7 +8,7 @@ from typing import Any
 
 from tcworker.embedded.faults import conflict
 from tcworker.embedded.queue.artifact_store import Artifact
-from tcworker.embedded.schemas import DATE, SLUGID, Schema, closed
+from tcworker.embedded.schemas import DATE, PRINTABLE_NAME, SLUGID, Schema, closed
 from tcworker.interfaces import JSON
 
 REASONS = (
@@ -46,7 +46,7 @@ KINDS: Mapping[str, Schema] = {
     "link": _kind(
         "link",
         {
-            "artifact": {"type": "string", "pattern": "^[ -~]+$", "maxLength": 1024},
+            "artifact": {"type": "string", "pattern": PRINTABLE_NAME, "maxLength": 1024},
             "contentType": {**_CONTENT_TYPE, "default": "application/binary"},
         },
         "artifact",

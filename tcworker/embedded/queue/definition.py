@@ -8,7 +8,18 @@ from tcworker.embedded import dates
 from tcworker.embedded.faults import bad_input
 from tcworker.embedded.queue.open_run_store import RANKS
 from tcworker.embedded.queue.states import Task
-from tcworker.embedded.schemas import DATE, NAME_38, PROVISIONER, SLUGID, TASK_QUEUE, WORKER_TYPE, Schema, closed
+from tcworker.embedded.schemas import (
+    DATE,
+    NAME,
+    NAME_38,
+    PROJECT,
+    SCOPE,
+    SLUGID,
+    TASK_QUEUE,
+    WORKER_TYPE,
+    Schema,
+    closed,
+)
 from tcworker.interfaces import JSON, ScopeExpression
 
 SKEW = 15 * dates.MINUTE
@@ -19,8 +30,6 @@ YEAR = 365 * dates.DAY
 def _text(most: int, least: int = 0, **more: Any) -> Schema:
     return {"type": "string", "minLength": least, "maxLength": most, **more}
 
-
-_SCOPE: Schema = {"type": "string", "pattern": "^[ -~]*$"}
 
 _METADATA = closed(
     {
@@ -34,11 +43,11 @@ _METADATA = closed(
 
 DEFINITION = closed(
     {
-        "provisionerId": {"type": "string", "pattern": f"^{PROVISIONER}$"},
+        "provisionerId": {"type": "string", "pattern": NAME},
         "workerType": {"type": "string", "pattern": f"^{WORKER_TYPE}$"},
         "taskQueueId": {"type": "string", "pattern": TASK_QUEUE},
         "schedulerId": {**NAME_38, "default": "-"},
-        "projectId": {**_text(500, 1, pattern="^([a-zA-Z0-9._/-]*)$"), "default": "none"},
+        "projectId": {**PROJECT, "default": "none"},
         "taskGroupId": {"type": "string", "pattern": SLUGID},
         "dependencies": {
             "type": "array",
@@ -54,7 +63,7 @@ DEFINITION = closed(
         "created": DATE,
         "deadline": DATE,
         "expires": DATE,
-        "scopes": {"type": "array", "items": _SCOPE, "maxItems": 10000, "default": []},
+        "scopes": {"type": "array", "items": SCOPE, "maxItems": 10000, "default": []},
         "payload": {"type": "object"},
         "metadata": _METADATA,
         "tags": {"type": "object", "additionalProperties": _text(4096), "default": {}},

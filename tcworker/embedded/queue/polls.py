@@ -34,8 +34,8 @@ class ClaimRequest:
 
 
 Take = Callable[[str, Sequence[ClaimRequest]], Awaitable[Sequence[Claims | None]]]
-"""Makes claims for those who ask of a task queue, in their order, L{CLAIMS_AT_ONCE} in all; C{None} for who is to get nothing,
-now or later."""
+"""Makes claims for those who ask of a task queue, in their order, L{CLAIMS_AT_ONCE} in all; C{None} for who is to get
+nothing, now or later."""
 
 
 @dataclass(eq=False)

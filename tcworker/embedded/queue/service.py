@@ -15,16 +15,14 @@ from tcworker.embedded.queue.task_queues import TaskQueues
 from tcworker.embedded.queue.tasks import Tasks
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.queue.workers import Workers
-from tcworker.embedded.schemas import PROVISIONER, SLUGID, TASK_QUEUE, WORKER_TYPE
-
-NAME = "^[a-zA-Z0-9-_]{1,38}$"
+from tcworker.embedded.schemas import NAME, SLUGID, TASK_QUEUE, WORKER_TYPE
 
 PATTERNS = {
     "taskId": SLUGID,
     "taskGroupId": SLUGID,
     "runId": "^[1-9]*[0-9]+$",
     "taskQueueId": TASK_QUEUE,
-    "provisionerId": PROVISIONER,
+    "provisionerId": NAME,
     "workerType": WORKER_TYPE,
     "workerGroup": NAME,
     "workerId": NAME,

@@ -11,6 +11,7 @@ from tcworker.embedded.calls import Call
 from tcworker.embedded.faults import not_found
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route
+from tcworker.embedded.schemas import NAME
 from tcworker.embedded.worker_manager.changes import Changes
 from tcworker.embedded.worker_manager.workers import STATES
 from tcworker.interfaces import JSON
@@ -34,7 +35,7 @@ class ActiveCalls:
         """Give the routes of this part."""
         pool = "<provisionerId>/<workerType>"
         filters = {
-            "launchConfigId": "[a-zA-Z0-9-_]{1,38}",
+            "launchConfigId": NAME,
             "quarantined": "true|false",
             "workerState": "|".join(STATES),
         }

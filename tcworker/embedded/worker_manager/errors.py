@@ -13,7 +13,7 @@ from tcworker.embedded.calls import Call
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route
-from tcworker.embedded.schemas import SLUGID, Checker
+from tcworker.embedded.schemas import NAME, SLUGID, Checker
 from tcworker.embedded.worker_manager import messages, pools, workers
 from tcworker.embedded.worker_manager.bodies import REPORT_ERROR
 from tcworker.embedded.worker_manager.changes import Changes
@@ -45,7 +45,7 @@ class Errors:
     def routes(self) -> Sequence[Route]:
         """Give the routes of this part."""
         path, body = "/worker-pool-errors/<*workerPoolId>", Checker(REPORT_ERROR)
-        query = {**PAGED, "launchConfigId": "[a-zA-Z0-9-_]{1,38}", "errorId": SLUGID}
+        query = {**PAGED, "launchConfigId": NAME, "errorId": SLUGID}
         stats = {"workerPoolId": "([a-zA-Z0-9/-]+)?"}
         return [
             Route("reportWorkerError", "POST", path, self._report, body=body),

@@ -11,7 +11,7 @@ from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.expiry import deletion
 from tcworker.embedded.ground import Ground
 from tcworker.embedded.outbox import Message
-from tcworker.embedded.schemas import TASK_QUEUE
+from tcworker.embedded.schemas import NAME, TASK_QUEUE
 from tcworker.embedded.worker_manager import errors, messages, pools, workers
 from tcworker.embedded.worker_manager.active_calls import ActiveCalls
 from tcworker.embedded.worker_manager.changes import Changes
@@ -23,7 +23,6 @@ from tcworker.embedded.worker_manager.registration import Registration
 from tcworker.embedded.worker_manager.worker_calls import WorkerCalls
 from tcworker.embedded.worker_manager.workers import Worker
 
-NAME = "^[a-zA-Z0-9-_]{1,38}$"
 PATTERNS = {"workerPoolId": TASK_QUEUE, "workerGroup": NAME, "workerId": NAME}
 WEEK = 7 * dates.DAY
 

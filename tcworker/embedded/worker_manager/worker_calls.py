@@ -12,7 +12,7 @@ from tcworker.embedded.faults import bad_input
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route
-from tcworker.embedded.schemas import Checker
+from tcworker.embedded.schemas import NAME, Checker
 from tcworker.embedded.worker_manager import messages, pools, workers
 from tcworker.embedded.worker_manager.bodies import CREATE_WORKER, without_static_secret
 from tcworker.embedded.worker_manager.changes import Changes
@@ -21,7 +21,7 @@ from tcworker.embedded.worker_manager.workers import Wanted, Worker, digest
 from tcworker.interfaces import JSON
 
 WORKER = "/workers/<workerPoolId>/<workerGroup>/<workerId>"
-NAME = "<workerPoolId>/<workerGroup>/<workerId>"
+IN_SCOPES = "<workerPoolId>/<workerGroup>/<workerId>"
 REASON = "workerManager.removeWorker API call"
 HISTORIC = ("listWorkersForWorkerGroup", "worker", "createWorker")
 """Calls that are also known by a path with a colon after the pool."""
@@ -62,7 +62,9 @@ class WorkerCalls:
 
     def _routes_to_change(self) -> Sequence[Route]:
         body, show = Checker(CREATE_WORKER, secret=True), without_static_secret
-        create, update, remove = (f"worker-manager:{verb}-worker:{NAME}" for verb in ("create", "update", "remove"))
+        create, update, remove = (
+            f"worker-manager:{verb}-worker:{IN_SCOPES}" for verb in ("create", "update", "remove")
+        )
         return [
             Route("createWorker", "PUT", WORKER, self._create, create, body=body, show=show),
             Route("updateWorker", "POST", WORKER, self._update, update, body=body, show=show),
@@ -72,8 +74,8 @@ class WorkerCalls:
     def _routes_to_look(self) -> Sequence[Route]:
         pool, group = "/workers/<*workerPoolId>", "/workers/<workerPoolId>/<workerGroup>"
         listed, terminate = "worker-manager:list-workers:<workerPoolId>", f"{WORKER}/should-terminate"
-        query = {**PAGED, "launchConfigId": "[a-zA-Z0-9-_]{1,38}", "state": "|".join(workers.STATES)}
-        get, ask = (f"worker-manager:{verb}:{NAME}" for verb in ("get-worker", "should-worker-terminate"))
+        query = {**PAGED, "launchConfigId": NAME, "state": "|".join(workers.STATES)}
+        get, ask = (f"worker-manager:{verb}:{IN_SCOPES}" for verb in ("get-worker", "should-worker-terminate"))
         return [
             Route("listWorkersForWorkerGroup", "GET", group, self._list, f"{listed}/<workerGroup>", PAGED),
             Route("worker", "GET", WORKER, self._get, get),
