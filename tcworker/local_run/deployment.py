@@ -21,8 +21,8 @@ from tcworker.worker import Worker
 SETTINGS = TaskclusterSettings(times=Times(deadline_delay=1, dependencies=0.02), in_memory=True)
 """Nobody waits here for the sake of a large deployment."""
 
-AT_ONCE = 1.0
-"""Seconds that tasks have to end when nothing of them matters any more."""
+CLOSE_SECONDS = 1.0
+"""What tasks have to end when nothing of them matters any more."""
 
 
 class LocalDeployment(Deployment):
@@ -41,7 +41,7 @@ class LocalDeployment(Deployment):
 
     def __init__(self, reactor: Any, folder: str, *, capacity: int, features: Sequence[IFeature]) -> None:
         taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), SETTINGS)
-        super().__init__(taskcluster, AT_ONCE, "the command ends")
+        super().__init__(taskcluster, CLOSE_SECONDS, "the command ends")
         self._reactor = reactor
         self._folder = folder
         self._capacity = capacity

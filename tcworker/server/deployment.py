@@ -12,8 +12,8 @@ from tcworker.deployment import Deployment
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.interfaces import Credentials
-from tcworker.server.live_feature import LiveLogFeature
-from tcworker.server.live_logs import PREFIX, LiveLogs
+from tcworker.server.live_log_feature import LiveLogFeature
+from tcworker.server.live_log_resource import PREFIX, LiveLogs
 from tcworker.server.options import ServerOptions
 from tcworker.server.worker import new_client
 from tcworker.server.worker import settings as worker_settings

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import Artifact, ReferenceArtifact
-from tcworker.server.live_feature import LiveLogFeature
-from tcworker.server.live_logs import LiveLogs
+from tcworker.server.live_log_feature import LiveLogFeature
+from tcworker.server.live_log_resource import LiveLogs
 from tcworker.testing.context import FakeTaskContext
 
 NOTHING = cast(Any, None)

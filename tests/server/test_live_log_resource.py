@@ -13,9 +13,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded.site import EmbeddedSite
-from tcworker.server import live_logs
+from tcworker.server import live_log_resource
 from tcworker.server.live_log import LINGER
-from tcworker.server.live_logs import LiveLogs
+from tcworker.server.live_log_resource import LiveLogs
 from tcworker.testing.memory import MemoryLog
 
 
@@ -205,7 +205,7 @@ class TheAddress(LiveLogsCase):
 
 class Limits(LiveLogsCase):
     def test_there_are_not_more_readers_than_the_server_can_bear(self) -> None:
-        self.patch(live_logs, "MOST_READERS", 2)
+        self.patch(live_log_resource, "MOST_READERS", 2)
         other = self.logs.open(self.log.follow)
         readers = [self.read(), self.read(other), self.read(other)]
         self.assertEqual([reader.status for reader in readers], [200, 200, 503])

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from tcworker.errors import TaskclusterError, TaskError
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, IResult, ITaskContext, ITaskFeature, ReferenceArtifact
-from tcworker.server.live_logs import HEADERS, LiveLogs
+from tcworker.server.live_log_resource import HEADERS, LiveLogs
 from tcworker.task.log_names import LogNames
 from tcworker.waiting import Loose
 
