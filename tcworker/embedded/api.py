@@ -147,5 +147,5 @@ class ApiResource(Resource):
 
     def _unforeseen(self) -> ApiError:
         incident = str(uuid4())
-        self._log.failure("A call could not be answered, incident {incident}", failure=Failure(), incident=incident)
+        self._log.failure("a call could not be answered, incident {incident}", failure=Failure(), incident=incident)
         return ApiError("InternalServerError", f"Internal Server Error, incidentId {incident}.")

@@ -64,7 +64,7 @@ class StorageResource(Resource):
         except CancelledError:
             return
         except Exception:
-            self._log.failure("A content could not be stored or served")
+            self._log.failure("a content could not be stored or served")
             end(request, 500)
 
     def welcomes(self, method: str, target: str, headers: Mapping[str, str]) -> bool:

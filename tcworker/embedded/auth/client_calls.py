@@ -32,7 +32,7 @@ CLIENT = closed(
 
 
 class ClientCalls:
-    """Answers them."""
+    """Answers the calls about clients: listing, reading, making and changing them, and their access tokens."""
 
     def __init__(self, ground: Ground, registry: Registry) -> None:
         self._ground = ground

@@ -24,7 +24,7 @@ ROLE = closed({"scopes": SCOPES, "description": DESCRIPTION}, required=["scopes"
 
 
 class RoleCalls:
-    """Answers them."""
+    """Answers the calls about roles: listing, reading, making and changing them."""
 
     def __init__(self, ground: Ground, registry: Registry) -> None:
         self._ground = ground

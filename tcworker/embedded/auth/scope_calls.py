@@ -76,7 +76,7 @@ UNSIGNED = 15 * dates.MINUTE
 
 
 class ScopeCalls:
-    """Answers them."""
+    """Answers currentScopes, expandScopes, authenticateHawk and the calls by which clients test their signatures."""
 
     def __init__(self, ground: Ground, registry: Registry, authenticator: Authenticator) -> None:
         self._ground = ground

@@ -19,7 +19,7 @@ PATTERNS = {"wstAudience": NAME, "wstClient": "^[a-zA-Z0-9_~.%-]+$"}
 
 
 class TunnelCalls:
-    """Answers it.
+    """Answers websocktunnelToken.
 
     @ivar secret: what the tokens are signed with, known to the websocktunnel too.
     """

@@ -1,1 +1,1 @@
-"""page"""
+"""The web page: its files, and the calls that only it makes."""

@@ -61,7 +61,7 @@ class Agenda:
         try:
             following = await self._transactions.run(self._resolve, now)
         except Exception:
-            self._log.failure("What is due could not be done; the next try is in {s} s", s=AFTER_FAILURE // 1000)
+            self._log.failure("what is due could not be done; the next try is in {s} s", s=AFTER_FAILURE // 1000)
             following = now + AFTER_FAILURE
         if following is not None:
             self.expect(following)

@@ -22,7 +22,7 @@ MOST_LINKS = 200
 
 
 class ArtifactReading:
-    """Answers who looks for artifacts."""
+    """Answers the calls that list artifacts, describe them and lead to their contents."""
 
     def __init__(self, ground: Ground, transactions: Transactions) -> None:
         self._clock = ground.clock

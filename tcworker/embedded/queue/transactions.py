@@ -76,7 +76,7 @@ class Transactions:
     def _note(self, reason: Failure) -> None:
         """Log what nobody waits for any more, unless it is only that the call would have been refused."""
         if not reason.check(ApiError):
-            self._log.failure("A transaction failed whose caller had gone", failure=reason)
+            self._log.failure("a transaction failed whose caller had gone", failure=reason)
 
     def keep(self, store: Store, before: Task, after: Task) -> None:
         """Keep what became of a task, and put down what follows: who may claim it, what to look at and when."""

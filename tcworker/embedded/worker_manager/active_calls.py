@@ -26,7 +26,7 @@ WHERE task_queue_id = :pool AND seen.expires > :now
 
 
 class ActiveCalls:
-    """Answers these calls."""
+    """Answers listWorkers and getWorker."""
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes

@@ -36,7 +36,7 @@ FARTHEST = 1 << 62
 
 
 class Errors:
-    """Answers the calls about errors."""
+    """Answers reportWorkerError, listWorkerPoolErrors and workerPoolErrorStats."""
 
     def __init__(self, changes: Changes, providers: Providers) -> None:
         self._changes = changes

@@ -21,7 +21,7 @@ _CLOUD_CONFIG = Checker(CLOUD_CONFIG)
 
 @dataclass(frozen=True)
 class Provider:
-    """One of them; its id is the name of its kind.
+    """A cloud, or another one who is responsible for workers; its id is the name of its kind.
 
     @ivar check_proof: compares what a machine shows with what is recorded, and raises C{BadProof}; C{None} for the
         static provider and for that of pools which are given up.
