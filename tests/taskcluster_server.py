@@ -1,6 +1,6 @@
 """The embedded Taskcluster as a process of its own, for tests that need one beside them.
 
-Started with its times, as JSON, and a folder. It prints its address and its credentials as one line of JSON, and ends
+Started with a folder and its times, as JSON. It prints its address and its credentials as one line of JSON, and ends
 with its standard input, as it does when whoever holds the other end is gone.
 """
 
@@ -30,9 +30,8 @@ class _Leash(Protocol):
             reactor.stop()
 
 
-def main(times: str, folder: str) -> None:
-    settings = TaskclusterSettings(times=Times(**json.loads(times)), in_memory=True)
-    taskcluster = Taskcluster(reactor, folder, settings)
+def main(folder: str, times: str) -> None:
+    taskcluster = Taskcluster(reactor, folder, TaskclusterSettings(times=Times(**json.loads(times))))
     reactor.addSystemEventTrigger("before", "shutdown", taskcluster.stopService)
     taskcluster.when_listening().addCallback(_announce, taskcluster).addErrback(_give_up)
     taskcluster.startService()

@@ -191,7 +191,7 @@ def _started(**times: float) -> Deployment:
 def _tell(times: str) -> Any:
     """Start a server and give what it says of itself; nothing when it does not start, which is tried only once."""
     folder = TemporaryDirectory(prefix="conformance-")
-    command = [sys.executable, "-m", "tests.taskcluster_server", times, folder.name]
+    command = [sys.executable, "-m", "tests.taskcluster_server", folder.name, times]
     project = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=project)
     atexit.register(_stop, process, folder)

@@ -74,7 +74,7 @@ class Command(ProcessProtocol):
 async def taskcluster_for(test: TestCase, folder: str) -> Any:
     """Start a Taskcluster for a test; gives a worker's settings by which root calls it."""
     program = (os.path.basename(sys.executable), "-m", "tests.taskcluster_server")
-    server = Command([*program, json.dumps({"dependencies": 0.1}), folder], environment={"PYTHONPATH": ROOT})
+    server = Command([*program, folder, json.dumps({"dependencies": 0.1})], environment={"PYTHONPATH": ROOT})
     test.addCleanup(server.kill)
     await server.until_printed("}\n")
     return json.loads(server.output.strip().splitlines()[-1])
