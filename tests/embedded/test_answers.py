@@ -9,6 +9,11 @@ from tests.embedded.wire import QUEUE, WireTestCase
 
 
 class Headers(WireTestCase):
+    def test_those_for_the_page_are_for_no_other_site(self) -> None:
+        for method in ("GET", "OPTIONS"):
+            answer = self.send(method, "/api/page/v1/task-groups").answer()
+            self.assertEqual([name for name in answer.headers if name.startswith("access-control")], [])
+
     def test_pages_of_elsewhere_may_read_every_answer(self) -> None:
         for target in (f"{QUEUE}/ping", f"{QUEUE}/nothing", f"{QUEUE}/task/AAAAAAAAQAGAAAAAAAAAAA"):
             self.assertEqual(self.send("GET", target).answer().headers["access-control-allow-origin"], "*")
