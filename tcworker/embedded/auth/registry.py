@@ -84,6 +84,7 @@ class Registry:
 
     def scopes_of(self, client: Client) -> ScopeSet:
         """Give what a client has by its own scopes and their roles."""
+        # Its roles may bring thousands, and it is asked for at every call: expanded once, until a role changes.
         held = self._held.get(client.client_id)
         if held is None:
             held = self._held[client.client_id] = self.roles.expand_again(client.scopes)
@@ -112,6 +113,7 @@ class Registry:
         return await ended.wait()
 
     async def _change(self, work: Callable[[], Awaitable[T]], ended: OneShot[T]) -> None:
+        # Each change begins from what the one before has left: two could otherwise undo each other's.
         async with self._changing:
             try:
                 ended.succeed(await work())
@@ -120,6 +122,7 @@ class Registry:
 
     async def put_client(self, client: Client) -> None:
         """Keep a client, new or changed; within L{change}. Raises L{ApiError} if their roles bring too many scopes."""
+        # Too many are refused now, while whoever gives them is there, and not when the client signs.
         self.roles.expand(client.scopes)
         await self._database.run(store.put_client, client)
         self._clients[client.client_id] = client
@@ -146,6 +149,7 @@ class Registry:
         self._use(Roles(role for role in self.roles.by_id.values() if role.role_id != role_id))
 
     def _use(self, roles: Roles) -> None:
+        # A role reaches clients through other roles too: whom it concerns is found out when they call.
         self.roles = roles
         self._held.clear()
 

@@ -77,6 +77,7 @@ def complete(task_id: str, definition: JSON) -> JSON:
     """Fill in what can be told from the rest, dates in the queue's own form. Raises L{ApiError}."""
     deadline = dates.read(definition["deadline"])
     expires = dates.read(definition["expires"]) if "expires" in definition else deadline + YEAR
+    # Dates are written anew: the same task, created again in other spellings of its dates, is the same still.
     return {
         **definition,
         **_task_queue(definition),
@@ -88,6 +89,7 @@ def complete(task_id: str, definition: JSON) -> JSON:
 
 
 def _task_queue(definition: JSON) -> JSON:
+    # Clients of old name the two parts, those of today the whole. Whoever reads a definition finds both.
     named = definition.get("taskQueueId")
     parts = (definition.get("provisionerId"), definition.get("workerType"))
     if named is None:
@@ -102,6 +104,7 @@ def _task_queue(definition: JSON) -> JSON:
 
 def scopes_to_create(definition: JSON) -> ScopeExpression:
     """Give what somebody needs who creates such a task."""
+    # Who may let tasks come sooner than others may also let them come later.
     least = RANKS[definition["priority"]]
     priorities = [name for name, rank in RANKS.items() if rank >= least]
     queue = definition["taskQueueId"]
@@ -125,6 +128,7 @@ def check_dates(definition: JSON, now: int) -> None:
         raise bad_input("deadline must be after created.")
     if deadline < now:
         raise bad_input("deadline must be in the future.")
+    # A client whose clock is ahead may make use of all five days.
     if deadline > now + FARTHEST_DEADLINE + SKEW:
         raise bad_input("deadline must be within 5 days.")
     if expires < deadline:

@@ -83,6 +83,7 @@ class TaskQueues:
 
     async def _pending_count(self, call: Call) -> JSON:
         counts = await self._counts(call)
+        # Whoever may ask for this need not be allowed to know how many are claimed.
         return {name: value for name, value in counts.items() if name != "claimedTasks"}
 
     async def _counts(self, call: Call) -> JSON:
@@ -123,12 +124,14 @@ class TaskQueues:
 
     async def _provisioner(self, call: Call) -> JSON:
         name = call.params["provisionerId"]
+        # With the slash: one provisioner's name may begin with another one's.
         found = await self._of_provisioners(f"{name}/")
         if name not in found:
             raise not_found(f"There is no provisioner {name}.")
         return found[name]
 
     async def _of_provisioners(self, prefix: str) -> Mapping[str, JSON]:
+        # Nobody declares provisioners any more: there are those with whose names task queues begin.
         now = dates.now(self._clock)
         return _provisioners(await self._transactions.read(lambda store: store.workers.queues(prefix, now, "", -1)))
 

@@ -55,6 +55,7 @@ class Workers:
 
     def hear(self, message: Message) -> None:
         """Take back the runs of a worker of which worker-manager says that it is gone."""
+        # Their claims would end by themselves, but not for up to 20 minutes.
         if message.service == "worker-manager" and message.exchange in GONE:
             payload = message.payload
             worker = WorkerKey(payload["workerPoolId"], payload["workerGroup"], payload["workerId"])
@@ -125,6 +126,7 @@ def _declare(store: Store, key: WorkerKey, now: int, expires: int) -> Worker:
 
 def _quarantine(store: Store, key: WorkerKey, now: int, until: int, details: JSON) -> Worker:
     worker = _find(store, key, now)
+    # A date that is over lifts the quarantine, and is listed as well: it tells who did that, and why.
     store.workers.quarantine(key, until, [*worker.quarantine_details, details])
     return _find(store, key, now)
 
@@ -149,6 +151,7 @@ def _shown(worker: Worker) -> JSON:
 
 def _summary(worker: Worker, now: int) -> JSON:
     latest = {"latestTask": worker.recent_tasks[-1]} if worker.recent_tasks else {}
+    # In lists one that is over is none, though the worker's own answer still has its date.
     quarantined = worker.quarantine_until > now
     quarantine = {"quarantineUntil": dates.write(worker.quarantine_until)} if quarantined else {}
     dated = {"firstClaim": dates.write(worker.first_claim), "lastDateActive": dates.write(worker.last_date_active)}

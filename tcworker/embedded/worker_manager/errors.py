@@ -63,6 +63,7 @@ class Errors:
         self, connection: sqlite3.Connection, pool_id: str, body: JSON, now: int
     ) -> tuple[JSON, Iterable[Message]]:
         pool = pools.get(connection, pool_id)
+        # Only to refuse: nothing is told of pools whose provider could not be set up.
         self._providers.for_pool(pool.provider_id)
         worker = workers.find(connection, pool_id, body["workerGroup"], body["workerId"])
         error = _error(pool_id, body, now, worker.launch_config_id if worker else None)
@@ -83,6 +84,7 @@ class Errors:
 
 
 def _error(pool_id: str, body: JSON, now: int, launch_config_id: str | None) -> JSON:
+    # An error has no other place for the worker.
     own = {"workerGroup": body["workerGroup"], "workerId": body["workerId"]}
     error = {
         "workerPoolId": pool_id,
@@ -119,6 +121,7 @@ def _page(
 ) -> Sequence[tuple[str, JSON]]:
     """Give errors, the last ones first."""
     error_id, launch_config_id = filters
+    # IS, for errors without a launch configuration: NULL equals nothing, not even itself.
     found = connection.execute(
         "SELECT number, error FROM worker_pool_errors WHERE pool_id = ? AND number < ?"
         " AND error_id = coalesce(?, error_id) AND launch_config_id IS coalesce(?, launch_config_id)"
@@ -139,6 +142,7 @@ def _count(connection: sqlite3.Connection, pool_id: str, now: int) -> JSON:
         query = f"SELECT {what}, count(*) FROM worker_pool_errors WHERE {condition} GROUP BY 1 ORDER BY 1"
         return {_key(key): count for key, count in connection.execute(query, (since, pool_id))}
 
+    # A division of integers and back gives when the day or the hour began, in UTC.
     daily = by(f"reported / {dates.DAY} * {dates.DAY}", week)
     return {
         "total": sum(daily.values()),
@@ -147,6 +151,7 @@ def _count(connection: sqlite3.Connection, pool_id: str, now: int) -> JSON:
         "title": by("title"),
         "code": by("code"),
         "workerPool": by("pool_id"),
+        # Their ids are each pool's own: counted over all pools, they would be of different ones.
         "launchConfig": by("launch_config_id") if pool_id else {},
     }
 

@@ -50,6 +50,7 @@ class Pool:
     @property
     def reregistration(self) -> int:
         """How long credentials of its workers last, in seconds."""
+        # 0 stands for the default as well: it is what the real one's condition makes of it.
         return int(self.config.get("lifecycle", {}).get("reregistrationTimeout") or REREGISTRATION_SECONDS)
 
     def is_with(self, provider_id: str) -> bool:
@@ -87,6 +88,7 @@ def _with_name(config: JSON) -> JSON:
     of_manager = config.get("workerManager", {})
     if "launchConfigId" in of_manager:
         return config
+    # The same configuration gets the same id each time: otherwise every update of its pool would archive it.
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     return {**config, "workerManager": {**of_manager, "launchConfigId": f"lc-{digest[:20]}"}}
 
@@ -134,6 +136,7 @@ def remove_left(connection: sqlite3.Connection, before: int, most: int) -> int:
     alone = "NOT EXISTS (SELECT 1 FROM workers WHERE workers.pool_id = worker_pools.pool_id)"
     query = f"SELECT pool_id FROM worker_pools WHERE provider_id = ? AND modified < ? AND {alone} LIMIT ?"
     gone = [(row["pool_id"],) for row in connection.execute(query, (NULL_PROVIDER, before, most)).fetchall()]
+    # Of a pool that is not there nobody could ask for the rest.
     for table in ("worker_pools", "launch_configs", "worker_pool_errors"):
         connection.executemany(f"DELETE FROM {table} WHERE pool_id = ?", gone)
     return len(gone)
@@ -158,6 +161,7 @@ def keep_configs(connection: sqlite3.Connection, pool: Pool, now: int) -> Config
         updated=[name for name in wanted if name in known and known[name] != wanted[name]],
         archived=[name for name in known if name not in wanted],
     )
+    # One that was archived comes back as what it was, though it is told of as new.
     statement = (
         "INSERT INTO launch_configs (pool_id, launch_config_id, archived, configuration, created, modified)"
         " VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT DO UPDATE SET"
@@ -175,6 +179,7 @@ def config_page(
 ) -> Sequence[tuple[str, JSON]]:
     """Give launch configurations as they are answered, by their ids, those given up only if wanted."""
     get(connection, pool_id)
+    # Nothing is more archived than 1: with that, all of them are given.
     query = "SELECT * FROM launch_configs WHERE pool_id = ? AND launch_config_id > ? AND archived <= ?"
     found = connection.execute(f"{query} ORDER BY launch_config_id LIMIT ?", (pool_id, after, archived, limit + 1))
     return [(row["launch_config_id"], _config(row)) for row in found]

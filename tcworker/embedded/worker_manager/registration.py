@@ -25,6 +25,7 @@ from tcworker.embedded.worker_manager.providers import Provider, Providers
 from tcworker.embedded.worker_manager.workers import Worker, digest, matches
 from tcworker.interfaces import JSON
 
+# So that they are good for a worker whose clock is behind.
 BEFORE = 15 * dates.MINUTE
 
 WRONG_SECRET = "Could not generate credentials for this secret"
@@ -92,6 +93,7 @@ class Registration:
     def _admit(self, connection: sqlite3.Connection, application: Application) -> tuple[Registered, Iterable[Message]]:
         pool = pools.get(connection, application.pool_id)
         provider = self._providers.get(application.provider_id)
+        # A provider that the pool had before may still have workers on their way.
         if not pool.is_with(provider.provider_id):
             raise bad_input(f"Worker pool {pool.pool_id} not associated with provider {provider.provider_id}")
         worker = workers.get(connection, pool.pool_id, application.worker_group, application.worker_id)
@@ -103,6 +105,7 @@ class Registration:
     async def _reregister(self, call: Call) -> JSON:
         body, secret, now = call.body, _new_secret(), self._changes.now
         name = (body["workerPoolId"], body["workerGroup"], body["workerId"])
+        # First of all: without the scope, nobody finds out whether a secret is right.
         call.require(f"worker-manager:reregister-worker:{'/'.join(name)}")
         registered = await self._changes.make(_readmit, name, (body["secret"], secret), now)
         return self._answer(registered, now, secret)
@@ -185,6 +188,7 @@ def _readmit(
 ) -> tuple[Registered, Iterable[Message]]:
     """Take one secret for another."""
     worker, (given, fresh) = workers.find(connection, *name), secrets
+    # Each is good once: if somebody else has used it, the worker learns so by this refusal.
     if worker is None or not matches(worker.secret, given):
         raise bad_input(WRONG_SECRET)
     _check_alive(worker, now)

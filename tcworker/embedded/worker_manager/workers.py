@@ -97,6 +97,7 @@ def digest(secret: str) -> str:
 
 def matches(kept: str | None, secret: str) -> bool:
     """Whether a secret is the one of which something is kept."""
+    # How long it takes must not tell how much of a guess was right.
     return kept is not None and hmac.compare_digest(kept, digest(secret))
 
 
@@ -140,6 +141,7 @@ class Wanted:
 
 def page(connection: sqlite3.Connection, wanted: Wanted, limit: int, after: str) -> Sequence[Worker]:
     """Give workers by group and id, one more than wanted if there are more."""
+    # Neither of the two can have a slash.
     group, _, worker_id = after.partition("/")
     conditions, values = ["pool_id = ?", "(worker_group, worker_id) > (?, ?)"], [wanted.pool_id, group, worker_id]
     for name in ("worker_group", "launch_config_id", "state"):
