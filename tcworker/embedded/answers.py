@@ -16,13 +16,19 @@ from tcworker.interfaces import JSON
 HEADERS: Mapping[bytes, bytes] = {
     b"Content-Type": b"application/json; charset=utf-8",
     b"Cache-Control": b"no-store no-cache must-revalidate",
+    b"X-Content-Type-Options": b"nosniff",
+    b"Content-Security-Policy": b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+FOR_OTHER_SITES: Mapping[bytes, bytes] = {
     b"Access-Control-Allow-Origin": b"*",
     b"Access-Control-Max-Age": b"900",
     b"Access-Control-Allow-Methods": b"GET,HEAD,PUT,PATCH,POST,DELETE,TRACE,CONNECT",
     b"Access-Control-Allow-Headers": b"X-Requested-With,Content-Type,Authorization,Accept,Origin,Cache-Control",
-    b"X-Content-Type-Options": b"nosniff",
-    b"Content-Security-Policy": b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
 }
+
+OF_PAGE = b"/api/page/"
+"""No real service is there: only the page of this server has a use for it."""
 
 WORTH_PACKING = 1024
 
@@ -51,7 +57,7 @@ def write(request: Request, reply: Reply, body: bytes) -> None:
     @param body: encoded.
     """
     headers: Any = request.responseHeaders
-    for name, value in HEADERS.items():
+    for name, value in {**HEADERS, **({} if request.path.startswith(OF_PAGE) else FOR_OTHER_SITES)}.items():
         headers.setRawHeaders(name, [value])
     trace = request.getHeader("x-taskcluster-trace-id")
     headers.setRawHeaders(b"x-for-trace-id", [(trace or str(uuid4())).encode()])

@@ -74,9 +74,10 @@ class Run:
     def link(self, artifact: str, name: str = LIVE) -> None:
         self._put(name, storageType="link", artifact=artifact, contentType="text/plain; charset=utf-8")
 
-    def upload(self, name: str, content: bytes, content_type: str) -> None:
+    def upload(self, name: str, content: bytes, content_type: str, encoding: str = "identity") -> None:
         given = self._put(name, storageType="s3", contentType=content_type)
-        request = Request(given["putUrl"], content, {"Content-Type": content_type}, method="PUT")
+        headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+        request = Request(given["putUrl"], content, headers, method="PUT")
         urlopen(request).close()
 
     def complete(self) -> None:

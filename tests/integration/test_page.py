@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from selenium.webdriver.common.keys import Keys
 
 from tests.integration.page_case import PageTestCase, in_thread
@@ -174,3 +176,18 @@ class Tasks(PageTestCase):
         b.click(".tabs a", "Artifacts")
         self.open_in_tab("private/secret.txt")
         b.sees("only for some")
+
+    @in_thread
+    def test_what_no_page_was_made_for(self) -> None:
+        b = self.browser
+        # More than is read, and next to nothing as it is sent.
+        bomb = gzip.compress(b" " * 21_000_000)
+        for content, encoding in ((b"{", "identity"), (b"null", "identity"), (bomb, "gzip")):
+            task_id = self.me.create("odd", payload={"logs": {"live": ["no name"]}})
+            [run] = self.me.claim()
+            run.upload("public/resource-usage.json", content, "application/json", encoding)
+            self.open(self.me, f"#/task/{task_id}/resources")
+            b.sees("holds no samples" if content == b"null" else "cannot be read")
+            b.click(".tabs a", "Log")
+            b.sees("No log yet")
+        self.fine()

@@ -47,6 +47,22 @@ class Authority(PageTestCase):
         b.sees("Nobody is signed in")
 
     @in_thread
+    def test_nobody_becomes_somebody_else_unasked(self) -> None:
+        b = self.browser
+        self.open(self.me)
+        for leave in (f"{self.me.root_url}/#", f"{self.me.root_url}/?again#"):
+            # In the same document, and in a new one.
+            b.driver.get(f"{leave}clientId=evil&accessToken=known")
+            b.sees("has credentials of evil")
+            self.assertEqual(b.one("#who").text, self.me.client_id)
+            self.assertNotIn("known", b.driver.current_url)
+            b.click("button", "Stay")
+            b.until(lambda: "evil" not in b.text(), "the question is gone")
+        b.driver.get(f"{self.me.root_url}/#clientId=other&accessToken=known")
+        b.click("button", "Become other")
+        b.until(lambda: b.one("#who").text == "other", "signed in as other")
+
+    @in_thread
     def test_without_a_token_one_can_look_and_sign_in(self) -> None:
         b = self.browser
         self.me.create("public")
@@ -74,6 +90,7 @@ class Authority(PageTestCase):
             self.assertEqual(self._fetch("/api/secrets/v1/secret/x", "omit"), 403)
             self.assertEqual(self._fetch("/api/queue/v1/ping", "include"), "TypeError")
             self.assertEqual(self._fetch("/api/queue/v1/ping", "omit"), 200)
+            self.assertEqual(self._fetch("/api/page/v1/task-groups", "omit"), "TypeError")
             b.js(
                 "const f = document.createElement('iframe'); f.src = arguments[0]; document.body.append(f)",
                 self.me.root_url,

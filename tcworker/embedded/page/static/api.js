@@ -62,12 +62,13 @@ export function ifRefused(instead) {
 async function call(method, target, body) {
   const url = new URL(target, location.origin);
   const headers = {};
+  const text = body === undefined ? "" : JSON.stringify(body);
   const signer = credentials();
-  if (signer !== null && canSign) headers.Authorization = await sign(method, url, signer);
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (signer !== null && canSign) headers.Authorization = await sign(method, url, signer, text);
+  if (text) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(url, { method, headers, body: body && JSON.stringify(body), credentials: "omit" });
+    response = await fetch(url, { method, headers, body: text || undefined, credentials: "omit" });
   } catch {
     throw new CallFailed(0, "The server does not answer. Is it still running?");
   }

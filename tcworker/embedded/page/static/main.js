@@ -6,7 +6,7 @@ import { showGroups } from "./groups.js";
 import { showQueue, showQueues } from "./queues.js";
 import { takeFromAddress } from "./session.js";
 import { showTask } from "./task.js";
-import { showWho } from "./who.js";
+import { offer, showWho } from "./who.js";
 
 const VIEWS = {
   groups: { show: showGroups, title: "Groups", tab: "groups" },
@@ -76,8 +76,16 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 function begin(first) {
-  takeFromAddress();
-  showWho(document.getElementById("who"), document.getElementById("notice"), () => show(true));
+  const notice = document.getElementById("notice");
+  const given = takeFromAddress(first);
+  const showSigner = () => showWho(document.getElementById("who"), notice, () => show(true));
+  showSigner();
+  if (given !== null) {
+    offer(notice, given, () => {
+      showSigner();
+      show(true);
+    });
+  }
   show(first);
 }
 

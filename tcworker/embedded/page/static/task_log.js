@@ -24,7 +24,9 @@ export function showLog(body, watched, asked, signal) {
 
 async function begin(body, watched, { runId, picker }, signal) {
   const { taskId, task } = watched;
-  const name = task.payload?.logs?.live ?? "public/logs/live.log";
+  // A payload is whatever its author wrote.
+  const live = task.payload?.logs?.live;
+  const name = typeof live === "string" ? live : "public/logs/live.log";
   const view = new LogView(await artifactUrl(taskId, runId, name));
   swap(picker, runPicker(watched, "log", runId));
   // This very element, which the log goes on to be added to.

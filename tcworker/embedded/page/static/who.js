@@ -22,6 +22,23 @@ export function showWho(button, notice, changed) {
   swap(notice, warning(signer));
 }
 
+/** Ask whether to become whoever the address has the credentials of. */
+export function offer(notice, given, decided) {
+  const signer = credentials();
+  const become = () => {
+    keep(given);
+    decided();
+  };
+  const stay = signer === null ? "Nobody is signed in." : `You are ${signer.clientId}.`;
+  swap(notice, h(
+    "div", { class: "notice", role: "alert" },
+    h("p", {}, `The address that was opened has credentials of ${given.clientId || "somebody"}. ${stay}`),
+    h("div", { class: "actions" },
+      h("button", { type: "button", click: decided }, signer === null ? "Sign nobody in" : `Stay ${signer.clientId}`),
+      h("button", { type: "button", disabled: !canSign, click: become }, `Become ${given.clientId}`)),
+  ));
+}
+
 function warning(signer) {
   if (!canSign) {
     return h("p", { class: "notice" }, CANNOT_SIGN);
