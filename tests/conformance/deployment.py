@@ -136,6 +136,7 @@ HASTY: Mapping[str, float] = {
     "poll": 3,
     "deadline_delay": 0.2,
     "uploads_after_exception": 2,
+    "purge_requests": 0.5,
 }
 
 LONG_WAIT = 120.0

@@ -6,12 +6,15 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.conformance.case import ConformanceTestCase, date, names, when
+from tests.conformance.deployment import hasty
 
 SEEN_WITHIN = 15
 """Seconds: the real one remembers for ten what it has read."""
 
 
 class PurgeRequests(ConformanceTestCase):
+    choose = staticmethod(hasty)
+
     def setUp(self) -> None:
         super().setUp()
         self.purge_cache = self.root.purge_cache

@@ -17,6 +17,9 @@ CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 PATIENCE = 15
 
+HASTEN = "{ const later = window.setTimeout; window.setTimeout = (f, ms, ...rest) => later(f, ms / 5, ...rest); }"
+"""Has a page wait for a fifth of the time, so that tests need not wait for its next look at the server."""
+
 
 class Browser:
     """Chromium without a screen.
@@ -39,6 +42,7 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HASTEN})
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait for something that is true; gives it."""

@@ -17,6 +17,7 @@ from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import TestCase
 
 from tcworker.embedded.outbox import Message, Outbox
+from tcworker.embedded.pulse import service
 from tcworker.embedded.pulse.service import EXCHANGES, Pulse
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
@@ -185,6 +186,11 @@ class ABrokerThatGoes(PulseTestCase):
 
 class ABrokerThatIsAway(PulseTestCase):
     AWAY = f"amqp://guest:{rabbitmq.PASSWORD.replace('/', '%2F')}@{rabbitmq.HOST}:1/"
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        # It takes leave of nobody, for so long.
+        self.patch(service, "FLUSH_SECONDS", 0.2)
 
     async def test_pulse_can_be_stopped(self) -> None:
         pulse = self.publish(self.AWAY)
