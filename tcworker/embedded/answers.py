@@ -10,6 +10,7 @@ from uuid import uuid4
 from isal import igzip
 from twisted.web.server import Request
 
+from tcworker.embedded import incoming
 from tcworker.embedded.calls import Reply
 from tcworker.interfaces import JSON
 
@@ -47,7 +48,7 @@ def encode(body: JSON, packed: bool) -> bytes:
 
 def takes_packed(request: Request) -> bool:
     """Whether the caller can read what is compressed."""
-    wanted = (request.getHeader("accept-encoding") or "").lower()
+    wanted = (incoming.header(request, "accept-encoding") or "").lower()
     return any(part.split(";")[0].strip() == "gzip" and "q=0" not in part.split(";")[1:] for part in wanted.split(","))
 
 
@@ -59,8 +60,8 @@ def write(request: Request, reply: Reply, body: bytes) -> None:
     headers: Any = request.responseHeaders
     for name, value in {**HEADERS, **({} if request.path.startswith(OF_PAGE) else FOR_OTHER_SITES)}.items():
         headers.setRawHeaders(name, [value])
-    trace = request.getHeader("x-taskcluster-trace-id")
-    headers.setRawHeaders(b"x-for-trace-id", [(trace or str(uuid4())).encode()])
+    trace = incoming.header(request, "x-taskcluster-trace-id")
+    headers.setRawHeaders(b"x-for-trace-id", [(trace or str(uuid4())).encode("latin-1")])
     headers.setRawHeaders(b"x-for-request-id", [str(uuid4()).encode()])
     for extra, text in reply.headers.items():
         headers.setRawHeaders(extra.encode(), [text.encode()])

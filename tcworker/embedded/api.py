@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tcworker.embedded import answers, dates, incoming
+from tcworker.embedded import answers, dates, incoming, payload
 from tcworker.embedded.auth.authenticator import Authenticator
 from tcworker.embedded.calls import Call, Reply
 from tcworker.embedded.faults import ApiError
@@ -121,29 +121,36 @@ class ApiResource(Resource):
 
     async def _call(self, exchange: _Exchange, api: Api, route: Route, params: dict[str, str]) -> Reply:
         # This is the order of the real services: each step answers before the next one looks.
-        request, content_type = exchange.request, exchange.request.getHeader("content-type") or ""
-        content = incoming.read(request)
-        exchange.is_long = len(content) > LONG
-        exchange.body = body = await self._weigh(exchange, incoming.parse, content, content_type)
-        signed = incoming.signed(request, content)
+        request = exchange.request
+        signed = incoming.signed(request, await self._take(exchange))
         identify = partial(self._authenticator.authenticate, signed)
         call = Call(params, {}, {}, incoming.headers(request), identify, signed)
         if route.scopes is not None:
             call.require(fill_in(route.scopes, params))
         incoming.check_params(params, api.patterns)
         query = incoming.check_query(request, route.query)
-        checked = await self._weigh(exchange, incoming.check_body, route, body, content_type)
+        checked = await self._weigh(exchange, payload.check, route, exchange.body, signed.content_type)
         answer = await route.handler(replace(call, query=query, body=checked))
         return answer if isinstance(answer, Reply) else Reply(200, answer)
 
+    async def _take(self, exchange: _Exchange) -> bytes:
+        """Take the body, and give what its signature is about."""
+        request = exchange.request
+        content, encoding = payload.read(request), (incoming.header(request, "content-encoding") or "").lower()
+        # What is packed may be of any length.
+        exchange.is_long = len(content) > LONG or encoding not in payload.PLAIN
+        content_type = incoming.header(request, "content-type") or ""
+        content, exchange.body = await self._weigh(exchange, payload.take, content, content_type, encoding)
+        return content
+
     def _refuse(self, error: ApiError, exchange: _Exchange) -> Reply:
-        name, payload = "unknown", exchange.body
+        name, body = "unknown", exchange.body
         params: Mapping[str, str] = {}
         if exchange.found:
             _, route, params = exchange.found
-            name, payload = route.name, route.show(payload)
+            name, body = route.name, route.show(body)
         headers = {"www-authenticate": "hawk"} if error.status == 401 else {}
-        return Reply(error.status, error.body(name, params, payload, dates.write(dates.now(self._clock))), headers)
+        return Reply(error.status, error.body(name, params, body, dates.write(dates.now(self._clock))), headers)
 
     def _unforeseen(self) -> ApiError:
         incident = str(uuid4())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tcworker.client.scopes import ScopeSet, missing, satisfies
 from tcworker.embedded.faults import ApiError
+from tcworker.embedded.numbers import LARGEST, up_to
 from tcworker.interfaces import JSON, ScopeExpression
 
 MOST_NAMED = 100
@@ -66,7 +67,7 @@ class Call:
 
     @ivar params: from the path, decoded.
     @ivar query: decoded, each key known to the route.
-    @ivar body: checked, with its defaults; C{{}} where the route has none.
+    @ivar body: checked, with its defaults; where the route has no schema, whatever JSON came, unchecked; C{{}} if none.
     @ivar headers: by lower-case name.
     @ivar identify: says who calls; raises L{ApiError} when the signature is wrong.
     @ivar signed: what the caller signed, if they did.
@@ -85,6 +86,10 @@ class Call:
         if not satisfies(caller.scopes, expression):
             raise ApiError("InsufficientScopes", _refusal(caller, expression))
         return caller
+
+    def number(self, name: str) -> int:
+        """Give a parameter that is of digits as a number; L{LARGEST} for one that is larger."""
+        return up_to(LARGEST, self.params[name])
 
 
 def is_json(content_type: str) -> bool:

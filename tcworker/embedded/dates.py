@@ -5,7 +5,7 @@ Lengths of time that are added to them are made of L{SECOND}, L{MINUTE} and L{DA
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dateutil.parser
 from twisted.internet.interfaces import IReactorTime
@@ -14,27 +14,38 @@ SECOND = 1000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
 
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+FIRST = (datetime.min.replace(tzinfo=UTC) - _START) // _MILLISECOND
+LAST = (datetime.max.replace(tzinfo=UTC) - _START) // _MILLISECOND
+"""The last date that can be written: years have four digits."""
+
 
 def read(text: str) -> int:
-    """Read a date of any precision and zone. Raises C{ValueError}."""
+    """Read a date of any precision and zone. Raises C{ValueError}, also for one that L{write} could not write."""
     date = datetime.fromisoformat(text.upper())
-    aware = date.replace(tzinfo=UTC) if date.tzinfo is None else date
-    return int(aware.timestamp() * 1_000_000 + 0.5) // 1000
+    return _count(date.replace(tzinfo=UTC) if date.tzinfo is None else date)
 
 
 def read_leniently(text: str) -> int:
     """Read a date as JavaScript's C{Date.parse} does, from about any form that people write. Raises C{ValueError}."""
     try:
-        date = dateutil.parser.parse(text, default=datetime(2001, 1, 1, tzinfo=UTC))
+        return _count(dateutil.parser.parse(text, default=datetime(2001, 1, 1, tzinfo=UTC)))
     except OverflowError as error:
         raise ValueError(f"{text!r} is no date") from error
-    return int(date.timestamp() * 1_000_000 + 0.5) // 1000
+
+
+def _count(date: datetime) -> int:
+    when = (date - _START) // _MILLISECOND
+    if not FIRST <= when <= LAST:
+        raise ValueError(f"{date} is not within the years 1 to 9999 of UTC")
+    return when
 
 
 def write(when: int) -> str:
     """Write a date as the services do: UTC, milliseconds, C{Z} (contracts of the queue, 0.7)."""
-    seconds, milliseconds = divmod(when, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    return f"{(_START + when * _MILLISECOND).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def after(when: int, seconds: float) -> int:

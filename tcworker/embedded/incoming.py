@@ -1,31 +1,21 @@
-"""What comes in: a request's parts, read and checked (contracts of the queue, 0.3 and 0.6)."""
+"""What comes in: a request's parts but for its body, read and checked (contracts of the queue, 0.6)."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import IO, cast
 from urllib.parse import parse_qsl
 
 from twisted.web.server import Request
 
-from tcworker.embedded.calls import SignedRequest, is_json
+from tcworker.embedded.calls import SignedRequest
 from tcworker.embedded.faults import ApiError
-from tcworker.embedded.routing import Route
-from tcworker.interfaces import JSON
+from tcworker.embedded.numbers import up_to
 
-BODY_LIMIT = 10 << 20
+LAST_PORT = 65_535
 
-
-def read(request: Request) -> bytes:
-    """Give the body. Raises L{ApiError} for one that is too long."""
-    content = cast(IO[bytes], request.content).read(BODY_LIMIT + 1)
-    # 500, not 413: the limit is that of a library which the real services do not translate.
-    if len(content) > BODY_LIMIT:
-        raise ApiError("InternalServerError", f"The body is larger than {BODY_LIMIT} bytes.")
-    return content
+_DIGITS = re.compile("[0-9]+")
 
 
 def signed(request: Request, content: bytes) -> SignedRequest:
@@ -36,27 +26,10 @@ def signed(request: Request, content: bytes) -> SignedRequest:
         target=request.uri.decode("latin-1"),
         host=host,
         port=port,
-        authorization=request.getHeader("authorization"),
-        content_type=request.getHeader("content-type") or "",
+        authorization=header(request, "authorization"),
+        content_type=header(request, "content-type") or "",
         content=content,
     )
-
-
-def parse(content: bytes, content_type: str) -> JSON:
-    """Read a body as the real services do: no other type than JSON, and nothing but objects and arrays."""
-    if not content or not is_json(content_type):
-        return {}
-    try:
-        body = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ApiError("MalformedPayload", f"The body is not JSON: {error}") from None
-    if not isinstance(body, dict | list):
-        raise ApiError("MalformedPayload", "The body must be a JSON object or array.")
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def check_params(params: Mapping[str, str], patterns: Mapping[str, str]) -> None:
@@ -87,13 +60,11 @@ def check_query(request: Request, known: Mapping[str, str]) -> dict[str, str]:
     return query
 
 
-def check_body(route: Route, body: JSON, content_type: str) -> JSON:
-    """Give what a handler gets of the body, with its defaults. Raises L{ApiError}."""
-    if route.body is None:
-        return body
-    if not is_json(content_type):
-        raise ApiError("MalformedPayload", "The body must come with Content-Type: application/json.")
-    return route.body.check(body)
+def header(request: Request, name: str) -> str | None:
+    """Give one header, of several of that name the last; C{None} if it is not there."""
+    # Its bytes may be any: by a name that is text, Twisted would read it as UTF-8.
+    value = request.getHeader(name.encode())
+    return None if value is None else value.decode("latin-1")
 
 
 def headers(request: Request) -> dict[str, str]:
@@ -104,12 +75,12 @@ def headers(request: Request) -> dict[str, str]:
 
 def _address(request: Request) -> tuple[str, int]:
     """Give host and port that the caller signed (contracts of the queue, 3.1)."""
-    host = request.getHeader("host") or ""
+    host = header(request, "host") or ""
     name, colon, port = host.rpartition(":")
-    forwarded = request.getHeader("x-forwarded-port")
     if not colon or port.endswith("]"):
         name, port = host, "443" if request.isSecure() else "80"
-    if request.getHeader("x-forwarded-proto") == "https":
+    if header(request, "x-forwarded-proto") == "https":
         port = "443"
+    port = header(request, "x-forwarded-port") or port
     # Clients sign an address of IPv6 without the brackets that it has in a URL.
-    return name.lower().strip("[]"), int(forwarded or port) if (forwarded or port).isdigit() else 0
+    return name.lower().strip("[]"), up_to(LAST_PORT, port) if _DIGITS.fullmatch(port) else 0

@@ -72,7 +72,7 @@ def put(connection: sqlite3.Connection, task: Indexed) -> Indexed:
     said = {"task_id": task.task_id, "rank": task.rank, "data": json.dumps(task.data), "expires": task.expires}
     rows.put(connection, "indexed_tasks", {"namespace": namespace, "name": name, **said})
     # Until the day is over, so that not each task changes all that are above it.
-    _keep_namespaces(connection, namespace, (task.expires // dates.DAY + 1) * dates.DAY)
+    _keep_namespaces(connection, namespace, min((task.expires // dates.DAY + 1) * dates.DAY, dates.LAST))
     return task
 
 

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 
 from tcworker.embedded.faults import ApiError
+from tcworker.embedded.numbers import up_to
 from tcworker.interfaces import JSON
 
 MOST_ON_A_PAGE = 1000
@@ -19,19 +20,24 @@ PAGED: Mapping[str, str] = {"limit": "[0-9]+", "continuationToken": ".+"}
 
 def page_of(query: Mapping[str, str]) -> tuple[int, str]:
     """Give how many are wanted, and the key after which to go on; a token that is none starts from the beginning."""
-    limit = min(int(query.get("limit", MOST_ON_A_PAGE)), MOST_ON_A_PAGE) or MOST_ON_A_PAGE
+    limit = up_to(MOST_ON_A_PAGE, query.get("limit", "")) or MOST_ON_A_PAGE
     try:
         return limit, urlsafe_b64decode(query.get("continuationToken", "")).decode()
     except ValueError:
         return limit, ""
 
 
-def page_by_number(query: Mapping[str, str]) -> tuple[int, int]:
-    """Give how many are wanted, and the number after which to go on. Raises L{ApiError} for a token that is none."""
+def page_by_number(query: Mapping[str, str], start: int = 0) -> tuple[int, int]:
+    """Give how many are wanted, and the number after which to go on. Raises L{ApiError} for a token that is none.
+
+    @param start: the number when there is no token.
+    """
     limit, after = page_of(query)
-    if "continuationToken" in query and not _NUMBER.fullmatch(after):
+    if "continuationToken" not in query:
+        return limit, start
+    if not _NUMBER.fullmatch(after):
         raise ApiError("InvalidRequestArguments", "continuationToken must be that of an answer to the same call.")
-    return limit, int(after or 0)
+    return limit, int(after)
 
 
 def token_of(key: str) -> str:

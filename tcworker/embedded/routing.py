@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -44,7 +44,7 @@ class Route:
     @ivar scopes: what the caller needs, with C{<name>} for a parameter; C{None} when the handler asks itself, because
         it depends on the body or on what is stored.
     @ivar query: the known keys of the query, each with a pattern for its value.
-    @ivar body: what the body is checked against; C{None} when it is ignored.
+    @ivar body: what the body is checked against; C{None} when a handler is given whatever JSON came, unchecked.
     @ivar show: what of a body may stand in an error's answer, which people put into logs.
     """
 
@@ -70,6 +70,10 @@ class RouteTable:
         self._routes: dict[tuple[str, str], list[tuple[Sequence[str], Route]]] = defaultdict(list)
         for route in routes:
             self._routes[route.method, route.segments[0]].append((route.segments, route))
+
+    def __iter__(self) -> Iterator[Route]:
+        """Give each route."""
+        return (route for found in self._routes.values() for _, route in found)
 
     def find(self, method: str, segments: Sequence[str]) -> tuple[Route, dict[str, str]] | None:
         """Find a route and its parameters, decoded, by the raw segments; C{None} when nothing is there."""

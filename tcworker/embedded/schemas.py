@@ -14,6 +14,7 @@ from jsonschema.exceptions import ValidationError
 from tcworker.embedded import dates
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.keywords import KEYWORDS
+from tcworker.embedded.numbers import LARGEST
 from tcworker.interfaces import JSON
 
 Schema = Mapping[str, Any]
@@ -26,6 +27,7 @@ PRINTABLE = "^[ -~]*$"
 PRINTABLE_NAME = "^[ -~]+$"
 
 DATE: Schema = {"type": "string", "format": "date-time"}
+COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST}
 NAME_38: Schema = {"type": "string", "pattern": "^([a-zA-Z0-9-_]*)$", "minLength": 1, "maxLength": 38}
 PROJECT: Schema = {"type": "string", "pattern": "^([a-zA-Z0-9._/-]*)$", "minLength": 1, "maxLength": 500}
 SCOPE: Schema = {"type": "string", "pattern": PRINTABLE}

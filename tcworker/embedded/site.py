@@ -14,7 +14,8 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from tcworker.embedded.incoming import BODY_LIMIT
+from tcworker.embedded import incoming
+from tcworker.embedded.payload import BODY_LIMIT
 from tcworker.waiting import OneShot
 
 KEEP_ALIVE = 90
@@ -42,7 +43,7 @@ class SiteRequest(Request):
         channel = cast(_Channel, self.channel)
         # The base learns both from its channel only when the body is there.
         method, target = channel._command.decode("latin-1"), channel._path.decode("latin-1")
-        self.welcome = channel.site.welcome(method, target, headers_of(self))
+        self.welcome = channel.site.welcome(method, target, incoming.headers(self))
         self._kept = 0
         super().gotLength(length)
 
@@ -51,12 +52,6 @@ class SiteRequest(Request):
         if self.welcome or self._kept <= BODY_LIMIT:
             super().handleContentChunk(data)
             self._kept += len(data)
-
-
-def headers_of(request: Request) -> Mapping[str, str]:
-    """Give the headers by their names in lower case; of those that come more than once, the last."""
-    every = request.requestHeaders.getAllRawHeaders()
-    return {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in every}
 
 
 class _Channel(HTTPChannel):

@@ -13,10 +13,11 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from tcworker.embedded import incoming
 from tcworker.embedded.addresses import PREFIX, Addresses
 from tcworker.embedded.contents import Contents
 from tcworker.embedded.serving import end, hand_out, is_gone
-from tcworker.embedded.site import SiteRequest, headers_of
+from tcworker.embedded.site import SiteRequest
 from tcworker.waiting import Loose
 
 HEADERS: Mapping[str, str] = {
@@ -85,7 +86,7 @@ class StorageResource(Resource):
             end(request, 405)
 
     async def _put(self, request: SiteRequest, key: str) -> None:
-        headers = headers_of(request)
+        headers = incoming.headers(request)
         # An address must be good when the upload begins: it may end long after.
         if not request.welcome:
             return end(request, 403)

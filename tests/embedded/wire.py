@@ -162,7 +162,7 @@ class WireTestCase(SynchronousTestCase):
         channel.makeConnection(transport)
         lines = [f"{method} {target} HTTP/1.1", "Host: taskcluster.test:80", f"Content-Length: {whole}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + content)
+        channel.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
         return Pending(self.reactor, transport, method)
 
     def begin(

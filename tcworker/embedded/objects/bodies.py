@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcworker.embedded.schemas import DATE, PRINTABLE, PROJECT, SLUGID, Schema, closed
+from tcworker.embedded.schemas import COUNT, DATE, PRINTABLE, PROJECT, SLUGID, Schema, closed
 
 INLINE = 10926
 """The length of 8 KiB in base64, and a little."""
@@ -27,7 +27,7 @@ _INLINE: Schema = closed(
     required=["contentType", "objectData"],
 )
 _PUT: Schema = closed(
-    {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
+    {"contentType": _CONTENT_TYPE, "contentLength": COUNT},
     required=["contentType", "contentLength"],
 )
 

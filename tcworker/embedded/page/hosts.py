@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
+from tcworker.embedded import incoming
+
 _PORTS = {"http": "80", "https": "443"}
 
 REFUSED = 421
@@ -30,10 +32,11 @@ class Hosts:
         if not self.root_url:
             return False
         scheme, host, *_ = urlsplit(self.root_url)
-        named = request.requestHeaders.getRawHeaders("host", [])
+        # Of any bytes, which by a name that is text Twisted would read as UTF-8.
+        named = request.requestHeaders.getRawHeaders(b"host", [])
         # Many a proxy says the port only there. It can be anybody's word: the name is what counts.
-        port = request.getHeader("x-forwarded-port") or _PORTS[scheme]
-        return len(named) == 1 and _with_port(named[0], port) == _with_port(host, _PORTS[scheme])
+        port = incoming.header(request, "x-forwarded-port") or _PORTS[scheme]
+        return len(named) == 1 and _with_port(named[0].decode("latin-1"), port) == _with_port(host, _PORTS[scheme])
 
     def refuse(self, request: Request) -> bytes:
         """Answer a request that L{permits} turned down; gives the body."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from tcworker.embedded import incoming
+
 FOLDER = Path(__file__).parent / "static"
 
 PREFIX = "/page/"
@@ -72,7 +74,7 @@ def _read(path: Path) -> _File:
 
 
 def _protect(request: Request) -> None:
-    request.setHeader("content-security-policy", _policy(request.getHeader("host") or ""))
+    request.setHeader("content-security-policy", _policy(incoming.header(request, "host") or ""))
     request.setHeader("x-content-type-options", "nosniff")
     request.setHeader("referrer-policy", "no-referrer")
     request.setHeader("cross-origin-opener-policy", "same-origin")

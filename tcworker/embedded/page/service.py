@@ -6,16 +6,16 @@ from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import NOBODY, Call
 from tcworker.embedded.faults import ApiError
 from tcworker.embedded.ground import Ground
+from tcworker.embedded.numbers import LARGEST
 from tcworker.embedded.page import groups
 from tcworker.embedded.page.groups import STATES
 from tcworker.embedded.page.yaml_reader import LONGEST_TEXT, read_yaml
-from tcworker.embedded.paging import PAGED, one_page, page_of
+from tcworker.embedded.paging import PAGED, one_page, page_by_number
 from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import SLUGID, Checker, closed
 from tcworker.interfaces import JSON
 
 ROWS_ON_A_PAGE = 200
-NEWEST = (1 << 63) - 1
 
 TEXT = closed({"text": {"type": "string", "maxLength": LONGEST_TEXT}}, required=["text"])
 
@@ -41,7 +41,8 @@ class PageService(ApiService):
         super().__init__("page", ground, routes, {"taskGroupId": SLUGID})
 
     async def _groups(self, call: Call) -> JSON:
-        limit, before = _page(call, NEWEST)
+        wanted, before = page_by_number(call.query, LARGEST)
+        limit = min(wanted, ROWS_ON_A_PAGE)
         found = await self._database.read(groups.list_groups, before, limit + 1)
         return one_page("taskGroups", found, limit)
 
@@ -49,7 +50,8 @@ class PageService(ApiService):
         return await self._database.read(groups.find_group, call.params["taskGroupId"])
 
     async def _tasks(self, call: Call) -> JSON:
-        limit, after = _page(call, 0)
+        wanted, after = page_by_number(call.query)
+        limit = min(wanted, ROWS_ON_A_PAGE)
         group_id, state = call.params["taskGroupId"], call.query.get("state")
         found = await self._database.read(groups.list_tasks, group_id, state, after, limit + 1)
         return one_page("tasks", found, limit)
@@ -59,9 +61,3 @@ class PageService(ApiService):
         if call.identify().client_id == NOBODY:
             raise ApiError("InsufficientScopes", "Reading YAML is for clients who sign their calls.")
         return {"value": await self._threads.run(read_yaml, call.body["text"])}
-
-
-def _page(call: Call, start: int) -> tuple[int, int]:
-    """Give how many are wanted, and the place to go on from."""
-    limit, key = page_of(call.query)
-    return min(limit, ROWS_ON_A_PAGE), int(key) if key.isdecimal() and len(key) < 19 else start

@@ -8,7 +8,7 @@ from typing import Any
 
 from tcworker.embedded.faults import conflict
 from tcworker.embedded.queue.artifact_store import Artifact
-from tcworker.embedded.schemas import DATE, PRINTABLE_NAME, SLUGID, Schema, closed
+from tcworker.embedded.schemas import COUNT, DATE, PRINTABLE_NAME, SLUGID, Schema, closed
 from tcworker.interfaces import JSON
 
 REASONS = (
@@ -29,12 +29,12 @@ def _kind(name: str, properties: Mapping[str, Schema], *required: str) -> Schema
 KINDS: Mapping[str, Schema] = {
     "s3": _kind(
         "s3",
-        {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
+        {"contentType": _CONTENT_TYPE, "contentLength": COUNT},
         "contentType",
     ),
     "object": _kind(
         "object",
-        {"contentType": _CONTENT_TYPE, "contentLength": {"type": "integer", "minimum": 0}},
+        {"contentType": _CONTENT_TYPE, "contentLength": COUNT},
         "contentType",
     ),
     "reference": _kind(

@@ -113,7 +113,7 @@ class ArtifactReading:
 def _run_of(store: Store, call: Call) -> int:
     """Give the run that a call is about: the one it names, else the task's latest. Raises L{ApiError}."""
     if "runId" in call.params:
-        return int(call.params["runId"])
+        return call.number("runId")
     task = store.task(call.params["taskId"])
     if not task.runs:
         raise not_found(f"Task {task.task_id} has no runs.")

@@ -56,7 +56,7 @@ class Artifacts:
         body, params = call.body, call.params
         asked = Artifact(
             task_id=params["taskId"],
-            run_id=int(params["runId"]),
+            run_id=call.number("runId"),
             name=params["name"],
             storage_type=body["storageType"],
             content_type=body.get("contentType", "application/binary"),
@@ -112,7 +112,7 @@ class Artifacts:
     def _make_present(self, store: Store, call: Call) -> None:
         params, artifacts = call.params, store.artifacts
         task = store.task(params["taskId"])
-        artifact = artifacts.find(task.task_id, task.run(int(params["runId"])).run_id, params["name"])
+        artifact = artifacts.find(task.task_id, task.run(call.number("runId")).run_id, params["name"])
         if artifact is None:
             raise not_found(f"Run {params['runId']} of task {task.task_id} has no artifact {params['name']}.")
         if artifact.storage_type != "object":

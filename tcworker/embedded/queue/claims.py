@@ -120,7 +120,7 @@ class Claims:
         worker = WorkerKey(task.task_queue_id, call.body["workerGroup"], call.body["workerId"])
         call.require({"AllOf": [f"queue:claim-task:{task.task_queue_id}", _scope_of(worker)]})
         now = dates.now(self._clock)
-        run_id = int(call.params["runId"])
+        run_id = call.number("runId")
         return self._claimed_whole(
             await self._transactions.run(self._claim_by_name, task.task_id, run_id, worker, now), now
         )
@@ -136,7 +136,7 @@ class Claims:
         return self._keep(store, before, after, worker)
 
     async def _reclaim(self, call: Call) -> JSON:
-        run_id, now = int(call.params["runId"]), dates.now(self._clock)
+        run_id, now = call.number("runId"), dates.now(self._clock)
         return self._claimed(await self._transactions.run(self._extend, call.params["taskId"], run_id, now), now)
 
     def _extend(self, store: Store, task_id: str, run_id: int, now: int) -> _Claim:

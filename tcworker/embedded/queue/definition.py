@@ -76,7 +76,7 @@ DEFINITION = closed(
 def complete(task_id: str, definition: JSON) -> JSON:
     """Fill in what can be told from the rest, dates in the queue's own form. Raises L{ApiError}."""
     deadline = dates.read(definition["deadline"])
-    expires = dates.read(definition["expires"]) if "expires" in definition else deadline + YEAR
+    expires = dates.read(definition["expires"]) if "expires" in definition else min(deadline + YEAR, dates.LAST)
     # Dates are written anew: the same task, created again in other spellings of its dates, is the same still.
     return {
         **definition,

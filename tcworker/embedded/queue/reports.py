@@ -51,7 +51,7 @@ class Reports:
         return await self._reported(call, states.report_exception, call.body["reason"])
 
     async def _reported(self, call: Call, change: Change, end: str) -> JSON:
-        task_id, run_id = call.params["taskId"], int(call.params["runId"])
+        task_id, run_id = call.params["taskId"], call.number("runId")
         now = dates.now(self._clock)
         task = await self._transactions.run(self._report, task_id, run_id, change, end, now)
         return {"status": task.status()}

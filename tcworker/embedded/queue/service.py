@@ -20,13 +20,13 @@ from tcworker.embedded.schemas import NAME, SLUGID, TASK_QUEUE, WORKER_TYPE
 PATTERNS = {
     "taskId": SLUGID,
     "taskGroupId": SLUGID,
-    "runId": "^[1-9]*[0-9]+$",
+    "runId": "^[0-9]+$",
     "taskQueueId": TASK_QUEUE,
     "provisionerId": NAME,
     "workerType": WORKER_TYPE,
     "workerGroup": NAME,
     "workerId": NAME,
-    "name": "^[ -~]+$",
+    "name": "^[ -~]{1,1024}$",
 }
 
 

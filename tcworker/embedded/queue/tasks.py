@@ -19,6 +19,7 @@ from tcworker.embedded.queue.store import Entry, Store
 from tcworker.embedded.queue.task_rows import LONG_ANSWER
 from tcworker.embedded.queue.transactions import Transactions
 from tcworker.embedded.routing import Route
+from tcworker.embedded.sameness import same
 from tcworker.embedded.schemas import Checker, closed
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON, ScopeExpression
@@ -79,7 +80,7 @@ class Tasks:
         _check_group(store, task)
         known = store.find_task(task.task_id)
         if known is not None:
-            if store.definition(task.task_id) != definition:
+            if not same(store.definition(task.task_id), definition):
                 raise conflict(f"Task {task.task_id} exists with another definition.")
             self._transactions.tell_created(store, known)
             return known

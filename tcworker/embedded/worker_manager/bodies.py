@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcworker.embedded.routing import OMITTED
-from tcworker.embedded.schemas import DATE, NAME_38, TASK_QUEUE, Schema, closed
+from tcworker.embedded.schemas import COUNT, DATE, NAME_38, TASK_QUEUE, Schema, closed
 from tcworker.interfaces import JSON
 
 REREGISTRATION_SECONDS = 345_600
@@ -35,9 +35,9 @@ STATIC_CONFIG = closed(
 
 _LIFECYCLE = closed(
     {
-        "registrationTimeout": {"type": "integer"},
+        "registrationTimeout": COUNT,
         "reregistrationTimeout": _REREGISTRATION,
-        "queueInactivityTimeout": {"type": "integer", "minimum": 1200},
+        "queueInactivityTimeout": {**COUNT, "minimum": 1200},
     }
 )
 
@@ -49,8 +49,8 @@ _LAUNCH_CONFIG: Schema = {
         "workerManager": closed(
             {
                 "launchConfigId": NAME_38,
-                "capacityPerInstance": {"type": "integer", "minimum": 1},
-                "maxCapacity": {"type": "integer", "minimum": 0},
+                "capacityPerInstance": {**COUNT, "minimum": 1},
+                "maxCapacity": COUNT,
                 "initialWeight": {"type": "number", "minimum": 0, "maximum": 1},
             }
         ),
@@ -62,8 +62,8 @@ CLOUD_CONFIG: Schema = {
     "type": "object",
     "properties": {
         "lifecycle": _LIFECYCLE,
-        "minCapacity": {"type": "integer", "minimum": 0},
-        "maxCapacity": {"type": "integer", "minimum": 0},
+        "minCapacity": COUNT,
+        "maxCapacity": COUNT,
         "scalingRatio": {"type": "number", "minimum": 0, "maximum": 1},
         "launchConfigs": {"type": "array", "items": _LAUNCH_CONFIG},
     },
@@ -73,7 +73,7 @@ CLOUD_CONFIG: Schema = {
 CREATE_WORKER = closed(
     {
         "expires": DATE,
-        "capacity": {"type": "integer", "minimum": 1, "default": 1},
+        "capacity": {**COUNT, "minimum": 1, "default": 1},
         "providerInfo": closed({"staticSecret": _SECRET}, required=["staticSecret"]),
     },
     required=["expires"],

@@ -10,8 +10,9 @@ import slugid
 
 from tcworker.embedded import dates, rows
 from tcworker.embedded.calls import Call
+from tcworker.embedded.numbers import LARGEST
 from tcworker.embedded.outbox import Message
-from tcworker.embedded.paging import PAGED, one_page, page_of
+from tcworker.embedded.paging import PAGED, one_page, page_by_number
 from tcworker.embedded.routing import Route
 from tcworker.embedded.schemas import NAME, SLUGID, Checker
 from tcworker.embedded.worker_manager import messages, pools, workers
@@ -32,7 +33,6 @@ CREATE INDEX IF NOT EXISTS worker_pool_errors_by_end ON worker_pool_errors (expi
 LIST = "worker-manager:list-worker-pool-errors"
 WEEK = 7 * dates.DAY
 HOUR = 60 * dates.MINUTE
-FARTHEST = 1 << 62
 
 
 class Errors:
@@ -71,8 +71,7 @@ class Errors:
         return error, [messages.pool_error(pool, error)]
 
     async def _list(self, call: Call) -> JSON:
-        (limit, after), query = page_of(call.query), call.query
-        before = int(after) if after.isdecimal() else FARTHEST
+        query, (limit, before) = call.query, page_by_number(call.query, LARGEST)
         filters = (query.get("errorId"), query.get("launchConfigId"))
         items = await self._changes.look(_page, call.params["workerPoolId"], filters, limit, before)
         return one_page("workerPoolErrors", items, limit)

@@ -12,6 +12,7 @@ from tcworker.embedded.faults import bad_input, conflict
 from tcworker.embedded.outbox import Message
 from tcworker.embedded.paging import PAGED, one_page, page_of
 from tcworker.embedded.routing import Route
+from tcworker.embedded.sameness import same
 from tcworker.embedded.schemas import Checker
 from tcworker.embedded.worker_manager import messages, pools, workers
 from tcworker.embedded.worker_manager.bodies import CREATE_POOL, UPDATE_POOL
@@ -102,7 +103,7 @@ def _create(connection: sqlite3.Connection, wanted: Pool) -> Told:
     known = pools.find(connection, wanted.pool_id)
     if known is None:
         return _keep(connection, wanted, messages.pool_created(wanted))
-    if known.words != wanted.words:
+    if not same([*known.words], [*wanted.words]):
         raise conflict("Worker pool already exists")
     # Asked for again in the same words, maybe because the answer was lost: told again as well.
     return _to_json(connection, known), [messages.pool_created(known)]

@@ -148,7 +148,7 @@ class Listing(AuthTestCase):
 
     def test_tokens_that_are_none(self) -> None:
         for token in ("abc", "MXg=", "LTE="):
-            self.refused("auth", 400, "InputError", "GET", f"/roleids?limit=1&continuationToken={token}")
+            self.refused("auth", 400, "InvalidRequestArguments", "GET", f"/roleids?limit=1&continuationToken={token}")
 
 
 class Anonymous(AuthTestCase):
