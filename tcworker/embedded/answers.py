@@ -33,6 +33,13 @@ OF_PAGE = b"/api/page/"
 
 WORTH_PACKING = 1024
 
+GIVEN_UP = b'{"code": "InternalServerError", "message": "The answer could not be sent."}'
+
+_BYTES_OF_ONE = 10
+"""What an item of a list or an object takes at the least, more or less."""
+
+_write = json.JSONEncoder(allow_nan=False).encode
+
 PACKED = b"\x1f\x8b"
 """What gzip begins with, and JSON never."""
 
@@ -42,8 +49,35 @@ def encode(body: JSON, packed: bool) -> bytes:
 
     @param packed: whether it is to be compressed when that is worth it.
     """
-    plain = b"" if body is None else json.dumps(body).encode()
+    plain = b"" if body is None else _dump(body).encode()
     return igzip.compress(plain, 1) if packed and len(plain) >= WORTH_PACKING else plain
+
+
+def _dump(body: JSON) -> str:
+    """Write JSON, long lists piece by piece: between them, the interpreter lets other threads go on.
+
+    Raises C{ValueError} for numbers that JSON has no word for.
+    """
+    if not isinstance(body, dict):
+        return _write(body)
+    return "{" + ", ".join(f"{_write(key)}: {_write_parts(value)}" for key, value in body.items()) + "}"
+
+
+def _write_parts(value: JSON) -> str:
+    return f"[{', '.join(map(_write, value))}]" if isinstance(value, list) else _write(value)
+
+
+def is_long(body: JSON, most: int) -> bool:
+    """Whether more than about so many bytes would be written. It looks no further than it must to know."""
+    left, parts = most, [body]
+    while parts and left > 0:
+        part = parts.pop()
+        if isinstance(part, str):
+            left -= len(part)
+        elif isinstance(part, dict | list):
+            left -= _BYTES_OF_ONE * len(part)
+            parts.extend(() if left <= 0 else part.values() if isinstance(part, dict) else part)
+    return left <= 0
 
 
 def takes_packed(request: Request) -> bool:
@@ -74,3 +108,19 @@ def write(request: Request, reply: Reply, body: bytes) -> None:
     if body:
         request.write(body)
     request.finish()
+
+
+def give_up(request: Request) -> None:
+    """Tell a caller who cannot be answered, and end the connection: if an answer has begun, by breaking it off."""
+    channel: Any = request.channel
+    if channel is None:
+        return
+    if request.startedWriting:
+        channel.forceAbortClient()
+        return
+    request.setResponseCode(500)
+    request.setHeader("content-type", "application/json; charset=utf-8")
+    request.setHeader("content-length", str(len(GIVEN_UP)))
+    request.write(GIVEN_UP)
+    request.finish()
+    channel.loseConnection()

@@ -46,7 +46,7 @@ class _Exchange:
     """What is known of a request so far.
 
     @ivar body: parsed; C{{}} until it is, and if it cannot be.
-    @ivar is_long: whether what is done with the body takes so long that it is done in a thread.
+    @ivar is_long: whether what is done with the body, or with the answer's, takes so long that it is done in a thread.
     """
 
     request: Request
@@ -86,16 +86,22 @@ class ApiResource(Resource):
         exchange = _Exchange(request)
         try:
             reply = await self._reply(exchange)
+            exchange.is_long = exchange.is_long or answers.is_long(reply.body, LONG)
             body = await self._weigh(exchange, answers.encode, reply.body, answers.takes_packed(request))
+            answers.write(request, reply, body)
         except CancelledError:
             return
-        answers.write(request, reply, body)
+        except Exception:
+            # What was stored long ago may be what cannot be sent.
+            self._log.failure("a call could not be answered")
+            answers.give_up(request)
 
     async def _reply(self, exchange: _Exchange) -> Reply:
         if exchange.request.method == b"OPTIONS":
             return Reply(204)
         try:
-            exchange.found = self._find(exchange.request)
+            request = exchange.request
+            exchange.found = self._find(request.method.decode("latin-1"), request.path.decode("latin-1"))
             return await self._call(exchange, *exchange.found) if exchange.found else Reply(404, {"error": "Not found"})
         except ApiError as error:
             return self._refuse(error, exchange)
@@ -108,15 +114,21 @@ class ApiResource(Resource):
         """Do something that takes the longer the longer a body is, in a thread if it is long."""
         return await self._threads.run(work, *args) if exchange.is_long else work(*args)
 
-    def _find(self, request: Request) -> tuple[Api, Route, dict[str, str]] | None:
-        segments = request.path.decode("latin-1").split("/")
+    def knows(self, method: str, target: str) -> bool:
+        """Whether there is such a call."""
+        try:
+            return self._find(method, target.partition("?")[0]) is not None
+        except ApiError:
+            return False
+
+    def _find(self, method: str, path: str) -> tuple[Api, Route, dict[str, str]] | None:
+        segments = path.split("/")
         # The process as a whole is asked by load balancers, without a service's name.
         if len(segments) == 2 and segments[1].startswith("__"):
             segments = ["", "api", "queue", "v1", segments[1]]
         api = self._apis.get(segments[2]) if len(segments) > 4 and segments[3] == "v1" else None
         # Split first, decoded later: see L{tcworker.embedded.routing}.
-        method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
-        found = api and api.routes.find(method, segments[4:])
+        found = api and api.routes.find("GET" if method == "HEAD" else method, segments[4:])
         return (api, *found) if api and found else None
 
     async def _call(self, exchange: _Exchange, api: Api, route: Route, params: dict[str, str]) -> Reply:
