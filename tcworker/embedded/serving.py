@@ -25,6 +25,7 @@ CODES: Mapping[int, str] = {
     411: "MissingContentLength",
     416: "InvalidRange",
     500: "InternalError",
+    507: "InsufficientStorage",
 }
 """What buckets call their refusals."""
 

@@ -1,73 +1,85 @@
-"""The HTTP server underneath: no access log, connections that it can close, large bodies beside the artifacts."""
+"""The HTTP server underneath: no access log, connections that it can close, and no more of them than it can serve."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping
-from io import BytesIO
-from typing import IO, cast
+import resource
+import sys
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from tcworker.embedded import incoming
-from tcworker.embedded.payload import BODY_LIMIT
+from tcworker.embedded.site_request import Room, SiteRequest
 from tcworker.waiting import OneShot
 
 KEEP_ALIVE = 90
-IN_MEMORY = 100_000
+"""Seconds for which nothing may come on a connection."""
+
+REQUEST_TIME = 300
+"""Seconds in which a request must have come, however steadily it does; of uploads, nothing is known."""
+
 LINGER = 1
 
-Welcome = Callable[[str, str, Mapping[str, str]], bool]
-"""Whether a body of any length may come: by method, target and headers, whose names are in lower case."""
+Welcome = Callable[[SiteRequest, str, str], Room]
+"""Says how much room there is for a request's body; given too are its method and target, which it does not know yet."""
+
+_log = Logger()
 
 
-def _only_calls(method: str, target: str, headers: Mapping[str, str]) -> bool:
-    return False
+def _nothing(request: SiteRequest, method: str, target: str) -> Room:
+    return Room.NONE
 
 
-class SiteRequest(Request):
-    """A request of whose body no more is kept than somebody will read: strangers must not fill the disk.
-
-    @ivar welcome: whether a body of any length may come, as was found when it began to.
-    """
-
-    welcome = False
-
-    def gotLength(self, length: int | None) -> None:
-        """See the base; the body begins."""
-        channel = cast(_Channel, self.channel)
-        # The base learns both from its channel only when the body is there.
-        method, target = channel._command.decode("latin-1"), channel._path.decode("latin-1")
-        self.welcome = channel.site.welcome(method, target, incoming.headers(self))
-        self._kept = 0
-        super().gotLength(length)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Keep a piece of the body, and of one that is too long as much as shows it."""
-        if self.welcome or self._kept <= BODY_LIMIT:
-            super().handleContentChunk(data)
-            self._kept += len(data)
+def most_connections() -> int:
+    """Give how many there may be: half of the files that this process may open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2
 
 
 class _Channel(HTTPChannel):
     """A connection that its server knows of."""
 
     site: EmbeddedSite
+    _hurry: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.closed: OneShot[None] = OneShot()
         self.site.channels.add(self)
 
+    def dataReceived(self, data: bytes) -> None:
+        if self._hurry is None and not self.requests:
+            self._hurry = self.site.reactor.callLater(REQUEST_TIME, self._time_out)
+        super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        super().allHeadersReceived()
+        if self.requests[-1].room is Room.UPLOAD:
+            self._relax()
+
+    def allContentReceived(self) -> None:
+        self._relax()
+        super().allContentReceived()
+
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # the base has a default
+        self._relax()
         self.site.channels.discard(self)
         super().connectionLost(reason)
         self.closed.succeed(None)
+
+    def _time_out(self) -> None:
+        self._hurry = None
+        self.timeoutConnection()
+
+    def _relax(self) -> None:
+        if self._hurry is not None:
+            self._hurry.cancel()
+            self._hurry = None
 
 
 class EmbeddedSite(Site):
@@ -76,36 +88,46 @@ class EmbeddedSite(Site):
     Twisted writes them there piece by piece as they arrive; that is the page cache's work and takes the reactor no
     longer than reading them from the socket does.
 
-    @param welcome: who may send more than calls are made of.
+    @param welcome: who may send how much; nobody anything unless given.
     @ivar channels: the connections that are open.
+    @ivar spool: the folder.
     """
 
     protocol = _Channel  # type: ignore[assignment]  # the base has a proxy that also speaks HTTP/2
+    noisy = False
 
-    def __init__(self, resource: IResource, spool: str, reactor: IReactorTime, welcome: Welcome = _only_calls) -> None:
+    def __init__(self, resource: IResource, spool: str, reactor: IReactorTime, welcome: Welcome = _nothing) -> None:
         super().__init__(resource, timeout=KEEP_ALIVE, reactor=reactor)
         self.displayTracebacks = False
         self.channels: set[_Channel] = set()
-        self._spool = spool
+        self.spool = spool
         self.welcome = welcome
+        self._most = most_connections()
+        self._full = False
 
-    noisy = False
-
-    def buildProtocol(self, addr: IAddress | None) -> _Channel:  # type: ignore[override]  # see protocol
+    def buildProtocol(self, addr: IAddress | None) -> _Channel | None:  # type: ignore[override]  # see protocol
+        if self._is_full():
+            return None
         channel: _Channel = super().buildProtocol(addr)
         channel.site = self
         # The base sets both on its proxy, which is not there.
         channel.requestFactory = SiteRequest
         return channel
 
+    def _is_full(self) -> bool:
+        full = len(self.channels) >= self._most
+        if full and not self._full:
+            _log.warn(
+                "{most} connections are open: until some of them end, all others are refused."
+                " A higher limit of open files (ulimit -n) allows more.",
+                most=self._most,
+            )
+        # Told again when it has been half empty in between.
+        self._full = full or (self._full and len(self.channels) > self._most // 2)
+        return full
+
     def log(self, request: Request) -> None:  # type: ignore[override]  # the base means its own Request
         """Write nothing."""
-
-    def getContentFile(self, length: int | None) -> IO[bytes]:
-        """Where Twisted puts a request's body; asked by its C{Request}."""
-        if length is not None and length < IN_MEMORY:
-            return BytesIO()
-        return tempfile.NamedTemporaryFile(dir=self._spool)
 
     def close_connections(self) -> Deferred[None]:
         """End every connection once what was written is sent, or after a second; fires when the last is gone."""

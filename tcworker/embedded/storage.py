@@ -17,7 +17,7 @@ from tcworker.embedded import incoming
 from tcworker.embedded.addresses import PREFIX, Addresses
 from tcworker.embedded.contents import Contents
 from tcworker.embedded.serving import end, hand_out, is_gone
-from tcworker.embedded.site import SiteRequest
+from tcworker.embedded.site_request import Room, SiteRequest
 from tcworker.waiting import Loose
 
 HEADERS: Mapping[str, str] = {
@@ -88,10 +88,12 @@ class StorageResource(Resource):
     async def _put(self, request: SiteRequest, key: str) -> None:
         headers = incoming.headers(request)
         # An address must be good when the upload begins: it may end long after.
-        if not request.welcome:
+        if request.room is not Room.UPLOAD:
             return end(request, 403)
         if "content-length" not in headers:
             return end(request, 411)
+        if request.lost is not None:
+            return end(request, 507)
         content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding")
         if not content_type.isascii() or not (encoding is None or _ENCODING.fullmatch(encoding)):
             return end(request, 400)

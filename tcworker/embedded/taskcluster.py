@@ -18,6 +18,7 @@ from twisted.web.resource import IResource
 
 from tcworker.embedded import addresses
 from tcworker.embedded.addresses import Addresses
+from tcworker.embedded.admission import Admission
 from tcworker.embedded.api import ApiResource
 from tcworker.embedded.auth.certificates import issue
 from tcworker.embedded.auth.clients import StaticClient, new_token
@@ -211,8 +212,9 @@ class Taskcluster(Service):
     def _site(self, services: Services, stored: StorageResource, threads: Threads) -> EmbeddedSite:
         apis = [service.api for service in services.every]
         calls = ApiResource(self._reactor, services.authenticator, apis, threads)
+        admission = Admission(self._hosts, calls, stored)
         root = RootResource(calls, PageResource(), {addresses.PREFIX: stored, **self._mounts})
-        site = EmbeddedSite(HostGuard(self._hosts, root), self._folder.uploads, self._reactor, stored.welcomes)
+        site = EmbeddedSite(HostGuard(self._hosts, root), self._folder.uploads, self._reactor, admission.room)
 
         async def close() -> None:
             # First those who wait get their answers, then the connections go that carry them.
