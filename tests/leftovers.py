@@ -41,13 +41,14 @@ def end(group: int, mark: str, patience: float) -> list[Process]:
     give_up = time.monotonic() + patience
     while left_of(group, mark) and time.monotonic() < give_up:
         time.sleep(0.05)
-    killed: set[Process] = set()
+    killed: dict[int, Process] = {}
     while left := left_of(group, mark):
-        killed.update(left)
+        # Of one that is ending, the kernel no longer says what it was.
+        killed = {**{one.pid: one for one in left}, **killed}
         for one in left:
             one.kill()
         time.sleep(0.01)
-    return sorted(killed, key=lambda one: one.pid)
+    return list(killed.values())
 
 
 def _found(group: int, mark: bytes) -> Iterator[Process]:

@@ -79,10 +79,10 @@ class TestsThatLeaveSomethingBehind(SynchronousTestCase):
         self.addCleanup(process.kill)
         return process
 
-    def result(self, names: str) -> tuple[int, list[str]]:
+    def result(self, names: str, patience: float = 0.5) -> tuple[int, list[str]]:
         """Give the runner's exit status and its last lines, which begin with what it killed."""
-        process = self.start(names, 0.5)
-        printed, _ = process.communicate(timeout=30)
+        process = self.start(names, patience)
+        printed, _ = process.communicate(timeout=60)
         lines = printed.splitlines()
         return process.returncode, [line for line in lines if line.startswith("killed") or " passed, " in line]
 
@@ -99,7 +99,7 @@ class TestsThatLeaveSomethingBehind(SynchronousTestCase):
         self.assertEqual(lines[-1], "2 passed, 0 failed")
 
     def test_nothing_is_killed_after_tests_that_end(self) -> None:
-        self.assertEqual(self.result("hangs.Fails"), (1, ["0 passed, 1 failed"]))
+        self.assertEqual(self.result("hangs.Fails", 50), (1, ["0 passed, 1 failed"]))
 
     def test_a_runner_that_is_ended_takes_everything_along(self) -> None:
         process = self.start("hangs.Hangs", 600)
