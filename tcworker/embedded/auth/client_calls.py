@@ -8,7 +8,7 @@ from typing import Any
 
 from tcworker.embedded import dates
 from tcworker.embedded.auth.clients import CLIENT_ID, STATIC, Client, new_token
-from tcworker.embedded.auth.pages import page_of_clients
+from tcworker.embedded.auth.offset_paging import page_of_clients
 from tcworker.embedded.auth.registry import Registry
 from tcworker.embedded.auth.schemas import DESCRIPTION, SCOPES, ScopeChecker, check_scopes, require_to_give
 from tcworker.embedded.calls import Call, Reply

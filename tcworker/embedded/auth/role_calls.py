@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from tcworker.client.scopes import in_order, satisfies
-from tcworker.embedded.auth.pages import page_of_roles
+from tcworker.embedded.auth.offset_paging import page_of_roles
 from tcworker.embedded.auth.registry import Registry
 from tcworker.embedded.auth.roles import Role, Roles
 from tcworker.embedded.auth.schemas import DESCRIPTION, SCOPES, ScopeChecker, check_scopes, require_to_give
