@@ -52,7 +52,7 @@ def _take_apart(message: bytes) -> tuple[bytes, x509.Certificate, bytes]:
         # The real one knows no attributes that are signed in the place of the content: there are exactly five parts.
         [_, _, _, _, signature] = elements(inside(signers[1], SEQUENCE))
         return inside(text[1], OCTETS), certificate, signature[1]
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise BadAttestation("it is not a signed PKCS#7 message with one certificate and one signature") from None
 
 

@@ -79,6 +79,11 @@ class Forgeries(SynchronousTestCase):
             return
         self.assertEqual(content, attested(good, ISSUERS, START * 1000))
 
+    def test_a_certificate_of_a_version_that_there_is_not(self) -> None:
+        version = bytes.fromhex("a0030201")
+        bad = b64decode(AZURE["document"]).replace(version + b"\x02", version + b"\x03", 1)
+        self.assertRaises(BadAttestation, attested, bad, ISSUERS, START * 1000)
+
     @settings(deadline=None, max_examples=60)
     @given(binary(max_size=200))
     def test_any_bytes(self, data: bytes) -> None:
