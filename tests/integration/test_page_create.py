@@ -102,4 +102,4 @@ class Creating(PageTestCase):
         area.send_keys(text)
 
     def _written(self) -> str:
-        return str(self.browser.js("return document.querySelector('textarea').value"))
+        return str(self.browser.js("return document.querySelector('textarea')?.value ?? ''"))
