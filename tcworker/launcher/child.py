@@ -8,7 +8,6 @@ import os
 import subprocess
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 UMASK = 0o022
@@ -35,24 +34,6 @@ class Account(NamedTuple):
     def options(self) -> dict[str, Any]:
         """What makes L{subprocess} start a command as that user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": self.groups}
-
-    @contextmanager
-    def on_loan(self) -> Iterator[None]:
-        """Be that user until a command is executed, which it then is for good: the kernel drops what we keep to return.
-
-        So a command is started without a copy of our memory, which L{subprocess} needs to change the user itself.
-        Nobody can trace us meanwhile, because the saved number stays root's.
-        """
-        root = Account(os.geteuid(), os.getegid(), os.getgroups())
-        try:
-            os.setgroups(self.groups)
-            os.setresgid(self.gid, self.gid, root.gid)
-            os.setresuid(self.uid, self.uid, root.uid)
-            yield
-        finally:
-            os.setresuid(root.uid, root.uid, root.uid)
-            os.setresgid(root.gid, root.gid, root.gid)
-            os.setgroups(root.groups)
 
 
 class Surroundings(NamedTuple):
@@ -100,38 +81,25 @@ def start(
     stdin, stdout, stderr = [*stdio, *stdio, *stdio][:3] if has_terminal else stdio
     command, variables = [to_bytes(argument) for argument in argv], {**surroundings.env, **_variables(env)}
     try:
-        with _as_user(surroundings.account) as options:
-            return subprocess.Popen(
-                command,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                cwd=surroundings.folder,
-                env=variables,
-                umask=UMASK,
-                start_new_session=True,
-                # Ours close by themselves. Without a terminal no Python runs between fork and exec, and the command
-                # borrows our memory instead of copying it: that halves what a start costs.
-                close_fds=False,
-                preexec_fn=_take_terminal if has_terminal else None,
-                **options,
-            )
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=surroundings.folder,
+            env=variables,
+            umask=UMASK,
+            start_new_session=True,
+            # Ours close by themselves. Without a terminal no Python runs between fork and exec, and as long as the user
+            # stays the same the command borrows our memory instead of copying it: that halves what a start costs.
+            close_fds=False,
+            preexec_fn=_take_terminal if has_terminal else None,
+            **(surroundings.account.options if surroundings.account else {}),
+        )
     except OSError as error:
         raise _explain(error, surroundings, command[0], variables) from error
-    except (ValueError, OverflowError, subprocess.SubprocessError) as error:
+    except (ValueError, subprocess.SubprocessError) as error:
         raise _not_set_up(error) from error
-
-
-@contextmanager
-def _as_user(account: Account | None) -> Iterator[Mapping[str, Any]]:
-    """Have commands started as a user; gives the options that L{subprocess} needs besides."""
-    if account is None:
-        yield {}
-    elif hasattr(os, "setresuid"):
-        with account.on_loan():
-            yield {}
-    else:
-        yield account.options
 
 
 def _variables(env: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -90,27 +90,6 @@ class StartAsSomebodyElseTests(StartTests):
     def test_who_it_is(self):
         self.assertEqual(self.printed("sh", "-c", "id -u; id -g; id -G").split(), ["65534"] * 3)
 
-    def test_command_cannot_return(self):
-        """It is that user by every number, and has no right of root's."""
-        status = dict(line.split(":\t", 1) for line in self.printed("cat", "/proc/self/status").splitlines())
-        for numbers in ("Uid", "Gid"):
-            self.assertEqual(status[numbers].split(), ["65534"] * 4)
-        for rights in ("CapPrm", "CapEff", "CapAmb"):
-            self.assertEqual(int(status[rights], 16), 0, rights)
-
-    def test_we_stay_who_we_are(self):
-        """Whether the command could be started or not."""
-        before = os.getresuid(), os.getresgid(), os.getgroups()
-        self.printed("true")
-        self.problem("no-such-command")
-        self.assertEqual((os.getresuid(), os.getresgid(), os.getgroups()), before)
-
-    def test_without_the_means_to_return(self):
-        """Some systems have no call that sets all three numbers of a kind."""
-        self.patch(os, "setresuid", None)
-        del os.setresuid
-        self.assertEqual(self.printed("sh", "-c", "id -u; id -g; id -G").split(), ["65534"] * 3)
-
     def test_nothing_is_left_of_who_it_was(self):
         """Also on systems that cannot set all three numbers of a kind by one call of that name."""
         for name in ("setresuid", "setresgid"):
