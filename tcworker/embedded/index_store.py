@@ -121,10 +121,7 @@ def tasks(
     connection: sqlite3.Connection, namespace: str, now: int, limit: int, after: str
 ) -> Sequence[tuple[str, JSON]]:
     """Give the tasks of a namespace by their names, one more than wanted if there are more."""
-    found = connection.execute(
-        "SELECT * FROM indexed_tasks WHERE namespace = ? AND name > ? AND expires > ? ORDER BY name LIMIT ?",
-        (namespace, after, now, limit + 1),
-    )
+    found = _unexpired(connection, "indexed_tasks WHERE namespace = ?", (namespace, after, now, limit + 1))
     return [(row["name"], _indexed(row).to_json()) for row in found]
 
 
@@ -132,11 +129,14 @@ def namespaces(
     connection: sqlite3.Connection, parent: str, now: int, limit: int, after: str
 ) -> Sequence[tuple[str, JSON]]:
     """Give the namespaces in a namespace by their names, one more than wanted if there are more."""
-    found = connection.execute(
-        "SELECT * FROM index_namespaces WHERE parent = ? AND name > ? AND expires > ? ORDER BY name LIMIT ?",
-        (parent, after, now, limit + 1),
-    )
+    found = _unexpired(connection, "index_namespaces WHERE parent = ?", (parent, after, now, limit + 1))
     return [(row["name"], _namespace(row)) for row in found]
+
+
+def _unexpired(connection: sqlite3.Connection, place: str, values: tuple[str, str, int, int]) -> sqlite3.Cursor:
+    """Find by name what is in a place: after which name, unexpired at which time, at the most how many."""
+    query = f"SELECT * FROM {place} AND name > ? AND expires > ? ORDER BY name LIMIT ?"
+    return connection.execute(query, values)
 
 
 def _indexed(row: sqlite3.Row) -> Indexed:
