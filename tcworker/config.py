@@ -44,6 +44,12 @@ class Config:
     @ivar required_disk_space_megabytes: of 2**20 bytes each.
     @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
+    @ivar task_users: whether each task has a user of its own; C{None}: if the worker is root and has no C{task_user}.
+    @ivar task_uid_range: the first and the last number for those users.
+    @ivar private_tmp: whether a task with a user of its own has its own /tmp, /var/tmp and /dev/shm.
+    @ivar limits_memory_mb: of one task, of 2**20 bytes each; C{None} for no limit, as with C{limits_pids} (processes
+        and threads) and C{limits_cpus} (processors, of which a task may have a part).
+    @ivar idle_output_timeout_secs: in which a task must print something; 0 for never.
     @ivar inherit_env: names of the worker's own variables that tasks get.
     @ivar extensions: settings of somebody's own classes by their dotted names.
     @ivar ignored: keys that are there and mean nothing to this worker.
@@ -70,6 +76,13 @@ class Config:
     logs_max_megabytes: int = 1000
     ca_bundle: str | None = None
     task_user: str | None = None
+    task_users: bool | None = None
+    task_uid_range: tuple[int, ...] = (40000, 49999)
+    private_tmp: bool = True
+    limits_memory_mb: int | None = None
+    limits_pids: int | None = None
+    limits_cpus: float | None = None
+    idle_output_timeout_secs: int = 0
     inherit_env: tuple[str, ...] = ()
     host: str = "local"
     platforms: tuple[str, ...] = ("native",)

@@ -33,6 +33,13 @@ def _names(expected: str, pattern: str, least: int = 0) -> dict[str, Any]:
     return {"type": "array", "items": item, "uniqueItems": True, "minItems": least, "expected": f"a list of {expected}"}
 
 
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False, "expected": "an object"}
+
+
+_UID = {"type": "integer", "minimum": 1, "maximum": 2**32 - 2, "expected": "the number of a user"}
+_UID_RANGE = {"minItems": 2, "maxItems": 2, "expected": "two numbers, the first and the last user"}
+
 _CLASS = "a built-in name or a class as package.module.Class"
 _CLASS_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z"
 
@@ -62,14 +69,18 @@ KEYS: dict[str, dict[str, Any]] = {
     "killGraceSecs": _number("seconds"),
     "shutdownGraceSecs": _number("seconds"),
     "overlapUploads": _flag(),
-    "logs": {
-        "type": "object",
-        "properties": {"maxMegabytes": _whole(1)},
-        "additionalProperties": False,
-        "expected": "an object",
-    },
+    "logs": _object(maxMegabytes=_whole(1)),
     "caBundle": _text("the path of a file of certificates in PEM", r"[^\0]"),
     "taskUser": _text("the name of an account of this machine", r"^[^\s:/]+\Z"),
+    "taskUsers": _flag(),
+    "taskUidRange": {"type": "array", "items": _UID, **_UID_RANGE},
+    "privateTmp": _flag(),
+    "limits": _object(
+        memoryMB=_whole(1),
+        pids=_whole(1),
+        cpus={"type": "number", "exclusiveMinimum": 0, "expected": "a number of processors, more than 0"},
+    ),
+    "idleOutputTimeoutSecs": _whole(0, unit="of seconds "),
     "inheritEnv": _names("names of variables", r"^[^=\0]+\Z"),
     "host": _text(_CLASS, _CLASS_NAME),
     "platforms": _names(_CLASS, _CLASS_NAME, least=1),

@@ -132,6 +132,22 @@ class CommandRecord:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What the processes of a sandbox use of the machine.
+
+    @ivar cpu: seconds of processor time, so far.
+    @ivar memory: bytes, now.
+    @ivar disk: bytes read from disks and written to them, so far.
+    @ivar processes: how many live now.
+    """
+
+    cpu: float
+    memory: int
+    disk: int
+    processes: int
+
+
 class Reach(Enum):
     """What a task can reach of one that ran before it on the same worker."""
 
@@ -289,11 +305,20 @@ class IPlatform(Interface):
 class IEngine(Interface):
     """A sandbox before it runs; consumed by exactly one of L{start} and L{discard}.
 
-    The C{attach_} methods may run side by side. C{set_env} comes before C{start}.
+    The C{attach_} methods may run side by side; all methods come before C{start}.
     """
 
     def set_env(name: str, value: str) -> None:
         """Set a variable of the task. L{NamingConflict} if set twice, L{MalformedPayload} if not a possible name."""
+
+    def join_group(name: str) -> None:
+        """Let the task's processes be members of a group of this machine as well; before L{start}, repeatable.
+
+        L{MalformedPayload} for a group that does not exist or cannot be had here; L{FeatureNotSupported}.
+        """
+
+    def run_as_worker() -> None:
+        """Let the task run as the worker's own user, with all its rights; before L{start}. L{FeatureNotSupported}."""
 
     def attach_cache(folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
         """Mount a folder. L{FeatureNotSupported}; L{NamingConflict} if targets nest or repeat."""
@@ -350,6 +375,9 @@ class IExecution(Interface):
         The protocol gets C{childDataReceived} with 1 and 2 (with a terminal only 1) and C{processEnded} as from
         C{spawnProcess}. Fails with L{SandboxEnded}, or L{TaskFailed} for a command that cannot be started.
         """
+
+    def measure() -> Deferred[Usage]:
+        """What it uses. Fails with L{SandboxEnded}, or L{FeatureNotSupported} where nobody can tell."""
 
 
 class IExec(ITransport, IPushProducer):
@@ -455,6 +483,9 @@ class ILentLog(Interface):
 
 class ITaskLog(Interface):
     """The log of one run: what the task printed, and the worker's own lines between, in order."""
+
+    def size() -> int:
+        """How many bytes were ever written to it, also by whom it is lent to."""
 
     def info(message: str) -> None:
         """Write C{[taskcluster <time>] message}, once for each line of the message."""

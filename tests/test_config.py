@@ -233,8 +233,11 @@ class Consistency(SynchronousTestCase):
             "certificate": "{}",
             "logs": {"maxMegabytes": 9},
             "createObjectArtifacts": True,
+            "overlapUploads": False,
+            "privateTmp": False,
+            "taskUidRange": [20000, 29999],
+            "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
         }
-        special["overlapUploads"] = False
         changed = parsed(**{key: special.get(key, values[schema["type"]]) for key, schema in KEYS.items()})
         untouched = parsed()
         same = {

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from examples.plugins.left import ScriptResult
 from examples.plugins.processes import kill_all, processes, send
 from tcworker.errors import FeatureNotSupported, InternalError, MalformedPayload, SandboxAborted, SandboxEnded
-from tcworker.interfaces import CommandRecord, ExitStatus, IExec, IExecution, IResult, SandboxRecord, Size
+from tcworker.interfaces import CommandRecord, ExitStatus, IExec, IExecution, IResult, SandboxRecord, Size, Usage
 from tcworker.process import spawn
 from tcworker.waiting import Loose, OneShot, Threads
 
@@ -90,6 +90,10 @@ class ScriptExecution:
         self._aborted = self._aborted or why
         self._signal(signal.SIGKILL)
         return self._all_over.wait()
+
+    def measure(self) -> Deferred[Usage]:
+        """See L{IExecution.measure}."""
+        return fail(FeatureNotSupported("nobody measures what the command uses"))
 
     def new_exec(
         self, protocol: IProcessProtocol, command: Sequence[str], env: Mapping[str, str], tty: Size | None

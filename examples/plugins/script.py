@@ -109,6 +109,14 @@ class ScriptEngine:
             raise NamingConflict(f"the variable {name} is set twice")
         self._env[name] = value
 
+    def join_group(self, name: str) -> None:
+        """See L{IEngine.join_group}."""
+        raise FeatureNotSupported(NOT_HERE + "groups")
+
+    def run_as_worker(self) -> None:
+        """See L{IEngine.run_as_worker}."""
+        raise FeatureNotSupported(NOT_HERE + "rights beyond those of all tasks")
+
     def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
         return fail(FeatureNotSupported(NOT_HERE + "caches"))

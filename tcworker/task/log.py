@@ -97,6 +97,10 @@ class TaskLog:
         if encoded and encoded not in self._secrets:
             self._secrets.append(encoded)
 
+    def size(self) -> int:
+        """See L{ITaskLog.size}."""
+        return self._raw.written
+
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
         self._write_line(log_framing.info(now(self._clock), message))

@@ -9,7 +9,7 @@ from itertools import chain
 from zope.interface import implementer
 
 from tcworker.interfaces import ILentLog
-from tcworker.launcher.sink import Sink, read_tail, write_all
+from tcworker.launcher.sink import Sink, read_tail, read_total, write_all
 
 NAME = "live.log"
 
@@ -40,6 +40,11 @@ class RawLog:
     def size(self) -> int:
         """Bytes in the raw file now."""
         return os.fstat(self.descriptor).st_size
+
+    @property
+    def written(self) -> int:
+        """Bytes that were ever written, those that the ring lost as well."""
+        return self.size + (read_total(self._ring) if self.limit else 0)
 
     def write(self, data: bytes) -> None:
         """Append bytes; not while lent."""

@@ -66,6 +66,16 @@ class LogSuite(Base):
         log.error("after")
         self.assertEqual(await self.whole(log), "[taskcluster:error] before\nprinted\n\n[taskcluster:error] after\n")
 
+    async def test_its_size(self) -> None:
+        """What the task printed counts as well as what the worker says, whoever writes it."""
+        log = self.new_log()
+        log.write(b"12345")
+        self.assertEqual(log.size(), 5)
+        lent = log.lend(lambda _: None)
+        os.write(lent.descriptor, b"678")
+        self.assertEqual(log.size(), 8)
+        lent.give_back()
+
     async def test_follow_while_it_grows(self) -> None:
         """From the beginning, however late somebody comes; nothing after they have gone."""
         log = self.new_log()

@@ -46,6 +46,11 @@ class MemoryLog:
         """All that was printed so far, masked, as text."""
         return self.data.decode(errors="replace")
 
+    def size(self) -> int:
+        """See L{ITaskLog.size}."""
+        self._catch_up()
+        return len(self._data)
+
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
         self._own_lines(f"[taskcluster {self._stamp()}]", message)

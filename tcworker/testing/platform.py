@@ -130,11 +130,17 @@ class FakePlatform:
 
 @implementer(IEngine)
 class FakeEngine:
-    """A script before it runs."""
+    """A script before it runs.
+
+    @ivar groups: what it was told to join.
+    @ivar as_worker: whether it shall run as the worker's own user.
+    """
 
     def __init__(self, platform: FakePlatform, context: ITaskContext) -> None:
         self._platform, self._context = platform, context
         self._env: dict[str, str] = {}
+        self.groups: set[str] = set()
+        self.as_worker = False
         self._consumed = self._discarded = False
         self._starting: Deferred[IExecution] | None = None
 
@@ -145,6 +151,16 @@ class FakeEngine:
         if name in self._env:
             raise NamingConflict(f"the variable {name} is set twice")
         self._env[name] = value
+
+    def join_group(self, name: str) -> None:
+        """See L{IEngine.join_group}; there is one group, C{known}."""
+        if name != "known":
+            raise MalformedPayload(f"there is no group {name}")
+        self.groups.add(name)
+
+    def run_as_worker(self) -> None:
+        """See L{IEngine.run_as_worker}."""
+        self.as_worker = True
 
     def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
@@ -20,6 +21,7 @@ from tcworker.interfaces import (
     IResult,
     SandboxRecord,
     Size,
+    Usage,
 )
 from tcworker.testing.exec import FakeExec
 from tcworker.testing.files import Files
@@ -33,6 +35,7 @@ class FakeExecution:
 
     @ivar files: what its task sees.
     @ivar has_result: whether it has ended and left a result.
+    @ivar usage: what L{measure} answers.
     @param freed: called once, when nothing of the sandbox is left.
     """
 
@@ -53,6 +56,7 @@ class FakeExecution:
         self._freed = freed
         self._finished: OneShot[IResult] = OneShot()
         self.has_result = False
+        self.usage = Usage(cpu=0.0, memory=0, disk=0, processes=1)
         self._over = False
         self._killed: str | None = None
         self._last_call: IDelayedCall | None = None
@@ -92,6 +96,12 @@ class FakeExecution:
     ) -> Deferred[IExec]:
         """See L{IExecution.new_exec}; L{FakeExec} says which commands there are."""
         return execute(self._new_exec, protocol, command, env, tty)
+
+    def measure(self) -> Deferred[Usage]:
+        """See L{IExecution.measure}; what C{usage} holds, with the processes that live."""
+        if self._over:
+            return fail(SandboxEnded("the sandbox has ended, it uses nothing"))
+        return succeed(replace(self.usage, processes=len(self.processes)))
 
     def _new_exec(
         self, protocol: IProcessProtocol, command: Sequence[str], env: Mapping[str, str], tty: Size | None

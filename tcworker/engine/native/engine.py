@@ -46,6 +46,14 @@ class NativeEngine:
             raise NamingConflict(f"env.{name}: the variable is set twice")
         self._env[name] = value
 
+    def join_group(self, name: str) -> None:
+        """See L{IEngine.join_group}."""
+        raise _not_supported("groups of their own")
+
+    def run_as_worker(self) -> None:
+        """See L{IEngine.run_as_worker}."""
+        raise _not_supported("the rights of the worker")
+
     def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
         return fail(_not_supported("caches"))

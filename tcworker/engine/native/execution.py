@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IProcessProtocol
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -13,7 +13,14 @@ from tcworker.engine.native import report
 from tcworker.engine.native.exec import start_exec
 from tcworker.engine.native.result import NativeResult
 from tcworker.engine.native.sandbox import Sandbox
-from tcworker.errors import InternalError, ResourceUnavailable, SandboxAborted, SandboxEnded, TaskError
+from tcworker.errors import (
+    FeatureNotSupported,
+    InternalError,
+    ResourceUnavailable,
+    SandboxAborted,
+    SandboxEnded,
+    TaskError,
+)
 from tcworker.interfaces import (
     CommandRecord,
     ExitStatus,
@@ -23,6 +30,7 @@ from tcworker.interfaces import (
     ITaskContext,
     SandboxRecord,
     Size,
+    Usage,
 )
 from tcworker.launcher.wire import Message
 from tcworker.waiting import Loose, OneShot
@@ -74,6 +82,10 @@ class NativeExecution:
     ) -> Deferred[IExec]:
         """See L{IExecution.new_exec}."""
         return Deferred.fromCoroutine(self._new_exec(protocol, command, env, tty))
+
+    def measure(self) -> Deferred[Usage]:
+        """See L{IExecution.measure}."""
+        return fail(FeatureNotSupported("nobody measures what tasks use here"))
 
     async def _abort(self, why: str) -> None:
         if self._result is not None:
