@@ -50,6 +50,10 @@ class Config:
     @ivar limits_memory_mb: of one task, of 2**20 bytes each; C{None} for no limit, as with C{limits_pids} (processes
         and threads) and C{limits_cpus} (processors, of which a task may have a part).
     @ivar idle_output_timeout_secs: in which a task must print something; 0 for never.
+    @ivar enable_resource_monitor: whether tasks are measured at all, and the machine's memory is watched.
+    @ivar max_memory_usage_percent: of the machine's memory; with more in use, and less than
+        C{min_available_memory_bytes} left, for longer than C{allowed_high_memory_duration_secs}, a task is ended.
+    @ivar disable_oom_protection: whether it is only warned instead.
     @ivar inherit_env: names of the worker's own variables that tasks get.
     @ivar extensions: settings of somebody's own classes by their dotted names.
     @ivar ignored: keys that are there and mean nothing to this worker.
@@ -83,6 +87,11 @@ class Config:
     limits_pids: int | None = None
     limits_cpus: float | None = None
     idle_output_timeout_secs: int = 0
+    enable_resource_monitor: bool = True
+    max_memory_usage_percent: int = 90
+    min_available_memory_bytes: int = 524288000
+    allowed_high_memory_duration_secs: float = 5
+    disable_oom_protection: bool = False
     inherit_env: tuple[str, ...] = ()
     host: str = "local"
     platforms: tuple[str, ...] = ("native",)
@@ -141,7 +150,7 @@ def field_of(place: str) -> str:
 
     C{logs.maxMegabytes} is in C{logs_max_megabytes}, and C{clientId} in C{credentials.client_id}.
     """
-    name = re.sub("(?<=[a-z])(?=[A-Z])", "_", place.replace(".", "_")).lower()
+    name = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", place.replace(".", "_")).lower()
     return f"credentials.{name}" if place in _OF_CREDENTIALS else name
 
 

@@ -85,8 +85,8 @@ class TheTypedSide(SynchronousTestCase):
         self.assertEqual((config.capacity, config.worker_id, config.root_url), (2, "i-1", ""))
 
     def test_where_a_key_is_to_be_found(self) -> None:
-        places = ("rootURL", "workerId", "clientId", "logs.maxMegabytes", "caBundle")
-        expected = ["root_url", "worker_id", "credentials.client_id", "logs_max_megabytes", "ca_bundle"]
+        places = ("rootURL", "workerId", "clientId", "logs.maxMegabytes", "disableOOMProtection")
+        expected = ["root_url", "worker_id", "credentials.client_id", "logs_max_megabytes", "disable_oom_protection"]
         self.assertEqual([field_of(place) for place in places], expected)
 
     def test_no_secret_is_in_its_repr(self) -> None:
@@ -235,6 +235,7 @@ class Consistency(SynchronousTestCase):
             "createObjectArtifacts": True,
             "overlapUploads": False,
             "privateTmp": False,
+            "enableResourceMonitor": False,
             "taskUidRange": [20000, 29999],
             "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
         }
