@@ -8,13 +8,14 @@ from operator import attrgetter
 
 from tcworker.config import Config, field_of
 from tcworker.config_schema import KEYS, SECRET
+from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.interfaces import JSON
 
 HIDDEN = "(not shown)"
 
 
 def report(config: Config, missing: Collection[str] = ()) -> Iterator[str]:
-    """Give a line for each setting: valid YAML, its origin as the comment; then what is accepted without effect.
+    """Give a line for each setting: valid YAML, its origin as the comment; then what has no effect, and why.
 
     @param missing: the keys that the host has still to bring.
     """
@@ -27,7 +28,7 @@ def report(config: Config, missing: Collection[str] = ()) -> Iterator[str]:
     for key in missing:
         yield f"# {key}: still open, the host {config.host} must bring it"
     for key in config.ignored:
-        yield f"# {key}: accepted, without effect here  ({config.origins.get(key, 'default')})"
+        yield f"# {key}: no effect here, because {WITHOUT_EFFECT[key].reason}  ({config.origins[key]})"
 
 
 def _value(config: Config, key: str) -> JSON:

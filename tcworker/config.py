@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tcworker.config_faults import fitting, missing, raise_faults
-from tcworker.config_schema import KEYS, NAMES, REQUIRED, WITHOUT_MEANING
+from tcworker.config_schema import KEYS, NAMES, REQUIRED
 from tcworker.config_source import Merged, Source, load_file, load_files, merge
+from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.interfaces import Credentials
 
 __all__ = [
@@ -56,7 +57,7 @@ class Config:
     @ivar disable_oom_protection: whether it is only warned instead.
     @ivar inherit_env: names of the worker's own variables that tasks get.
     @ivar extensions: settings of somebody's own classes by their dotted names.
-    @ivar ignored: keys that are there and mean nothing to this worker.
+    @ivar ignored: keys that are there and have no effect on this worker (L{WITHOUT_EFFECT}).
     @ivar origins: the name of the source of each value, by its place; C{default} where none gave one.
     """
 
@@ -158,7 +159,7 @@ def _config(merged: Merged) -> Config:
     values = merged.values
     return Config(
         credentials=Credentials.from_json(values),
-        ignored=tuple(sorted(WITHOUT_MEANING & values.keys())),
+        ignored=tuple(sorted(WITHOUT_EFFECT.keys() & values.keys())),
         origins={key: merged.origin(key) or "default" for key in KEYS} | dict(merged.origins),
         **{field_of(place): value for place, value in _readings(values)},
     )

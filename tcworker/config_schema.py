@@ -1,8 +1,10 @@
-"""The keys of the configuration: what each may be, and which ones only the reference worker gives a meaning."""
+"""The keys of the configuration and what each may be."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from tcworker.config_without_effect import WITHOUT_EFFECT
 
 # \Z everywhere: $ would let a newline at the end pass.
 _ID = r"^[a-zA-Z0-9_-]{1,38}\Z"
@@ -100,55 +102,12 @@ KEYS: dict[str, dict[str, Any]] = {
 
 REQUIRED = ("rootURL", "clientId", "accessToken", "workerType", "workerId")
 
-WITHOUT_MEANING = frozenset(
-    {
-        "availabilityZone",
-        "cachesDir",
-        "cleanUpTaskDirs",
-        "d2gConfig",
-        "disableNativePayloads",
-        "disableReboots",
-        "downloadsDir",
-        "ed25519SigningKeyLocation",
-        "enableChainOfTrust",
-        "enableInteractive",
-        "enableLiveLog",
-        "enableLoopbackAudio",
-        "enableLoopbackVideo",
-        "enableMetadata",
-        "enableMounts",
-        "enableOSGroups",
-        "enableRunTaskAsCurrentUser",
-        "enableTaskclusterProxy",
-        "headlessTasks",
-        "instanceId",
-        "interactivePort",
-        "livelogExecutable",
-        "livelogExposePort",
-        "livelogPortBase",
-        "loopbackAudioDeviceNumber",
-        "loopbackVideoDeviceNumber",
-        "privateIP",
-        "publicIP",
-        "region",
-        "runAfterUserCreation",
-        "sentryProject",
-        "shutdownMachineOnIdle",
-        "shutdownMachineOnInternalError",
-        "taskclusterProxyExecutable",
-        "taskclusterProxyPort",
-        "wstAudience",
-        "wstServerURL",
-    }
-)
-"""Keys of the reference worker that are accepted, whatever they hold, and change nothing here."""
-
 SECRET = frozenset({"accessToken", "certificate", "extensions"})
 """Keys whose values nobody may read in a log or an error."""
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {**KEYS, **{key: {} for key in WITHOUT_MEANING}},
+    "properties": {**KEYS, **{name: unused.schema for name, unused in WITHOUT_EFFECT.items()}},
     "additionalProperties": False,
 }
 

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from tcworker.claims import ClaimService
 from tcworker.client.http import HTTP
 from tcworker.config import Config
+from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.feature.registry import FeatureSet
 from tcworker.host.service import HostService
 from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
@@ -123,7 +124,7 @@ class Worker(MultiService):
     async def _prepare(self) -> Facilities:
         config = await self._host.load()
         self._claims.configured(config)
-        _say_what_is_ignored(config)
+        _say_what_has_no_effect(config)
         parts = self._assemble(config)
         self._closers.extend((platform.name, platform.dispose) for platform in parts.platforms)
         facilities = await self._open(config, parts)
@@ -161,6 +162,6 @@ class Worker(MultiService):
                 _log.failure("closing {what} failed", what=what)
 
 
-def _say_what_is_ignored(config: Config) -> None:
-    if config.ignored:
-        _log.info("accepted without effect here: {names}", names=", ".join(config.ignored))
+def _say_what_has_no_effect(config: Config) -> None:
+    for name in config.ignored:
+        _log.info("{name} has no effect here, because {reason}", name=name, reason=WITHOUT_EFFECT[name].reason)

@@ -186,7 +186,7 @@ class Checking(CommandCase):
 
     def test_says_what_has_no_effect(self) -> None:
         self.command("check", "--config", self.config())
-        self.assertIn("# enableMounts: accepted, without effect here", self.out)
+        self.assertIn("# enableMounts: no effect here, because no task has mounts", self.out)
 
     def test_shows_what_stands_in_an_object(self) -> None:
         self.command("check", "--config", self.config(CONFIG + "logs: {maxMegabytes: 7}\n"))
