@@ -248,6 +248,9 @@ class ErrorArtifact:
 
 Artifact: TypeAlias = FileArtifact | GzippedArtifact | LinkArtifact | ReferenceArtifact | ErrorArtifact
 
+Publish: TypeAlias = Callable[[Artifact], Deferred[None]]
+"""What publishes an artifact, as L{ITaskContext.publish} does."""
+
 
 class IHost(Interface):
     """Where the worker is: who it is there, with what configuration and credentials, and when it must go.
@@ -562,6 +565,13 @@ class ITaskContext(Interface):
 
         L{MalformedPayload} for a name already taken with other content, L{ResourceUnavailable} when the storage or the
         queue does not take it in the time there is, L{ArchiveError} for a file that cannot be read.
+        """
+
+    def reserve(name: str) -> Publish:
+        """Keep the name of an artifact for whoever calls this, from C{for_task}, and answer what publishes it.
+
+        An artifact of the payload that has this name is left out with a warning. L{NamingConflict} if the name is
+        that of a log, or somebody else has reserved it.
         """
 
     def time_left() -> float:

@@ -16,9 +16,8 @@ from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskclusterEr
 from tcworker.interfaces import (
     Artifact,
     Credentials,
-    ErrorArtifact,
-    FileArtifact,
     ITaskContext,
+    Publish,
     ScopeExpression,
     Unsubscribe,
 )
@@ -26,6 +25,7 @@ from tcworker.task.claim import Claim
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
 from tcworker.task.publish import Publisher
+from tcworker.task.reserved_names import ReservedNames
 from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
 from tcworker.waiting import Executor
 from tcworker.worker_log import RunLogger
@@ -81,6 +81,7 @@ class TaskContext:
         self.queue = Queue(http, config.root_url, lambda: self._credentials, clock)
         self._auth = Auth(http, config.root_url, lambda: self._credentials, clock)
         self._told: list[Callable[[Credentials], None]] = []
+        self._reserved = ReservedNames(lambda: LogNames.from_payload(self.payload))
         self._fail = fail
         self._time_left = time_left
         self._logger = RunLogger(claim.name)
@@ -124,10 +125,15 @@ class TaskContext:
     def publish(self, artifact: Artifact) -> Deferred[None]:
         """See L{ITaskContext.publish}.
 
-        A file, or an error in place of one, comes from the payload and may not take the name of a log: it is left out
+        A file, or an error in place of one, comes from the payload and may not take a reserved name: it is left out
         with a warning, since people publish the whole of C{public} (contracts of generic-worker, 3).
         """
         return Deferred.fromCoroutine(self._publish(artifact))
+
+    def reserve(self, name: str) -> Publish:
+        """See L{ITaskContext.reserve}."""
+        self._reserved.add(name)
+        return lambda artifact: Deferred.fromCoroutine(self._publisher.publish(artifact))
 
     def time_left(self) -> float:
         """See L{ITaskContext.time_left}."""
@@ -138,14 +144,10 @@ class TaskContext:
         self._fail(error)
 
     async def _publish(self, artifact: Artifact) -> None:
-        # The log itself comes as other kinds, which only the worker makes.
-        if isinstance(artifact, FileArtifact | ErrorArtifact) and artifact.name in self._reserved():
-            self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the log of the task")
+        if self._reserved.keep_out(artifact):
+            self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the worker")
         else:
             await self._publisher.publish(artifact)
-
-    def _reserved(self) -> frozenset[str]:
-        return LogNames.from_payload(self.payload).reserved
 
     async def _require(self, alternatives: Sequence[ScopeExpression]) -> None:
         # Nearly every task has what it needs as it stands: auth is asked only about the others.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
@@ -20,11 +20,14 @@ from tcworker.interfaces import (
     FileArtifact,
     GzippedArtifact,
     IArchivedFile,
+    Publish,
     ScopeExpression,
     Unsubscribe,
 )
 from tcworker.task.claim import write_date
 from tcworker.task.context import IRunContext
+from tcworker.task.log_names import LogNames
+from tcworker.task.reserved_names import ReservedNames
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.queue import FakeQueue
 from tcworker.waiting import now
@@ -72,6 +75,7 @@ class FakeTaskContext:
         self._folder = folder
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
         self._told: list[Callable[[Credentials], None]] = []
+        self._reserved = ReservedNames(lambda: LogNames.from_payload(self.payload))
 
     @property
     def folder(self) -> str:
@@ -102,7 +106,15 @@ class FakeTaskContext:
 
     def publish(self, artifact: Artifact) -> Deferred[None]:
         """See L{ITaskContext.publish}; files are read to their end and closed."""
+        if self._reserved.keep_out(artifact):
+            self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the worker")
+            return succeed(None)
         return Deferred.fromCoroutine(self._publish(artifact))
+
+    def reserve(self, name: str) -> Publish:
+        """See L{ITaskContext.reserve}."""
+        self._reserved.add(name)
+        return lambda artifact: Deferred.fromCoroutine(self._publish(artifact))
 
     def time_left(self) -> float:
         """See L{ITaskContext.time_left}."""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.client.http import HTTP
 from tcworker.config import Config
-from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskError, TaskFailed, Unreachable
+from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable, TaskError, TaskFailed, Unreachable
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, GzippedArtifact, LinkArtifact
 from tcworker.task.claim import Claim
@@ -127,7 +127,7 @@ class Scopes(ContextTest):
 
 
 class ReservedNames(ContextTest):
-    """The names of the logs."""
+    """The names of the logs and of what else the worker publishes itself."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -158,3 +158,17 @@ class ReservedNames(ContextTest):
     def test_any_other_file_is_published(self) -> None:
         self.publish(FileArtifact(os.path.basename(BACKING), self.context.expires, MemoryFile("x", b"")))
         self.assertEqual(self.stored, ["live_backing.log"])
+
+    def test_what_a_feature_reserved_only_it_publishes(self) -> None:
+        own = self.context.reserve("public/x.json")
+        file = FileArtifact("public/x.json", self.context.expires, MemoryFile("x", b""))
+        self.publish(file)
+        self.assertEqual(self.stored, [])
+        self.assertIn("public/x.json is left out", self.log.text)
+        self.successResultOf(own(file))
+        self.assertEqual(self.stored, ["public/x.json"])
+
+    def test_no_name_is_reserved_twice(self) -> None:
+        self.context.reserve("public/x.json")
+        self.assertRaises(NamingConflict, self.context.reserve, "public/x.json")
+        self.assertRaises(NamingConflict, self.context.reserve, BACKING)

@@ -49,6 +49,14 @@ class FakeTaskContextTests(SynchronousTestCase):
         self.successResultOf(self.context.publish(artifact))
         self.assertEqual((self.context.published, self.context.contents), ([artifact], {}))
 
+    def test_what_is_reserved_is_published_by_its_owner_alone(self) -> None:
+        publish = self.context.reserve("public/own.json")
+        artifact = ErrorArtifact("public/own.json", self.context.expires, "file-missing-on-worker", "it is gone")
+        self.successResultOf(self.context.publish(artifact))
+        self.assertEqual(self.context.published, [])
+        self.successResultOf(publish(artifact))
+        self.assertEqual(self.context.published, [artifact])
+
     def test_scopes_of_one_alternative_are_enough(self) -> None:
         self.successResultOf(self.context.require_scopes("worker:x", {"AllOf": ["queue:route:a", "secret:x"]}))
 
