@@ -47,13 +47,39 @@ _LONGEST_NAME = 1024
 _ONE = {
     "type": "object",
     "properties": {
-        "type": {"type": "string", "enum": ["file", "directory"]},
-        "path": {"type": "string", "minLength": 1},
-        "name": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME},
-        "expires": {"type": "string", "format": "date-time"},
-        "contentType": {"type": "string", "minLength": 1, "maxLength": 255},
-        "contentEncoding": {"type": "string", "enum": ["identity", "gzip"]},
-        "optional": {"type": "boolean"},
+        "type": {"type": "string", "enum": ["file", "directory"], "description": "What is at the path."},
+        "path": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Where it is: relative to the task's folder, or absolute.",
+        },
+        "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": _LONGEST_NAME,
+            "description": "The artifact's name; of a directory, what the names of its files begin with. By default the path.",
+        },
+        "expires": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Until when it is kept: not before the task's deadline, and by default until the task expires.",
+        },
+        "contentType": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "The MIME type, of a directory that of all its files. By default by the name's extension.",
+        },
+        "contentEncoding": {
+            "type": "string",
+            "enum": ["identity", "gzip"],
+            "description": "Whether it is compressed on its way. By default if the extension is of what can be compressed.",
+        },
+        "optional": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether the task succeeds without it, too.",
+        },
     },
     "required": ["type", "path"],
     "additionalProperties": False,
@@ -100,7 +126,14 @@ class ArtifactsFeature:
     name = "artifacts"
     schema: Mapping[str, Any] = {
         # Whether an entry is there twice is seen by its name: "uniqueItems" compares each with each.
-        "properties": {"artifacts": {"type": "array", "items": _ONE}},
+        "properties": {
+            "artifacts": {
+                "type": "array",
+                "items": _ONE,
+                "default": [],
+                "description": "Files and directories to publish when the commands have ended, well or not.",
+            }
+        },
         "required": [],
     }
     after = ()

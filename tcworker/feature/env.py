@@ -20,7 +20,14 @@ class EnvFeature:
 
     name = "env"
     schema: Mapping[str, Any] = {
-        "properties": {"env": {"type": "object", "additionalProperties": {"type": "string"}}},
+        "properties": {
+            "env": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "default": {},
+                "description": "Variables of the commands' environment. Those that say which task it is cannot be changed.",
+            }
+        },
         "required": [],
     }
     after = ()

@@ -21,7 +21,13 @@ class MaxRunTimeFeature:
 
     name = "max-run-time"
     schema: Mapping[str, Any] = {
-        "properties": {"maxRunTime": {"type": "integer", "minimum": 1}},
+        "properties": {
+            "maxRunTime": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "Seconds that the commands may take together. A pool has its own upper limit, maxTaskRunTime.",
+            }
+        },
         "required": ["maxRunTime"],
     }
     after = ()
