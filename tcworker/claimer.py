@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,6 +15,7 @@ from tcworker.host.service import HostService
 from tcworker.interfaces import JSON, Exit, ProcessStatus, QueueCalls
 from tcworker.lifecycle import WorkerInputs
 from tcworker.retry import Backoff
+from tcworker.room import Room, Shortage
 from tcworker.task.claim import Claim
 
 MOST = 32
@@ -26,6 +26,10 @@ PAUSE = 5.0
 
 LAST_CLAIM = 20.0
 """Seconds that a stopping worker waits for the claimWork in flight: as long as the queue holds it."""
+
+SHORT_OF_DISK = 600.0
+"""Seconds that a worker without tasks waits for others to make room; the reference worker ends at once (contracts of
+generic-worker, 6)."""
 
 FAILURES = Backoff(first=PAUSE, most=60.0)
 
@@ -43,6 +47,7 @@ class Claimer:
         clock: IReactorTime,
         config: Config,
         host: HostService,
+        room: Room,
         queue: QueueCalls,
         machine: WorkerInputs,
         ended: Callable[[], None],
@@ -50,6 +55,7 @@ class Claimer:
         self._clock = clock
         self._config = config
         self._host = host
+        self._room = room
         self._queue = queue
         self._machine = machine
         self._ended = ended
@@ -111,8 +117,8 @@ class Claimer:
         """Do all that belongs to a claim; give the input that says what came of it."""
         if idle_seconds is not None and (exit := await self._idle_exit(idle_seconds)) is not None:
             return lambda: self._machine.idle_over(exit)
-        if not self._has_room():
-            return self._machine.no_room
+        if (shortage := await self._room.shortage()) is not None:
+            return self._without_room(shortage, idle_seconds or 0)
         answer = await self._queue.claim_work(
             self._config.task_queue_id,
             {"workerGroup": self._config.worker_group, "workerId": self._config.worker_id, "tasks": most},
@@ -122,24 +128,19 @@ class Claimer:
         return (lambda: self._machine.tasks_claimed(claims)) if claims else self._machine.nothing_claimed
 
     async def _idle_exit(self, seconds: float) -> Exit | None:
-        timeout = self._config.idle_timeout_secs
-        if timeout and seconds >= timeout:
-            return Exit(ProcessStatus.IDLE, f"nothing to do for {seconds:.0f} s")
         if await self._host.should_shut_down_now(seconds):
             return Exit(ProcessStatus.HOST_SAYS_GO, "the host says that the worker is to go")
+        timeout = self._config.idle_timeout_secs
+        if timeout and seconds >= timeout:
+            return Exit(ProcessStatus.IDLE, f"nothing to do for {seconds:.0f} s, idleTimeoutSecs is {timeout}")
         return None
 
-    def _has_room(self) -> bool:
-        """Whether the disks of tasks and of logs have what the configuration asks for, by their own figures."""
-        needed = self._config.required_disk_space_megabytes
-        for path in (self._config.tasks_dir, self._config.state_dir):
-            stat = os.statvfs(path)
-            free = stat.f_bavail * stat.f_frsize // 2**20
-            if free < needed:
-                text = "claiming nothing: {path} has {free} MiB free, requiredDiskSpaceMegabytes is {needed}"
-                _log.warn(text, path=path, free=free, needed=needed)
-                return False
-        return True
+    def _without_room(self, shortage: Shortage, idle_seconds: float) -> Callable[[], None]:
+        # No task of ours holds what lacks, and nobody else has given it back: somebody must look at this machine.
+        if min(shortage.seconds, idle_seconds) >= SHORT_OF_DISK:
+            exit = Exit(ProcessStatus.INTERNAL_ERROR, f"{shortage.text}, and no task to end")
+            return lambda: self._machine.idle_over(exit)
+        return self._machine.no_room
 
     def _answered(self, tell: Callable[[], None]) -> None:
         self._asking = None

@@ -17,6 +17,8 @@ from tcworker.errors import ConfigError, InternalError
 from tcworker.host.service import HostService
 from tcworker.interfaces import Exit, ITaskContext, ProcessStatus, Unsubscribe
 from tcworker.lifecycle import new_worker_machine
+from tcworker.quota import Quota
+from tcworker.room import Room
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
@@ -57,13 +59,13 @@ class ClaimService(MultiService):
         self._booting: Deferred[Facilities] | None = None
         self._failure: Failure | None = None
         self._facilities: Facilities | None = None
+        self._quota: Quota | None = None
         self._claimer: Claimer | None = None
         self._watchers: list[Callable[[ITaskContext], None]] = []
         self._tasks: set[TaskService] = set()
         self._slots: set[TaskService] = set()
         self._uploading: set[TaskService] = set()
         self._giving_back = 0
-        self._done_count = 0
         self._idle_since = clock.seconds()
         self._closing: Deferred[None] | None = None
         self._grace_secs = GRACE
@@ -73,7 +75,7 @@ class ClaimService(MultiService):
     def startService(self) -> None:
         """Boot, then claim."""
         super().startService()
-        self._booting = self._boot()
+        self._booting = Deferred.fromCoroutine(self._boot_whole())
         self._loose.run(self._booting.addCallback(self._has_booted).addErrback(self._boot_failed), "booting")
 
     def stopService(self) -> Deferred[None]:
@@ -85,15 +87,21 @@ class ClaimService(MultiService):
         """The configuration is known, though not everything that it names is there yet."""
         self._grace_secs = config.shutdown_grace_secs
 
+    async def _boot_whole(self) -> Facilities:
+        facilities = await self._boot()
+        self._quota = await Quota.open(facilities.state, facilities.config.number_of_tasks_to_run)
+        return facilities
+
     def _has_booted(self, facilities: Facilities) -> None:
         self._booting = None
         self._facilities = facilities
-        queue = facilities.new_queue(self._host.credentials)
-        self._claimer = Claimer(
-            self._clock, facilities.config, self._host, queue, self._machine, self._see_whether_gone
-        )
+        config, queue = facilities.config, facilities.new_queue(self._host.credentials)
+        room = Room(self._clock, config, facilities.threads)
+        self._claimer = Claimer(self._clock, config, self._host, room, queue, self._machine, self._see_whether_gone)
+        self._idle_since = self._clock.seconds()
         self._machine.booted()
         self._booted.succeed(facilities.config)
+        self._see_whether_count_reached()
         self._see_whether_gone()
 
     def _boot_failed(self, failure: Failure) -> None:
@@ -147,12 +155,9 @@ class ClaimService(MultiService):
             self._machine.slots_taken()
 
     def _free_slots(self) -> int:
-        assert self._facilities is not None
-        config = self._facilities.config
-        free = config.capacity - len(self._slots)
-        if config.number_of_tasks_to_run:
-            free = min(free, config.number_of_tasks_to_run - self._done_count - len(self._tasks))
-        return free
+        assert self._facilities is not None and self._quota is not None
+        free, left = self._facilities.config.capacity - len(self._slots), self._quota.left
+        return free if left is None else min(free, left)
 
     def rest(self) -> None:
         """See L{WorkerActions.rest}."""
@@ -179,7 +184,7 @@ class ClaimService(MultiService):
                 self._give_back(claim, resolution_of(error))
 
     def _start(self, claim: Claim) -> None:
-        assert self._facilities is not None
+        assert self._facilities is not None and self._quota is not None
         task = TaskService(
             claim,
             self._facilities,
@@ -188,6 +193,7 @@ class ClaimService(MultiService):
             ended=self._ended,
             suspect=self._suspect,
         )
+        self._loose.run(self._quota.begin(), "counting a task")
         self._tasks.add(task)
         self._slots.add(task)
         self._tell_watchers(task.context)
@@ -225,17 +231,16 @@ class ClaimService(MultiService):
 
     def _ended(self, task: TaskService, resolution: Resolution) -> None:
         self._tasks.discard(task)
-        self._done_count += 1
         self._idle_since = self._clock.seconds()
         self._loose.run(_disown(task), "ending a run")
         self._see_whether_count_reached()
         self._see_whether_gone()
 
     def _see_whether_count_reached(self) -> None:
-        assert self._facilities is not None
-        count = self._facilities.config.number_of_tasks_to_run
-        if count and self._done_count >= count:
-            self._machine.count_reached(Exit(ProcessStatus.DONE, f"{count} tasks are done, as configured"))
+        assert self._quota is not None
+        # Those that it has begun may end first.
+        if self._quota.left == 0 and not self._tasks:
+            self._machine.count_reached(self._quota.exit())
 
     def _suspect(self, error: InternalError) -> None:
         self.drain(None, Exit(ProcessStatus.INTERNAL_ERROR, f"internal error: {error}"))

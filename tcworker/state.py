@@ -25,6 +25,8 @@ _UNREADABLE = (
     "ended, and learns that when the claim runs out. What it left in tasksDir can be removed by hand."
 )
 
+_RUNS = "SELECT task_id, run_id, taken_until, credentials, sandbox, state, reason, reported FROM runs ORDER BY rowid"
+
 _log = Logger()
 
 
@@ -64,6 +66,12 @@ class RunStore(Protocol):
     def done(self, task_id: str, run_id: int, /) -> Deferred[None]: ...
 
     def runs(self) -> Deferred[list[RunRecord]]: ...
+
+    def count_task(self) -> Deferred[None]: ...
+
+    def tasks_counted(self) -> Deferred[int]: ...
+
+    def count_anew(self) -> Deferred[None]: ...
 
 
 class StateStore:
@@ -142,11 +150,7 @@ class StateStore:
         return Deferred.fromCoroutine(self._runs())
 
     async def _runs(self) -> list[RunRecord]:
-        try:
-            await self._write("SELECT 1")
-            rows = await self._threads.run(_read_rows, self._folder.database)
-        except sqlite3.DatabaseError as error:
-            raise unusable(self._folder.path, error) from error
+        rows = await self._read(_RUNS)
         return [run for row in rows if (run := self._try_to_read(row)) is not None]
 
     def _try_to_read(self, row: tuple[Any, ...]) -> RunRecord | None:
@@ -157,6 +161,19 @@ class StateStore:
             # One run that is lost shall not keep the worker from the others.
             _log.error(_UNREADABLE, task_id=row[0], run_id=row[1], path=self._folder.path, problem=problem)
             return None
+
+    def count_task(self) -> Deferred[None]:
+        """Count one more task that this machine begins."""
+        return self._write("INSERT INTO counts VALUES ('tasks', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+
+    def tasks_counted(self) -> Deferred[int]:
+        """How many were counted. Fails with L{StateUnusable}."""
+        counted = Deferred.fromCoroutine(self._read("SELECT value FROM counts WHERE name = 'tasks'"))
+        return counted.addCallback(lambda rows: rows[0][0] if rows else 0)
+
+    def count_anew(self) -> Deferred[None]:
+        """Forget what was counted."""
+        return self._write("DELETE FROM counts WHERE name = 'tasks'")
 
     def close(self) -> Deferred[None]:
         """Finish what was asked for, close everything and give the folder up; to be called once."""
@@ -178,6 +195,14 @@ class StateStore:
         return self._write(
             f"UPDATE runs SET {assignments} WHERE task_id = ? AND run_id = ?", *columns.values(), task_id, run_id
         )
+
+    async def _read(self, question: str) -> list[tuple[Any, ...]]:
+        try:
+            # What was asked for before is written before this is read.
+            await self._write("SELECT 1")
+            return await self._threads.run(_ask, self._folder.database, question)
+        except sqlite3.DatabaseError as error:
+            raise unusable(self._folder.path, error) from error
 
     def _write(self, statement: str, *values: str | int | None) -> Deferred[None]:
         write = _Write(statement, values)
@@ -229,10 +254,8 @@ def _execute(database: sqlite3.Connection, writes: Sequence[_Write]) -> None:
         raise
 
 
-def _read_rows(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
-    return database.execute(
-        "SELECT task_id, run_id, taken_until, credentials, sandbox, state, reason, reported FROM runs ORDER BY rowid"
-    ).fetchall()
+def _ask(database: sqlite3.Connection, question: str) -> list[tuple[Any, ...]]:
+    return database.execute(question).fetchall()
 
 
 def _read_run(

@@ -48,6 +48,9 @@ CREATE TABLE registration (
     expires TEXT, secret TEXT, details TEXT NOT NULL
 );
 """,
+    """
+CREATE TABLE counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+""",
 )
 """What makes each version of the tables of the one before, the first of nothing.
 

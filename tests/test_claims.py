@@ -10,9 +10,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from tcworker.claims import ClaimService
-from tcworker.errors import CallFailed, ConfigError, Fault
+from tcworker.errors import CallFailed, ConfigError, Fault, StateUnusable
 from tcworker.feature.registry import RunFeatures
 from tcworker.interfaces import Credentials, Exit, ITaskContext, Reach
+from tcworker.room import Room, Shortage
 from tcworker.task.facilities import Facilities
 from tcworker.testing.facilities import FakeFacilities
 
@@ -274,6 +275,60 @@ class ACountOfTasks(Working):
         self.queue.answer("report_completed")
         self.assertEqual(self.successResultOf(self.stopped).status, 0)
 
+    def test_they_are_counted_when_they_begin(self) -> None:
+        self.give(SLEEP)
+        self.assertEqual(self.facilities.memory.counted, 1)
+
+    def test_one_that_is_turned_away_does_not_count(self) -> None:
+        self.claims.drain(None, EXIT)
+        self.give(QUICK)
+        self.assertEqual(self.facilities.memory.counted, 0)
+
+    def test_a_worker_that_is_told_to_go_while_the_last_one_runs_says_so(self) -> None:
+        self.give(QUICK, SLEEP)
+        self.queue.answer("report_completed")
+        self.claims.shut_down(20, EXIT)
+        self.clock.advance(1)
+        self.queue.answer("report_exception")
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+
+
+class ACountOfEarlierTasks(Working):
+    """C{numberOfTasksToRun}, after a restart."""
+
+    capacity = 4
+    settings = {"number_of_tasks_to_run": 3}  # noqa: RUF012  # as above
+
+    def boot(self) -> None:
+        pass
+
+    def boot_after(self, count: int) -> None:
+        self.facilities.memory.counted = count
+        super().boot()
+
+    def test_what_ran_before_counts(self) -> None:
+        self.boot_after(2)
+        self.assertEqual(self.asking, [1])
+        self.give(QUICK)
+        self.queue.answer("report_completed")
+        self.assertEqual(self.successResultOf(self.stopped).status, 0)
+
+    def test_it_goes_at_once_when_the_number_is_reached_or_was_lowered(self) -> None:
+        for count in (3, 4):
+            self.setUp()
+            self.boot_after(count)
+            self.assertEqual((self.successResultOf(self.stopped).status, self.queue.calls), (0, []))
+
+    def test_a_start_without_a_number_forgets_it(self) -> None:
+        self.facilities.config = replace(self.facilities.config, number_of_tasks_to_run=0)
+        self.boot_after(3)
+        self.assertEqual((self.asking, self.facilities.memory.counted), ([4], 0))
+
+    def test_a_count_that_cannot_be_read_ends_the_boot(self) -> None:
+        self.patch(self.facilities.memory, "tasks_counted", lambda: fail(StateUnusable("broken")))
+        super().boot()
+        self.failureResultOf(self.stopped, StateUnusable)
+
 
 class WhenIdle(Working):
     """C{idleTimeoutSecs}."""
@@ -295,6 +350,34 @@ class WhenIdle(Working):
         self.give()
         self.assertNoResult(self.stopped)
 
+    def test_a_worker_that_is_cut_off_goes_too(self) -> None:
+        while not self.stopped.called:
+            if self.asking:
+                self.queue.lose("claim_work")
+            self.clock.advance(1)
+        self.assertEqual(self.successResultOf(self.stopped).status, 68)
+
+    def test_the_host_is_asked_first(self) -> None:
+        self.host.go = True
+        self.clock.advance(40)
+        self.give()
+        self.assertEqual(self.successResultOf(self.stopped).status, 70)
+
+
+class WhenIdleAfterALongBoot(Working):
+    """C{idleTimeoutSecs}, when the host took its time."""
+
+    settings = {"idle_timeout_secs": 30}  # noqa: RUF012  # as above
+
+    def boot(self) -> None:
+        self.clock.advance(600)
+        super().boot()
+
+    def test_it_counts_from_the_first_claim(self) -> None:
+        self.clock.advance(20)
+        self.give()
+        self.assertNoResult(self.stopped)
+
 
 class TooLittleDisk(Working):
     """C{requiredDiskSpaceMegabytes}."""
@@ -309,6 +392,27 @@ class TooLittleDisk(Working):
         self.assertEqual(self.asking, [])
         self.claims.shut_down(1, EXIT)
         self.successResultOf(self.stopped)
+
+    def test_a_worker_without_tasks_goes_when_nobody_makes_room(self) -> None:
+        self.clock.pump([5] * 119)
+        self.assertNoResult(self.stopped)
+        self.clock.pump([5] * 2)
+        self.assertEqual(self.successResultOf(self.stopped).status, 69)
+
+
+class TooLittleDiskForASecondTask(Working):
+    """C{requiredDiskSpaceMegabytes}, while another one runs."""
+
+    capacity = 2
+
+    def test_nothing_is_claimed_until_there_is_room_again(self) -> None:
+        lacking = [Shortage("full", 9999.0)] * 200
+        self.patch(Room, "shortage", lambda room: succeed(lacking.pop() if lacking else None))
+        self.give({"script": [{"sleep": 5000}]})
+        self.clock.pump([5] * 199)
+        self.assertEqual((self.asking, self.stopped.called), ([], False))
+        self.clock.pump([5] * 2)
+        self.assertEqual(self.asking, [1])
 
 
 class Going(Working):

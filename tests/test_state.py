@@ -123,6 +123,33 @@ class ManyAtOnce(StateTestCase):
         self.assertEqual([run.task_id for run in await store.runs()], ["later"])
 
 
+class ACount(StateTestCase):
+    """Of the tasks that began, for C{numberOfTasksToRun}."""
+
+    async def counted(self, *calls: str) -> int:
+        store = await self.open()
+        for name in calls:
+            await getattr(store, name)()
+        count = await store.tasks_counted()
+        await store.close()
+        return count
+
+    async def test_it_outlives_the_worker(self) -> None:
+        self.assertEqual(await self.counted(), 0)
+        self.assertEqual(await self.counted("count_task", "count_task"), 2)
+        self.assertEqual(await self.counted("count_task"), 3)
+
+    async def test_it_can_be_begun_anew(self) -> None:
+        self.assertEqual(await self.counted("count_task", "count_anew"), 0)
+        self.assertEqual(await self.counted("count_task"), 1)
+
+    async def test_it_is_told_when_it_cannot_be_read(self) -> None:
+        store = await self.open()
+        self.addCleanup(store.close)
+        with mock.patch("tcworker.state._ask", side_effect=sqlite3.DatabaseError("malformed")):
+            await self.assertFailure(store.tasks_counted(), StateUnusable)
+
+
 class Runs(StateTestCase):
     async def after(self, *calls: tuple[str, tuple[Any, ...]]) -> list[RunRecord]:
         store = await self.open()

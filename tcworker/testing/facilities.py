@@ -43,12 +43,14 @@ class MemoryState:
     """A state store that forgets everything with the test.
 
     @ivar kept: the runs that are remembered, by task and run.
-    @ivar written: every call, as a tuple of its name and what it changed.
+    @ivar written: every call about a run, as a tuple of its name and what it changed.
+    @ivar counted: how many tasks were counted.
     """
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, int], RunRecord] = {}
         self.written: list[tuple[Any, ...]] = []
+        self.counted = 0
 
     def claimed(self, record: RunRecord) -> Deferred[None]:
         """See L{StateStore.claimed}."""
@@ -81,6 +83,20 @@ class MemoryState:
     def runs(self) -> Deferred[list[RunRecord]]:
         """See L{StateStore.runs}."""
         return succeed(list(self.kept.values()))
+
+    def count_task(self) -> Deferred[None]:
+        """See L{StateStore.count_task}."""
+        self.counted += 1
+        return succeed(None)
+
+    def tasks_counted(self) -> Deferred[int]:
+        """See L{StateStore.tasks_counted}."""
+        return succeed(self.counted)
+
+    def count_anew(self) -> Deferred[None]:
+        """See L{StateStore.count_anew}."""
+        self.counted = 0
+        return succeed(None)
 
     def _change(self, written: tuple[Any, ...], task_id: str, run_id: int, **changes: Any) -> Deferred[None]:
         if (task_id, run_id) in self.kept:
