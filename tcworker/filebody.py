@@ -33,8 +33,11 @@ class DescriptorFile:
         """See L{IArchivedFile.open}."""
         if self._descriptor is None:
             raise ArchiveError(f"{self.path} was closed already")
+        # Before anybody is told that so many bytes will come.
+        if (now := os.fstat(self._descriptor).st_size) < self.size:
+            raise ArchiveError(f"{self.path} became shorter: it has {now} of {self.size} bytes")
         try:
-            return DescriptorBody(self.path, os.dup(self._descriptor))
+            return DescriptorBody(self.path, os.dup(self._descriptor), self.size)
         except OSError as error:
             raise ArchiveError(f"{self.path} cannot be opened: {error.strerror}") from error
 
@@ -70,17 +73,15 @@ class DescriptorBody:
     """The first C{length} bytes of a file, read as fast as the consumer takes them and no faster.
 
     A consumer that never pauses is given all of them at once.
-
-    @ivar length: the file's size when this was made.
     """
 
-    def __init__(self, path: str, descriptor: int) -> None:
+    def __init__(self, path: str, descriptor: int, length: int) -> None:
         self._path, self._descriptor = path, descriptor
         self._closed = False
         self._consumer: IConsumer | None = None
         self._paused = False
         self._at = 0
-        self.length = os.fstat(descriptor).st_size
+        self.length = length
         self._done: Deferred[None] = Deferred(lambda _: self._close())
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:

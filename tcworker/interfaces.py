@@ -168,10 +168,11 @@ class IArchivedFile(Interface):
     size: int = Attribute("Bytes, when it was archived.")
 
     def open() -> IBodyProducer:
-        """Open it for one upload; C{length} is its size now, and exactly so many bytes will be produced.
+        """Open it for one upload; C{length} is C{size}, and exactly so many bytes will be produced.
 
-        May be called again for another try. Raises L{ArchiveError}. A file that shrinks while it is read fails the
-        producer's Deferred with L{ArchiveError}.
+        May be called again for another try. Raises L{ArchiveError}. Of a file that has grown since, those are its
+        first; one that has become shorter fails the producer's Deferred with L{ArchiveError}. C{stopProducing} may
+        be called at any time and repeatedly.
         """
 
     def close() -> None:
@@ -191,8 +192,9 @@ class ArchiveFault:
 class FileArtifact:
     """A file to publish.
 
-    @ivar content_encoding: C{identity} or C{gzip}; the one who publishes compresses. C{None}: by the name's extension.
-    @ivar content_type: C{None}: by the name's extension.
+    @ivar content_encoding: C{identity} or C{gzip}; the one who publishes compresses. C{None}: by the extension of the
+        file's path.
+    @ivar content_type: C{None}: by the same.
     """
 
     name: str

@@ -70,7 +70,7 @@ class DescriptorFileTests(SynchronousTestCase):
         consumer = Consumer(body)
         self.successResultOf(body.startProducing(consumer))
         self.assertEqual(consumer.data, self.content)
-        self.assertEqual(self.file.open().length, len(self.content) + 4)
+        self.assertEqual(self.file.open().length, len(self.content))
 
     def test_a_file_that_shrinks_fails(self):
         body = self.file.open()
@@ -78,9 +78,13 @@ class DescriptorFileTests(SynchronousTestCase):
         error = self.failureResultOf(body.startProducing(Consumer(body)), ArchiveError)
         self.assertIn("a/b became shorter", str(error.value))
 
+    def test_one_that_shrank_before_is_not_begun(self):
+        os.truncate(self.on_disk.name, 5)
+        error = self.assertRaises(ArchiveError, self.file.open)
+        self.assertIn(f"5 of {len(self.content)} bytes", str(error))
+
     def test_an_empty_file(self):
-        os.truncate(self.on_disk.name, 0)
-        body = self.file.open()
+        body = DescriptorFile("empty", os.open(os.devnull, os.O_RDONLY)).open()
         self.assertEqual(body.length, 0)
         self.successResultOf(body.startProducing(Consumer(body)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from posixpath import basename
 
 from twisted.internet.defer import DeferredSemaphore
 
@@ -20,8 +21,9 @@ from tcworker.interfaces import (
 from tcworker.task.claim import write_date
 from tcworker.task.content import content_encoding, content_type
 from tcworker.task.jobs import Share
+from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
-from tcworker.task.upload import Content, ObjectUpload, Run, S3Upload
+from tcworker.task.upload import Content, Run, S3Upload
 from tcworker.waiting import Executor
 
 _LONGEST_MESSAGE = 4096
@@ -91,7 +93,7 @@ class Publisher:
 
     async def _store_content(self, artifact: FileArtifact | GzippedArtifact) -> None:
         has, wanted = self._encodings(artifact)
-        kind = artifact.content_type or content_type(artifact.name)
+        kind = artifact.content_type or content_type(artifact.file.path, artifact.name)
         length = artifact.length if isinstance(artifact, GzippedArtifact) else artifact.file.size
         file = artifact.file if has == wanted else await self._turn(artifact, wanted)
         try:
@@ -106,11 +108,11 @@ class Publisher:
         if isinstance(artifact, GzippedArtifact):
             return "gzip", "gzip" if self._encodes else "identity"
         # Objects have no encoding: whoever downloads one gets what its hashes are of.
-        wanted = artifact.content_encoding or content_encoding(artifact.name)
+        wanted = artifact.content_encoding or content_encoding(artifact.file.path)
         return "identity", wanted if self._encodes else "identity"
 
     async def _turn(self, artifact: FileArtifact | GzippedArtifact, wanted: str) -> IArchivedFile:
-        coder: Coder = Gzip() if wanted == "gzip" else Gunzip()
+        coder: Coder = Gzip(basename(artifact.file.path)) if wanted == "gzip" else Gunzip()
         turning = transform(artifact.file, coder, self._folder, self._threads)
         # A file with holes may be larger than any disk.
         return await self._run.patience.within(f"artifact {artifact.name}", turning)

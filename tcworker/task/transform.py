@@ -14,7 +14,7 @@ from tcworker.errors import ResourceUnavailable
 from tcworker.filebody import DescriptorFile, MemoryFile
 from tcworker.interfaces import IArchivedFile
 from tcworker.launcher.sink import write_all
-from tcworker.task.compression import new_gunzip, new_gzip
+from tcworker.task.compression import NamedGzip, new_gunzip
 from tcworker.task.jobs import Jobs
 from tcworker.task.log_raw import unnamed_file
 from tcworker.waiting import Executor
@@ -36,12 +36,15 @@ class Coder(Protocol):
 
 
 class Gzip:
-    """Compresses."""
+    """Compresses.
+
+    @param name: of the file, without folders; goes into the header.
+    """
 
     small = 64 * 1024
 
-    def __init__(self) -> None:
-        self._compressor = new_gzip()
+    def __init__(self, name: str) -> None:
+        self._compressor = NamedGzip(name)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take a piece."""

@@ -181,7 +181,10 @@ class ArchivedFile:
         """See L{IArchivedFile.open}."""
         if self.closed:
             raise AssertionError(f"{self.path} was closed, nobody may open it again")
-        return _MemoryBody(self.file(), self.path)
+        file = self.file()
+        if len(file.content) < self.size:
+            raise ArchiveError(f"{self.path} became shorter: it has {len(file.content)} of {self.size} bytes")
+        return _MemoryBody(file, self.path, self.size)
 
     def close(self) -> None:
         """See L{IArchivedFile.close}."""
@@ -190,9 +193,8 @@ class ArchivedFile:
 
 @implementer(IBodyProducer)
 class _MemoryBody:
-    def __init__(self, file: File, path: str) -> None:
-        self._file, self._path = file, path
-        self.length = len(file.content)
+    def __init__(self, file: File, path: str, length: int) -> None:
+        self._file, self._path, self.length = file, path, length
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         content = self._file.content

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -34,8 +34,10 @@ from tcworker.interfaces import (
     ReferenceArtifact,
 )
 from tcworker.task.claim import read_date
+from tcworker.task.object_upload import ObjectUpload
+from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
-from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
+from tcworker.task.upload import Run, S3Upload
 from tcworker.testing.facilities import NoThreads
 from tcworker.testing.queue import Call, FakeQueue
 from tcworker.waiting import Executor
@@ -47,8 +49,13 @@ WHEN = read_date(EXPIRES)
 SIGNED = "https://bucket.example.com/key?X-Amz-Signature=topsecret"
 
 
-def file(content: bytes = b"hello") -> IArchivedFile:
-    return MemoryFile("some/file", content)
+def file(content: bytes = b"hello", path: str = "some/file") -> IArchivedFile:
+    return MemoryFile(path, content)
+
+
+def artifact(name: str, content: bytes = b"hello", **more: Any) -> FileArtifact:
+    """A file that is published under its own path."""
+    return FileArtifact(name, WHEN, file(content, name), **more)
 
 
 class PublishingTest(SynchronousTestCase):
@@ -99,7 +106,7 @@ class Content(PublishingTest):
     """Files to S3."""
 
     def test_a_text_is_compressed_on_its_way(self) -> None:
-        self.published(FileArtifact("public/a.txt", WHEN, file(b"hello")))
+        self.published(artifact("public/a.txt", b"hello"))
         (call,) = self.queue.made("create_artifact")
         self.assertEqual(
             call.args,
@@ -119,19 +126,35 @@ class Content(PublishingTest):
         self.assertEqual(put.headers, {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"})
         self.assertEqual(gzip.decompress(put.body), b"hello")
 
+    def test_the_gzip_header_carries_the_base_file_name(self) -> None:
+        self.published(FileArtifact("public/a", WHEN, file(b"hello", "build/out.txt")))
+        (put,) = self.storage.puts
+        self.assertEqual(put.body[3] & 8, 8)
+        self.assertEqual(put.body[10 : put.body.index(b"\0", 10)], b"out.txt")
+
+    def test_the_path_counts_and_where_it_says_no_type_the_name(self) -> None:
+        for path, name, kind, encoding in (
+            ("a.zip", "b.txt", "application/zip", "identity"),
+            ("a", "b.png", "image/png", "gzip"),
+            ("a", "b", "application/octet-stream", "gzip"),
+        ):
+            self.published(FileArtifact(f"{path}/{name}", WHEN, file(path=path)))
+            headers = self.storage.puts.pop().headers
+            self.assertEqual(headers, {"Content-Type": kind, "Content-Encoding": encoding})
+
     def test_what_is_compressed_already_goes_as_it_is(self) -> None:
-        self.published(FileArtifact("public/a.zip", WHEN, file(b"hello")))
+        self.published(artifact("public/a.zip", b"hello"))
         (put,) = self.storage.puts
         self.assertEqual((put.headers["Content-Encoding"], put.body), ("identity", b"hello"))
 
     def test_the_payload_may_say_it_otherwise(self) -> None:
-        self.published(FileArtifact("a.txt", WHEN, file(), content_type="text/x-own", content_encoding="identity"))
+        self.published(artifact("a.txt", content_type="text/x-own", content_encoding="identity"))
         (put,) = self.storage.puts
         self.assertEqual(put.headers, {"Content-Type": "text/x-own", "Content-Encoding": "identity"})
 
     def test_a_large_file_leaves_nothing_behind(self) -> None:
         content = os.urandom(300_000)
-        self.published(FileArtifact("a.bin", WHEN, file(content)))
+        self.published(artifact("a.bin", content))
         self.assertEqual(gzip.decompress(self.storage.puts[0].body), content)
         self.assertEqual(os.listdir(self.folder), [])
 
@@ -143,14 +166,14 @@ class Content(PublishingTest):
 
     def test_the_storage_gets_the_type_that_the_queue_answered(self) -> None:
         self.queue.always("create_artifact", {"putUrl": SIGNED, "contentType": "text/queue"})
-        self.published(FileArtifact("a.txt", WHEN, file()))
+        self.published(artifact("a.txt"))
         self.assertEqual(self.storage.puts[0].headers["Content-Type"], "text/queue")
 
     def hang(self) -> None:
         """Publish more files than there are slots, none of which gets an answer."""
         self.storage.hangs = True
         for number in range(5):
-            self.publish(FileArtifact(f"a{number}", WHEN, file())).addErrback(lambda _: None)
+            self.publish(artifact(f"a{number}")).addErrback(lambda _: None)
 
     def test_so_many_at_a_time_and_no_more(self) -> None:
         self.hang()
@@ -169,7 +192,7 @@ class Content(PublishingTest):
 
     def test_an_upload_that_waits_for_its_slot_can_be_given_up(self) -> None:
         self.hang()
-        waiting = self.publish(FileArtifact("b", WHEN, file()))
+        waiting = self.publish(artifact("b"))
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         self.assertEqual(len(self.storage.hanging), 2)
@@ -179,8 +202,10 @@ class Content(PublishingTest):
             def open(self) -> Any:
                 raise NotReadable("not yours")
 
-        self.refused(FileArtifact("a.zip", WHEN, Unreadable("x", b"")), ArchiveError)
-        self.assertEqual(self.storage.puts, [])
+        for path in ("x.zip", "x"):
+            self.refused(FileArtifact("a", WHEN, Unreadable(path, b"")), ArchiveError)
+        # Not even declared: where something is declared the queue would take no error.
+        self.assertEqual((self.declared(), self.storage.puts), ([], []))
 
 
 class WithoutContent(PublishingTest):
@@ -212,8 +237,8 @@ class Names(PublishingTest):
     """One name, one artifact."""
 
     def test_another_file_of_the_same_name(self) -> None:
-        self.published(FileArtifact("a", WHEN, file()))
-        self.assertIn("name a", self.refused(FileArtifact("a", WHEN, file()), NamingConflict))
+        self.published(artifact("a"))
+        self.assertIn("name a", self.refused(artifact("a"), NamingConflict))
 
     def test_another_link_of_the_same_name(self) -> None:
         self.published(LinkArtifact("a", WHEN, "b", "text/plain"))
@@ -225,14 +250,14 @@ class Names(PublishingTest):
         self.published(LinkArtifact("live", WHEN, "backing", "text/plain"))
 
     def test_what_failed_can_be_tried_again(self) -> None:
-        artifact = FileArtifact("a", WHEN, file())
+        wanted = artifact("a")
         self.storage.answers = [(404, b"")]
-        self.refused(artifact, ResourceUnavailable)
-        self.published(artifact)
+        self.refused(wanted, ResourceUnavailable)
+        self.published(wanted)
 
     def test_the_queue_has_it_already(self) -> None:
         self.queue.always("create_artifact", CallFailed("createArtifact", 409, "RequestConflict", "it differs"))
-        self.assertIn("it differs", self.refused(FileArtifact("a", WHEN, file()), MalformedPayload))
+        self.assertIn("it differs", self.refused(artifact("a"), MalformedPayload))
 
 
 class Trouble(PublishingTest):
@@ -248,16 +273,30 @@ class Trouble(PublishingTest):
             (403, b"<Error><Code>AccessDenied</Code></Error>"),
             (400, b"<Error><Code>RequestTimeout</Code></Error>"),
         ]
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file(b"content")))
+        publishing = self.publish(artifact("a.zip", b"content"))
         self.advance(120)
         self.successResultOf(publishing)
         self.assertEqual([put.url[-1] for put in self.storage.puts], ["1", "2", "3", "4", "5"])
         self.assertEqual({put.body for put in self.storage.puts}, {b"content"})
 
+    def test_no_answer_of_a_storage_is_the_end_as_long_as_it_may_change(self) -> None:
+        for answer in (307, 400, 403, 408, 429, 500, 502, 503, 504):
+            self.storage.answers = [(answer, b"")]
+            publishing = self.publish(artifact(f"{answer}.zip"))
+            self.advance(2)
+            self.successResultOf(publishing)
+
+    def test_a_storage_that_leads_elsewhere_is_not_followed_and_given_up(self) -> None:
+        self.storage.answers = [(307, b"")] * 100
+        publishing = self.publish(artifact("a.zip"))
+        self.advance(120)
+        self.failureResultOf(publishing, ResourceUnavailable)
+        self.assertEqual({put.url.partition("?")[0] for put in self.storage.puts}, {SIGNED.partition("?")[0]})
+
     def test_a_storage_that_never_takes_it_is_named_when_time_is_up(self) -> None:
         self.seconds_left = 60
         self.storage.answers = [(503, b"<Error><Code>SlowDown</Code></Error>")] * 100
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing = self.publish(artifact("a.zip"))
         self.advance(61)
         error = str(self.failureResultOf(publishing, ResourceUnavailable).value)
         self.assertIn("artifact a.zip", error)
@@ -268,14 +307,14 @@ class Trouble(PublishingTest):
 
     def test_an_upload_that_does_not_end_ends_with_the_time(self) -> None:
         self.storage.hangs = True
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing = self.publish(artifact("a.zip"))
         self.clock.advance(3600)
         self.failureResultOf(publishing, ResourceUnavailable)
 
     def test_compressing_ends_with_the_time_too(self) -> None:
         threads = Held()
         self.publisher = self.new_publisher(threads)
-        publishing = self.publish(FileArtifact("a.txt", WHEN, file(os.urandom(300_000))))
+        publishing = self.publish(artifact("a.txt", os.urandom(300_000)))
         self.clock.advance(3600)
         # Not before its thread has: it would write to a file that is somebody else's by then.
         self.assertNoResult(publishing)
@@ -286,7 +325,7 @@ class Trouble(PublishingTest):
 
     def test_time_that_is_prolonged_counts(self) -> None:
         self.storage.hangs = True
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing = self.publish(artifact("a.zip"))
         self.clock.advance(3599)
         self.seconds_left += 3600
         self.advance(3599)
@@ -296,21 +335,22 @@ class Trouble(PublishingTest):
 
     def test_time_that_is_shortened_counts(self) -> None:
         self.storage.hangs = True
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing = self.publish(artifact("a.zip"))
         self.seconds_left = 60
         self.advance(61)
         self.failureResultOf(publishing, ResourceUnavailable)
 
     def test_an_address_that_is_refused_for_ever(self) -> None:
         self.storage.answers = [(403, b"")] * 100
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing = self.publish(artifact("a.zip"))
         self.advance(120)
         self.failureResultOf(publishing, ResourceUnavailable)
         self.assertEqual(len(self.storage.puts), 5)
 
     def test_any_other_refusal_is_final(self) -> None:
         self.storage.answers = [(404, b"nobody knows <Code>NoSuchBucket</Code>")]
-        self.assertIn("404 NoSuchBucket", self.refused(FileArtifact("a.zip", WHEN, file()), ResourceUnavailable))
+        # Trap 8: an upload that was not taken is never a success.
+        self.assertIn("404 NoSuchBucket", self.refused(artifact("a.zip"), ResourceUnavailable))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_queue_that_is_away_for_a_while(self) -> None:
@@ -320,6 +360,12 @@ class Trouble(PublishingTest):
         self.advance(30)
         self.successResultOf(publishing)
 
+    def test_a_queue_that_nobody_reaches_is_no_success(self) -> None:
+        self.queue.always("create_artifact", Unreachable("createArtifact", "connection refused"))
+        publishing = self.publish(artifact("a"))
+        self.advance(3600)
+        self.assertIn("connection refused", str(self.failureResultOf(publishing, ResourceUnavailable).value))
+
     def raise_first(self, errors: list[Exception], call: Call) -> Any:
         if errors:
             raise errors.pop(0)
@@ -327,11 +373,11 @@ class Trouble(PublishingTest):
 
     def test_a_queue_that_refuses(self) -> None:
         self.queue.always("create_artifact", CallFailed("createArtifact", 403, "InsufficientScopes", "no"))
-        self.assertIn("InsufficientScopes", self.refused(FileArtifact("a", WHEN, file()), ResourceUnavailable))
+        self.assertIn("InsufficientScopes", self.refused(artifact("a"), ResourceUnavailable))
 
     def test_giving_up(self) -> None:
         self.storage.answers = [(503, b"")] * 100
-        publishing = self.publish(FileArtifact("a.zip", WHEN, file()))
+        publishing = self.publish(artifact("a.zip"))
         publishing.cancel()
         self.failureResultOf(publishing)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -343,15 +389,23 @@ class FakeObjects:
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
         self.calls: list[tuple[str, str, Any]] = []
+        self.finished: Any = None
+        self.lost = 0
 
     def create_upload(self, name: str, body: Any) -> Deferred[Any]:
         self.calls.append(("create_upload", name, body))
+        if self.finished is not None:
+            return fail(CallFailed("createUpload", 409, "RequestConflict", "it is there"))
         headers = {"Content-Type": "x/y", "Content-Length": "5", "Content-Encoding": "identity"}
         return succeed({"uploadMethod": {"putUrl": {"url": SIGNED, "headers": headers}}})
 
     def finish_upload(self, name: str, body: Any) -> Deferred[Any]:
         self.calls.append(("finish_upload", name, body))
-        return succeed({})
+        if self.finished not in (None, body):
+            return fail(CallFailed("finishUpload", 409, "RequestConflict", "it has other hashes"))
+        self.finished = body
+        self.lost -= 1
+        return succeed({}) if self.lost < 0 else fail(Unreachable("finishUpload", "the answer was lost"))
 
 
 class Objects(PublishingTest):
@@ -362,6 +416,7 @@ class Objects(PublishingTest):
 
     def new_service(self, credentials: Credentials) -> FakeObjects:
         self.objects = FakeObjects(credentials)
+        self.objects.lost = self.lost
         return self.objects
 
     def address(self, call: Call) -> Mapping[str, Any]:
@@ -376,11 +431,17 @@ class Objects(PublishingTest):
 
     def setUp(self) -> None:
         super().setUp()
+        self.lost = 0
         self.queue.always("finish_artifact", {})
 
     def test_the_whole_way(self) -> None:
-        self.published(FileArtifact("a.txt", WHEN, file(b"hello")))
-        body = {"storageType": "object", "contentType": "text/plain; charset=utf-8", "expires": EXPIRES}
+        self.published(artifact("a.txt", b"hello"))
+        body = {
+            "storageType": "object",
+            "contentType": "text/plain; charset=utf-8",
+            "contentLength": 5,
+            "expires": EXPIRES,
+        }
         self.assertEqual(self.declared(), [("a.txt", body)])
         self.assertEqual(self.objects.credentials.client_id, "upload")
         (put,) = self.storage.puts
@@ -395,12 +456,45 @@ class Objects(PublishingTest):
 
     def test_it_is_declared_once_however_often_it_is_tried(self) -> None:
         self.storage.answers = [(500, b""), (403, b"")]
-        publishing = self.publish(FileArtifact("a.txt", WHEN, file()))
+        publishing = self.publish(artifact("a.txt"))
         self.clock.pump([1] * 30)
         self.successResultOf(publishing)
         self.assertEqual(len(self.declared()), 1)
         created = [body for name, _, body in self.objects.calls if name == "create_upload"]
         self.assertEqual(created, [created[0]] * 3)
+
+    def finished_after(self, seconds: int) -> None:
+        publishing = self.publish(artifact("a.txt"))
+        self.clock.pump([1] * seconds)
+        self.successResultOf(publishing)
+        self.assertEqual(len(self.storage.puts), 1)
+
+    def test_a_finish_artifact_that_fails_is_repeated_by_itself(self) -> None:
+        errors: list[Exception] = [CallFailed("finishArtifact", 500, "", "no"), Unreachable("finishArtifact", "no")]
+        self.queue.always("finish_artifact", lambda call: self.raise_first(errors, call))
+        self.finished_after(10)
+        self.assertEqual(len(self.queue.made("finish_artifact")), 3)
+
+    def raise_first(self, errors: list[Exception], call: Call) -> Any:
+        if errors:
+            raise errors.pop(0)
+        return {}
+
+    def test_a_finish_upload_whose_answer_is_lost_is_repeated_by_itself(self) -> None:
+        self.lost = 2
+        self.finished_after(10)
+
+    def test_a_declaration_whose_answer_is_lost_is_not_repeated_for_hours(self) -> None:
+        self.queue.always("create_artifact", CallFailed("createArtifact", 500, "InternalServerError", "locked"))
+        publishing = self.publish(artifact("a.txt"))
+        self.clock.pump([1] * 240)
+        self.failureResultOf(publishing, ResourceUnavailable)
+        self.assertEqual(len(self.declared()), 8)
+
+    def test_a_content_encoding_is_ignored(self) -> None:
+        self.published(artifact("a.txt", content_encoding="gzip"))
+        (put,) = self.storage.puts
+        self.assertEqual((put.body, put.headers["Content-Encoding"]), (b"hello", "identity"))
 
     def test_a_log_is_stored_as_it_was_before_compression(self) -> None:
         self.published(GzippedArtifact("log", WHEN, file(gzip.compress(b"hello" * 10_000)), "text/plain", 50_000))

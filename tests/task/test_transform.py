@@ -50,7 +50,7 @@ class Transforming(TestCase):
         return Deferred.fromCoroutine(transform(file, coder, self.folder, self.threads))
 
     async def compressed(self, data: bytes) -> bytes:
-        turned = await self.turn(self.on_disk(data), Gzip())
+        turned = await self.turn(self.on_disk(data), Gzip("file"))
         self.addCleanup(turned.close)
         return gzip.decompress(await read_archived(turned))
 
@@ -70,18 +70,18 @@ class Transforming(TestCase):
             turned.close()
 
     async def test_a_body_that_knows_no_pause(self) -> None:
-        turned = await self.turn(MemoryFile("file", LARGE), Gzip())
+        turned = await self.turn(MemoryFile("file", LARGE), Gzip("file"))
         self.assertEqual(gzip.decompress(await read_archived(turned)), LARGE)
         turned.close()
 
     async def test_the_result_can_be_read_twice(self) -> None:
-        turned = await self.turn(self.on_disk(LARGE), Gzip())
+        turned = await self.turn(self.on_disk(LARGE), Gzip("file"))
         self.assertEqual(await read_archived(turned), await read_archived(turned))
         turned.close()
 
     async def test_nothing_is_left_open(self) -> None:
         file = self.on_disk(LARGE)
-        (await self.turn(file, Gzip())).close()
+        (await self.turn(file, Gzip("file"))).close()
         file.close()
         self.assertEqual(len(os.listdir("/proc/self/fd")), self.open_files)
         self.assertEqual(os.listdir(self.folder), [])
@@ -93,20 +93,20 @@ class Transforming(TestCase):
         for call in ("_write", "unnamed_file"):
             file = self.on_disk(LARGE)
             with patch.object(module, call, full):
-                error = await self.assertFailure(self.turn(file, Gzip()), ResourceUnavailable)
+                error = await self.assertFailure(self.turn(file, Gzip("file")), ResourceUnavailable)
             self.assertIn(self.folder, str(error))
             file.close()
         self.assertEqual(len(os.listdir("/proc/self/fd")), self.open_files)
 
     async def test_a_file_that_shrinks(self) -> None:
         file = self.on_disk(LARGE)
-        turning = self.turn(file, Gzip())
+        turning = self.turn(file, Gzip("file"))
         os.truncate(file._descriptor, 500_000)  # type: ignore[arg-type]  # it is open
         await self.assertFailure(turning, ArchiveError)
 
     async def test_giving_up(self) -> None:
         file = self.on_disk(LARGE * 5)
-        turning = self.turn(file, Gzip())
+        turning = self.turn(file, Gzip("file"))
         turning.cancel()
         await self.assertFailure(turning, CancelledError)
         file.close()
@@ -115,7 +115,7 @@ class Transforming(TestCase):
     async def test_given_up_it_ends_when_no_thread_works_on_it_any_more(self) -> None:
         threads = Held()
         file = self.on_disk(LARGE)
-        turning = Deferred.fromCoroutine(transform(file, Gzip(), self.folder, threads))
+        turning = Deferred.fromCoroutine(transform(file, Gzip("file"), self.folder, threads))
         turning.cancel()
         self.assertNoResult(turning)
         threads.held.callback(None)

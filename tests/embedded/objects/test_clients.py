@@ -24,7 +24,9 @@ from tcworker.client.services import Object, Queue
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Credentials
-from tcworker.task.upload import Content, ObjectUpload, Patience, Run
+from tcworker.task.object_upload import ObjectUpload
+from tcworker.task.patience import Patience
+from tcworker.task.upload import Content, Run
 
 SIZES = (0, 1, 8191, 8192, 99_999, 100_000, 5_000_001)
 """Of what is small to the helpers, and to the server that spools bodies, and what is not."""

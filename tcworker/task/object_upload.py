@@ -1,0 +1,110 @@
+"""Brings an artifact's bytes to the object service: contracts of the queue, 1.9 and 6.1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+from tcworker.client.http import HTTP
+from tcworker.errors import ResourceUnavailable
+from tcworker.interfaces import JSON, Credentials
+from tcworker.task.upload import Content, Run, opened, put
+
+_MOST_DECLARATIONS = 8
+"""How often an object is declared. If an answer got lost, the queue fails at each other declaration for ever."""
+
+
+class ObjectCalls(Protocol):
+    """What an upload calls of L{tcworker.client.services.Object}."""
+
+    def create_upload(self, name: str, body: JSON, /) -> Deferred[JSON]: ...
+
+    def finish_upload(self, name: str, body: JSON, /) -> Deferred[JSON]: ...
+
+
+class ObjectUpload:
+    """Uploads through the object service; only what has no content encoding.
+
+    @param new_object_service: gives a client that signs with the credentials for one upload.
+    """
+
+    def __init__(self, http: HTTP, run: Run, new_object_service: Callable[[Credentials], ObjectCalls]) -> None:
+        self._http = http
+        self._run = run
+        self._new_object_service = new_object_service
+
+    async def send(self, content: Content, expires: str) -> None:
+        """Declare the artifact, upload it and say that it is whole."""
+        what, persist = f"artifact {content.name}", self._run.patience.persist
+        # Opened first, for a declaration cannot be taken back when the file turns out to be gone.
+        with opened(content.file):
+            # The object service knows one upload a name: another declaration would be refused.
+            declaration = content.declaration("object", expires)
+            declared = await self._run.declare(content.name, declaration, _MOST_DECLARATIONS)
+        service = self._new_object_service(Credentials.from_json(declared["credentials"]))
+        # From createUpload on, each time: the address that it gave may be what failed.
+        hashes = await persist(what, lambda: self._put(service, declared, content))
+        # By itself, for nothing can be uploaded once it is finished; to finish twice does no harm.
+        await persist(what, lambda: self._finish(service, declared, content.name, hashes))
+
+    async def _put(self, service: ObjectCalls, declared: JSON, content: Content) -> Mapping[str, str]:
+        request = {key: declared[key] for key in ("projectId", "uploadId", "expires")}
+        with opened(content.file) as file:
+            body = _Hashed(file)
+            proposal = {"putUrl": {"contentType": content.type, "contentLength": body.length}}
+            answer = await service.create_upload(declared["name"], {**request, "proposedUploadMethods": proposal})
+            method = answer["uploadMethod"].get("putUrl")
+            if method is None:
+                raise ResourceUnavailable(f"artifact {content.name}: the object service has no upload by putUrl")
+            await put(self._http, method["url"], _without_length(method["headers"]), body)
+            return body.hashes()
+
+    async def _finish(self, service: ObjectCalls, declared: JSON, name: str, hashes: Mapping[str, str]) -> None:
+        upload = {"projectId": declared["projectId"], "uploadId": declared["uploadId"], "hashes": hashes}
+        await service.finish_upload(declared["name"], upload)
+        finished = {"uploadId": declared["uploadId"]}
+        await self._run.queue.finish_artifact(self._run.task_id, self._run.run_id, name, finished)
+
+
+def _without_length(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Leave out what the HTTP client writes by itself."""
+    return {name: value for name, value in headers.items() if name.lower() != "content-length"}
+
+
+@implementer(IBodyProducer)
+class _Hashed:
+    """A body that is hashed on its way."""
+
+    def __init__(self, body: IBodyProducer) -> None:
+        self._body = body
+        self._hashers = (hashlib.sha256(), hashlib.sha512())
+        self.length = body.length
+
+    def hashes(self) -> Mapping[str, str]:
+        return {hasher.name: hasher.hexdigest() for hasher in self._hashers}
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        self._consumer = consumer
+        produced: Deferred[None] = self._body.startProducing(self)
+        return produced
+
+    def write(self, data: bytes) -> None:
+        # What is sent is what is hashed: a file that changes is not read twice.
+        for hasher in self._hashers:
+            hasher.update(data)
+        self._consumer.write(data)
+
+    def pauseProducing(self) -> None:
+        self._body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._body.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._body.stopProducing()

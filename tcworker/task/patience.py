@@ -1,0 +1,114 @@
+"""Tries, again and again, within the time that a run has for its uploads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from tcworker.errors import CallFailed, ResourceUnavailable, Unreachable
+from tcworker.retry import Backoff
+from tcworker.waiting import pause
+
+_log = Logger()
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 10.0
+"""Seconds after which the time that is left is looked at again: reclaims prolong it, a shutdown cuts it short."""
+
+_MOST_REFUSALS = 5
+"""How often a storage may refuse an address: one that has expired is refused once, one that is wrong for ever."""
+
+
+class Refused(Exception):
+    """A storage did not take an upload; a new address may help.
+
+    @ivar lasting: whether that is a matter of the address, and not of the storage's state.
+    """
+
+    may_pass = True
+
+    def __init__(self, message: str, lasting: bool) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Tries until there is no time left.
+
+    @ivar time_left: seconds; asked again and again.
+    """
+
+    clock: IReactorTime
+    time_left: Callable[[], float]
+    backoff: Backoff = field(default=Backoff(1.0, 30.0))
+
+    async def persist(self, what: str, attempt: Callable[[], Coroutine[Any, Any, T]], tries: float = math.inf) -> T:
+        """Give what the first successful try answered. Raises L{ResourceUnavailable} when there was none in time.
+
+        @param tries: how many there may be, time or not.
+        """
+        refusals = 0
+        for number, delay in enumerate(self.backoff.delays(), 1):
+            try:
+                return await self.within(what, attempt())
+            except (Unreachable, CallFailed, Refused) as error:
+                # An outage may last; an address that is refused again and again will not be taken tomorrow.
+                refusals += isinstance(error, Refused) and error.lasting
+                given_up = refusals >= _MOST_REFUSALS or number >= tries or delay >= self.time_left()
+                if given_up or not error.may_pass:
+                    raise ResourceUnavailable(f"{what}: {error}") from error
+                _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
+            await pause(self.clock, delay)
+        raise AssertionError("delays never end")
+
+    async def within(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        """Give what some work comes to. Cancels it, and raises L{ResourceUnavailable}, when no time is left."""
+        running = Deferred.fromCoroutine(work)
+        watch = _Watch(self, running.cancel)
+        watch.start()
+        try:
+            return await running
+        except CancelledError:
+            if not watch.over:
+                raise
+            # From None: what was cut off says nothing that the artifact's name does not.
+            raise ResourceUnavailable(f"{what}: no time is left") from None
+        finally:
+            watch.stop()
+
+
+class _Watch:
+    """Ends something when no time is left for it.
+
+    @ivar over: whether it did.
+    """
+
+    over = False
+
+    def __init__(self, patience: Patience, end: Callable[[], None]) -> None:
+        self._patience = patience
+        self._end = end
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        left = max(0.0, self._patience.time_left())
+        self._timer = self._patience.clock.callLater(min(left, _LOOK_EVERY), self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._patience.time_left() > 0:
+            self.start()
+        else:
+            self.over = True
+            self._end()
