@@ -32,6 +32,11 @@ BUILT_IN_FEATURES = {
     "env": "tcworker.feature.env.EnvFeature",
     "artifacts": "tcworker.feature.artifacts.ArtifactsFeature",
     "max-run-time": "tcworker.feature.max_run_time.MaxRunTimeFeature",
+    "on-exit-status": "tcworker.feature.on_exit_status.OnExitStatusFeature",
+    "os-groups": "tcworker.feature.os_groups.OSGroupsFeature",
+    "run-as-current-user": "tcworker.feature.run_as_current_user.RunAsCurrentUserFeature",
+    "metadata": "tcworker.feature.metadata.MetadataFeature",
+    "not-here": "tcworker.feature.not_here.NotHereFeature",
 }
 
 _log = Logger()

@@ -32,7 +32,16 @@ __all__ = [
     "so_far",
 ]
 
-FEATURES = ("env", "artifacts", "max-run-time")
+FEATURES = (
+    "env",
+    "artifacts",
+    "max-run-time",
+    "on-exit-status",
+    "os-groups",
+    "run-as-current-user",
+    "metadata",
+    "not-here",
+)
 """The built-in features, all of which a worker has by default."""
 
 
@@ -43,11 +52,18 @@ class Config:
     @ivar number_of_tasks_to_run: 0 for any number.
     @ivar idle_timeout_secs: 0 for never.
     @ivar required_disk_space_megabytes: of 2**20 bytes each.
+    @ivar shutdown_machine_on_idle: whether the host is to power the machine off behind a worker that was idle for too
+        long; C{shutdown_machine_on_internal_error} is about one that ends with an internal error.
+    @ivar disable_native_payloads: whether tasks for the native platform are refused.
+    @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
+    @ivar enable_metadata: whether a file says which task the worker ran last.
     @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
     @ivar task_users: whether each task has a user of its own; C{None}: if the worker is root and has no C{task_user}.
     @ivar task_uid_range: the first and the last number for those users.
     @ivar private_tmp: whether a task with a user of its own has its own /tmp, /var/tmp and /dev/shm.
+    @ivar clean_up_task_dirs: whether what is left of a task is removed: its folder, and a user of its own.
+    @ivar run_after_user_creation: a program that a task's user runs before the task; empty for none.
     @ivar limits_memory_mb: of one task, of 2**20 bytes each; C{None} for no limit, as with C{limits_pids} (processes
         and threads) and C{limits_cpus} (processors, of which a task may have a part).
     @ivar idle_output_timeout_secs: in which a task must print something; 0 for never.
@@ -72,7 +88,13 @@ class Config:
     idle_timeout_secs: int = 0
     max_task_run_time: int = 86400
     required_disk_space_megabytes: int = 10240
+    shutdown_machine_on_idle: bool = False
+    shutdown_machine_on_internal_error: bool = False
     create_object_artifacts: bool = False
+    disable_native_payloads: bool = False
+    enable_os_groups: bool = True
+    enable_run_task_as_current_user: bool = True
+    enable_metadata: bool = True
     kill_grace_secs: float = 5
     shutdown_grace_secs: float = 25
     overlap_uploads: bool = True
@@ -84,6 +106,8 @@ class Config:
     task_users: bool | None = None
     task_uid_range: tuple[int, ...] = (40000, 49999)
     private_tmp: bool = True
+    clean_up_task_dirs: bool = True
+    run_after_user_creation: str = ""
     limits_memory_mb: int | None = None
     limits_pids: int | None = None
     limits_cpus: float | None = None

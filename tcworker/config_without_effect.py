@@ -40,9 +40,7 @@ class WithoutEffect:
 WITHOUT_EFFECT: Mapping[str, WithoutEffect] = {
     "availabilityZone": WithoutEffect(TEXT, _NO_PLACE),
     "cachesDir": WithoutEffect(SOME_TEXT, _NO_MOUNTS),
-    "cleanUpTaskDirs": WithoutEffect(FLAG, "the folder of a task always goes with the task"),
     "d2gConfig": WithoutEffect(OBJECT, "this worker has no platform for payloads of docker-worker"),
-    "disableNativePayloads": WithoutEffect(FLAG, "this worker runs no other payloads than native ones"),
     "disableReboots": WithoutEffect(FLAG, "this worker never reboots its machine"),
     "downloadsDir": WithoutEffect(SOME_TEXT, _NO_MOUNTS),
     "ed25519SigningKeyLocation": WithoutEffect(TEXT, _NO_SIGNATURE),
@@ -51,12 +49,7 @@ WITHOUT_EFFECT: Mapping[str, WithoutEffect] = {
     "enableLiveLog": WithoutEffect(FLAG, _NO_LIVE_LOG),
     "enableLoopbackAudio": WithoutEffect(FLAG, _NO_DEVICES),
     "enableLoopbackVideo": WithoutEffect(FLAG, _NO_DEVICES),
-    "enableMetadata": WithoutEffect(FLAG, "this worker writes no file about its last task"),
     "enableMounts": WithoutEffect(FLAG, _NO_MOUNTS),
-    "enableOSGroups": WithoutEffect(FLAG, "no task of this worker can ask for groups: one that does is malformed"),
-    "enableRunTaskAsCurrentUser": WithoutEffect(
-        FLAG, "no task of this worker can ask for the worker's user: one that does is malformed"
-    ),
     "enableTaskclusterProxy": WithoutEffect(FLAG, _NO_PROXY),
     "headlessTasks": WithoutEffect(FLAG, "tasks of this worker never have a desktop: all are headless"),
     "instanceId": WithoutEffect(TEXT, _NO_PLACE),
@@ -69,10 +62,7 @@ WITHOUT_EFFECT: Mapping[str, WithoutEffect] = {
     "privateIP": WithoutEffect(TEXT, _NO_PLACE),
     "publicIP": WithoutEffect(TEXT, _NO_PLACE),
     "region": WithoutEffect(TEXT, _NO_PLACE),
-    "runAfterUserCreation": WithoutEffect(TEXT, "this worker starts nothing between a user's creation and its task"),
     "sentryProject": WithoutEffect(TEXT, "this worker reports its errors to nobody: they are in its log"),
-    "shutdownMachineOnIdle": WithoutEffect(FLAG, "this worker never powers its machine off"),
-    "shutdownMachineOnInternalError": WithoutEffect(FLAG, "this worker never powers its machine off"),
     "taskclusterProxyExecutable": WithoutEffect(TEXT, _NO_PROXY),
     "taskclusterProxyPort": WithoutEffect(WHOLE, _NO_PROXY),
     "wstAudience": WithoutEffect(TEXT, _NO_TUNNEL),

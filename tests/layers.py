@@ -39,6 +39,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.task.log_names": 1,
     "tcworker.client": 2,
     "tcworker.state": 2,
+    "tcworker.power": 2,
     "tcworker.process": 2,
     "tcworker.filebody": 2,
     "tcworker.removal": 2,

@@ -234,6 +234,9 @@ class Consistency(SynchronousTestCase):
             "overlapUploads": False,
             "privateTmp": False,
             "enableResourceMonitor": False,
+            "enableOSGroups": False,
+            "enableRunTaskAsCurrentUser": False,
+            "enableMetadata": False,
             "taskUidRange": [20000, 29999],
             "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
         }

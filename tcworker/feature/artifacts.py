@@ -57,12 +57,12 @@ _ONE = {
             "type": "string",
             "minLength": 1,
             "maxLength": _LONGEST_NAME,
-            "description": "The artifact's name; of a directory, what the names of its files begin with. By default the path.",
+            "description": "Its name, of a directory what its files' names begin with. By default the path.",
         },
         "expires": {
             "type": "string",
             "format": "date-time",
-            "description": "Until when it is kept: not before the task's deadline, and by default until the task expires.",
+            "description": "Until when it is kept, from the task's deadline to its expiry, the default.",
         },
         "contentType": {
             "type": "string",
@@ -73,7 +73,7 @@ _ONE = {
         "contentEncoding": {
             "type": "string",
             "enum": ["identity", "gzip"],
-            "description": "Whether it is compressed on its way. By default if the extension is of what can be compressed.",
+            "description": "Whether it is compressed on its way. By default by the name's extension.",
         },
         "optional": {
             "type": "boolean",

@@ -1,10 +1,11 @@
-"""A feature at work that does nothing: what a feature's own class begins with."""
+"""What features begin with: one at work that does nothing, and the word for one that a pool does without."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from tcworker.errors import MalformedPayload
 from tcworker.interfaces import IEngine, IExecution, IResult, ITaskFeature
 
 
@@ -31,3 +32,13 @@ class TaskFeature:
     def cleanup(self) -> Deferred[None]:
         """See L{ITaskFeature.cleanup}."""
         return succeed(None)
+
+
+def switched_off(place: str, pool: str, setting: str) -> MalformedPayload:
+    """The error for a task that asks by itself for what its pool has switched off.
+
+    @param place: of the property in the payload.
+    @param setting: the key of the configuration.
+    """
+    why = f"workers of {pool} have switched this off ({setting}: false)"
+    return MalformedPayload(f"{place}: {why}; leave it out, or ask the owner of the worker pool")

@@ -25,7 +25,7 @@ class EnvFeature:
                 "type": "object",
                 "additionalProperties": {"type": "string"},
                 "default": {},
-                "description": "Variables of the commands' environment. Those that say which task it is cannot be changed.",
+                "description": "Variables of the commands' environment, but for those that say which task it is.",
             }
         },
         "required": [],

@@ -25,7 +25,7 @@ class MaxRunTimeFeature:
             "maxRunTime": {
                 "type": "integer",
                 "minimum": 1,
-                "description": "Seconds that the commands may take together. A pool has its own upper limit, maxTaskRunTime.",
+                "description": "Seconds for all commands together. Each pool has an upper limit, maxTaskRunTime.",
             }
         },
         "required": ["maxRunTime"],

@@ -85,6 +85,8 @@ class LocalDeployment(Deployment):
             "stateDir": os.path.join(self._folder, "state"),
             # A task of somebody's own may have the last byte of his disk.
             "requiredDiskSpaceMegabytes": 0,
+            # The folder in which somebody works is not the place for a file of the worker.
+            "enableMetadata": False,
             # Not those that say which Taskcluster one works with: the task's is the one here.
             "inheritEnv": sorted(name for name in os.environ if not name.startswith("TASKCLUSTER_")),
         }

@@ -30,6 +30,8 @@ def settings(options: ServerOptions, folder: str, root_url: str, client: StaticC
         "tasksDir": os.path.join(folder, "tasks"),
         # On a machine of one's own a task may have the last byte of the disk.
         "requiredDiskSpaceMegabytes": 0,
+        # The folder in which somebody works is not the place for a file of the worker.
+        "enableMetadata": False,
         "shutdownGraceSecs": GRACE,
     }
     identity = {

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from tcworker.errors import MalformedPayload
-from tcworker.task.claim import read_date
+from tcworker.task.keywords import FORMATS, KEYWORDS
 from tcworker.task.violations import describe
 
-_FORMATS = FormatChecker(formats=())
+_Validator = extend(Draft202012Validator, KEYWORDS)
 
 MOST_VALUES = 5000
 """How many values the lists and objects of a payload may have in all.
@@ -25,26 +26,21 @@ _MOST_FAULTS = 100
 SHARED = "features"
 """The one object of the payload that several owners may have keys in."""
 
-
-@_FORMATS.checks("date-time", raises=ValueError)
-def _is_date_time(value: object) -> bool:
-    if isinstance(value, str):
-        read_date(value)
-        # JSON schema wants a time and a zone, which the reader of dates does not.
-        return "T" in value.upper() and (value[-1] in "zZ" or "+" in value or value.count("-") > 2)
-    return True
+_DEFINITIONS = "$defs"
 
 
 class PayloadSchema:
     """What a payload must look like for one platform and the features of a worker.
 
-    @param slices: the name of a platform or feature, and its slice: a JSON schema's C{properties} and C{required}.
+    @param slices: the name of a platform or feature, and its slice: a JSON schema's C{properties} and C{required}, and
+        in C{$defs} what these refer to.
+    @param title: what the whole schema is called.
     @raise ValueError: two owners want the same key.
     """
 
-    def __init__(self, slices: Mapping[str, Mapping[str, Any]]) -> None:
-        self._schema = _join(slices)
-        self._validator = Draft202012Validator(self._schema, format_checker=_FORMATS)
+    def __init__(self, slices: Mapping[str, Mapping[str, Any]], title: str = "The payload of a task") -> None:
+        self._schema = {"$schema": Draft202012Validator.META_SCHEMA["$id"], "title": title, **_join(slices)}
+        self._validator = _Validator(self._schema, format_checker=FORMATS)
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -94,7 +90,10 @@ def _join(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     joined: dict[str, Any] = _claim_keys(slices, "payload")
     shared = {owner: part["properties"][SHARED] for owner, part in slices.items() if _shares(part)}
     if shared:
-        joined["properties"][SHARED] = _claim_keys(shared, f"payload.{SHARED}")
+        described = {"title": "Features", "description": "What is switched on or off for the task.", "default": {}}
+        joined["properties"][SHARED] = described | _claim_keys(shared, f"payload.{SHARED}")
+    if definitions := {owner: {"properties": part[_DEFINITIONS]} for owner, part in slices.items() if _defines(part)}:
+        joined[_DEFINITIONS] = _claim_keys(definitions, _DEFINITIONS)["properties"]
     return joined
 
 
@@ -119,3 +118,7 @@ def _claim_keys(slices: Mapping[str, Mapping[str, Any]], place: str) -> dict[str
 
 def _shares(part: Mapping[str, Any]) -> bool:
     return SHARED in part.get("properties", {})
+
+
+def _defines(part: Mapping[str, Any]) -> bool:
+    return _DEFINITIONS in part

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from jsonschema import ValidationError
+
+from tcworker.task.forms import IN_WORDS
 
 _TYPES = {
     "string": "a string",
@@ -60,9 +62,11 @@ def describe(error: ValidationError, root: str) -> list[str]:
     if violation.rule == "additionalProperties":
         return _unknown_keys(violation)
     if violation.rule in ("anyOf", "oneOf") and error.context:
-        return [message for inner in _nearest_branch(error.context) for message in describe(inner, root)]
+        return _of_forms(violation, error.context, root)
     if violation.rule == "required":
         return [_missing(violation)]
+    if violation.rule == "dependentRequired":
+        return _missing_together(violation)
     return [f"{violation.place}: found {_found(violation)}, expected {_expected(violation)}"]
 
 
@@ -84,8 +88,36 @@ def _nearest(key: str, known: list[str]) -> str:
 def _missing(violation: _Violation) -> str:
     # jsonschema reports each missing key on its own, but names it only in its message.
     key = next(key for key in violation.limit if violation.message.startswith(repr(key)))
+    return f"{violation.place}.{key}: found nothing, expected {_kind_of_key(violation, key)}"
+
+
+def _missing_together(violation: _Violation) -> list[str]:
+    return [
+        f"{violation.place}.{key}: found nothing, expected {_kind_of_key(violation, key)} since there is {other}"
+        for other, needed in violation.limit.items()
+        for key in needed
+        if other in violation.value and key not in violation.value
+    ]
+
+
+def _kind_of_key(violation: _Violation, key: str) -> str:
     kind = violation.properties.get(key, {}).get("type")
-    return f"{violation.place}.{key}: found nothing, expected {_type_name(kind) if kind else 'a value'}"
+    return _type_name(kind) if kind else "a value"
+
+
+def _of_forms(violation: _Violation, context: Sequence[ValidationError], root: str) -> list[str]:
+    """Say what is wrong with what has one of several forms."""
+    marks = [key for form in violation.limit for key in form.get("required", ())[:1]]
+    if len(set(marks)) < len(violation.limit) or not isinstance(violation.value, dict):
+        meant = _nearest_branch(context)
+    else:
+        # The first that is there decides, and the others are slips (contracts of generic-worker, 1).
+        present = [number for number, mark in enumerate(marks) if mark in violation.value]
+        if not present:
+            keys = ", ".join(marks)
+            return [f"{violation.place}: found {_found(violation)}, expected an object with one of the keys {keys}"]
+        meant = [inner for inner in context if inner.schema_path[0] == present[0]]
+    return [message for inner in meant for message in describe(inner, root)]
 
 
 def _nearest_branch(context: Iterable[ValidationError]) -> list[ValidationError]:
@@ -110,6 +142,8 @@ def _found(violation: _Violation) -> str:
             return f"{_show(value)} ({len(value)} characters)"
         case "type":
             return f"{_show(value)} ({_kind(value)})"
+        case "uniqueItems":
+            return f"{_show(value)} again"
     return _show(value)
 
 
@@ -151,9 +185,11 @@ def _expected(violation: _Violation) -> str:
         case "uniqueItems":
             return "no item twice"
         case "pattern":
-            return f"text of the form {limit}"
+            return IN_WORDS.get(limit, f"text of the form {limit}")
         case "format" if limit == "date-time":
             return "a date with time and zone, such as 2030-01-31T12:00:00.000Z"
+        case "format" if limit == "uri":
+            return "an address such as https://example.com/file"
         case "oneOf":
             return "what fits exactly one of the known forms"
     return f"what fits {violation.rule}: {_show(limit)}"

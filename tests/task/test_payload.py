@@ -37,6 +37,13 @@ NATIVE = {
                 },
             ]
         },
+        "image": {
+            "oneOf": [
+                {"type": "string"},
+                {"type": "object", "properties": {"type": {"const": "a"}, "x": {}}, "required": ["type", "x"]},
+                {"type": "object", "properties": {"type": {"const": "b"}, "y": {}}, "required": ["type", "y"]},
+            ]
+        },
     },
     "required": ["command"],
 }
@@ -47,6 +54,12 @@ TIME = {
         "features": {"type": "object", "properties": {"taskclusterProxy": {"type": "boolean"}}},
         "env": {"type": "object", "additionalProperties": {"type": "string"}},
         "retry": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+        "address": {"type": "string", "format": "uri"},
+        "pair": {
+            "type": "object",
+            "properties": {"content": {"type": "string"}, "format": {"type": "string"}},
+            "dependentRequired": {"format": ["content"], "content": ["format"]},
+        },
     },
     "required": ["maxRunTime"],
 }
@@ -135,7 +148,27 @@ class Checking(SynchronousTestCase):
         )
 
     def test_an_item_twice(self) -> None:
-        self.assertEqual(self.fault(retry=[1, 1]), ["payload.retry: found [1, 1], expected no item twice"])
+        self.assertEqual(
+            self.fault(retry=[1, 2, 1, 1]),
+            [f"payload.retry[{index}]: found 1 again, expected no item twice" for index in (2, 3)],
+        )
+        self.schema.check({**FINE, "retry": [1, 2, 3]})
+
+    def test_a_newline_at_the_end_is_of_another_form(self) -> None:
+        self.assertEqual(len(self.fault(word="abc\n")), 1)
+
+    def test_addresses(self) -> None:
+        for address in ("https://example.com/a?b=c#d", "http://[::1]:80/", "urn:isbn:1"):
+            self.schema.check({**FINE, "address": address})
+        for no_address in ("", "example.com", "/file", "https://exa mple.com", "https://example.com/\n", "https:"):
+            self.assertIn("expected an address such as https", self.fault(address=no_address)[0])
+
+    def test_what_is_needed_beside_another_key(self) -> None:
+        self.assertEqual(
+            self.fault(pair={"format": "zip"}),
+            ["payload.pair.content: found nothing, expected a string since there is format"],
+        )
+        self.schema.check({**FINE, "pair": {}})
 
     def test_dates(self) -> None:
         for date in ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00.123+01:00", "2030-01-31T12:00:00-05:00"):
@@ -143,10 +176,24 @@ class Checking(SynchronousTestCase):
         for no_date in ("", "tomorrow", "2030-01-31", "2030-01-31T12:00:00", "2030-02-31T12:00:00Z", LONG_AGO):
             self.assertIn("expected a date with time and zone", self.fault(expires=no_date)[0])
 
-    def test_of_several_forms_the_nearest_one_is_meant(self) -> None:
+    def test_of_several_forms_the_first_key_that_is_there_tells_which_is_meant(self) -> None:
         self.assertEqual(
             self.fault(mount={"cacheName": "x"}), ["payload.mount.directory: found nothing, expected a string"]
         )
+        both = {"cacheName": "x", "directory": "y", "content": {}}
+        expected = "payload.mount.content: found an unknown key, expected one of cacheName, directory"
+        self.assertEqual(self.fault(mount=both), [expected])
+
+    def test_of_several_forms_none(self) -> None:
+        self.assertEqual(
+            self.fault(mount={"content": {}}),
+            ['payload.mount: found {"content": {}}, expected an object with one of the keys file, cacheName'],
+        )
+        self.assertEqual(self.fault(mount=3), ["payload.mount: found 3 (a number), expected an object"])
+
+    def test_of_forms_that_begin_with_the_same_key_the_nearest_one_is_meant(self) -> None:
+        self.assertEqual(self.fault(image={"type": "b"}), ["payload.image.y: found nothing, expected a value"])
+        self.assertEqual(self.fault(image=3), ["payload.image: found 3 (a number), expected a string"])
 
     def test_very_many_faults_are_not_all_told(self) -> None:
         for many in (self.fault(command=[[1] * 500]), self.fault(**{f"zzz{number}": 1 for number in range(500)})):
@@ -169,7 +216,8 @@ class Checking(SynchronousTestCase):
     def test_a_payload_that_would_hold_up_the_worker(self) -> None:
         words = ["x"] * (MOST_VALUES - 3)
         self.schema.check({**FINE, "command": [words]})
-        for payload in ({**FINE, "command": [[*words, "x"]]}, [[]] * MOST_VALUES + [0], {"a": {"b": [0] * 10**6}}):
+        many: list[Any] = [{**FINE, "command": [[*words, "x"]]}, [[]] * MOST_VALUES + [0], {"a": {"b": [0] * 10**6}}]
+        for payload in many:
             (fault,) = self.faults(payload)
             self.assertIn(f"expected {MOST_VALUES} at the most", fault)
 
@@ -187,6 +235,24 @@ class Checking(SynchronousTestCase):
             self.assertTrue(all(message.startswith("payload") for message in error.messages))
 
 
+class InNoTime(SynchronousTestCase):
+    """What strangers write is checked in a time that grows no faster than it does."""
+
+    def test_items_that_no_two_are_compared_of(self) -> None:
+        compared: list[object] = []
+
+        class Item(dict[str, int]):
+            def __eq__(self, other: object) -> bool:
+                compared.append(other)
+                return super().__eq__(other)
+
+            __hash__ = None
+
+        schema = PayloadSchema({"x": {"properties": {"list": {"type": "array", "uniqueItems": True}}}})
+        schema.check({"list": [Item(number=number) for number in range(MOST_VALUES // 3)]})
+        self.assertEqual(compared, [])
+
+
 class Joining(SynchronousTestCase):
     """The slices of several owners."""
 
@@ -201,6 +267,14 @@ class Joining(SynchronousTestCase):
         one = {"properties": {"features": {"type": "object", "properties": {"x": {}}}}}
         error = self.assertRaises(ValueError, PayloadSchema, {"one": one, "two": one})
         self.assertIn("payload.features.x", str(error))
+
+    def test_definitions_are_shared_by_all_and_of_one_owner_each(self) -> None:
+        one = {"properties": {"x": {"$ref": "#/$defs/word"}}, "$defs": {"word": {"type": "string"}}}
+        two = {"properties": {"y": {"$ref": "#/$defs/word"}}}
+        schema = PayloadSchema({"one": one, "two": two})
+        self.assertRaises(MalformedPayload, schema.check, {"y": 3})
+        error = self.assertRaises(ValueError, PayloadSchema, {"one": one, "two": {"$defs": {"word": {}}}})
+        self.assertIn("$defs.word is wanted by both one and two", str(error))
 
     def test_the_whole_schema_is_closed_and_requires_what_each_requires(self) -> None:
         schema = PayloadSchema({"native": NATIVE, "max-run-time": TIME}).schema

@@ -1,0 +1,73 @@
+"""What a payload may ask for and this worker does not have; what it accepts and has no use for.
+
+A feature that comes takes its entry, and its slice of the payload, out of here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from tcworker.config import Config
+from tcworker.errors import MalformedPayload
+from tcworker.interfaces import IFeature, ITaskContext, ITaskFeature
+from tcworker.task.mount_schema import MOUNTS_SCHEMA
+
+_FEATURES: Mapping[str, str] = {
+    "taskclusterProxy": "proxy to Taskcluster",
+    "interactive": "shells into running tasks",
+    "chainOfTrust": "chain of trust",
+    "loopbackAudio": "loopback devices for audio",
+    "loopbackVideo": "loopback devices for video",
+}
+
+_UNUSED: Mapping[str, Any] = {
+    "taskclusterProxyInterface": {
+        "type": "string",
+        "enum": ["localhost", "docker-bridge"],
+        "default": "localhost",
+        "description": "Where the proxy to Taskcluster listens. Accepted without effect: this worker has none.",
+    },
+    "supersederUrl": {"type": "string", "format": "uri", "description": "Accepted without effect."},
+}
+
+
+def _flag(what: str) -> Mapping[str, Any]:
+    description = f"This worker has no {what}: true is refused."
+    return {"type": "boolean", "default": False, "description": description}
+
+
+@implementer(IFeature)
+class NotHereFeature:
+    """Refuses tasks that need what this worker does not have."""
+
+    name = "not-here"
+    schema: Mapping[str, Any] = {
+        **MOUNTS_SCHEMA,
+        "properties": {
+            **MOUNTS_SCHEMA["properties"],
+            **_UNUSED,
+            "features": {"type": "object", "properties": {key: _flag(what) for key, what in _FEATURES.items()}},
+        },
+    }
+    after = ()
+
+    def __init__(self, reactor: IReactorTime, config: Config) -> None:
+        pass
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature | None:
+        """See L{IFeature.for_task}."""
+        asked = context.payload.get("features", {})
+        wanted = {f"features.{key}": what for key, what in _FEATURES.items() if asked.get(key)}
+        if context.payload.get("mounts"):
+            wanted["mounts"] = "mounts and caches"
+        if wanted:
+            raise MalformedPayload(*(_refusal(place, what) for place, what in wanted.items()))
+        return None
+
+
+def _refusal(place: str, what: str) -> str:
+    return f"payload.{place}: this worker has no {what}; leave it out, or use a worker pool that has"
