@@ -15,6 +15,7 @@ from tcworker.claims import ClaimService
 from tcworker.client.http import HTTP
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
+from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
 from tcworker.host.service import HostService
 from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
@@ -65,6 +66,7 @@ class Worker(MultiService):
         self._reactor = reactor
         self._assemble = assemble
         self._closers: list[tuple[str, Callable[[], Deferred[None]]]] = []
+        self._leaves_host = True
         self._host = HostService(reactor, host, configure)
         self._host.setServiceParent(self)
         self._claims = ClaimService(reactor, self._host, self._boot, self._close)
@@ -136,7 +138,7 @@ class Worker(MultiService):
         return facilities
 
     async def _open(self, config: Config, parts: Parts) -> Facilities:
-        state = await StateStore.open(self._reactor, config.state_dir)
+        state = await self._open_state(config.state_dir)
         self._closers.append(("the state store", state.close))
         threads = Threads(self._reactor, FILE_THREADS, "worker")
         self._closers.append(("the threads", threads.stop))
@@ -146,6 +148,14 @@ class Worker(MultiService):
         features = FeatureSet(parts.features)
         return Facilities(config, self._reactor, http, threads, state, parts.platforms, features)
 
+    async def _open_state(self, folder: str) -> StateStore:
+        try:
+            return await StateStore.open(self._reactor, folder)
+        except StateDirectoryTaken:
+            # The host has a worker: the one that holds the folder. It must not lose its machine to this one.
+            self._leaves_host = False
+            raise
+
     def _close(self, exit: Exit) -> Deferred[None]:
         return Deferred.fromCoroutine(self._close_all(exit))
 
@@ -153,7 +163,8 @@ class Worker(MultiService):
         """Close what was opened, last first, whatever fails on the way."""
         _log.info("stopped: {why}", why=exit.why)
         until = self._reactor.seconds() + CLOSE_WITHIN
-        self._closers.append(("the host", lambda: self._host.leave(exit)))
+        if self._leaves_host:
+            self._closers.append(("the host", lambda: self._host.leave(exit)))
         while self._closers:
             what, close = self._closers.pop()
             try:

@@ -218,30 +218,20 @@ class Consistency(SynchronousTestCase):
         self.assertEqual([key for key, schema in KEYS.items() if not schema.get("expected")], [])
 
     def test_every_key_has_a_field_and_every_field_a_key(self) -> None:
-        values: dict[str, Any] = {
-            "string": "x",
-            "integer": 9,
-            "number": 9.5,
-            "boolean": True,
-            "array": ["x"],
-            "object": {},
-        }
-        special = {
+        values: dict[str, Any] = {"string": "x", "integer": 9, "number": 9.5, "array": ["x"], "object": {}}
+        special: dict[str, Any] = {
             "rootURL": "http://x",
             "certificate": "{}",
             "logs": {"maxMegabytes": 9},
-            "createObjectArtifacts": True,
-            "overlapUploads": False,
-            "privateTmp": False,
-            "enableResourceMonitor": False,
-            "enableOSGroups": False,
-            "enableRunTaskAsCurrentUser": False,
-            "enableMetadata": False,
             "taskUidRange": [20000, 29999],
             "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
         }
-        changed = parsed(**{key: special.get(key, values[schema["type"]]) for key, schema in KEYS.items()})
         untouched = parsed()
+        flags = {key for key, schema in KEYS.items() if schema["type"] == "boolean"}
+        special |= {key: not getattr(untouched, field_of(key)) for key in flags}
+        changed = parsed(
+            **{key: values[schema["type"]] for key, schema in KEYS.items() if key not in special}, **special
+        )
         same = {
             field.name
             for field in dataclasses.fields(Config)

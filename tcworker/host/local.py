@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorProcess
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from tcworker.interfaces import Credentials, Exit, IHost, Notice, Unsubscribe
+from tcworker.interfaces import Credentials, Exit, IHost, Notice, ProcessStatus, Unsubscribe
+from tcworker.power import SHUTDOWN, power_off
+
+POWER_OFF_AFTER: Mapping[int, str] = {
+    ProcessStatus.IDLE: "shutdownMachineOnIdle",
+    ProcessStatus.INTERNAL_ERROR: "shutdownMachineOnInternalError",
+}
+"""The settings that have the machine powered off, by the status that the worker ends with."""
+
+_log = Logger()
 
 
 @implementer(IHost)
 class LocalHost(Service):
     """Adds nothing to the configuration, never asks to go and keeps the credentials as they are.
 
-    @param values: the settings given so far, as every host gets them; this one needs none.
+    It powers the machine off behind a worker when the settings say so.
+
+    @param values: the settings given so far, as every host gets them.
+    @cvar shutdown: the command for that.
     """
 
-    def __init__(self, reactor: IReactorTime, values: Mapping[str, Any]) -> None:
-        pass
+    shutdown: ClassVar[Sequence[str]] = SHUTDOWN
+
+    def __init__(self, reactor: IReactorProcess, values: Mapping[str, Any]) -> None:
+        self._reactor = reactor
+        self._values = values
 
     def load_config(self) -> Deferred[Mapping[str, Any]]:
         """Add nothing."""
@@ -40,8 +56,12 @@ class LocalHost(Service):
         return _nothing
 
     def leave(self, exit: Exit) -> Deferred[None]:
-        """Leave the machine as it is."""
-        return succeed(None)
+        """Power the machine off, if this end of the worker is one for which the settings say so."""
+        key = POWER_OFF_AFTER.get(exit.status)
+        if key is None or not self._values.get(key):
+            return succeed(None)
+        _log.warn("powering the machine off, for {key} is set", key=key)
+        return Deferred.fromCoroutine(power_off(self._reactor, self.shutdown))
 
 
 def _nothing() -> None:
