@@ -35,6 +35,7 @@ BUILT_IN_FEATURES = {
     "on-exit-status": "tcworker.feature.on_exit_status.OnExitStatusFeature",
     "os-groups": "tcworker.feature.os_groups.OSGroupsFeature",
     "run-as-current-user": "tcworker.feature.run_as_current_user.RunAsCurrentUserFeature",
+    "resource-monitor": "tcworker.feature.resource_monitor.feature.ResourceMonitorFeature",
     "metadata": "tcworker.feature.metadata.MetadataFeature",
     "not-here": "tcworker.feature.not_here.NotHereFeature",
 }

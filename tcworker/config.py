@@ -39,6 +39,7 @@ FEATURES = (
     "on-exit-status",
     "os-groups",
     "run-as-current-user",
+    "resource-monitor",
     "metadata",
     "not-here",
 )

@@ -1,0 +1,189 @@
+"""Measures what tasks use of the machine: C{features.resourceMonitor} (contracts of generic-worker, 1 and 7)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tcworker.config import Config
+from tcworker.errors import TaskFailed
+from tcworker.feature.base import TaskFeature
+from tcworker.feature.resource_monitor.guard import Limits, MemoryGuard
+from tcworker.feature.resource_monitor.machine import Memory, read_memory
+from tcworker.feature.resource_monitor.meter import Meter
+from tcworker.feature.resource_monitor.report import document, table
+from tcworker.filebody import MemoryFile
+from tcworker.interfaces import (
+    FileArtifact,
+    IExecution,
+    IFeature,
+    IResult,
+    ITaskContext,
+    ITaskFeature,
+    Publish,
+    Unsubscribe,
+)
+from tcworker.task.log_names import LogNames
+from tcworker.task.outcome import as_task_error
+from tcworker.worker_log import RunLogger
+
+WORTH_A_RECORD = 10.0
+"""Seconds that a run must last for its series to be published."""
+
+_PUBLIC = "public/"
+
+_FLAG = {
+    "type": "boolean",
+    "default": True,
+    "description": "Whether what the task uses is told in its log, and its course published. A pool may do without.",
+}
+
+
+@implementer(IFeature)
+class ResourceMonitorFeature:
+    """Says in the log of each task what it used, publishes the course of it, and guards the machine's memory.
+
+    @param read_memory: of the machine.
+    """
+
+    name = "resource-monitor"
+    schema: Mapping[str, Any] = {
+        "properties": {"features": {"type": "object", "properties": {"resourceMonitor": _FLAG}}},
+        "required": [],
+    }
+    after = ()
+
+    def __init__(
+        self, reactor: IReactorTime, config: Config, read_memory: Callable[[], Memory | None] = read_memory
+    ) -> None:
+        self._enabled = config.enable_resource_monitor
+        limits = Limits(
+            config.max_memory_usage_percent,
+            config.min_available_memory_bytes,
+            config.allowed_high_memory_duration_secs,
+            config.disable_oom_protection,
+        )
+        self._guard = MemoryGuard(reactor, limits, read_memory)
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature | None:
+        """See L{IFeature.for_task}."""
+        if not self._enabled:
+            return None
+        if context.payload.get("features", {}).get("resourceMonitor", True):
+            name = artifact_name(LogNames.from_payload(context.payload))
+            return _Recorded(context, self._guard, name, context.reserve(name))
+        return _Guarded(context, self._guard)
+
+
+def artifact_name(logs: LogNames) -> str:
+    """Where the record is published: to be seen by those who may see the log."""
+    public = logs.backing.startswith(_PUBLIC)
+    folder = "public/monitoring" if public else posixpath.dirname(logs.backing)
+    return posixpath.join(folder, "resource-usage.json")
+
+
+class _Guarded(TaskFeature):
+    """A run that wants no record: it is measured only when the machine's memory is short.
+
+    Nobody gets out of the guard's sight by that, at the cost of others.
+    """
+
+    def __init__(self, context: ITaskContext, guard: MemoryGuard) -> None:
+        self._context = context
+        self._guard = guard
+        self._logger = RunLogger(context.name)
+        self._meter: Meter | None = None
+        self._forget: Unsubscribe = lambda: None
+
+    @property
+    def memory(self) -> int | None:
+        """See L{IGuarded}."""
+        return self._meter.memory if self._meter is not None else None
+
+    def measure(self) -> None:
+        """See L{IGuarded.measure}."""
+        if self._meter is not None:
+            self._meter.measure()
+
+    def abort(self, why: str) -> None:
+        """See L{IGuarded.abort}."""
+        self._context.fail(TaskFailed(why))
+
+    def warn(self, why: str) -> None:
+        """See L{IGuarded.warn}; the operator wants to know too."""
+        self._logger.warn("{why}", why=why)
+        self._context.log.warn(why)
+
+    def started(self, execution: IExecution) -> Deferred[None]:
+        self._meter = Meter(self._context.clock, execution, self._logger)
+        self._forget = self._guard.watch(self)
+        return succeed(None)
+
+    def stopped(self, result: IResult) -> Deferred[None]:
+        self._stop()
+        return succeed(None)
+
+    def cleanup(self) -> Deferred[None]:
+        # An aborted sandbox has no result, and so no "stopped".
+        self._stop()
+        return succeed(None)
+
+    def _stop(self) -> None:
+        self._forget()
+        if self._meter is not None:
+            self._meter.stop()
+
+
+class _Recorded(_Guarded):
+    """A run whose resource use is recorded.
+
+    @param name: of the artifact.
+    @param publish: publishes under this name.
+    """
+
+    def __init__(self, context: ITaskContext, guard: MemoryGuard, name: str, publish: Publish) -> None:
+        super().__init__(context, guard)
+        self._name = name
+        self._publish = publish
+        self._began = self._seconds = 0.0
+
+    def started(self, execution: IExecution) -> Deferred[None]:
+        started = super().started(execution)
+        assert self._meter is not None
+        self._began = self._context.clock.seconds()
+        self._meter.start()
+        return started
+
+    def stopped(self, result: IResult) -> Deferred[None]:
+        self._seconds = self._context.clock.seconds() - self._began
+        if self._measured:
+            assert self._meter is not None
+            self._context.log.info(table(self._meter.series.totals, result))
+        return super().stopped(result)
+
+    def upload(self, result: IResult) -> Deferred[None]:
+        if not self._measured or self._seconds < WORTH_A_RECORD:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._upload(result))
+
+    @property
+    def _measured(self) -> bool:
+        return self._meter is not None and bool(self._meter.series.samples)
+
+    async def _upload(self, result: IResult) -> None:
+        assert self._meter is not None
+        file = MemoryFile(self._name, document(self._meter.series, result, self._seconds))
+        try:
+            await self._publish(FileArtifact(self._name, self._context.expires, file, "application/json"))
+        except CancelledError:
+            raise
+        # A task is not worth less without it.
+        except Exception:
+            error = as_task_error(Failure(), self._context.name, "publishing the record of resource use")
+            self._context.log.warn(f"the record of its resource use was not published: {error}")

@@ -1,0 +1,71 @@
+"""Measures one sandbox while it runs."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from tcworker.errors import FeatureNotSupported, SandboxEnded
+from tcworker.feature.resource_monitor.series import FIRST_WIDTH, Series
+from tcworker.interfaces import IExecution, Usage
+from tcworker.worker_log import RunLogger
+
+LONGEST_PAUSE = 10.0
+"""Seconds between two measures of a run that has run for long."""
+
+
+class Meter:
+    """Asks a sandbox now and then what it uses; a question at a time, and none once it is over or cannot tell.
+
+    @ivar series: what came of it so far.
+    @ivar memory: bytes in use when last measured, C{None} before the first measure.
+    """
+
+    def __init__(self, clock: IReactorTime, execution: IExecution, log: RunLogger) -> None:
+        self._clock = clock
+        self._execution = execution
+        self._log = log
+        self._asked: Deferred[Usage] | None = None
+        self._timer: IDelayedCall | None = None
+        self._over = False
+        self.series = Series(clock.seconds())
+        self.memory: int | None = None
+
+    def start(self) -> None:
+        """Measure by itself from now on, the first time after a moment: short tasks are not to wait for it."""
+        self._timer = self._clock.callLater(FIRST_WIDTH, self._due)
+
+    def stop(self) -> None:
+        """The sandbox is over; repeatable."""
+        self._end()
+        if self._asked is not None:
+            self._asked.cancel()
+
+    def measure(self) -> None:
+        """Measure now, unless a measure is on its way."""
+        if self._over or self._asked is not None:
+            return
+        self._asked = maybeDeferred(self._execution.measure)
+        self._asked.addCallbacks(self._measured, self._failed)
+
+    def _due(self) -> None:
+        self._timer = self._clock.callLater(min(self.series.width, LONGEST_PAUSE), self._due)
+        self.measure()
+
+    def _measured(self, usage: Usage) -> None:
+        self._asked = None
+        self.memory = usage.memory
+        self.series.add(self._clock.seconds(), usage)
+
+    def _failed(self, failure: Failure) -> None:
+        self._asked = None
+        self._end()
+        # Its platform may not know, and it may just have ended: that is no news.
+        if not failure.check(CancelledError, FeatureNotSupported, SandboxEnded):
+            self._log.failure("its resource use cannot be measured", failure=failure)
+
+    def _end(self) -> None:
+        self._over = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
