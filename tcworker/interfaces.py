@@ -286,10 +286,8 @@ class IPlatform(Interface):
     schema: Mapping[str, Any] = Attribute(
         "JSON schema of its slice of the payload: C{properties} and C{required}; unknown keys are refused elsewhere."
     )
-    reach: Reach = Attribute("What a task can reach of an earlier one, which decides when its slot is free.")
-
     def accepts(payload: Mapping[str, Any]) -> bool:
-        """Whether a payload is meant for this platform; pure. A worker with one platform does not ask."""
+        """Whether a payload, an object not checked yet, is meant for this platform; pure."""
 
     def prepare(left: Sequence[SandboxRecord]) -> Deferred[None]:
         """Before the first claim: its tools are there, and all that a dead worker left is gone.
@@ -312,6 +310,8 @@ class IEngine(Interface):
 
     The C{attach_} methods may run side by side; all methods come before C{start}.
     """
+
+    reach: Reach = Attribute("What its task can reach of an earlier one, which decides when its slot is free.")
 
     def set_env(name: str, value: str) -> None:
         """Set a variable of the task. L{NamingConflict} if set twice, L{MalformedPayload} if not a possible name."""

@@ -34,9 +34,10 @@ class LiveLogFeature:
         self._logs = logs
         self._root_url = root_url
 
-    def for_task(self, context: ITaskContext) -> ITaskFeature:
+    def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
-        return _LiveLog(context, self._logs, self._root_url)
+        wanted = context.payload.get("features", {}).get("liveLog", True)
+        return _LiveLog(context, self._logs, self._root_url) if wanted else None
 
 
 class _LiveLog(TaskFeature):

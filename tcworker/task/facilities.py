@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import DeferredSemaphore
@@ -12,15 +12,14 @@ from twisted.internet.interfaces import IReactorTime
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
 from tcworker.config import Config
-from tcworker.errors import MalformedPayload, TaskError
+from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
-from tcworker.interfaces import JSON, Credentials, IPlatform, QueueCalls
+from tcworker.interfaces import Credentials, IPlatform, QueueCalls
 from tcworker.state import RunStore
+from tcworker.task.acceptance import Acceptance
 from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, IRunContext, TaskContext
 from tcworker.task.log import TaskLog
-from tcworker.task.log_names import LOGS_SCHEMA
-from tcworker.task.payload import PayloadSchema
 from tcworker.waiting import Executor
 
 
@@ -28,7 +27,7 @@ from tcworker.waiting import Executor
 class Facilities:
     """The parts of a booted worker that a run uses, and the run's own made from them.
 
-    @ivar schemas: the payload's schema for each platform, by the platform's name.
+    @ivar acceptance: says which platform runs a payload.
     """
 
     config: Config
@@ -41,19 +40,7 @@ class Facilities:
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
     def __post_init__(self) -> None:
-        self.schemas: Mapping[str, PayloadSchema] = {
-            platform.name: PayloadSchema({platform.name: platform.schema, "logs": LOGS_SCHEMA, **self.features.schemas})
-            for platform in self.platforms
-        }
-
-    def platform_for(self, payload: JSON) -> IPlatform:
-        """The platform that is to run a payload. L{MalformedPayload} if there is none, or its schema is not met."""
-        for platform in self.platforms:
-            if len(self.platforms) == 1 or platform.accepts(payload):
-                self.schemas[platform.name].check(payload)
-                return platform
-        names = ", ".join(platform.name for platform in self.platforms)
-        raise MalformedPayload(f"payload: none of this worker's platforms ({names}) can run it")
+        self.acceptance = Acceptance(self.config, self.platforms, self.features.schemas)
 
     def new_queue(self, credentials: Callable[[], Credentials]) -> QueueCalls:
         """A queue that signs with what C{credentials} gives at each call."""

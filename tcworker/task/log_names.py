@@ -10,16 +10,40 @@ from dataclasses import dataclass
 from typing import Any
 
 from tcworker.errors import MalformedPayload
+from tcworker.task.forms import ARTIFACT_NAME
 
-_NAME = {"type": "string", "pattern": r"^[\x20-\x7e]+$", "maxLength": 1024}
+_LIVE = "public/logs/live.log"
+_BACKING = "public/logs/live_backing.log"
+
+
+def _name(default: str, description: str) -> Mapping[str, Any]:
+    form = {"type": "string", "pattern": ARTIFACT_NAME, "maxLength": 1024}
+    return {**form, "default": default, "description": description}
+
+
+def _flag(description: str) -> Mapping[str, Any]:
+    return {"type": "boolean", "default": True, "description": description}
+
 
 LOGS_SCHEMA: Mapping[str, Any] = {
     "properties": {
         "logs": {
             "type": "object",
-            "properties": {"live": _NAME, "backing": _NAME},
+            "properties": {
+                "live": _name(_LIVE, "Name of the artifact that leads to the log, also while the task runs."),
+                "backing": _name(_BACKING, "Name of the artifact that is the whole log, when the task has ended."),
+            },
             "additionalProperties": False,
-        }
+            "default": {},
+            "description": "The names of the task's logs.",
+        },
+        "features": {
+            "type": "object",
+            "properties": {
+                "backingLog": _flag("Whether the log is published at all."),
+                "liveLog": _flag("Whether the log can be followed while the task runs, where the worker offers that."),
+            },
+        },
     },
     "required": [],
 }
@@ -32,15 +56,18 @@ class LogNames:
 
     @ivar live: a link to the log, and while the task runs perhaps to where it can be followed.
     @ivar backing: the log itself.
+    @ivar published: whether it is, and then the link, too.
     """
 
-    live: str = "public/logs/live.log"
-    backing: str = "public/logs/live_backing.log"
+    live: str = _LIVE
+    backing: str = _BACKING
+    published: bool = True
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> LogNames:
         """Read the names from a payload that fits the schema. Raises L{MalformedPayload} if both are the same."""
-        names = cls(**payload.get("logs", {}))
+        features = payload.get("features", {})
+        names = cls(**payload.get("logs", {}), published=features.get("backingLog", True))
         # The link would be a link to itself, and take the place of the log.
         if names.live == names.backing:
             raise MalformedPayload(

@@ -89,6 +89,8 @@ class Publication:
     async def _sealed_log(self) -> None:
         sealed = await self._log.seal()
         names, expires = self.names, self._context.expires
+        if not names.published:
+            return
         backing = GzippedArtifact(names.backing, expires, sealed.file, LOG_TYPE, sealed.length)
         live = LinkArtifact(names.live, expires, names.backing, LOG_TYPE)
         # Side by side: the queue takes a link to what is not there yet, and one call less to wait for shows.

@@ -18,8 +18,6 @@ from tcworker.worker_log import RunLogger
 class Sandbox:
     """Drives an engine through its phases, and tells the run's machine.
 
-    @ivar reach: what a later task can reach of this one.
-
     @param failed: told of every failure, which it turns into the machine's input.
     @param recorded: given what another process needs to find the sandbox, once it runs.
     """
@@ -27,7 +25,6 @@ class Sandbox:
     def __init__(
         self,
         engine: IEngine,
-        reach: Reach,
         features: RunFeatures,
         machine: RunInputs,
         *,
@@ -36,7 +33,6 @@ class Sandbox:
         log: RunLogger,
     ) -> None:
         self._engine = engine
-        self.reach = reach
         self._features = features
         self._machine = machine
         self._failed = failed
@@ -45,6 +41,17 @@ class Sandbox:
         self._execution: IExecution | None = None
         self._result: IResult | None = None
         self._loading: Deferred[IExecution] | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """What its task can reach of another one."""
+        reach: Reach = self._engine.reach
+        return reach
+
+    @property
+    def over(self) -> bool:
+        """Whether its task has ended, with a result."""
+        return self._result is not None
 
     def load(self) -> None:
         """Prepare and start; then C{loaded} comes, or a failure."""

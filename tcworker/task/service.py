@@ -153,7 +153,7 @@ class TaskService(Service):
     def _read_payload(self) -> None:
         """Decide who runs it and what else it asks for. Raises L{MalformedPayload} that says all that is wrong."""
         context = self.context
-        platform = self._facilities.platform_for(self.claim.task.get("payload"))
+        platform = self._facilities.acceptance.platform_for(self.claim.task.get("payload"), self._log)
         attempts = Attempts()
         self._publication.names = attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames()
         features = attempts.make(lambda: self._facilities.features.for_task(context))
@@ -163,7 +163,6 @@ class TaskService(Service):
         self._publication.features = features
         self._sandbox = Sandbox(
             engine,
-            platform.reach,
             features,
             self._machine,
             failed=self._failed,
@@ -200,6 +199,9 @@ class TaskService(Service):
     def kill(self, why: str) -> None:
         """See L{RunActions.kill}."""
         assert self._sandbox is not None
+        # What a feature finds wrong with how it ended does not end it again.
+        if self._sandbox.over:
+            return
         self.context.log.warn(f"ending the task: {why}")
         self._sandbox.kill(why, min(self._facilities.config.kill_grace_secs, self._allowance.left() / GRACE_SHARE))
 

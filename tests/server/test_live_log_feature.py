@@ -26,6 +26,7 @@ class LiveLogFeatureCase(SynchronousTestCase):
 
     def load(self) -> Any:
         run = LiveLogFeature(self.logs, "https://tc.example.com").for_task(self.context)
+        assert run is not None
         self.successResultOf(run.load(NOTHING))
         return run
 
@@ -52,6 +53,10 @@ class ARun(LiveLogFeatureCase):
         self.load()
         self.assertEqual(self.published().name, "private/now.log")
 
+    def test_may_want_none(self) -> None:
+        self.context.payload = {"features": {"liveLog": False}}
+        self.assertIsNone(LiveLogFeature(self.logs, "https://tc.example.com").for_task(self.context))
+
     def test_has_no_address_any_more_when_it_is_over(self) -> None:
         run = self.load()
         self.successResultOf(run.cleanup())
@@ -59,6 +64,7 @@ class ARun(LiveLogFeatureCase):
 
     def test_that_never_started_leaves_nothing(self) -> None:
         run = LiveLogFeature(self.logs, "https://tc.example.com").for_task(self.context)
+        assert run is not None
         self.successResultOf(run.cleanup())
         self.assertEqual(self.context.published, [])
 

@@ -21,6 +21,12 @@ class Names(SynchronousTestCase):
         names = LogNames.from_payload({"logs": {"live": "private/live.log"}})
         self.assertEqual(names.reserved, {"private/live.log", "public/logs/live_backing.log"})
 
+    def test_published_unless_the_payload_says_otherwise(self) -> None:
+        self.assertTrue(LogNames.from_payload({"features": {"backingLog": True}}).published)
+        names = LogNames.from_payload({"features": {"backingLog": False}})
+        self.assertFalse(names.published)
+        self.assertIn("public/logs/live.log", names.reserved)
+
     def test_both_the_same(self) -> None:
         logs = {"logs": {"live": "public/logs/live_backing.log"}}
         error = self.assertRaises(MalformedPayload, LogNames.from_payload, logs)
@@ -29,6 +35,7 @@ class Names(SynchronousTestCase):
     def test_the_slice_of_the_payload(self) -> None:
         schema = PayloadSchema({"logs": LOGS_SCHEMA})
         schema.check({"logs": {"live": "a", "backing": "b"}})
+        schema.check({"features": {"liveLog": False, "backingLog": False}})
         schema.check({})
-        for wrong in ({"life": "a"}, {"live": ""}, {"live": "näme"}, {"backing": 3}):
+        for wrong in ({"life": "a"}, {"live": ""}, {"live": "näme"}, {"live": "a\n"}, {"backing": 3}):
             self.assertRaises(MalformedPayload, schema.check, {"logs": wrong})

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from tcworker.errors import InternalError, MalformedPayload, TaskFailed
+from tcworker.errors import IntermittentTask, InternalError, MalformedPayload, TaskFailed
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.service import TaskService
@@ -160,6 +160,17 @@ class WhenAllGoesWell(Running):
         self.assertEqual([str(run.resolution) for run in self.facilities.memory.kept.values()], ["completed"])
 
 
+class Quietly(Running):
+    """A task that wants no log to be published."""
+
+    def test_neither_the_log_nor_a_link_to_it_is(self) -> None:
+        self.run_task({"print": "hello"}, features={"backingLog": False})
+        self.assertEqual(self.published, [])
+        self.assertEqual(self.queue.methods(), ["report_completed"])
+        self.queue.answer("report_completed")
+        self.assertEqual(os.listdir(os.path.join(self.folder, "runs")), [])
+
+
 class WhenTheTaskFails(Running):
     """Faults of the task or of what it asks for."""
 
@@ -220,6 +231,13 @@ class WhenTheTaskFails(Running):
         self.assertIn("incident", self.log)
         self.assertNotIn("a secret detail", self.log)
         self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_a_feature_can_judge_how_the_task_ended(self) -> None:
+        self.feature.answers["stopped"] = fail(IntermittentTask("another time, perhaps"))
+        self.run_task({"exit": 3})
+        self.assertEqual(self.queue.calls[-1].body, {"reason": "intermittent-task"})
+        self.assertEqual(self.log.splitlines()[-1], "[taskcluster:error] another time, perhaps")
+        self.assertNotIn("ending the task", self.log)
 
     def test_a_fatal_error_makes_the_worker_suspect(self) -> None:
         error = InternalError("the disk is read-only", fatal=True)
