@@ -17,6 +17,7 @@ from zope.interface.interface import InterfaceClass
 
 from tcworker.client.connections import whom_to_trust
 from tcworker.config import FEATURES, Config, Merged, Source, fitting, lay_over, missing, parse, raise_faults, so_far
+from tcworker.config_privacy import keep_private
 from tcworker.config_schema import KEYS
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON, IFeature, IHost, IPlatform
@@ -90,7 +91,7 @@ def new_worker(reactor: IReactorTime, sources: Sequence[Source], features: Seque
     """
     checked = check_sources(reactor, sources)
     # Only now: who is refused gets the faults alone.
-    for warning in (warning for source in sources for warning in source.warnings):
+    for warning in keep_private(sources, so_far(checked.settings)):
         _log.warn("{text}", text=warning)
 
     def configure(values: Mapping[str, Any]) -> Config:

@@ -179,8 +179,8 @@ def _check(options: argparse.Namespace) -> int:
         checked = check_sources(reactor, sources)
     except ConfigError as error:
         return _refuse(error)
-    for warning in (warning for source in sources for warning in source.warnings):
-        print(f"warning: {warning}", file=sys.stderr)
+    for source in (source for source in sources if source.exposed is not None):
+        print(f"warning: {source.warning}", file=sys.stderr)
     for line in report(so_far(checked.settings), checked.missing):
         print(line)
     return ProcessStatus.DONE

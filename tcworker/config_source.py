@@ -12,8 +12,11 @@ from typing import Any
 
 import yaml
 
+from tcworker.config_schema import SECRET
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
+
+_SECRET = {key.casefold() for key in SECRET}
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,20 @@ class Source:
 
     @ivar name: as people know it: a file's path, C{host}, C{command line}.
     @ivar values: in the configuration's own names.
-    @ivar warnings: for the log.
+    @ivar exposed: the mode of a file that holds secrets and that others may read; C{None} for any other source.
     @ivar faults: why it could not be read; it has no values then.
     """
 
     name: str
     values: Mapping[str, Any]
-    warnings: tuple[str, ...] = ()
+    exposed: int | None = None
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What to say of it, if it is exposed."""
+        mode = "" if self.exposed is None else f" (mode {self.exposed:04o})"
+        return f"{self.name} holds secrets and others may read it{mode}; chmod 600 it"
 
 
 def load_files(paths: Sequence[str]) -> list[Source]:
@@ -57,7 +66,8 @@ def load_file(path: str) -> Source:
     faults = _shape_faults(path, values)
     if faults:
         raise ConfigError(faults, ProcessStatus.UNUSABLE_CONFIG)
-    return Source(path, values or {}, _permission_warnings(path, mode, values or {}))
+    secret = any(key.casefold() in _SECRET for key in values or {})
+    return Source(path, values or {}, mode if secret and mode & 0o077 else None)
 
 
 class TwiceError(Exception):
@@ -117,13 +127,6 @@ def _shape_faults(path: str, values: JSON) -> list[Fault]:
     if not isinstance(values, dict):
         return [Fault(path, type_name(values), "keys with values")]
     return [Fault(path, f"the key {key!r}", "keys that are text") for key in values if not isinstance(key, str)]
-
-
-def _permission_warnings(path: str, mode: int, values: Mapping[str, Any]) -> tuple[str, ...]:
-    # Not refused: in a container the file may be mounted with a mode that nobody can change.
-    if mode & 0o077 and any(key.casefold() in ("accesstoken", "certificate") for key in values):
-        return (f"{path} holds credentials and others may read it (mode {mode:04o}); chmod 600 it",)
-    return ()
 
 
 def type_name(value: JSON) -> str:

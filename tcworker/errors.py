@@ -23,6 +23,7 @@ class ProcessStatus(IntEnum):
     INTERRUPTED = 71
     SHUTDOWN = 72
     INVALID_CONFIG = 73
+    EXPOSED_CONFIG = 77
 
 
 class TaskError(Exception):
@@ -151,7 +152,7 @@ class ConfigError(Exception):
     """The configuration cannot be used; all faults at once.
 
     @ivar exit_status: C{UNUSABLE_CONFIG} for a file that cannot be read or has unknown keys, C{INVALID_CONFIG} for
-        values that do not fit.
+        values that do not fit, C{EXPOSED_CONFIG} for a file whose secrets tasks could read.
     """
 
     def __init__(self, faults: Sequence[Fault], exit_status: ProcessStatus = ProcessStatus.INVALID_CONFIG) -> None:

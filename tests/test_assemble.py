@@ -138,12 +138,13 @@ class Workers(AssembleTestCase):
         self.assertEqual(len(parts.features), 2)
         self.assertIs(parts.features[1], feature)
 
-    def test_warnings_of_sources_are_logged(self) -> None:
+    def test_a_file_that_others_may_read_is_told(self) -> None:
         events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        new_worker(self.clock, [Source("f", VALUES, ("others may read it",))])
-        self.assertIn("others may read it", [event.get("text") for event in events])
+        new_worker(self.clock, [Source("f", {**VALUES, "taskUsers": False}, 0o644)])
+        texts = [event.get("text") for event in events]
+        self.assertIn("f holds secrets and others may read it (mode 0644); chmod 600 it", texts)
 
 
 class Parts(AssembleTestCase):
