@@ -1,0 +1,148 @@
+"""Runs that end with an exception that is not their author's doing (contracts of generic-worker, 5)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, fail
+from zope.interface import implementer
+
+from tcworker.client import services
+from tcworker.embedded.times import Times
+from tcworker.feature.base import TaskFeature
+from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
+from tests.integration.task_case import TaskCase, date, shell
+
+FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
+
+
+class ShortOfTime(TaskCase):
+    """A worker tries for as long as it has the claim; that is not long here."""
+
+    times = Times(claim=2)
+
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
+        self.patch(services, "ATTEMPTS", 2)
+        return super().setUp()
+
+
+class ResourceUnavailable(ShortOfTime):
+    async def test_the_queue_cannot_take_an_artifact(self) -> None:
+        self.refuse("POST", "/artifacts/public/out.txt", 503)
+        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
+        self.assertResolved(outcome, "exception/resource-unavailable", "artifact public/out.txt: createArtifact: 503")
+        await self.assertWorks()
+
+    async def test_the_storage_does_not_take_an_artifact(self) -> None:
+        self.refuse("PUT", "/storage/", 404, times=1)
+        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
+        # What the address is signed with stands in its query, which nobody may see.
+        self.assertResolved(outcome, "exception/resource-unavailable", "/public/out.txt?…: 404")
+
+    async def test_no_folder_can_be_made_for_the_task(self) -> None:
+        tasks = os.path.join(self.site.folder, "tasks")
+        os.rename(tasks, f"{tasks}-elsewhere")
+        open(tasks, "w").close()  # noqa: ASYNC230  # it is empty
+        outcome = await self.run_task(shell("true"))
+        self.assertResolved(outcome, "exception/resource-unavailable", f"no folder for the task can be made in {tasks}")
+
+
+class ObjectsUnavailable(ShortOfTime):    settings: ClassVar = {"createObjectArtifacts": True}
+
+    async def test_an_object_cannot_be_finished(self) -> None:
+        self.refuse("POST", "/object/v1/finish-upload/.*out.txt", 503)
+        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
+        self.assertResolved(outcome, "exception/resource-unavailable", "artifact public/out.txt: finishUpload: 503")
+
+
+@implementer(IFeature)
+class Broken:
+    """A feature with a fault, for tasks that want one."""
+
+    name = "broken"
+    schema: Mapping[str, Any] = {"properties": {"broken": {"type": "boolean"}}, "required": []}
+    after = ()
+
+    def for_task(self, context: ITaskContext) -> ITaskFeature | None:
+        """See L{IFeature.for_task}."""
+        return _BrokenFeature() if "broken" in context.payload else None
+
+
+class _BrokenFeature(TaskFeature):
+    def load(self, engine: IEngine) -> Deferred[None]:
+        return fail(ZeroDivisionError("the password is hunter2"))
+
+
+class InternalError(TaskCase):
+    features = (Broken(),)
+
+    async def test_what_nobody_foresaw(self) -> None:
+        outcome = await self.run_task(shell("true", broken=True))
+        self.assertResolved(outcome, "exception/internal-error", "internal error of the worker, incident ")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        # What it was is for the operator, who finds it by the incident.
+        self.assertNotIn("hunter2", outcome.log)
+        await self.assertWorks()
+
+
+class GivenToAnother(TaskCase):
+    async def test_a_worker_that_must_go(self) -> None:
+        script = "echo begun; echo out > out.txt; touch begun; sleep 60"
+        task_id = await self.site.create(shell(script, artifacts=[FILE]), retries=1)
+        await self.until_begun()
+        self.site.worker.stop_now(5, "the machine goes away")
+        await self.site.until_stopped(self.site.worker)
+        runs = await self.site.until(task_id, "pending")
+        first = await self.site.seen(task_id, runs, 0)
+        self.assertEqual([run["state"] for run in runs], ["exception", "pending"])
+        self.assertResolved(first, "exception/worker-shutdown", "begun", "ending the task: ")
+        # Afterwards, for the log of a worker that goes comes first.
+        self.assertEqual(first.artifacts["public/out.txt"]["storageType"], "s3")
+
+
+class DecidedByTheQueue(TaskCase):
+    times = Times(claim=2, deadline_delay=0.1)
+
+    async def test_a_task_that_is_cancelled(self) -> None:
+        task_id = await self.site.create(shell("touch begun; sleep 60"))
+        await self.until_begun()
+        await self.site.queue.cancel_task(task_id)
+        await self.assertWorks()
+        outcome = await self.site.outcome(task_id)
+        self.assertEqual(outcome.resolution, "exception/canceled")
+
+    async def test_a_task_past_its_deadline(self) -> None:
+        task_id = await self.site.create(shell("sleep 60"), deadline=date(seconds=1))
+        self.assertEqual((await self.site.outcome(task_id)).resolution, "exception/deadline-exceeded")
+        await self.assertWorks()
+
+    async def test_a_claim_that_is_lost_is_not_reported(self) -> None:
+        self.refuse("POST", "/reclaim", 409)
+        task_id = await self.site.create(shell("touch begun; sleep 60"), retries=1)
+        await self.until_begun()
+        self.refuse("POST", "/claim-work/", 503)
+        runs = await self.site.until(task_id, "pending")
+        self.assertEqual(runs[0]["reasonResolved"], "claim-expired")
+
+
+class TaskclusterIsAway(TaskCase):
+    times = Times(claim=2)
+
+    async def test_for_a_moment_when_a_claim_is_renewed(self) -> None:
+        # The reference gives up at the first failure, and calls a task failed that it killed itself.
+        self.refuse("POST", "/reclaim", 503, times=2)
+        self.assertResolved(await self.run_task(shell("sleep 3; echo done")), "completed", "done")
+
+    async def test_for_a_moment_when_a_run_is_over(self) -> None:
+        self.refuse("POST", "/completed", 503, times=1)
+        self.assertResolved(await self.run_task(shell("echo done")), "completed", "done")
+
+
+class TheStorageIsAway(TaskCase):
+    async def test_for_a_moment_when_artifacts_are_published(self) -> None:
+        self.refuse("PUT", "/storage/", 500, times=1)
+        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
+        self.assertResolved(outcome, "completed", "Uploading artifact public/out.txt")
+        self.assertEqual(outcome.artifacts["public/out.txt"]["storageType"], "s3")
