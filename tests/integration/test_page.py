@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 from selenium.webdriver.common.keys import Keys
 
@@ -165,13 +166,19 @@ class Tasks(PageTestCase):
         b = self.browser
         task_id = self.me.create("measured")
         [run] = self.me.claim()
-        samples = ", ".join(f'{{"time": {second}, "cpu": 0.5, "memory": {second * 1_000_000}}}' for second in range(20))
-        run.upload("public/monitoring/resource-usage.json", f'{{"samples": [{samples}]}}'.encode(), "application/json")
+        samples = [{"time": second, "cpu": 0.5, "memory": second * 1_000_000, "disk": second} for second in range(20)]
+        usage = {"samples": samples, "totals": {"cpu": {"mean": 0.25, "peak": 2}, "disk": 19}}
+        run.upload("public/build/monitoring.json", b'{"samples": []}', "application/json")
+        run.upload("public/monitoring/resource-usage.json", json.dumps(usage).encode(), "application/json")
         run.upload("private/secret.txt", b"only for some", "text/plain")
         self.open(self.me, f"#/task/{task_id}/resources")
         self.assertEqual(
             [chart.get_attribute("aria-label") for chart in b.until(lambda: b.all("figure svg"), "charts")],
-            ["Processors: peak 0.50, mean 0.50, over 19 seconds", "Memory: peak 19.0 MB, mean 9.5 MB, over 19 seconds"],
+            [
+                "Processors: peak 2.00, mean 0.25, over 19 seconds",
+                "Memory: peak 19.0 MB, mean 9.5 MB, over 19 seconds",
+                "Disk, read and written so far: 19 B in all, over 19 seconds",
+            ],
         )
         b.click(".tabs a", "Artifacts")
         self.open_in_tab("private/secret.txt")

@@ -10,15 +10,23 @@ const MOST = 600;
 const SERIES = {
   cpu: { title: "Processors", show: (value) => value.toFixed(2) },
   memory: { title: "Memory", show: bytes },
-  disk: { title: "Disk", show: bytes },
+  disk: { title: "Disk, read and written so far", show: bytes, grows: true },
   processes: { title: "Processes", show: (value) => Math.round(value).toLocaleString("en") },
 };
 
+const OWN = "public/monitoring/resource-usage.json";
+
 /**
- * Whether an artifact is the record of it:
- * `{"samples": [{"time": seconds, "cpu": processors, "memory": bytes, "disk": bytes, "processes": number}]}`.
+ * The artifact that is the record of it, the worker's own rather than one that the task made:
+ * `{"samples": [{"time": seconds, "cpu": processors, "memory": bytes, "disk": bytes, "processes": number}],
+ * "totals": {"cpu": {"mean", "peak"}, "memory": …, "processes": …}}`, of which the totals may be missing.
  */
-export function isUsage(name) {
+export function usageAmong(artifacts) {
+  const found = artifacts.filter(({ name, storageType }) => isUsage(name) && storageType !== "error");
+  return found.find(({ name }) => name === OWN) ?? found[0];
+}
+
+function isUsage(name) {
   return /(^|\/)(resource-usage|monitoring)\.json$/.test(name);
 }
 
@@ -28,7 +36,7 @@ export function charts(usage) {
   const samples = thin(given.filter((sample) => Number.isFinite(sample?.time)));
   const drawn = Object.keys(SERIES).filter((key) => pointsOf(samples, key).length > 1);
   if (drawn.length === 0) return h("p", { class: "message" }, "The artifact holds no samples.");
-  return h("div", { class: "charts" }, drawn.map((key) => chart(SERIES[key], pointsOf(samples, key))));
+  return h("div", { class: "charts" }, drawn.map((key) => chart(SERIES[key], pointsOf(samples, key), usage.totals?.[key])));
 }
 
 function pointsOf(samples, key) {
@@ -40,17 +48,28 @@ function thin(samples) {
   return samples.filter((_, index) => index % step === 0 || index === samples.length - 1);
 }
 
-function chart({ title, show }, points) {
+/** What is said of a series as a whole: by the totals if there are any, for samples may be put together of many. */
+function summary({ show, grows }, values, totals) {
+  const given = (key, own) => show(Number.isFinite(totals?.[key]) ? totals[key] : own);
+  const peak = Math.max(...values);
+  if (grows) return `${show(peak)} in all`;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return `peak ${given("peak", peak)}, mean ${given("mean", mean)}`;
+}
+
+function chart(series, points, totals) {
+  const { title, show } = series;
   const start = points[0][0];
   const length = points.at(-1)[0] - start || 1;
-  const peak = Math.max(...points.map(([, value]) => value));
-  const mean = points.reduce((sum, [, value]) => sum + value, 0) / points.length;
+  const values = points.map(([, value]) => value);
+  const peak = Math.max(...values);
+  const whole = summary(series, values, totals);
   const across = (time) => (((time - start) / length) * WIDTH).toFixed(1);
   const down = (value) => (HEIGHT - 4 - (value / (peak || 1)) * (HEIGHT - 12)).toFixed(1);
   const line = points.map(([time, value]) => `${across(time)},${down(value)}`).join(" L");
-  const label = `${title}: peak ${show(peak)}, mean ${show(mean)}, over ${length.toFixed(0)} seconds`;
+  const label = `${title}: ${whole}, over ${length.toFixed(0)} seconds`;
   const cursor = s("line", { class: "cursor", y1: 0, y2: HEIGHT, visibility: "hidden" });
-  const value = h("output", {}, `peak ${show(peak)} · mean ${show(mean)}`);
+  const value = h("output", {}, whole);
   const picture = s(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
@@ -70,7 +89,7 @@ function chart({ title, show }, points) {
   });
   picture.addEventListener("pointerleave", () => {
     cursor.setAttribute("visibility", "hidden");
-    value.textContent = `peak ${show(peak)} · mean ${show(mean)}`;
+    value.textContent = whole;
   });
   const ends = [h("span", {}, "0 s"), h("span", {}, `${length.toFixed(0)} s`)];
   const axis = h("div", { class: "axis", "aria-hidden": "true" }, ends);

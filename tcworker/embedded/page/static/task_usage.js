@@ -1,7 +1,7 @@
 // The tab with the course of a run's resource use.
 
 import { all, artifactUrl, path } from "./api.js";
-import { charts, isUsage } from "./chart.js";
+import { charts, usageAmong } from "./chart.js";
 import { h, swap } from "./dom.js";
 import { failure, message, runPicker } from "./parts.js";
 import { every } from "./polling.js";
@@ -35,7 +35,7 @@ export function showUsage(body, watched, asked, signal) {
 /** The record, drawn, or what is told instead; `null` if there is none. */
 async function find(taskId, runId) {
   const artifacts = await all(`${path("task", taskId, "runs", runId)}/artifacts`, "artifacts");
-  const usage = artifacts.find(({ name, storageType }) => isUsage(name) && storageType !== "error");
+  const usage = usageAmong(artifacts);
   if (usage === undefined) return null;
   try {
     const response = await fetch(await artifactUrl(taskId, runId, usage.name), { credentials: "omit" });
