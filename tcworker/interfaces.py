@@ -576,6 +576,9 @@ class ITaskContext(Interface):
         that of a log, or somebody else has reserved it.
         """
 
+    def is_reserved(name: str) -> bool:
+        """Whether an artifact of the payload that had this name would be left out: a log or a feature has it."""
+
     def time_left() -> float:
         """Seconds until uploads must end."""
 

@@ -135,6 +135,10 @@ class TaskContext:
         self._reserved.add(name)
         return lambda artifact: Deferred.fromCoroutine(self._publisher.publish(artifact))
 
+    def is_reserved(self, name: str) -> bool:
+        """See L{ITaskContext.is_reserved}."""
+        return name in self._reserved
+
     def time_left(self) -> float:
         """See L{ITaskContext.time_left}."""
         return self._time_left()

@@ -21,14 +21,17 @@ class ReservedNames:
 
     def add(self, name: str) -> None:
         """Reserve one for a feature. L{NamingConflict} if it is reserved already."""
-        if name in self._all():
+        if name in self:
             raise NamingConflict(f'payload.logs: the worker publishes something else as "{name}"; rename the log')
         self._of_features.add(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._all()
 
     def keep_out(self, artifact: Artifact) -> bool:
         """Whether an artifact comes from the payload, and has such a name."""
         # The log itself comes as other kinds, which only the worker makes.
-        return isinstance(artifact, FileArtifact | ErrorArtifact) and artifact.name in self._all()
+        return isinstance(artifact, FileArtifact | ErrorArtifact) and artifact.name in self
 
     def _all(self) -> set[str]:
         return self._of_features | self._logs().reserved

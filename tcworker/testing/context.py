@@ -116,6 +116,10 @@ class FakeTaskContext:
         self._reserved.add(name)
         return lambda artifact: Deferred.fromCoroutine(self._publish(artifact))
 
+    def is_reserved(self, name: str) -> bool:
+        """See L{ITaskContext.is_reserved}."""
+        return name in self._reserved
+
     def time_left(self) -> float:
         """See L{ITaskContext.time_left}."""
         return self.seconds_left
