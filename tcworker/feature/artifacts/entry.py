@@ -1,0 +1,148 @@
+"""One entry of the payload on its way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.defer import CancelledError, DeferredSemaphore
+from twisted.logger import Logger
+
+from tcworker.errors import ArchiveError, MalformedPayload, TaskError, TaskFailed
+from tcworker.feature.artifacts.names import Names
+from tcworker.feature.artifacts.telling import MANY, Faults, Lines
+from tcworker.feature.artifacts.wanted import Wanted, is_name, shown
+from tcworker.interfaces import ArchiveFault, ErrorArtifact, FileArtifact, IArchivedFile, IResult, ITaskContext
+from tcworker.waiting import Loose
+
+_log = Logger()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What the entries of one run share.
+
+    @ivar slots: for the files that are in hand at a time.
+    @ivar lines: about each entry.
+    """
+
+    context: ITaskContext
+    names: Names
+    slots: DeferredSemaphore
+    lines: Lines
+    faults: Faults
+
+
+class Entry:
+    """Publishes one file, or the files of one folder."""
+
+    def __init__(self, upload: Upload, wanted: Wanted) -> None:
+        self._upload = upload
+        self._context, self._wanted = upload.context, wanted
+        self._published = 0
+        self._given_up = False
+
+    async def publish(self, result: IResult) -> None:
+        """Publish what there is; an error artifact in place of what cannot be had."""
+        try:
+            if self._wanted.directory:
+                await self._publish_folder(result)
+            elif not self._is_reserved(self._wanted.name):
+                await self._publish_file(result)
+        except ArchiveError as error:
+            await self._miss(self._wanted.name, error.reason, str(error))
+
+    async def _publish_file(self, result: IResult) -> None:
+        # The file is opened in the slot too: a payload may list very many.
+        async with self._upload.slots:
+            file = await result.archive_file(self._wanted.path)
+            self._say(f"Uploading artifact {self._wanted.name} from file {shown(self._wanted.path)}")
+            try:
+                await self._publish_one(self._wanted.name, file)
+            finally:
+                file.close()
+
+    async def _publish_folder(self, result: IResult) -> None:
+        self._say(f"Uploading artifacts {self._wanted.name} from directory {shown(self._wanted.path)}")
+        running = Loose(_log)
+        try:
+            # Slots are taken before the next entry is asked for, so that few files are open however many there are.
+            async for entry in result.archive_folder(self._wanted.path):
+                await self._upload.slots.acquire()
+                running.run(self._publish_entry(entry), f"publishing {entry.path}")
+            await running.wait()
+        except BaseException:
+            await running.cancel()
+            raise
+        # Waiting for them all, one does not hear that they were cancelled.
+        if self._given_up:
+            raise CancelledError
+        self._say(f"Uploaded {self._published} files from directory {shown(self._wanted.path)}")
+
+    async def _publish_entry(self, entry: IArchivedFile | ArchiveFault) -> None:
+        """Publish one entry of the folder, in a slot that is taken already."""
+        name = self._wanted.named(entry.path)
+        try:
+            if self._is_left_out(name, entry.path):
+                return
+            if isinstance(entry, ArchiveFault):
+                await self._miss(name, entry.reason, entry.message)
+            else:
+                await self._publish_one(name, entry)
+        finally:
+            self._upload.slots.release()
+            if not isinstance(entry, ArchiveFault):
+                entry.close()
+
+    def _is_left_out(self, name: str, path: str) -> bool:
+        try:
+            return self._upload.names.is_left_to_another(self._wanted, path) or self._is_reserved(name)
+        except TaskError as error:
+            self._upload.faults.add(self._wanted, name, str(error), error)
+            return True
+
+    def _is_reserved(self, name: str) -> bool:
+        if not self._context.is_reserved(name):
+            return False
+        # No fault: people publish the whole of "public", and the log may lie there.
+        self._context.log.warn(f"artifact {name} is left out: the name is reserved for the worker")
+        return True
+
+    async def _publish_one(self, name: str, file: IArchivedFile) -> None:
+        wanted = self._wanted
+        try:
+            if not is_name(name):
+                raise ArchiveError("the queue knows no artifact by such a name; it is printable ASCII, up to 1024")
+            await self._context.publish(
+                FileArtifact(name, wanted.expires, file, wanted.content_type, wanted.content_encoding)
+            )
+            self._count()
+        except ArchiveError as error:
+            await self._miss(name, error.reason, str(error))
+        except TaskError as error:
+            self._upload.faults.add(wanted, name, str(error), error)
+        except CancelledError:
+            self._given_up = True
+            raise
+
+    def _count(self) -> None:
+        self._published += 1
+        if self._published % MANY == 0:
+            self._context.log.info(f"Uploaded {self._published} files so far from {shown(self._wanted.path)}")
+
+    def _say(self, message: str) -> None:
+        self._upload.lines.info(message)
+
+    async def _miss(self, name: str, reason: str, message: str) -> None:
+        """Say in the queue and in the log why an artifact is not there."""
+        message = shown(message)
+        error = TaskFailed(f"artifact {shown(name)} was not published: {message}")
+        # Of an optional one as well the queue gets an error artifact, by which whoever looks for it learns why.
+        self._upload.faults.add(self._wanted, name, f"{reason}: {message}", error)
+        try:
+            if is_name(name):
+                await self._context.publish(ErrorArtifact(name, self._wanted.expires, reason, message))
+        except MalformedPayload as refused:
+            # A file that broke in the middle of its upload: the queue keeps the artifact that it was to be.
+            _log.info("no error artifact {name}: {error}", name=name, error=str(refused), run=self._context.name)
+        except TaskError as unpublished:
+            self._upload.faults.add(self._wanted, name, str(unpublished), unpublished)

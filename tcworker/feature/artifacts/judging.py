@@ -1,0 +1,41 @@
+"""What of C{payload.artifacts} cannot be, as far as the payload alone tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import timedelta
+
+from tcworker.feature.artifacts.wanted import Wanted, is_name
+from tcworker.interfaces import ITaskContext
+
+
+def faults(wanted: Sequence[Wanted], context: ITaskContext) -> list[str]:
+    """Give a line for each fault."""
+    return [*_out_of_bounds(wanted, context), *_repeated(wanted), *_unnameable(wanted)]
+
+
+def _out_of_bounds(wanted: Sequence[Wanted], context: ITaskContext) -> Iterator[str]:
+    for index, entry in enumerate(wanted):
+        place = f"payload.artifacts[{index}].expires"
+        # The distance, for a second before or after the first or last of all dates is no date.
+        if context.deadline - entry.expires > timedelta(seconds=1):
+            yield f"{place}: artifact '{entry.name}' expires before task deadline"
+        elif entry.expires - context.expires > timedelta(seconds=1):
+            yield f"{place}: artifact '{entry.name}' expires after task expiry"
+
+
+def _repeated(wanted: Sequence[Wanted]) -> Iterator[str]:
+    first: dict[Hashable, int] = {}
+    for index, entry in enumerate(wanted):
+        # Two folders may well share a beginning; one folder twice under the same cannot.
+        key = (entry.named(""), entry.located()) if entry.directory else entry.name
+        other = first.setdefault(key, index)
+        if other != index:
+            yield f"payload.artifacts[{index}]: has the name '{entry.name}' of payload.artifacts[{other}]"
+
+
+def _unnameable(wanted: Sequence[Wanted]) -> Iterator[str]:
+    for index, entry in enumerate(wanted):
+        if not is_name(entry.name):
+            place = f"payload.artifacts[{index}]"
+            yield f"{place}: no artifact can have the name {entry.name!r}; give it one in printable ASCII"
