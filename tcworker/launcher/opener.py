@@ -25,7 +25,9 @@ from tcworker.launcher.wire import Message, Port, close_all
 BATCH = 32
 """How many entries of a folder are opened ahead."""
 
-_MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+_MISSING = {errno.ENOENT, errno.ENOTDIR}
+_NOWHERE = {errno.ELOOP, errno.ENAMETOOLONG}
+"""What makes a path lead to nothing, whatever is there."""
 
 
 class Fault(Exception):
@@ -72,12 +74,11 @@ class Opener:
 
     def _list(self, path: str) -> None:
         try:
-            check_folder(path)
+            self._walk = walk(path)
         except Fault as fault:
             self._send(_faulty(path, fault), [])
-            return
-        self._walk = walk(path)
-        self._more()
+        else:
+            self._more()
 
     def _more(self) -> None:
         batch = list(islice(self._walk, BATCH))
@@ -124,8 +125,14 @@ def check_folder(path: str) -> None:
 
 
 def walk(top: str) -> Iterator[tuple[Message, list[int]]]:
-    """Open all files below a folder, one at a time, sorted by path; links to folders are not followed."""
-    folders: list[Iterator[tuple[str, bool]]] = [_entries(top, "")]
+    """Open all files below a folder, one at a time, sorted by path; links to folders are not followed.
+
+    Raises L{Fault}, at once, if the folder itself cannot be listed.
+    """
+    return _walk(top, [_listed(top, "")])
+
+
+def _walk(top: str, folders: list[Iterator[tuple[str, bool]]]) -> Iterator[tuple[Message, list[int]]]:
     while folders:
         name, is_folder = next(folders[-1], ("", False))
         if not name:
@@ -134,11 +141,19 @@ def walk(top: str) -> Iterator[tuple[Message, list[int]]]:
             yield open_entry(os.path.join(top, name), name)
         else:
             try:
-                check_folder(os.path.join(top, name))
+                folders.append(_listed(top, name))
             except Fault as fault:
                 yield _faulty(name, fault), []
-            else:
-                folders.append(_entries(top, name))
+
+
+def _listed(top: str, folder: str) -> Iterator[tuple[str, bool]]:
+    path = os.path.join(top, folder)
+    check_folder(path)
+    try:
+        return iter(list(_entries(top, folder)))
+    except OSError as error:
+        # Somebody of the same user may be about to remove it.
+        raise _fault_of(error, path) from error
 
 
 def _entries(top: str, folder: str) -> Iterator[tuple[str, bool]]:
@@ -161,6 +176,8 @@ def _faulty(name: str, fault: Fault) -> Message:
 def _fault_of(error: OSError | ValueError, name: str) -> Fault:
     if isinstance(error, ValueError) or error.errno in _MISSING:
         return Fault("missing", f"there is no {name}")
+    if error.errno in _NOWHERE:
+        return Fault("missing", f"there is no {name} ({error.strerror})")
     return Fault("unreadable", f"the task's user may not read {name} ({error.strerror})")
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.launcher import opener
 from tcworker.launcher.opener import Fault, check_folder, open_file, walk
 
 
@@ -59,6 +62,46 @@ class OpenerTests(SynchronousTestCase):
         os.mkfifo(os.path.join(self.folder, "pipe"))
         self.assertEqual(self.fault(self.open, "pipe"), "kind")
         self.assertEqual(self.walked(), ["pipe kind"])
+
+    def test_what_becomes_something_else_between_look_and_open(self):
+        self.make("file")
+        looked = os.stat(os.path.join(self.folder, "file"))
+        os.mkfifo(os.path.join(self.folder, "pipe"))
+        os.symlink("/dev/zero", os.path.join(self.folder, "device"))
+        self.patch(os, "stat", lambda path: looked)
+        before = len(os.listdir("/proc/self/fd"))
+        for name in ("pipe", "device"):
+            self.assertEqual(self.fault(self.open, name), "kind")
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def test_sockets_and_devices_are_no_files(self):
+        with socket.socket(socket.AF_UNIX) as server:
+            # Its address may be too long otherwise.
+            os.chdir(self.folder)
+            self.addCleanup(os.chdir, os.path.dirname(self.folder))
+            server.bind("socket")
+        os.symlink("/dev/null", os.path.join(self.folder, "device"))
+        self.assertEqual(self.walked(), ["device kind", "socket kind"])
+
+    def test_a_folder_that_goes_while_it_is_walked(self):
+        self.make("a/x", "b/y")
+        walking = walk(self.folder)
+        os.close(next(walking)[1][0])
+        self.patch(opener, "check_folder", lambda path: shutil.rmtree(path))
+        self.assertEqual([(entry["path"], entry["fault"]) for entry, _ in walking], [("b", "missing")])
+        with self.assertRaises(Fault):
+            walk(self.folder)
+
+    def test_folders_deeper_than_any_path_leads(self):
+        folder = os.open(self.folder, os.O_RDONLY)
+        for _ in range(450):
+            os.mkdir("x" * 10, dir_fd=folder)
+            above, folder = folder, os.open("x" * 10, os.O_RDONLY, dir_fd=folder)
+            os.close(above)
+        os.close(folder)
+        (entry,) = [entry for entry, _ in walk(self.folder)]
+        self.assertEqual(entry["fault"], "missing")
+        self.assertTrue(entry["message"].endswith("(File name too long)"))
 
     def test_faults(self):
         self.make("a/x")
