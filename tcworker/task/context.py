@@ -24,9 +24,12 @@ from tcworker.interfaces import (
 from tcworker.task.claim import Claim
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
+from tcworker.task.object_upload import ObjectUpload
+from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
 from tcworker.task.reserved_names import ReservedNames
-from tcworker.task.upload import ObjectUpload, Patience, Run, S3Upload
+from tcworker.task.secret_forms import forms_of_credentials
+from tcworker.task.upload import Run, S3Upload
 from tcworker.waiting import Executor
 from tcworker.worker_log import RunLogger
 
