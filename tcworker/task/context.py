@@ -28,7 +28,6 @@ from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
 from tcworker.task.reserved_names import ReservedNames
-from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.task.upload import Run, S3Upload
 from tcworker.waiting import Executor
 from tcworker.worker_log import RunLogger
