@@ -20,7 +20,8 @@ def report(config: Config, missing: Collection[str] = ()) -> Iterator[str]:
     @param missing: the keys that the host has still to bring.
     """
     keys = [key for key in KEYS if key not in missing]
-    lines = {f"{key}: {_shown(key, _value(config, key))}": config.origins.get(key, "default") for key in keys}
+    # JSON is YAML, and leaves no doubt about what is text and what a number.
+    lines = {f"{key}: {json.dumps(_value(config, key))}": config.origins.get(key, "default") for key in keys}
     # One long value shall not push the comments of all others out of sight.
     width = min(60, max(map(len, lines)))
     for line, origin in lines.items():
@@ -34,17 +35,15 @@ def report(config: Config, missing: Collection[str] = ()) -> Iterator[str]:
 def _value(config: Config, key: str) -> JSON:
     inner = KEYS[key].get("properties")
     if inner is not None:
-        return {name: attrgetter(field_of(f"{key}.{name}"))(config) for name in inner}
-    return attrgetter(field_of(key))(config)
+        return {name: _value_at(config, f"{key}.{name}") for name in inner}
+    return _value_at(config, key)
 
 
-def _shown(key: str, value: JSON) -> str:
-    if key in SECRET and value:
-        return _without_values(value)
-    # JSON is YAML, and leaves no doubt about what is text and what a number.
-    return json.dumps(value)
+def _value_at(config: Config, place: str) -> JSON:
+    value = attrgetter(field_of(place))(config)
+    return _without_values(value) if place in SECRET and value else value
 
 
-def _without_values(value: JSON) -> str:
+def _without_values(value: JSON) -> JSON:
     """Names are no secrets, what stands under them may be."""
-    return json.dumps(dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN)
+    return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN

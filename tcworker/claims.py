@@ -15,7 +15,7 @@ from tcworker.claimer import Claimer
 from tcworker.config import Config
 from tcworker.errors import ConfigError, InternalError
 from tcworker.host.service import HostService
-from tcworker.interfaces import Exit, ITaskContext, ProcessStatus, Unsubscribe
+from tcworker.interfaces import Credentials, Exit, ITaskContext, ProcessStatus, Unsubscribe
 from tcworker.lifecycle import new_worker_machine
 from tcworker.quota import Quota
 from tcworker.room import Room
@@ -95,6 +95,7 @@ class ClaimService(MultiService):
     def _has_booted(self, facilities: Facilities) -> None:
         self._booting = None
         self._facilities = facilities
+        self._host.on_credentials(self._renewed)
         config, queue = facilities.config, facilities.new_queue(self._host.credentials)
         room = Room(self._clock, config, facilities.threads)
         self._claimer = Claimer(self._clock, config, self._host, room, queue, self._machine, self._see_whether_gone)
@@ -103,6 +104,13 @@ class ClaimService(MultiService):
         self._booted.succeed(facilities.config)
         self._see_whether_count_reached()
         self._see_whether_gone()
+
+    def _renewed(self, credentials: Credentials) -> None:
+        """The worker has new credentials, which must not be in a log any more than the old ones."""
+        assert self._facilities is not None
+        self._facilities.mask_credentials(credentials)
+        for task in tuple(self._tasks):
+            task.mask_credentials(credentials)
 
     def _boot_failed(self, failure: Failure) -> None:
         self._booting = None

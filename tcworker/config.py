@@ -59,6 +59,7 @@ class Config:
     @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
     @ivar enable_metadata: whether a file says which task the worker ran last.
     @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
+    @ivar logs_mask: what is masked in every task's log: texts, and C{{"pattern": "…"}}.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
     @ivar task_users: whether each task has a user of its own; C{None}: if the worker is root and has no C{task_user}.
     @ivar task_uid_range: the first and the last number for those users.
@@ -102,6 +103,7 @@ class Config:
     tasks_dir: str = field(default_factory=lambda: os.path.abspath("tasks"))
     state_dir: str = field(default_factory=lambda: os.path.abspath("state"))
     logs_max_megabytes: int = 1000
+    logs_mask: tuple[str | Mapping[str, str], ...] = field(default=(), repr=False)
     ca_bundle: str | None = None
     task_user: str | None = None
     task_users: bool | None = None

@@ -6,16 +6,17 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from tcworker.config_schema import KEYS, REQUIRED, SCHEMA, SECRET
+from tcworker.config_schema import KEYS, REQUIRED, SCHEMA, SHORTEST_MASK, may_be_shown
 from tcworker.config_source import Merged, type_name
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
+from tcworker.line_pattern import PatternFault, compile_pattern
 
 
 def raise_faults(merged: Merged, *, whole: bool) -> None:
@@ -81,7 +82,8 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
 def _unfit(merged: Merged, error: ValidationError) -> Fault:
     path = list(error.absolute_path)
     # The value itself may be a secret that stands in the wrong form.
-    found = type_name(error.instance) + " that is not shown" if path[0] in SECRET else _show(error.instance)
+    place = ".".join(step for step in path if isinstance(step, str))
+    found = _show(error.instance) if may_be_shown(place) else f"{type_name(error.instance)} that is not shown"
     if error.validator == "uniqueItems":
         found = f"the same twice in {found}"
     return Fault(merged.locate(path), found, _schema(error)["expected"])
@@ -102,6 +104,23 @@ def _own_rules(merged: Merged) -> Iterator[Fault]:
         # YAML has .inf and .nan, which JSON schema takes for numbers.
         if isinstance(values.get(key), float) and not math.isfinite(values[key]):
             yield _breach(merged, key, str(values[key]))
+    logs = values.get("logs")
+    masks = logs.get("mask") if isinstance(logs, Mapping) else None
+    for index, mask in enumerate(masks if isinstance(masks, list | tuple) else ()):
+        yield from _mask_faults(merged, ["logs", "mask", index], mask)
+
+
+def _mask_faults(merged: Merged, path: Sequence[str | int], mask: JSON) -> Iterator[Fault]:
+    if isinstance(mask, str) and (size := len(mask.strip().encode(errors="replace"))) < SHORTEST_MASK:
+        yield Fault(
+            merged.locate(path), f"text of {size} bytes", f"at least {SHORTEST_MASK}, for shorter ones are everywhere"
+        )
+    pattern = mask.get("pattern") if isinstance(mask, Mapping) else None
+    if isinstance(pattern, str):
+        try:
+            compile_pattern(pattern)
+        except PatternFault as fault:
+            yield Fault(merged.locate([*path, "pattern"]), "a pattern that is not shown", str(fault))
 
 
 def _breach(merged: Merged, key: str, found: str) -> Fault:

@@ -45,6 +45,16 @@ _UID_RANGE = {"minItems": 2, "maxItems": 2, "expected": "two numbers, the first 
 _CLASS = "a built-in name or a class as package.module.Class"
 _CLASS_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z"
 
+SHORTEST_MASK = 6
+"""Bytes of the shortest text that is masked in logs: shorter ones are everywhere, and a mask would show them."""
+
+_PATTERN = {"type": "object", "properties": {"pattern": {"type": "string"}}, "required": ["pattern"]}
+_MASK = {
+    "anyOf": [{"type": "string"}, {**_PATTERN, "additionalProperties": False}],
+    "expected": f'text of {SHORTEST_MASK} bytes and more, or {{pattern: "a regular expression"}}',
+}
+_MASKS = {"type": "array", "items": _MASK, "expected": "a list of what is masked in logs"}
+
 KEYS: dict[str, dict[str, Any]] = {
     "rootURL": _text("a URL like https://tc.example.com", r"^https?://[^\s/?#@]+(/[^\s?#]*)?\Z"),
     "clientId": _text("a client id of Taskcluster", r"^[A-Za-z0-9!@/:.+|_-]+\Z"),
@@ -77,7 +87,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "killGraceSecs": _number("seconds"),
     "shutdownGraceSecs": _number("seconds"),
     "overlapUploads": _flag(),
-    "logs": _object(maxMegabytes=_whole(1)),
+    "logs": _object(maxMegabytes=_whole(1), mask=_MASKS),
     "caBundle": _text("the path of a file of certificates in PEM", r"[^\0]"),
     "taskUser": _text("the name of an account of this machine", r"^[^\s:/]+\Z"),
     "taskUsers": _flag(),
@@ -92,7 +102,7 @@ KEYS: dict[str, dict[str, Any]] = {
     ),
     "idleOutputTimeoutSecs": _whole(0, unit="of seconds "),
     "enableResourceMonitor": _flag(),
-    "maxMemoryUsagePercent": _whole(1, 100, unit="of percent "),
+    "maxMemoryUsagePercent": _whole(0, 100, unit="of percent "),
     "minAvailableMemoryBytes": _whole(0, unit="of bytes "),
     "allowedHighMemoryDurationSecs": _number("seconds"),
     "disableOOMProtection": _flag(),
@@ -110,8 +120,14 @@ KEYS: dict[str, dict[str, Any]] = {
 
 REQUIRED = ("rootURL", "clientId", "accessToken", "workerType", "workerId")
 
-SECRET = frozenset({"accessToken", "certificate", "extensions"})
-"""Keys whose values nobody may read in a log or an error."""
+SECRET = frozenset({"accessToken", "certificate", "extensions", "logs.mask"})
+"""Places whose values nobody may read in a log or an error."""
+
+
+def may_be_shown(place: str) -> bool:
+    """Whether what stands at a place such as C{logs.mask} is no secret, nor in or around something that is."""
+    return not any(f"{place}.".startswith(f"{secret}.") or secret.startswith(f"{place}.") for secret in SECRET)
+
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -16,8 +16,6 @@ from tcworker.config_schema import SECRET
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
 
-_SECRET = {key.casefold() for key in SECRET}
-
 
 @dataclass(frozen=True)
 class Source:
@@ -66,8 +64,17 @@ def load_file(path: str) -> Source:
     faults = _shape_faults(path, values)
     if faults:
         raise ConfigError(faults, ProcessStatus.UNUSABLE_CONFIG)
-    secret = any(key.casefold() in _SECRET for key in values or {})
-    return Source(path, values or {}, mode if secret and mode & 0o077 else None)
+    return Source(path, values or {}, mode if _holds_secrets(values or {}) and mode & 0o077 else None)
+
+
+def _holds_secrets(values: Mapping[str, Any]) -> bool:
+    folded = {key.casefold(): value for key, value in values.items()}
+    places = (secret.partition(".") for secret in SECRET)
+    # Only names of the first level may be spelled in any way.
+    return any(
+        outer.casefold() in folded and (not inner or inner in (folded[outer.casefold()] or ()))
+        for outer, _, inner in places
+    )
 
 
 class TwiceError(Exception):

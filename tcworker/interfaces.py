@@ -551,7 +551,10 @@ class ITaskContext(Interface):
     log: ITaskLog = Attribute("")
 
     def mask(secret: str) -> None:
-        """Never leaves the machine in a log from now on, earlier output included."""
+        """Never leaves the machine in a log from now on, earlier output included.
+
+        Nor do its lines, nor what it is in JSON, in URLs and in base64. One of fewer than 6 bytes is not masked.
+        """
 
     def require_scopes(*alternatives: ScopeExpression) -> Deferred[None]:
         """Check that the task has the scopes of one alternative.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +33,9 @@ class FakeHost:
 
     def credentials(self) -> Credentials:
         return Credentials("worker", "secret")
+
+    def on_credentials(self, call: Callable[[Credentials], None]) -> None:
+        self.renew = call
 
     def should_shut_down_now(self, idle_seconds: float) -> Deferred[bool]:
         self.asked.append(idle_seconds)
@@ -174,6 +179,24 @@ class OneSlot(Working):
         self.clock.advance(20)
         self.give()
         self.assertEqual(self.successResultOf(self.stopped).status, 70)
+
+
+class NewCredentials(Working):
+    """The worker gets new ones while a task runs."""
+
+    def test_no_log_has_them(self) -> None:
+        self.give({"script": [{"sleep": 1}, {"print": "new-token of the worker"}]})
+        self.host.renew(Credentials("worker", "new-token"))
+        self.clock.advance(1)
+        self.assertIn("[masked] of the worker", self.log_of(0))
+        self.queue.answer("report_completed")
+        self.clock.advance(0)
+        self.give({"script": [{"print": "new-token again"}]})
+        self.assertIn("[masked] again", self.log_of(1))
+
+    def log_of(self, number: int) -> str:
+        contents = self.facilities.contexts[number].contents
+        return gzip.decompress(contents["public/logs/live_backing.log"]).decode()
 
 
 class WhatGoesWrongAroundARun(Working):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -56,7 +57,7 @@ class TheCommand(CommandCase):
 
     def test_lists_its_commands(self) -> None:
         self.assertEqual(self.command("--help"), 0)
-        for name in ("run", "server", "worker", "check"):
+        for name in ("run", "server", "worker", "check", "schema"):
             self.assertIn(f"\n    {name} ", self.out)
 
     def test_what_it_does_not_understand_ends_with_64(self) -> None:
@@ -190,7 +191,12 @@ class Checking(CommandCase):
 
     def test_shows_what_stands_in_an_object(self) -> None:
         self.command("check", "--config", self.config(CONFIG + "logs: {maxMegabytes: 7}\n"))
-        self.assertRegex(self.out, r'\nlogs: \{"maxMegabytes": 7\} +# ')
+        self.assertRegex(self.out, r'\nlogs: \{"maxMegabytes": 7, "mask": \[\]\} +# ')
+
+    def test_shows_no_secret_that_is_masked_in_logs(self) -> None:
+        text = CONFIG + "logs: {mask: [hidden-1, {pattern: hidden-2}]}\nextensions: {a.B: {c: hidden-3}}\n"
+        self.command("check", "--config", self.config(text))
+        self.assertNotIn("hidden", self.out + self.err)
 
     def test_leaves_open_what_a_host_will_bring(self) -> None:
         text = "host: tests.test_assemble.ManagedHost\nclientId: me\nworkerType: builder\n"
@@ -223,3 +229,25 @@ class Checking(CommandCase):
     def test_knows_a_class_that_is_not_there(self) -> None:
         self.assertNotEqual(self.command("check", "--config", self.config(CONFIG + "platforms: [no.such.Thing]\n")), 0)
         self.assertIn("platforms[0]", self.err)
+
+
+class Schemas(CommandCase):
+    def test_lists_the_platforms(self) -> None:
+        self.assertEqual(self.command("schema"), 0)
+        self.assertEqual(self.out, "native\n")
+
+    def test_prints_what_a_payload_may_be(self) -> None:
+        self.assertEqual(self.command("schema", "native"), 0)
+        schema = json.loads(self.out)
+        self.assertEqual(schema["title"], "The payload of a task for the platform native")
+        self.assertIn("osGroups", schema["properties"])
+
+    def test_as_a_worker_with_these_settings_would_have_it(self) -> None:
+        self.command("schema", "native", "--config", self.config(CONFIG + "features: [env, max-run-time]\n"))
+        self.assertNotIn("osGroups", json.loads(self.out)["properties"])
+
+    def test_refuses_what_it_cannot_print(self) -> None:
+        self.assertEqual(self.command("schema", "windows"), 64)
+        self.assertEqual(self.err, "tcworker schema: found windows, expected native\n")
+        self.assertEqual(self.command("schema", "--config", self.config("capacity: many\n")), 73)
+        self.assertIn("capacity", self.err)

@@ -88,7 +88,11 @@ class TheTypedSide(SynchronousTestCase):
         self.assertEqual([field_of(place) for place in places], expected)
 
     def test_no_secret_is_in_its_repr(self) -> None:
-        config = parsed(certificate='{"seed": "hidden"}', extensions={"a.B": {"password": "hidden"}})
+        config = parsed(
+            certificate='{"seed": "hidden"}',
+            extensions={"a.B": {"password": "hidden"}},
+            logs={"mask": ["hidden", {"pattern": "hidden"}]},
+        )
         self.assertNotIn("hidden", repr(config))
         self.assertNotIn("an-access-token", repr(config))
 
@@ -170,7 +174,7 @@ class Faults(SynchronousTestCase):
         self.assertEqual(self.only_fault(capacty=2), Fault("worker.yml: capacty", "an unknown key", "perhaps capacity"))
 
     def test_an_unknown_key_of_an_object(self) -> None:
-        self.assertEqual(self.only_fault(logs={"size": 1}).expected, "one of maxMegabytes")
+        self.assertEqual(self.only_fault(logs={"size": 1}).expected, "one of maxMegabytes, mask")
 
     def test_keys_that_the_reference_worker_has_given_up_are_unknown(self) -> None:
         self.assertEqual(self.only_fault(deploymentId="d").found, "an unknown key")
@@ -181,6 +185,16 @@ class Faults(SynchronousTestCase):
 
     def test_a_newline_at_the_end_does_not_fit_a_pattern(self) -> None:
         self.assertEqual(self.only_fault(workerId="i-1\n").place, "worker.yml: workerId")
+
+    def test_masks_that_mask_everything(self) -> None:
+        fault = self.only_fault(logs={"mask": ["long enough", " short\n", "äöü"]})
+        self.assertEqual((fault.place, fault.found), ("worker.yml: logs.mask[1]", "text of 5 bytes"))
+
+    def test_masks_that_are_no_patterns(self) -> None:
+        fault = self.only_fault(logs={"mask": [{"pattern": "ab*c"}]})
+        self.assertEqual(fault.place, "worker.yml: logs.mask[0].pattern")
+        self.assertIn("upper bound", fault.expected)
+        self.assertIn("pattern:", self.only_fault(logs={"mask": [{"patern": "x"}]}).expected)
 
     def test_times_are_finite(self) -> None:
         for value in (float("nan"), float("inf"), -1):
@@ -207,6 +221,12 @@ class Secrets(SynchronousTestCase):
             {"extensions": {"a.B": "123454321"}},
             {"extensions": "123454321"},
             {"acessToken": "123454321"},
+            {"logs": "123454321"},
+            {"logs": {"mask": "123454321"}},
+            {"logs": {"mask": [123454321]}},
+            {"logs": {"mask": [{"patern": "123454321"}]}},
+            {"logs": {"mask": [{"pattern": "(123454321"}]}},
+            {"logs": {"mask": [{"pattern": ["123454321"]}]}},
             {"rootURL": "https://user:123454321@tc.example.com"},
         ):
             error = self.assertRaises(ConfigError, parsed, **values)
@@ -222,7 +242,7 @@ class Consistency(SynchronousTestCase):
         special: dict[str, Any] = {
             "rootURL": "http://x",
             "certificate": "{}",
-            "logs": {"maxMegabytes": 9},
+            "logs": {"maxMegabytes": 9, "mask": ["a secret"]},
             "taskUidRange": [20000, 29999],
             "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
         }

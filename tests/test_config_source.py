@@ -75,14 +75,21 @@ class AFile(SynchronousTestCase):
         self.assertIn("the key capacity twice", self.fault('{"capacity": 1, "capacity": 2}'))
 
     def test_secrets_that_others_may_read(self) -> None:
-        for text in ("accessToken: x\n", "certificate: x\n", "extensions: {}\n", '{"accesstoken": "x"}'):
+        for text in (
+            "accessToken: x\n",
+            "certificate: x\n",
+            "extensions: {}\n",
+            '{"accesstoken": "x"}',
+            "logs: {mask: []}\n",
+        ):
             source = load_file(self.write(text, 0o640))
             self.assertEqual(source.exposed, 0o640, text)
             self.assertIn("(mode 0640); chmod 600 it", source.warning)
             self.assertIsNone(load_file(self.write(text, 0o600)).exposed)
 
     def test_a_file_without_secrets_may_be_read(self) -> None:
-        self.assertIsNone(load_file(self.write("capacity: 1\n", 0o644)).exposed)
+        for text in ("capacity: 1\n", "logs: {maxMegabytes: 1}\n", "logs: null\n"):
+            self.assertIsNone(load_file(self.write(text, 0o644)).exposed)
 
     def test_a_folder(self) -> None:
         os.mkdir("folder")

@@ -40,6 +40,7 @@ class HostService(MultiService):
         self._configured: Credentials | None = None
         self._renewed: Credentials | None = None
         self._unsubscribe: Unsubscribe | None = None
+        self._told: list[Callable[[Credentials], None]] = []
         self.addService(IService(host))
 
     def startService(self) -> None:
@@ -85,6 +86,10 @@ class HostService(MultiService):
             raise LookupError("the configuration has not been loaded yet")
         return credentials
 
+    def on_credentials(self, call: Callable[[Credentials], None]) -> None:
+        """Be told of the worker's new credentials."""
+        self._told.append(call)
+
     def should_shut_down_now(self, idle_seconds: float) -> Deferred[bool]:
         """Ask the host whether to go now; fails only when it is cancelled."""
         return Deferred.fromCoroutine(self._should_shut_down_now(idle_seconds))
@@ -116,3 +121,5 @@ class HostService(MultiService):
     def _renew(self, credentials: Credentials) -> None:
         _log.info("new credentials for {client_id}", client_id=credentials.client_id)
         self._renewed = credentials
+        for call in self._told:
+            call(credentials)

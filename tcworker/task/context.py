@@ -28,6 +28,7 @@ from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
 from tcworker.task.reserved_names import ReservedNames
+from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.task.upload import Run, S3Upload
 from tcworker.waiting import Executor
 from tcworker.worker_log import RunLogger
@@ -104,6 +105,7 @@ class TaskContext:
     def replace_credentials(self, credentials: Credentials) -> None:
         """See L{IRunContext.replace_credentials}."""
         self._credentials = credentials
+        self.log.hide(forms_of_credentials(credentials))
         # A proxy that cannot take them must not keep a shell from getting them.
         for call in list(self._told):
             try:

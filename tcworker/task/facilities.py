@@ -20,6 +20,8 @@ from tcworker.task.acceptance import Acceptance
 from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, IRunContext, TaskContext
 from tcworker.task.log import TaskLog
+from tcworker.task.masks import LogMasks
+from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.waiting import Executor
 
 
@@ -41,6 +43,12 @@ class Facilities:
 
     def __post_init__(self) -> None:
         self.acceptance = Acceptance(self.config, self.platforms, self.features.schemas)
+        self._masks = LogMasks.from_config(self.config.logs_mask)
+        self.mask_credentials(self.config.credentials)
+
+    def mask_credentials(self, credentials: Credentials) -> None:
+        """Mask credentials of the worker's own in the logs of all runs to come."""
+        self._masks.add(forms_of_credentials(credentials))
 
     def new_queue(self, credentials: Callable[[], Credentials]) -> QueueCalls:
         """A queue that signs with what C{credentials} gives at each call."""
@@ -50,10 +58,11 @@ class Facilities:
         """Where the worker keeps what it needs for a run."""
         return os.path.join(self.config.state_dir, "runs", f"{claim.task_id}-{claim.run_id}")
 
-    def new_log(self, folder: str, broken: Callable[[TaskError], None]) -> TaskLog:
+    def new_log(self, claim: Claim, folder: str, broken: Callable[[TaskError], None]) -> TaskLog:
         """The log of a run; C{broken} is told when it cannot be written."""
         limit = self.config.logs_max_megabytes * 1_000_000
-        return TaskLog(folder, self.clock, self.threads, limit=limit, broken=broken)
+        masks = self._masks.with_own(forms_of_credentials(claim.credentials))
+        return TaskLog(folder, self.clock, self.threads, limit=limit, broken=broken, masks=masks)
 
     def new_context(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -23,6 +23,8 @@ from tcworker.task.log_gzip import PIECE, GzipStream, LogReader
 from tcworker.task.log_memory import compress_in_memory
 from tcworker.task.log_pump import Pump
 from tcworker.task.log_raw import LentLog, RawLog, unnamed_file
+from tcworker.task.masks import LogMasks
+from tcworker.task.secret_forms import forms_of
 from tcworker.waiting import Executor, Loose, now
 
 _log = Logger()
@@ -55,6 +57,7 @@ class TaskLog:
     @param threads: for logs that grow fast; what is little is done at once.
     @param limit: bytes that the log may have, 0 for no limit; of a longer one the middle is missing.
     @param broken: is told, once, that the log cannot be written; it goes on as well as it can.
+    @param masks: what must not leave the machine in this log; this log's own from now on.
     @raise ResourceUnavailable: the log cannot even be begun.
     """
 
@@ -66,12 +69,14 @@ class TaskLog:
         *,
         limit: int,
         broken: Callable[[ResourceUnavailable], None],
+        masks: LogMasks | None = None,
     ) -> None:
         self._clock = clock
         self._threads = threads
         self._jobs = Jobs(threads)
         self._tell_broken: Callable[[ResourceUnavailable], None] | None = broken
-        self._secrets: list[bytes] = []
+        self._masks = masks or LogMasks()
+        self._gap: list[int] = []
         self._append: Callable[[bytes], None] | None = None
         self._lent: LentLog | None = None
         self._timer: IDelayedCall | None = None
@@ -90,12 +95,16 @@ class TaskLog:
     def mask(self, secret: str) -> None:
         """Let a secret not leave the machine in this log from now on, earlier output included.
 
-        What a follower was already given cannot be taken back.
+        What a follower was already given cannot be taken back. One of fewer than 6 bytes is not masked.
         """
-        encoded = secret.encode()
-        # An empty secret would be everywhere.
-        if encoded and encoded not in self._secrets:
-            self._secrets.append(encoded)
+        forms = forms_of(secret)
+        if not forms:
+            _log.warn("a secret is too short to be masked in a task's log: it has fewer than 6 bytes")
+        self.hide(forms)
+
+    def hide(self, literals: Iterable[bytes]) -> None:
+        """Mask some bytes from now on, in no other form than this."""
+        self._masks.add(literals)
 
     def size(self) -> int:
         """See L{ITaskLog.size}."""
@@ -228,12 +237,19 @@ class TaskLog:
         return SealedLog(file, length)
 
     def _new_reader(self) -> LogReader:
-        return LogReader(self._raw.descriptor, self._secrets)
+        return LogReader(self._raw.descriptor, self._masks, self._gap)
 
     async def _join_end(self) -> None:
         time = now(self._clock)
+
+        def notice(missing: int) -> bytes:
+            line = log_framing.cut(time, missing, self._raw.limit)
+            # Before it is written: whoever reads it must know that something is lost here.
+            self._gap[:] = [self._raw.size, self._raw.size + len(line)]
+            return line
+
         try:
-            await self._jobs.run(self._raw.join_end, lambda missing: log_framing.cut(time, missing, self._raw.limit))
+            await self._jobs.run(self._raw.join_end, notice)
         except OSError as error:
             self._broken(error)
 

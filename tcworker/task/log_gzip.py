@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 
 from tcworker.task.compression import new_gzip
-from tcworker.task.masking import Masker, ends_within
+from tcworker.task.masking import Masker
+from tcworker.task.masks import LogMasks
+from tcworker.task.secret_spans import Literals
 
 PIECE = 256 * 1024
 """What is read and compressed at a time: the interpreter's lock is held for much less."""
@@ -18,56 +20,76 @@ class LogReader:
     """Reads a raw log from its beginning, piece by piece, masked.
 
     @param descriptor: of the raw file, whose offset is left alone.
-    @param secrets: what to mask; more may be appended at any time.
+    @param masks: what to mask; more literals may come at any time.
+    @param gap: where in the raw file something of the log is lost, once that is known: the offset at which what was
+        printed ends, and the one at which it goes on; between the two is what the worker says about it.
     @ivar offset: how much of the raw file was read.
     """
 
-    def __init__(self, descriptor: int, secrets: Sequence[bytes]) -> None:
+    def __init__(self, descriptor: int, masks: LogMasks, gap: Sequence[int] = ()) -> None:
         self.offset = 0
         self._descriptor = descriptor
-        self._secrets = secrets
+        self._masks = masks
         self._known = 0
-        self._masker = Masker()
+        self._gap = gap
+        self._masker = Masker((), masks.patterns)
 
     @property
     def has_new_secrets(self) -> bool:
         """Whether some came since L{new_secrets} was last called."""
-        return len(self._secrets) > self._known
+        return len(self._masks.literals) > self._known
 
     def new_secrets(self) -> Sequence[bytes]:
         """Those that came since this was last called; from now on they are masked."""
-        new = self._secrets[self._known :]
+        new = self._masks.literals[self._known :]
         if new:
             self._known += len(new)
-            self._masker.replace_secrets(self._secrets[: self._known])
+            self._masker.replace_literals(self._masks.literals[: self._known])
         return new
 
     def read(self) -> bytes | None:
         """Give the next piece, perhaps an empty one; C{None} at the end of what is there."""
-        data = os.pread(self._descriptor, PIECE, self.offset)
+        given = self._pass_edge()
+        data = os.pread(self._descriptor, min(PIECE, self._to_edge()), self.offset)
         self.offset += len(data)
-        return self._masker.feed(data) if data else None
+        return given + self._masker.feed(data) if data else given or None
 
     def rest(self, more: bytes = b"") -> bytes:
         """What was held back lest it became a secret, and some bytes that are not in the raw file, masked as well."""
         return self._masker.feed(more) + self._masker.flush()
 
-    def has_passed(self, secret: bytes) -> bool:
-        """Whether a secret, or the beginning of it, is in what was already read."""
+    def have_passed(self, secrets: Sequence[bytes]) -> bool:
+        """Whether one of some secrets, or the beginning of it, is in what was already read."""
+        wanted = Literals(secrets)
         at, before = 0, b""
         while at < self.offset:
             data = before + os.pread(self._descriptor, min(PIECE, self.offset - at), at)
-            if secret in data:
+            if any(secret in data for secret in secrets):
                 return True
             # The end of one piece is looked at again with the next: a secret may lie across both.
             at += len(data) - len(before)
-            before = data[-len(secret) :]
-        return ends_within(before, secret)
+            before = data[-wanted.longest :]
+        return wanted.begun(before) < len(before)
 
     def rewind(self) -> None:
         """Begin anew."""
         self.offset = 0
         self._masker.flush()
+
+    def _to_edge(self) -> int:
+        """How far it is to the next edge of the gap."""
+        return next((edge - self.offset for edge in self._gap if edge > self.offset), PIECE)
+
+    def _pass_edge(self) -> bytes:
+        """Give what was held back at an edge of the gap; nothing if there is none here."""
+        if self.offset not in self._gap:
+            return b""
+        if self.offset == self._gap[0]:
+            # Repeatable: as long as nothing more was read, there is nothing more to give.
+            return self._masker.flush_before_gap()
+        given = self._masker.flush()
+        self._masker.begin_after_gap()
+        return given
 
 
 class GzipStream:
@@ -99,7 +121,8 @@ class GzipStream:
         """
         for _ in range(_PIECES_A_STEP):
             # Secrets are appended by the reactor's thread while this runs: look before each piece.
-            if any(map(self._reader.has_passed, self._reader.new_secrets())):
+            new = self._reader.new_secrets()
+            if new and self._reader.have_passed(new):
                 self.restart()
             piece = self._reader.read()
             if piece is None:

@@ -27,6 +27,7 @@ from tcworker.task.report import Report, record_of
 from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
+from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
 
@@ -70,7 +71,7 @@ class TaskService(Service):
         self._folder = facilities.folder_of(claim)
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         self._allowance = Allowance(clock, claim.taken_until)
-        self._log = facilities.new_log(self._folder, self.fail)
+        self._log = facilities.new_log(claim, self._folder, self.fail)
         self.context = facilities.new_context(claim, self._folder, self._log, self.fail, self._allowance.left)
         queue = self.context.queue
         self._keeper = ClaimKeeper(claim, queue, clock, renewed=self._renewed, ended=self.taken_away)
@@ -99,6 +100,10 @@ class TaskService(Service):
         if self._sandbox is not None:
             await self._sandbox.drop()
         await self._log.dispose()
+
+    def mask_credentials(self, credentials: Credentials) -> None:
+        """Mask new credentials of the worker's own in the run's log."""
+        self._log.hide(forms_of_credentials(credentials))
 
     def shut_down(self, seconds: float) -> None:
         """The worker must be gone in so many seconds."""

@@ -26,6 +26,7 @@ from tcworker.interfaces import (
 )
 from tcworker.task.claim import write_date
 from tcworker.task.context import IRunContext
+from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.task.log_names import LogNames
 from tcworker.task.reserved_names import ReservedNames
 from tcworker.testing.memory import MemoryLog
@@ -101,6 +102,7 @@ class FakeTaskContext:
     def replace_credentials(self, credentials: Credentials) -> None:
         """Tell all that asked, as a reclaim does."""
         self.credentials = credentials
+        self.log.hide(forms_of_credentials(credentials))
         for call in list(self._told):
             call(credentials)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import FileIO
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from tcworker.interfaces import ILentLog, ITaskLog, Unsubscribe
-from tcworker.task.claim import write_date
+from tcworker.task import log_framing
+from tcworker.task.masking import Masker
+from tcworker.task.masks import LogMasks
+from tcworker.task.secret_forms import forms_of
 from tcworker.waiting import now
 
-MASK = "[masked]"
 _POLL = 0.02
 
 
@@ -32,14 +34,15 @@ class MemoryLog:
         self._data = bytearray()
         self._lent: LentFile | None = None
         self._followers: list[_Follower] = []
-        self._secrets: list[bytes] = []
+        self._masks = LogMasks()
         self._sealed = False
 
     @property
     def data(self) -> bytes:
         """All that was printed so far, masked."""
         self._catch_up()
-        return self._masked(bytes(self._data))
+        masker = Masker(self._masks.literals)
+        return masker.feed(bytes(self._data)) + masker.flush()
 
     @property
     def text(self) -> str:
@@ -53,15 +56,15 @@ class MemoryLog:
 
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
-        self._own_lines(f"[taskcluster {self._stamp()}]", message)
+        self.write(log_framing.info(now(self._clock), message))
 
     def warn(self, message: str) -> None:
         """See L{ITaskLog.warn}."""
-        self._own_lines(f"[taskcluster:warn {self._stamp()}]", message)
+        self.write(log_framing.warn(now(self._clock), message))
 
     def error(self, message: str) -> None:
         """See L{ITaskLog.error}."""
-        self._own_lines("[taskcluster:error]", message)
+        self.write(log_framing.error(message))
 
     def write(self, data: bytes) -> None:
         """See L{ITaskLog.write}."""
@@ -84,7 +87,7 @@ class MemoryLog:
 
     def follow(self, call: Callable[[bytes], None]) -> Unsubscribe:
         """See L{ITaskLog.follow}. What is there already comes before this returns."""
-        follower = _Follower(call)
+        follower = _Follower(call, self._masks)
         self._followers.append(follower)
         self._catch_up()
         self._tell()
@@ -92,29 +95,22 @@ class MemoryLog:
         return lambda: self._followers.remove(follower) if follower in self._followers else None
 
     def mask(self, secret: str) -> None:
-        """Hide a secret from all who read from now on."""
-        self._secrets.append(secret.encode())
+        """Hide a secret from all who read from now on; one of fewer than 6 bytes is not hidden."""
+        self.hide(forms_of(secret))
+
+    def hide(self, literals: Iterable[bytes]) -> None:
+        """Hide some bytes, in no other form than this."""
+        self._masks.add(literals)
 
     def seal(self) -> None:
         """Nothing more comes."""
         self._sealed = True
         self._tell()
 
-    def _stamp(self) -> str:
-        return write_date(now(self._clock))
-
-    def _own_lines(self, prefix: str, message: str) -> None:
-        self.write("".join(f"{prefix} {line}\n" for line in message.split("\n")).encode())
-
-    def _masked(self, data: bytes) -> bytes:
-        for secret in self._secrets:
-            data = data.replace(secret, MASK.encode())
-        return data
-
     def _tell(self) -> None:
         # One who is told may leave at once.
         for follower in list(self._followers):
-            follower.tell(self._data, self._masked)
+            follower.tell(self._data, self._sealed)
             if self._sealed:
                 self._followers.remove(follower)
                 follower.call(b"")
@@ -142,14 +138,18 @@ class MemoryLog:
 class _Follower:
     """One who follows, and how much they have been given."""
 
-    def __init__(self, call: Callable[[bytes], None]) -> None:
+    def __init__(self, call: Callable[[bytes], None], masks: LogMasks) -> None:
         self.call = call
+        self._masks = masks
+        self._masker = Masker()
         self._given = 0
 
-    def tell(self, data: bytearray, masked: Callable[[bytes], bytes]) -> None:
+    def tell(self, data: bytearray, sealed: bool) -> None:
+        self._masker.replace_literals(self._masks.literals)
         news, self._given = bytes(data[self._given :]), len(data)
-        if news:
-            self.call(masked(news))
+        # What is held back lest it became a secret comes with the end.
+        if piece := self._masker.feed(news) + (self._masker.flush() if sealed else b""):
+            self.call(piece)
 
 
 @implementer(ILentLog)

@@ -75,6 +75,11 @@ class TheRun(ContextTest):
         self.log.write(b"a secret")
         self.assertEqual(self.log.text, "a [masked]")
 
+    def test_new_credentials_are_in_no_log(self) -> None:
+        self.context.replace_credentials(Credentials("run", "new-token", '{"signature": "signed by"}'))
+        self.log.write(b"new-token, signed by whom")
+        self.assertEqual(self.log.text, "[masked], [masked] whom")
+
     def test_new_credentials_are_told_to_all_who_want_to_know(self) -> None:
         told: list[Credentials] = []
         forget = self.context.on_credentials(told.append)

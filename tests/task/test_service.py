@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from tcworker.errors import IntermittentTask, InternalError, MalformedPayload, TaskFailed
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.task.claim import Claim
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.service import TaskService
 from tcworker.testing.facilities import FakeFacilities
@@ -78,8 +79,12 @@ class Running(TestCase):
 
     def run_task(self, *script: Mapping[str, Any], seconds: float = 1200, **payload: Any) -> TaskService:
         """Start a run of a script, and let what takes no time happen."""
+        return self.run_claim(self.facilities.claim({"script": list(script), **payload}, seconds=seconds))
+
+    def run_claim(self, claim: Claim) -> TaskService:
+        """Start a run, and let what takes no time happen."""
         task = TaskService(
-            self.facilities.claim({"script": list(script), **payload}, seconds=seconds),
+            claim,
             self.facilities,
             out_of_reach=self.over.append,
             only_cleanup_left=lambda task: None,
@@ -116,6 +121,12 @@ class WhenAllGoesWell(Running):
         lines = [line.rpartition("] ")[2] for line in self.log.splitlines()]
         wanted = ["=== Task Starting ===", "hello", "=== Task Finished ==="]
         self.assertEqual([line for line in lines if line in wanted], wanted)
+
+    def test_what_the_worker_knows_is_not_in_its_log(self) -> None:
+        answer = self.facilities.claim_answer({"script": [{"print": "of-the-run, and of the worker a secret"}]})
+        answer["credentials"]["accessToken"] = "of-the-run"
+        self.run_claim(Claim.from_json(answer))
+        self.assertIn("[masked], and of the worker a [masked]", self.log)
 
     def test_every_hook_is_called_in_its_order(self) -> None:
         self.run_task()

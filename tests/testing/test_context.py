@@ -77,8 +77,8 @@ class FakeTaskContextTests(SynchronousTestCase):
     def test_errors_and_masks_are_kept(self) -> None:
         error = TaskFailed("no")
         self.context.fail(error)
-        self.context.mask("hush")
-        self.context.log.write(b"hush now")
+        self.context.mask("hunter2")
+        self.context.log.write(b"hunter2 now")
         self.assertEqual(self.context.errors, [error])
         self.assertEqual(self.context.log.text, "[masked] now")
 

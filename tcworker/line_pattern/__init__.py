@@ -1,0 +1,42 @@
+"""Regular expressions for lines that strangers write: matched in a time that grows no faster than the text does.
+
+An expression is compiled for Python's own matcher, which is quick, but which tries every way that there is and so may
+be kept busy for ever. Hence only such are taken for which there are few: how many steps a byte can cost is counted
+beforehand (L{tcworker.line_pattern.tree}).
+"""
+
+from __future__ import annotations
+
+import re
+
+from tcworker.line_pattern.parser import PatternFault, parse
+from tcworker.line_pattern.tree import After, TooMuchWork, compiled, measure
+
+__all__ = ["MOST_STEPS", "PatternFault", "compile_pattern"]
+
+MOST_STEPS = 500
+"""How many steps of the matcher a byte of text may cost: 16 KiB of the worst text then take some 10 ms."""
+
+_LONGEST = 2000
+
+
+def compile_pattern(text: str) -> re.Pattern[bytes]:
+    """Make a pattern of its text, for any number of whole lines in bytes; no match is longer than a line.
+
+    Raises L{PatternFault}, whose words do not show the text: what is to be masked is a secret.
+    """
+    if len(text) > _LONGEST:
+        raise PatternFault(f"at most {_LONGEST} characters")
+    tree = parse(text)
+    if tree.nullable:
+        raise PatternFault("one that does not match the empty text")
+    try:
+        steps = measure(tree, After.nothing()).steps
+    except TooMuchWork as error:
+        raise PatternFault(str(error)) from None
+    if steps > MOST_STEPS:
+        raise PatternFault(
+            f"one that needs at most {MOST_STEPS} steps for each byte of the log, this one needs up to {steps}: "
+            "lower the upper bounds of its repetitions"
+        )
+    return re.compile(compiled(tree), re.MULTILINE)

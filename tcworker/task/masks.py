@@ -1,0 +1,42 @@
+"""What is masked in logs: what the operator says, what the worker knows, and what features find out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tcworker.interfaces import JSON
+from tcworker.line_pattern import compile_pattern
+from tcworker.task.secret_forms import forms_of
+
+
+@dataclass(frozen=True)
+class LogMasks:
+    """What is masked in one log, or in all of a worker's.
+
+    @ivar literals: as they are looked for; more may be added at any time, and none is taken away.
+    """
+
+    literals: list[bytes] = field(default_factory=list, repr=False)
+    patterns: Sequence[re.Pattern[bytes]] = field(default=(), repr=False)
+
+    @classmethod
+    def from_config(cls, entries: Sequence[JSON]) -> LogMasks:
+        """Read C{logs.mask}, which was checked: texts, and C{{"pattern": "…"}}."""
+        masks = cls(patterns=[compile_pattern(entry["pattern"]) for entry in entries if isinstance(entry, Mapping)])
+        for entry in entries:
+            if isinstance(entry, str):
+                masks.add(forms_of(entry))
+        return masks
+
+    def add(self, literals: Iterable[bytes]) -> None:
+        """Mask some more."""
+        known = set(self.literals)
+        self.literals.extend(literal for literal in literals if literal not in known)
+
+    def with_own(self, literals: Iterable[bytes]) -> LogMasks:
+        """Give those of a log that begins with some more; what is added to either is not in the other."""
+        own = LogMasks(list(self.literals), self.patterns)
+        own.add(literals)
+        return own
