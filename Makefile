@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help environment demo test soak conformance lint format packages bench clean
+.PHONY: help environment demo test soak conformance lint format packages schema bench clean
 
 help:
 	@echo "make demo    run a real task on this machine: it builds tcworker's own wheel"
@@ -14,6 +14,7 @@ help:
 	@echo "             TASKCLUSTER_ACCESS_TOKEN in the environment; without ROOT_URL, a server of its own"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  let ruff write what it can"
+	@echo "make schema  write docs/payload-schema.json"
 	@echo "make bench   measure a worker and a server, and hold them against their limits"
 	@echo "make clean   remove what these commands made"
 
@@ -50,6 +51,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schema: $(READY)
+	$(BIN)/tcworker schema native > docs/payload-schema.json.new && mv docs/payload-schema.json.new docs/payload-schema.json
 
 bench: $(READY)
 	$(BIN)/python bench/limits.py; status=$$?; $(BIN)/python bench/server.py && exit $$status

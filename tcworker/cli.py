@@ -39,6 +39,12 @@ CHECK = """\
 Show what settings a worker would have, and where each value comes from. Secrets are not shown."""
 
 
+SCHEMA = """\
+Print what the payload of a task may be, as a JSON schema, or without a PLATFORM the names of those that there are.
+
+It is that of a worker with these settings, or without any of one as it is by default. docs/payload.md tells more."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]  # it exits, as the base class does
         self.print_usage(sys.stderr)
@@ -60,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_server(_command(commands, "server", "run a Taskcluster on this machine", SERVER))
     _add_worker(_command(commands, "worker", "run a worker of a Taskcluster", WORKER))
     _add_check(_command(commands, "check", "show a worker's settings", CHECK))
+    _add_schema(_command(commands, "schema", "print what a task's payload may be", SCHEMA))
     return parser
 
 
@@ -110,10 +117,17 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(do=_check)
 
 
+def _add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("platform", nargs="?", metavar="PLATFORM", help="for example native")
+    _add_config(parser, required=False)
+    parser.set_defaults(do=_schema)
+
+
 def _add_config(parser: argparse._ActionsContainer, *, required: bool) -> None:
     parser.add_argument(
         "--config",
         action="append",
+        default=[],
         required=required,
         metavar="FILE",
         help="the settings, YAML or JSON; of several the later ones win",
@@ -183,6 +197,26 @@ def _check(options: argparse.Namespace) -> int:
         print(f"warning: {source.warning}", file=sys.stderr)
     for line in report(so_far(checked.settings), checked.missing):
         print(line)
+    return ProcessStatus.DONE
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from twisted.internet import reactor
+
+    from tcworker.config import load_files
+    from tcworker.schemas import acceptance_of, as_text
+
+    try:
+        schemas = acceptance_of(reactor, load_files(options.config)).schemas
+    except ConfigError as error:
+        return _refuse(error)
+    if options.platform is None:
+        print("\n".join(schemas))
+    elif options.platform in schemas:
+        print(as_text(schemas[options.platform]))
+    else:
+        print(f"tcworker schema: found {options.platform}, expected {' or '.join(schemas)}", file=sys.stderr)
+        return UNUSABLE
     return ProcessStatus.DONE
 
 

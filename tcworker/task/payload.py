@@ -90,7 +90,7 @@ def _join(slices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     joined: dict[str, Any] = _claim_keys(slices, "payload")
     shared = {owner: part["properties"][SHARED] for owner, part in slices.items() if _shares(part)}
     if shared:
-        described = {"title": "Features", "description": "What is switched on or off for the task.", "default": {}}
+        described = {"description": "What is switched on or off for the task.", "default": {}}
         joined["properties"][SHARED] = described | _claim_keys(shared, f"payload.{SHARED}")
     if definitions := {owner: {"properties": part[_DEFINITIONS]} for owner, part in slices.items() if _defines(part)}:
         joined[_DEFINITIONS] = _claim_keys(definitions, _DEFINITIONS)["properties"]

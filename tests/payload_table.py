@@ -1,0 +1,119 @@
+"""The properties of a payload, as its JSON schema and as the tables of docs/payload.md have them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tcworker.task.forms import IN_WORDS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+Schema = Mapping[str, Any]
+
+_HEADING = re.compile(r"^#+ (.*)$")
+_CODE = re.compile(r"^`([^`]+)`$")
+_LINK = re.compile(r"\[`(\w+)\.(\w+)`\]\(\.\./([\w/]+)\.py\)")
+_FORMATS = {"date-time": "a date with time and zone", "uri": "an address with its scheme"}
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property: in which table it is, its path there, and what the schema says of it."""
+
+    table: str
+    path: str
+    schema: Schema
+    required: bool
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """Its type, default and limits in words."""
+        default = "required" if self.required else _default(self.schema)
+        return _type(self.schema), default, "; ".join(_limits(self.schema)) or "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table in docs/payload.md.
+
+    @ivar cells: type, default, limits.
+    @ivar tests: module, class and name of each test that it links to.
+    """
+
+    table: str
+    path: str
+    cells: tuple[str, ...]
+    meaning: str
+    tests: tuple[tuple[str, str, str], ...]
+
+
+def properties(schema: Schema) -> Iterator[Property]:
+    """All properties; the forms of what is in C{$defs} have tables of their own."""
+    yield from _inside(schema, "Properties", "")
+    for name, definition in schema["$defs"].items():
+        for form in definition["oneOf"]:
+            yield from _inside(form, f"{name.capitalize()}: {form['title']}", "")
+
+
+def _inside(schema: Schema, table: str, path: str) -> Iterator[Property]:
+    for key, inner in schema.get("properties", {}).items():
+        yield Property(table, path + key, inner, key in schema.get("required", ()))
+        yield from _inside(inner, table, f"{path}{key}.")
+        yield from _inside(inner.get("items", {}), table, f"{path}{key}[].")
+
+
+def _type(schema: Schema) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if schema["type"] == "array":
+        return f"list of {_plural(schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        return f"object of {_plural(schema['additionalProperties'])}"
+    return str(schema["type"])
+
+
+def _plural(schema: Schema) -> str:
+    noun, *rest = _type(schema).split(" ", 1)
+    return " ".join([f"{noun}s", *rest])
+
+
+def _default(schema: Schema) -> str:
+    return f"`{json.dumps(schema['default'])}`" if "default" in schema else "-"
+
+
+def _limits(schema: Schema) -> Iterator[str]:
+    words = {
+        "minimum": "{} or more",
+        "minItems": "{} or more items",
+        "minLength": "{} or more characters",
+        "maxLength": "up to {} characters",
+        "uniqueItems": "none twice",
+    }
+    for keyword, text in words.items():
+        if keyword in schema:
+            yield text.format(schema[keyword])
+    if "enum" in schema:
+        yield ", ".join(f"`{value}`" for value in schema["enum"])
+    if "format" in schema:
+        yield _FORMATS[schema["format"]]
+    if "pattern" in schema:
+        yield IN_WORDS[schema["pattern"]]
+    if "items" in schema and (inner := "; ".join(_limits(schema["items"]))):
+        yield f"each: {inner}"
+
+
+def rows() -> Iterator[Row]:
+    """All rows of the tables that begin with a property."""
+    heading = ""
+    for line in (DOCS / "payload.md").read_text().splitlines():
+        if found := _HEADING.match(line):
+            heading = found.group(1)
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and (path := _CODE.match(cells[0])) and len(cells) == 6:
+            tests = tuple((module.replace("/", "."), case, name) for case, name, module in _LINK.findall(cells[5]))
+            yield Row(heading, path.group(1), tuple(cells[1:4]), cells[4], tests)
