@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
+import struct
+import sys
 from collections.abc import Callable
 
 _ROUNDS = 8
 """Looks at what is left. One is enough unless the disk is full, or a process of the stranger still lives."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_PEEK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
@@ -89,6 +93,14 @@ class _Removal:
         return number != name and number.isdecimal() and self._emptied <= int(number) < self._lifted
 
     def _take_out(self, folder: int, entry: os.DirEntry[str]) -> None:
+        try:
+            self._unlink_or_lift(folder, entry)
+        except PermissionError:
+            if entry.is_symlink() or not _thaw(entry.name, folder):
+                raise
+            self._unlink_or_lift(folder, entry)
+
+    def _unlink_or_lift(self, folder: int, entry: os.DirEntry[str]) -> None:
         if not entry.is_dir(follow_symlinks=False):
             os.unlink(entry.name, dir_fd=folder)
             return
@@ -128,6 +140,7 @@ def _open(name: str, parent: int | None = None) -> int:
     except PermissionError:
         _unlock(name, parent)
         folder = os.open(name, _FOLDER, dir_fd=parent)
+    _thaw_open(folder)
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         # Somebody else's cannot be changed; what we may do there is seen where we do it.
         with contextlib.suppress(PermissionError):
@@ -142,3 +155,32 @@ def _unlock(name: str, parent: int | None) -> None:
     except (ValueError, NotImplementedError) as error:
         # So this says that a link has taken the place of the folder.
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name) from error
+
+
+_GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
+_FROZEN = 0x10 | 0x20
+"""Immutable, and only to be appended to: what root can make of files and folders of most of Linux's file systems."""
+
+
+def _thaw(name: str, parent: int) -> bool:
+    """Let a file or folder be changed again; false if that was not what kept it from going."""
+    if stat.S_IFMT(os.lstat(name, dir_fd=parent).st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        return False
+    with contextlib.suppress(OSError):
+        descriptor = os.open(name, _PEEK, dir_fd=parent)
+        try:
+            return _thaw_open(descriptor)
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def _thaw_open(descriptor: int) -> bool:
+    if os.geteuid() != 0 or sys.platform != "linux":
+        return False
+    with contextlib.suppress(OSError):
+        flags = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
+        if flags & _FROZEN:
+            fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("i", flags & ~_FROZEN))
+            return True
+    return False

@@ -58,6 +58,17 @@ class RemoveTests(Folders):
     def test_what_is_not_there(self):
         remove(self.top)
 
+    def test_what_root_made_immutable(self):
+        """A task that runs as root may have."""
+        self.make("a/file", "b/empty/", "c/log")
+        frozen = subprocess.run(["chattr", "+i", "a/file", "a", "b/empty", "."], cwd=self.top, capture_output=True)
+        appending = subprocess.run(["chattr", "+a", "c/log", "c"], cwd=self.top, capture_output=True)
+        if frozen.returncode or appending.returncode:
+            self.addCleanup(subprocess.run, ["chattr", "-R", "-i", "-a", self.top], capture_output=True)
+            raise SkipTest("only root can, and not on every file system")
+        remove(self.top)
+        self.assert_gone()
+
     def test_a_file(self):
         Path(self.top).touch()
         remove(self.top)
