@@ -33,6 +33,9 @@ generic-worker, 6)."""
 
 FAILURES = Backoff(first=PAUSE, most=60.0)
 
+NOTHING_SAID = 60.0
+"""Seconds at least between two log lines of a worker that waits for tasks (contracts of generic-worker, 6)."""
+
 _log = Logger()
 
 
@@ -62,6 +65,7 @@ class Claimer:
         self._asking: Deferred[Callable[[], None]] | None = None
         self._pause: IDelayedCall | None = None
         self._began = 0.0
+        self._said: float | None = None
         self._delays: Iterator[float] = FAILURES.delays()
 
     @property
@@ -125,7 +129,18 @@ class Claimer:
         )
         self._delays = FAILURES.delays()
         claims = _read(answer)
-        return (lambda: self._machine.tasks_claimed(claims)) if claims else self._machine.nothing_claimed
+        if claims:
+            return lambda: self._machine.tasks_claimed(claims)
+        if idle_seconds is not None:
+            self._say_that_nothing_came()
+        return self._machine.nothing_claimed
+
+    def _say_that_nothing_came(self) -> None:
+        """So that people see that a worker without tasks is well, and what it waits for."""
+        now = self._clock.seconds()
+        if self._said is None or now - self._said >= NOTHING_SAID:
+            _log.info("no task claimed: {queue} has none for this worker", queue=self._config.task_queue_id)
+            self._said = now
 
     async def _idle_exit(self, seconds: float) -> Exit | None:
         if await self._host.should_shut_down_now(seconds):

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tcworker.claims import ClaimService
@@ -179,6 +180,44 @@ class OneSlot(Working):
         self.clock.advance(20)
         self.give()
         self.assertEqual(self.successResultOf(self.stopped).status, 70)
+
+
+class WithoutTasks(Working):
+    """Nothing to do, or no more than there is."""
+
+    capacity = 2
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.said: list[str] = []
+        globalLogPublisher.addObserver(self.hear)
+        self.addCleanup(globalLogPublisher.removeObserver, self.hear)
+
+    def hear(self, event: dict[str, Any]) -> None:
+        if "no task claimed" in (line := formatEvent(event)):
+            self.said.append(line)
+
+    def wait(self, seconds: int) -> None:
+        """For so long the queue has nothing, and says so at once."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+            if self.asking:
+                self.give()
+
+    def test_that_is_said_at_most_once_a_minute(self) -> None:
+        self.wait(50)
+        self.assertEqual(self.said, ["no task claimed: test/test has none for this worker"])
+        self.wait(300)
+        self.assertEqual(len(self.said), 6)
+
+    def test_while_a_task_runs_it_is_not_said(self) -> None:
+        self.give(SLEEP)
+        self.wait(90)
+        self.assertEqual(self.said, [])
+
+    def test_it_waits_without_end(self) -> None:
+        self.wait(10_000)
+        self.assertNoResult(self.stopped)
 
 
 class NewCredentials(Working):
