@@ -1,0 +1,155 @@
+"""The names of the reference worker's configuration, all of them (contracts of generic-worker, 6).
+
+L{CONFIGURATION} is a configuration of a pool of generic-worker in which each is set, with what is documented there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_CLAIM = "tests.test_claims.OneSlot.test_it_asks_for_one_task_by_its_own_name"
+_POOL = "tests.integration.test_reference_config"
+_WHOLE = f"{_POOL}.ThePoolOfAnotherWorker.test_it_runs_a_task_and_says_what_has_no_effect"
+_CURRENT_USER = "tests.feature.test_run_as_current_user.RunningAsTheWorker"
+_GUARD = "tests.feature.resource_monitor.test_guard"
+_USERS = "tests.engine.native.test_users"
+
+EFFECTS: Mapping[str, str] = {
+    "accessToken": _WHOLE,
+    "allowedHighMemoryDurationSecs": f"{_GUARD}.TheGuard.test_nobody_is_before_it_has_lasted",
+    "capacity": "tests.test_claims.ManySlots.test_it_asks_for_as_many_as_are_free",
+    "certificate": _WHOLE,
+    "cleanUpTaskDirs": f"{_USERS}.RemovalTests.test_kept_for_people_to_look_at",
+    "clientId": _WHOLE,
+    "createObjectArtifacts": f"{_POOL}.ObjectArtifacts.test_they_are_of_the_object_service",
+    "disableNativePayloads": "tests.task.test_acceptance.Choosing.test_a_native_payload_where_they_are_disabled",
+    "disableOOMProtection": f"{_GUARD}.WithoutProtection.test_the_one_that_uses_most_is_warned_once",
+    "enableMetadata": "tests.feature.test_metadata.Metadata.test_a_pool_that_has_it_switched_off",
+    "enableOSGroups": "tests.feature.test_os_groups.Joining.test_a_pool_that_has_it_switched_off",
+    "enableResourceMonitor": "tests.feature.test_resource_monitor.SwitchedOff.test_it_is_simply_off",
+    "enableRunTaskAsCurrentUser": f"{_CURRENT_USER}.test_a_pool_that_has_it_switched_off",
+    "idleTimeoutSecs": "tests.test_claims.WhenIdle.test_it_goes_when_nothing_ran_for_so_long",
+    "instanceType": "tests.feature.test_env.Variables.test_where_the_worker_is",
+    "maxMemoryUsagePercent": f"{_GUARD}.TheGuard.test_both_limits_count",
+    "maxTaskRunTime": "tests.feature.test_max_run_time.MaxRunTime.test_more_than_the_worker_allows",
+    "minAvailableMemoryBytes": f"{_GUARD}.TheGuard.test_both_limits_count",
+    "numberOfTasksToRun": "tests.test_claims.ACountOfTasks.test_it_goes_after_them",
+    "provisionerId": _CLAIM,
+    "requiredDiskSpaceMegabytes": "tests.test_claims.TooLittleDisk.test_nothing_is_claimed",
+    "rootURL": "tests.test_tap.NoTaskcluster.test_it_is_named",
+    "runAfterUserCreation": f"{_USERS}.IdentityTests.test_a_program_before_each_task",
+    "shutdownMachineOnIdle": "tests.test_exit_statuses.PoweringOff.test_after_being_idle",
+    "shutdownMachineOnInternalError": "tests.test_exit_statuses.PoweringOff.test_after_an_internal_error",
+    "tasksDir": _WHOLE,
+    "workerGroup": _CLAIM,
+    "workerId": _CLAIM,
+    "workerLocation": "tests.feature.test_env.Variables.test_where_the_worker_is",
+    "workerType": _CLAIM,
+    "workerTypeMetadata": _WHOLE,
+}
+"""The names that do something here, each with a test that shows it."""
+
+NO_EFFECT = frozenset(
+    {
+        "availabilityZone",
+        "cachesDir",
+        "d2gConfig",
+        "disableReboots",
+        "downloadsDir",
+        "ed25519SigningKeyLocation",
+        "enableChainOfTrust",
+        "enableInteractive",
+        "enableLiveLog",
+        "enableLoopbackAudio",
+        "enableLoopbackVideo",
+        "enableMounts",
+        "enableTaskclusterProxy",
+        "headlessTasks",
+        "instanceId",
+        "interactivePort",
+        "livelogExecutable",
+        "livelogExposePort",
+        "livelogPortBase",
+        "loopbackAudioDeviceNumber",
+        "loopbackVideoDeviceNumber",
+        "privateIP",
+        "publicIP",
+        "region",
+        "sentryProject",
+        "taskclusterProxyExecutable",
+        "taskclusterProxyPort",
+        "wstAudience",
+        "wstServerURL",
+    }
+)
+"""The others, for each of which the log says why."""
+
+NOT_EMPTY = ("cachesDir", "downloadsDir", "livelogExecutable", "provisionerId", "tasksDir", "workerGroup")
+"""Names that have a default, and may not be set to nothing."""
+
+GONE = ("deploymentId", "checkForNewDeploymentEverySecs")
+"""Names that the reference worker had until version 96."""
+
+CONFIGURATION: Mapping[str, Any] = {
+    "accessToken": "an-access-token",
+    "allowedHighMemoryDurationSecs": 5,
+    "availabilityZone": "us-west-2a",
+    "cachesDir": "/home/generic-worker/caches",
+    "capacity": 1,
+    "certificate": "",
+    "cleanUpTaskDirs": True,
+    "clientId": "worker/aws/123456789012/us-west-2/i-0a1b2c3d4e5f67890",
+    "createObjectArtifacts": False,
+    "d2gConfig": {"enableD2G": True, "allowPrivileged": False, "gpus": "all", "logTranslation": True},
+    "disableNativePayloads": False,
+    "disableOOMProtection": False,
+    "disableReboots": True,
+    "downloadsDir": "/home/generic-worker/downloads",
+    "ed25519SigningKeyLocation": "/etc/generic-worker/ed25519_key",
+    "enableChainOfTrust": True,
+    "enableInteractive": True,
+    "enableLiveLog": True,
+    "enableLoopbackAudio": True,
+    "enableLoopbackVideo": True,
+    "enableMetadata": True,
+    "enableMounts": True,
+    "enableOSGroups": True,
+    "enableResourceMonitor": True,
+    "enableRunTaskAsCurrentUser": True,
+    "enableTaskclusterProxy": True,
+    "headlessTasks": True,
+    "idleTimeoutSecs": 7200,
+    "instanceId": "i-0a1b2c3d4e5f67890",
+    "instanceType": "m5.large",
+    "interactivePort": 53654,
+    "livelogExecutable": "/usr/local/bin/livelog",
+    "livelogExposePort": 0,
+    "livelogPortBase": 60098,
+    "loopbackAudioDeviceNumber": 16,
+    "loopbackVideoDeviceNumber": 0,
+    "maxMemoryUsagePercent": 90,
+    "maxTaskRunTime": 86400,
+    "minAvailableMemoryBytes": 524288000,
+    "numberOfTasksToRun": 1,
+    "privateIP": "10.0.0.7",
+    "provisionerId": "proj-example",
+    "publicIP": "192.0.2.7",
+    "region": "us-west-2",
+    "requiredDiskSpaceMegabytes": 10,
+    "rootURL": "https://tc.example.com",
+    "runAfterUserCreation": "",
+    "sentryProject": "generic-worker",
+    "shutdownMachineOnIdle": False,
+    "shutdownMachineOnInternalError": False,
+    "taskclusterProxyExecutable": "/usr/local/bin/taskcluster-proxy",
+    "taskclusterProxyPort": 80,
+    "tasksDir": "/home",
+    "workerGroup": "us-west-2",
+    "workerId": "i-0a1b2c3d4e5f67890",
+    "workerLocation": '{"cloud": "aws", "region": "us-west-2", "availabilityZone": "us-west-2a"}',
+    "workerType": "linux",
+    "workerTypeMetadata": {"machine-setup": {"script": "https://example.com/setup.sh"}},
+    "wstAudience": "example-net",
+    "wstServerURL": "https://tunnel.example.com",
+}
