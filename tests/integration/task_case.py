@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from glob import glob
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
@@ -21,7 +21,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.server import Request
 
 from tcworker.assemble import new_worker
-from tcworker.client.http import HTTP
+from tcworker.client.http import HTTP, Answer
 from tcworker.client.services import Queue
 from tcworker.config import Source
 from tcworker.deployment import Deployment
@@ -35,6 +35,9 @@ from tcworker.waiting import pause
 from tcworker.worker import Worker
 
 POOL = "proj-tests/native"
+
+FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
+"""An artifact of a payload."""
 
 CLOSE_SECONDS = 5.0
 
@@ -97,6 +100,16 @@ class Site(Deployment):
         self.taskcluster = Taskcluster(reactor, os.path.join(self.folder, "taskcluster"), settings)
         super().__init__(self.taskcluster, CLOSE_SECONDS, "the test is over")
 
+    @property
+    def tasks_dir(self) -> str:
+        """The worker's setting."""
+        return str(self.settings.get("tasksDir", os.path.join(self.folder, "tasks")))
+
+    @property
+    def state_dir(self) -> str:
+        """The worker's setting."""
+        return str(self.settings.get("stateDir", os.path.join(self.folder, "state")))
+
     async def start(self) -> None:
         """Start both, and wait until the worker claims."""
         self.root_url = await self.start_taskcluster()
@@ -119,8 +132,8 @@ class Site(Deployment):
             "workerType": worker_type,
             "workerGroup": "tests",
             "workerId": "w1",
-            "tasksDir": os.path.join(self.folder, "tasks"),
-            "stateDir": os.path.join(self.folder, "state"),
+            "tasksDir": self.tasks_dir,
+            "stateDir": self.state_dir,
             "requiredDiskSpaceMegabytes": 0,
             **self.settings,
         }
@@ -159,12 +172,20 @@ class Site(Deployment):
 
     async def content(self, task_id: str, run_id: int, name: str) -> bytes:
         """The content of a public artifact, unpacked, as a browser gets it; raises C{AssertionError} if it does not."""
-        url = f"{self.root_url}/api/queue/v1/task/{task_id}/runs/{run_id}/artifacts/{quote(name)}"
-        answer = await self.http.request("GET", url)
-        while answer.status in (302, 303):
-            answer = await self.http.request("GET", answer.headers["location"])
+        pieces: list[bytes] = []
+        answer = await self.download(task_id, run_id, name, pieces.append)
         assert answer.status == 200, answer
-        return gzip.decompress(answer.body) if answer.body.startswith(b"\x1f\x8b") else answer.body
+        content = b"".join(pieces)
+        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+
+    async def download(self, task_id: str, run_id: int, name: str, write: Callable[[bytes], None]) -> Answer:
+        """Get a public artifact as it is stored."""
+        url = f"{self.root_url}/api/queue/v1/task/{task_id}/runs/{run_id}/artifacts/{quote(name)}"
+        while (answer := await self.http.request("GET", url)).status == 303:
+            url = answer.headers["location"]
+            if "/storage/" in url:
+                return await self.http.download(url, write)
+        return answer
 
 
 class TaskCase(TestCase):
@@ -186,7 +207,11 @@ class TaskCase(TestCase):
 
     async def prepare(self) -> None:
         """Start what a test needs."""
-        self.site = await self.new_site()
+        self.site = await self.new_site(**self.own_settings())
+
+    def own_settings(self) -> Mapping[str, Any]:
+        """Further settings of the worker, made for this test."""
+        return {}
 
     async def new_site(self, **settings: Any) -> Site:
         """A Taskcluster with a worker that are gone after the test."""
@@ -225,8 +250,7 @@ class TaskCase(TestCase):
 
     async def until_begun(self) -> None:
         """Wait until a task has made a file with the name C{begun} in its folder."""
-        tasks = Path(self.site.folder, "tasks")
-        while not list(tasks.glob("*/begun")):
+        while not list(glob(f"{self.site.tasks_dir}/*/begun")):
             await pause(reactor, 0.02)
 
     def assertResolved(self, outcome: Outcome, resolution: str, *lines: str) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.task_case import TaskCase, shell
-
-FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
+from tests.integration.task_case import FILE, TaskCase, shell
 
 
 class Completed(TaskCase):
@@ -21,7 +19,7 @@ class Completed(TaskCase):
     async def test_an_optional_artifact_that_is_missing(self) -> None:
         # Though the queue gets an error artifact; Treeherder reads lines of errors as failures.
         outcome = await self.run_task(shell("true", artifacts=[{**FILE, "optional": True}]))
-        self.assertResolved(outcome, "completed", "Optional artifact public/out.txt is missing: file-missing-on-worker")
+        self.assertResolved(outcome, "completed", "public/out.txt: file-missing-on-worker")
         self.assertEqual(outcome.artifacts["public/out.txt"]["storageType"], "error")
         self.assertEqual(outcome.errors, [])
 

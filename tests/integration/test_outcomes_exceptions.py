@@ -13,9 +13,7 @@ from tcworker.client import services
 from tcworker.embedded.times import Times
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
-from tests.integration.task_case import TaskCase, date, shell
-
-FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
+from tests.integration.task_case import FILE, TaskCase, date, shell
 
 
 class ShortOfTime(TaskCase):
@@ -49,7 +47,8 @@ class ResourceUnavailable(ShortOfTime):
         self.assertResolved(outcome, "exception/resource-unavailable", f"no folder for the task can be made in {tasks}")
 
 
-class ObjectsUnavailable(ShortOfTime):    settings: ClassVar = {"createObjectArtifacts": True}
+class ObjectsUnavailable(ShortOfTime):
+    settings: ClassVar = {"createObjectArtifacts": True}
 
     async def test_an_object_cannot_be_finished(self) -> None:
         self.refuse("POST", "/object/v1/finish-upload/.*out.txt", 503)

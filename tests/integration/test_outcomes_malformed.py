@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tests.integration.task_case import Outcome, TaskCase, date, shell
-
-FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
+from tests.integration.task_case import FILE, Outcome, TaskCase, date, shell
 
 
 class Malformed(TaskCase):

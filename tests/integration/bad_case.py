@@ -1,0 +1,80 @@
+"""Tasks that do what they should not, and a look at what they leave."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet import reactor
+from twisted.trial.unittest import SkipTest
+
+from tcworker.interfaces import JSON
+from tcworker.testing.engines import traces
+from tcworker.waiting import pause
+from tests.integration.picture import (
+    Picture,
+    control_groups,
+    control_groups_of,
+    descendants,
+    grown,
+    take_picture,
+)
+from tests.integration.task_case import Outcome, TaskCase
+
+OF_NOBODY = {"taskUser": "nobody"}
+"""The settings of a worker whose tasks all run as one user, who is not the worker's."""
+
+UIDS = range(first := 100_000 + os.getpid() % 1000 * 1100, first + 1100)
+"""Users of this process's own: the same suite may run several times on one machine."""
+
+OF_THEIR_OWN = {"taskUsers": True, "taskUidRange": [UIDS[0], UIDS[-1]]}
+"""The settings of a worker each of whose tasks has a user of its own."""
+
+
+class BadCase(TaskCase):
+    """Tests that give a worker bad tasks, and see that the machine is as it was and the next task unharmed."""
+
+    before: Picture
+
+    async def prepare(self) -> None:
+        self.addCleanup(self.nothing_left_at_all)
+        only_root()
+        await super().prepare()
+        self.nothing = {**self.picture(), "processes": frozenset(), "files": frozenset(), "users": frozenset()}
+        # Launchers, pools, connections come with the first task, and stay.
+        await self.assertWorks()
+        await self.assertWorks()
+        self.before = self.picture()
+        self.families = control_groups_of(descendants())
+
+    def picture(self) -> Picture:
+        """What there is now."""
+        return take_picture(self.site.tasks_dir, self.site.state_dir, UIDS)
+
+    async def endure(self, payload: JSON, resolution: str, *lines: str) -> Outcome:
+        """Run a bad task: it must end so, with these lines, leave nothing, and not harm the next one."""
+        outcome = await self.run_task(payload)
+        self.assertResolved(outcome, resolution, *lines)
+        await self.assertWorks()
+        await self.nothing_left()
+        return outcome
+
+    async def nothing_left(self) -> None:
+        """Fail if there is more on this machine than there was; what ends in the background has some seconds."""
+        until = reactor.seconds() + 5
+        while left := grown(self.before, self.picture()):
+            if reactor.seconds() > until:
+                self.fail(f"left behind: {dict(left)}")
+            await pause(reactor, 0.05)
+
+    def nothing_left_at_all(self) -> None:
+        """Fail if a worker that is gone has left a process, or a control group."""
+        if hasattr(self, "before"):
+            self.assertEqual(control_groups(self.families), [])
+            self.assertEqual(traces.processes(), [])
+            self.assertEqual(grown(self.nothing, self.picture()), {})
+
+
+def only_root() -> None:
+    """Skip a test that needs what only root may do."""
+    if os.geteuid() != 0:
+        raise SkipTest("only root can do this")

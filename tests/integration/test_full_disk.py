@@ -1,0 +1,79 @@
+"""A disk that is full: who is to blame, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tests.integration.bad_case import OF_NOBODY, BadCase
+from tests.integration.task_case import shell
+
+FILL = "head -c 100M /dev/zero > fill"
+
+PRINT = "while :; do head -c 10000 /dev/zero | tr '\\000' x; sleep 0.01; done"
+
+
+class SmallDisk(BadCase):
+    """A worker with a disk of 12 MB.
+
+    @cvar on_it: the settings whose folders are there.
+    """
+
+    settings: ClassVar = OF_NOBODY
+    on_it: ClassVar[tuple[str, ...]] = ()
+
+    def own_settings(self) -> Mapping[str, Any]:
+        self.disk = self.new_disk()
+        return {name: os.path.join(self.disk, name) for name in self.on_it}
+
+    def new_disk(self) -> str:
+        """A file system in a file, gone after the test."""
+        folder = self.new_folder()
+        image, disk = f"{folder}/image", f"{folder}/disk"
+        os.mkdir(disk)
+        with open(image, "wb") as file:
+            file.truncate(12 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
+        return disk
+
+
+class TasksAndLogsOnOneDisk(SmallDisk):
+    on_it = ("tasksDir", "stateDir")
+
+    async def test_a_log_that_cannot_be_written(self) -> None:
+        outcome = await self.endure(shell(f"echo begun; {FILL}; {PRINT}"), "exception/resource-unavailable", "begun")
+        # Published all the same, and it says why the task did not go on.
+        self.assertIn(f"log in {self.disk}/stateDir/runs/", outcome.errors[-1])
+        self.assertIn("No space left on device", outcome.errors[-1])
+
+    async def test_a_task_that_fills_it_and_goes(self) -> None:
+        # Its log is where there is no room any more: the line about its end cannot be written either.
+        outcome = await self.endure(shell(f"{FILL}; echo done"), "exception/resource-unavailable")
+        self.assertIn(f"{self.disk}/stateDir/runs/", outcome.errors[-1])
+
+
+class TasksOnADiskOfTheirOwn(SmallDisk):
+    on_it = ("tasksDir",)
+
+    async def test_is_the_task_s_own_failure(self) -> None:
+        await self.endure(shell(f"set -e; {FILL}"), "failed", "No space left on device", "exited with status 1")
+
+    async def test_there_is_no_room_for_its_folder(self) -> None:
+        self.fill()
+        outcome = await self.run_task(shell("true"))
+        line = f"no folder for the task can be made in {self.disk}/tasksDir: No space left on device"
+        self.assertResolved(outcome, "exception/resource-unavailable", line)
+        shutil.rmtree(f"{self.disk}/fill")
+        await self.assertWorks()
+
+    def fill(self) -> None:
+        """Let there be no room for another folder."""
+        os.mkdir(f"{self.disk}/fill")
+        with self.assertRaises(OSError):
+            for number in range(100_000):
+                os.mkdir(f"{self.disk}/fill/{number}")
