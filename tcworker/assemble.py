@@ -33,6 +33,7 @@ BUILT_IN_FEATURES = {
     "env": "tcworker.feature.env.EnvFeature",
     "artifacts": "tcworker.feature.artifacts.ArtifactsFeature",
     "max-run-time": "tcworker.feature.max_run_time.MaxRunTimeFeature",
+    "idle-output": "tcworker.feature.idle_output.IdleOutputFeature",
     "on-exit-status": "tcworker.feature.on_exit_status.OnExitStatusFeature",
     "os-groups": "tcworker.feature.os_groups.OSGroupsFeature",
     "run-as-current-user": "tcworker.feature.run_as_current_user.RunAsCurrentUserFeature",

@@ -36,6 +36,7 @@ FEATURES = (
     "env",
     "artifacts",
     "max-run-time",
+    "idle-output",
     "on-exit-status",
     "os-groups",
     "run-as-current-user",

@@ -489,8 +489,11 @@ class ILentLog(Interface):
 class ITaskLog(Interface):
     """The log of one run: what the task printed, and the worker's own lines between, in order."""
 
-    def size() -> int:
-        """How many bytes were ever written to it, also by whom it is lent to."""
+    def last_printed() -> float:
+        """When the task last printed something, by the clock, or when the log was begun; the worker's lines are none.
+
+        While it is lent, this is known to some tenths of a second.
+        """
 
     def info(message: str) -> None:
         """Write C{[taskcluster <time>] message}, once for each line of the message."""

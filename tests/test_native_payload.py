@@ -90,6 +90,7 @@ _NO_FEATURES = ({"unknown": True}, {"hideCmdWindow": True}, {"runAsAdministrator
 CASES: Mapping[tuple[str, str], Case] = {
     ("Properties", "command"): Case(_COMMANDS, _NO_COMMANDS, {"maxRunTime": 60}),
     ("Properties", "maxRunTime"): Case([1, 86400, 10**9, 60.0], [0, -1, 1.5, "60", True, None], {"command": [["a"]]}),
+    ("Properties", "idleOutputTimeoutSecs"): Case([1, 86400, 60.0], [0, -1, 1.5, "60", True, None], FINE),
     ("Properties", "env"): Case(
         [{}, {"A": ""}, {"A": "b", "B": "c"}], [{"A": 1}, {"A": True}, {"A": None}, *NOT_AN_OBJECT], FINE
     ),
@@ -228,3 +229,33 @@ class EachProperty(PayloadCase):
         for each in properties(self.schema.schema):
             if "default" in each.schema:
                 self.assertEqual(self.faults(payload_with((each.table, each.path), each.schema["default"])), ())
+
+
+class Closed(PayloadCase):
+    """What nobody reads is a slip whose author would wait for its effect."""
+
+    def unknown(self, payload: object, place: str) -> None:
+        """Fail unless a payload is refused for one key that nobody knows."""
+        (fault,) = self.refused(payload)
+        self.assertTrue(fault.startswith(f"payload.{place}: found an unknown key, expected "), fault)
+
+    def test_keys_that_nobody_knows(self) -> None:
+        self.unknown({**FINE, "zzz": 1}, "zzz")
+        self.unknown({**FINE, "artifacts": [{**ARTIFACT, "zzz": 1}]}, "artifacts[0].zzz")
+        for key in ("features", "logs", "onExitStatus"):
+            self.unknown({**FINE, key: {"zzz": 1}}, f"{key}.zzz")
+
+    def test_in_mounts(self) -> None:
+        for mount in (CACHE, FOLDER, FILE):
+            self.unknown({**FINE, "mounts": [{**mount, "zzz": 1}]}, "mounts[0].zzz")
+        for content in (RAW, BY_TASK, BY_INDEX, {"url": "https://example.com/"}, {"base64": "YQ=="}):
+            mount = {"file": "f", "content": {**content, "zzz": 1}}
+            self.unknown({**FINE, "mounts": [mount]}, "mounts[0].content.zzz")
+
+    def test_what_only_windows_has(self) -> None:
+        self.unknown({**FINE, "rdpInfo": "login-identity/rdp.json"}, "rdpInfo")
+        for feature in ("runAsAdministrator", "hideCmdWindow"):
+            self.unknown({**FINE, "features": {feature: False}}, f"features.{feature}")
+
+    def test_but_variables_have_any_name(self) -> None:
+        self.assertEqual(self.faults({**FINE, "env": {"zzz": "1"}}), ())

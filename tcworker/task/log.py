@@ -77,6 +77,8 @@ class TaskLog:
         self._tell_broken: Callable[[ResourceUnavailable], None] | None = broken
         self._masks = masks or LogMasks()
         self._gap: list[int] = []
+        self._last_printed = clock.seconds()
+        self._printed = self._said = 0
         self._append: Callable[[bytes], None] | None = None
         self._lent: LentLog | None = None
         self._timer: IDelayedCall | None = None
@@ -106,9 +108,10 @@ class TaskLog:
         """Mask some bytes from now on, in no other form than this."""
         self._masks.add(literals)
 
-    def size(self) -> int:
-        """See L{ITaskLog.size}."""
-        return self._raw.written
+    def last_printed(self) -> float:
+        """See L{ITaskLog.last_printed}."""
+        self._see_output()
+        return self._last_printed
 
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
@@ -126,8 +129,9 @@ class TaskLog:
         """See L{ITaskLog.write}."""
         if self._append is not None:
             self._append(data)
-        else:
+        elif not self._sealed:
             self._put(self._raw.write, data)
+            self._see_output()
 
     def lend(self, append: Callable[[bytes], None]) -> ILentLog:
         """See L{ITaskLog.lend}."""
@@ -159,6 +163,7 @@ class TaskLog:
         return Deferred.fromCoroutine(self._dispose())
 
     def _write_line(self, line: bytes) -> None:
+        self._said += len(line)
         if self._sealed:
             _log.warn("a line came after the end of a task's log: {line}", line=line.decode(errors="replace").rstrip())
         elif self._append is not None:
@@ -180,6 +185,7 @@ class TaskLog:
 
     def _look(self) -> None:
         self._timer = self._clock.callLater(_LOOK_EVERY, self._look)
+        self._see_output()
         self._grown(0)
 
     def _grown(self, much: int) -> None:
@@ -189,6 +195,12 @@ class TaskLog:
         # A short log is compressed once, at its end: that is what makes it cheap.
         if self._behind() > much:
             self._pump.kick()
+
+    def _see_output(self) -> None:
+        # A line that the worker said may still be on its way: then it looks as if there was less, for a moment.
+        printed = self._raw.written - self._said
+        if printed > self._printed:
+            self._printed, self._last_printed = printed, self._clock.seconds()
 
     def _behind(self) -> int:
         return self._stream.behind(self._raw.size)

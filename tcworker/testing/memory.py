@@ -35,6 +35,8 @@ class MemoryLog:
         self._lent: LentFile | None = None
         self._followers: list[_Follower] = []
         self._masks = LogMasks()
+        self._last_printed = clock.seconds()
+        self._printed = self._said = 0
         self._sealed = False
 
     @property
@@ -49,33 +51,30 @@ class MemoryLog:
         """All that was printed so far, masked, as text."""
         return self.data.decode(errors="replace")
 
-    def size(self) -> int:
-        """See L{ITaskLog.size}."""
+    def last_printed(self) -> float:
+        """See L{ITaskLog.last_printed}; of what is written to a lent file, only when somebody looks at it."""
         self._catch_up()
-        return len(self._data)
+        printed = len(self._data) - self._said
+        if printed > self._printed:
+            self._printed, self._last_printed = printed, self._clock.seconds()
+        return self._last_printed
 
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
-        self.write(log_framing.info(now(self._clock), message))
+        self._say(log_framing.info(now(self._clock), message))
 
     def warn(self, message: str) -> None:
         """See L{ITaskLog.warn}."""
-        self.write(log_framing.warn(now(self._clock), message))
+        self._say(log_framing.warn(now(self._clock), message))
 
     def error(self, message: str) -> None:
         """See L{ITaskLog.error}."""
-        self.write(log_framing.error(message))
+        self._say(log_framing.error(message))
 
     def write(self, data: bytes) -> None:
         """See L{ITaskLog.write}."""
-        # The real log would lose it silently; here the test should know.
-        if self._sealed:
-            raise AssertionError(f"the log is sealed, nobody may write {data[:80]!r} to it")
-        if self._lent is not None:
-            self._lent.append(data)
-        else:
-            self._data += data
-            self._tell()
+        self._put(data)
+        self.last_printed()
 
     def lend(self, append: Callable[[bytes], None]) -> ILentLog:
         """See L{ITaskLog.lend}. The lent file has no limit."""
@@ -106,6 +105,20 @@ class MemoryLog:
         """Nothing more comes."""
         self._sealed = True
         self._tell()
+
+    def _say(self, line: bytes) -> None:
+        self._said += len(line)
+        self._put(line)
+
+    def _put(self, data: bytes) -> None:
+        # The real log would lose it silently; here the test should know.
+        if self._sealed:
+            raise AssertionError(f"the log is sealed, nobody may write {data[:80]!r} to it")
+        if self._lent is not None:
+            self._lent.append(data)
+        else:
+            self._data += data
+            self._tell()
 
     def _tell(self) -> None:
         # One who is told may leave at once.
