@@ -56,7 +56,8 @@ schema: $(READY)
 	$(BIN)/tcworker schema native > docs/payload-schema.json.new && mv docs/payload-schema.json.new docs/payload-schema.json
 
 bench: $(READY)
-	$(BIN)/python bench/limits.py; status=$$?; $(BIN)/python bench/server.py && exit $$status
+	@status=0; for program in bench/limits.py bench/own_users.py bench/server.py; do \
+		$(BIN)/python $$program || status=1; done; exit $$status
 
 clean:
 	rm -rf .venv build dist tcworker.egg-info _trial_temp* .mypy_cache .ruff_cache
