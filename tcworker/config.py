@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tcworker.config_faults import fitting, missing, raise_faults
@@ -133,10 +133,20 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def own_users(self) -> bool:
+        """Whether each native task has a user of its own."""
+        if self.task_users is None:
+            return os.geteuid() == 0 and self.task_user is None
+        return self.task_users
+
+    @property
     def task_queue_id(self) -> str:
         """The queue that this worker takes its tasks from, which is also its worker pool's id."""
         return f"{self.provisioner_id}/{self.worker_type}"
 
+
+HOMES = "/home"
+"""Where the folders of tasks are by default that have a user of their own (contracts of generic-worker, 6)."""
 
 READERS = {
     "string": str,
@@ -185,12 +195,14 @@ def field_of(place: str) -> str:
 
 def _config(merged: Merged) -> Config:
     values = merged.values
-    return Config(
+    config = Config(
         credentials=Credentials.from_json(values),
         ignored=tuple(sorted(WITHOUT_EFFECT.keys() & values.keys())),
         origins={key: merged.origin(key) or "default" for key in KEYS} | dict(merged.origins),
         **{field_of(place): value for place, value in _readings(values)},
     )
+    # A worker that is root is often started where no user of a task may pass.
+    return replace(config, tasks_dir=HOMES) if config.own_users and "tasksDir" not in values else config
 
 
 def _readings(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

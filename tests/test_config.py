@@ -65,6 +65,16 @@ class TheTypedSide(SynchronousTestCase):
         self.assertEqual(config.tasks_dir, os.path.abspath("../tasks"))
         self.assertEqual(config.state_dir, os.path.abspath("state"))
 
+    def test_where_tasks_are_when_nobody_says_so(self) -> None:
+        self.assertEqual(parsed(taskUsers=True).tasks_dir, "/home")
+        self.assertEqual(parsed(taskUsers=False).tasks_dir, os.path.abspath("tasks"))
+        self.assertEqual(parsed(taskUsers=True, tasksDir="/tasks").tasks_dir, "/tasks")
+
+    def test_who_tasks_are_when_nobody_says_so(self) -> None:
+        for uid, user, own in ((0, {}, True), (0, {"taskUser": "nobody"}, False), (4711, {}, False)):
+            self.patch(os, "geteuid", lambda uid=uid: uid)
+            self.assertEqual(parsed(**user).own_users, own)
+
     def test_whole_numbers_may_be_written_as_json_of_other_programs_does(self) -> None:
         capacity = parsed(capacity=2.0).capacity
         self.assertEqual((capacity, type(capacity)), (2, int))
