@@ -122,6 +122,13 @@ class Loose:
         return DeferredList(running).addCallback(lambda _: None)
 
 
+async def whatever_happens(work: Deferred[Any]) -> None:
+    """Wait for some work that goes on even if somebody cancels the wait. Raises what it fails with."""
+    done: OneShot[Any] = OneShot()
+    work.addBoth(done.settle)
+    await done.wait()
+
+
 def now(clock: IReactorTime) -> datetime:
     """What time it is by a clock (whose seconds, like a reactor's, count from 1970), in UTC."""
     return datetime.fromtimestamp(clock.seconds(), UTC)

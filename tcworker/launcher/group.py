@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from tcworker.launcher.system import System
+import contextlib
+from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple, Protocol
+
+from tcworker.launcher import cgroup_v2
+from tcworker.launcher.cgroups import enter, remove
+from tcworker.launcher.limits import Limits
+
+
+class Version(Protocol):
+    """What L{tcworker.launcher.cgroup_v1} and L{tcworker.launcher.cgroup_v2} have in common; the texts stand there."""
+
+    def limit(self, group: str, controllers: Set[str], limits: Limits) -> None: ...
+    def memory(self, group: str) -> int: ...
+    def exceeded(self, group: str, controller: str) -> int: ...
+    def counts_cpu(self, group: str) -> bool: ...
+    def cpu(self, group: str) -> float: ...
+    def kills(self, group: str) -> bool: ...
+
+
+class Cell(NamedTuple):
+    """What a group is in one hierarchy: a folder.
+
+    @ivar controllers: those that limit the group here.
+    @ivar outside: the folder of the group to which whoever leaves goes.
+    """
+
+    version: Version
+    controllers: Set[str]
+    folder: str
+    outside: str
 
 
 class Group:
@@ -11,36 +41,85 @@ class Group:
     Entering or leaving one makes the kernel wait until every processor has noticed, 6 to 15 ms: too much to do it for
     each command.
 
-    @ivar path: C{None} where there is none.
+    @ivar cells: one in each hierarchy that is used; none where there are no groups.
     """
 
-    def __init__(self, system: System, path: str | None) -> None:
-        self._system, self.path = system, path
-        self._inside = False
+    def __init__(self, cells: Iterable[Cell] = ()) -> None:
+        self.cells = list(cells)
+        self._inside: set[str] = set()
+
+    @property
+    def path(self) -> str | None:
+        """The folder by which it can be killed at once, C{None} if there is none."""
+        return self._killable.folder if self._killable else None
+
+    @property
+    def folders(self) -> list[str]:
+        """All folders."""
+        return [cell.folder for cell in self.cells]
 
     def enter(self) -> None:
-        """Be in it; do without it if that cannot be."""
-        if self.path is not None and not self._inside:
-            try:
-                self._system.enter_group(self.path)
-            except OSError:
-                self._system.remove_group(self.path)
-                self.path = None
-            else:
-                self._inside = True
+        """Be in it; do without where that cannot be, unless it limits us there. Raises C{OSError}."""
+        for cell in self.cells.copy():
+            if cell.folder not in self._inside:
+                self._enter(cell)
 
     def leave(self) -> str | None:
         """Be out of it, so that it can be killed: by its path, C{None} if there is none or we could not leave it."""
-        if self.path is not None and self._inside:
-            try:
-                self._system.leave_group(self.path)
-            # Killing it would kill us; whoever is in it is found as our descendant.
-            except OSError:
-                return None
-            self._inside = False
-        return self.path
+        if self._killable is None:
+            return None
+        try:
+            self._leave(self._killable)
+        # Killing it would kill us; whoever is in it is found as our descendant.
+        except OSError:
+            return None
+        return self._killable.folder
+
+    def kill(self) -> None:
+        """Kill who is in it, from outside."""
+        if self.path is not None:
+            cgroup_v2.kill(self.path)
 
     def remove(self) -> None:
         """Remove it, once nobody else is in it."""
-        if (path := self.leave()) is not None:
-            self._system.remove_group(path)
+        for cell in self.cells:
+            with contextlib.suppress(OSError):
+                self._leave(cell)
+            remove(cell.folder)
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the kernel kills who needs too much."""
+        return any("memory" in cell.controllers for cell in self.cells)
+
+    def memory(self) -> int:
+        """Bytes that it needs, if that is limited."""
+        return sum(cell.version.memory(cell.folder) for cell in self.cells if "memory" in cell.controllers)
+
+    def exceeded(self) -> Mapping[str, int]:
+        """How often it met each limit, since it is there."""
+        return {
+            controller: cell.version.exceeded(cell.folder, controller)
+            for cell in self.cells
+            for controller in cell.controllers
+        }
+
+    @property
+    def _killable(self) -> Cell | None:
+        return next((cell for cell in self.cells if cell.version.kills(cell.folder)), None)
+
+    def _enter(self, cell: Cell) -> None:
+        try:
+            enter(cell.folder)
+        except OSError:
+            if cell.controllers:
+                raise
+            remove(cell.folder)
+            self.cells.remove(cell)
+        else:
+            self._inside.add(cell.folder)
+
+    def _leave(self, cell: Cell) -> None:
+        if cell.folder in self._inside:
+            enter(cell.outside)
+            self._inside.discard(cell.folder)

@@ -1,4 +1,7 @@
-"""The launcher's program: C{python -I -S main.py DESCRIPTOR}, the descriptor being a socket to the worker."""
+"""The launcher's program: C{python -I -S main.py DESCRIPTOR LIMITS}.
+
+The descriptor is a socket to the worker, the limits are those of L{Limits} as a JSON object.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, limits: str) -> None:
     """Serve the worker at the other end of a socket."""
+    import json
     import socket
 
+    from tcworker.launcher.limits import Limits
     from tcworker.launcher.server import Launcher
     from tcworker.launcher.system import this_system
     from tcworker.launcher.watch import ignore
@@ -27,8 +32,8 @@ def main(descriptor: int) -> None:
     # What somebody else blocked before would go on to the tasks.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.set_inheritable(descriptor, False)
-    Launcher(this_system(), Port(socket.socket(fileno=descriptor))).run()
+    Launcher(this_system(), Port(socket.socket(fileno=descriptor)), Limits(**json.loads(limits))).run()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -103,14 +103,15 @@ def open_file(path: str, name: str) -> int:
     """Open a regular file for reading. Raises L{Fault}."""
     try:
         # Opening some devices has effects: look first. Nobody is there to change it meanwhile.
-        if stat.S_ISREG(os.stat(to_bytes(path)).st_mode):
+        mode = os.stat(to_bytes(path)).st_mode
+        if stat.S_ISREG(mode):
             descriptor = os.open(to_bytes(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return descriptor
             os.close(descriptor)
     except (OSError, ValueError) as error:
         raise _fault_of(error, name) from error
-    raise Fault("kind", f"{name} is not a file")
+    raise Fault("kind", f"{name} is {'a folder, not' if stat.S_ISDIR(mode) else 'not'} a file")
 
 
 def check_folder(path: str) -> None:
@@ -147,7 +148,8 @@ def _walk(top: str, folders: list[Iterator[tuple[str, bool]]]) -> Iterator[tuple
 
 
 def _listed(top: str, folder: str) -> Iterator[tuple[str, bool]]:
-    path = os.path.join(top, folder)
+    # Without a slash at its end, by which a file would not be found.
+    path = os.path.join(top, folder) if folder else top
     check_folder(path)
     try:
         return iter(list(_entries(top, folder)))

@@ -8,21 +8,22 @@ import signal
 import subprocess
 from collections.abc import Iterable
 
+from tcworker.launcher.cgroups import Hierarchy
+from tcworker.launcher.group import Group
 from tcworker.launcher.sink import copy as move
+from tcworker.launcher.usage import Meter
 
 __all__ = [
     "anybody_left",
     "become_subreaper",
     "children",
-    "enter_group",
     "expendable",
+    "hierarchies",
     "kill_all",
-    "kill_group",
-    "leave_group",
     "memory_kills",
     "move",
-    "new_group",
-    "remove_group",
+    "new_meter",
+    "protect",
     "signal_all",
     "start_time",
 ]
@@ -66,26 +67,18 @@ def kill_all(root: int, leaders: Iterable[int], group: str | None) -> None:
     signal_all(root, leaders, signal.SIGKILL)
 
 
-def new_group(name: str) -> str | None:
+def hierarchies() -> list[Hierarchy]:
     """There are no control groups here."""
+    return []
+
+
+def new_meter(group: Group) -> Meter | None:
+    """Nobody measures here."""
     return None
 
 
-def enter_group(group: str) -> None:
-    """There are no control groups here."""
-
-
-def leave_group(group: str) -> None:
-    """There are no control groups here."""
-
-
-def kill_group(group: str) -> None:
-    """There are no control groups here."""
-
-
-def remove_group(group: str) -> bool:
-    """There are no control groups here."""
-    return True
+def protect() -> None:
+    """Nobody chooses whom to kill here."""
 
 
 def memory_kills() -> int:

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NoReturn
 
-from tcworker.launcher.child import Surroundings, start
+from tcworker.launcher.child import Account, Surroundings, start
 from tcworker.launcher.group import Group
 from tcworker.launcher.system import System
 from tcworker.launcher.wire import Message
@@ -55,6 +56,8 @@ class Processes:
         self._helpers: set[int] = set()
         self._killing = False
         self._stranger_killed = False
+        # A group has many runs.
+        self._exceeded_before = group.exceeded()
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], stdio: Sequence[int]) -> Process:
         """Start a process; see L{start}. Raises L{tcworker.launcher.child.CannotStart}."""
@@ -68,10 +71,27 @@ class Processes:
 
     def fork_helper(self) -> int:
         """Fork a process that is no part of the task. Raises C{OSError}."""
-        pid = os.fork()
+        # Also who opens files for the task goes before us when memory is out.
+        with self._system.expendable():
+            pid = os.fork()
         if pid:
             self._helpers.add(pid)
         return pid
+
+    def kill_strangers(self) -> None:
+        """Kill those that have the task's user but are none of our descendants: what others started for it.
+
+        Only if that user is the run's alone.
+        """
+        account = self._surroundings.account
+        if account is None or not self._surroundings.alone:
+            return
+        with contextlib.suppress(OSError):
+            pid = self.fork_helper()
+            if pid == 0:
+                _kill_all_of(account)
+            os.waitpid(pid, 0)
+            self._helpers.discard(pid)
 
     def end_helpers(self) -> None:
         """Let no helper be left."""
@@ -102,6 +122,11 @@ class Processes:
         # Whom we forked ourselves we know without asking: not every system can look at the dead without reaping them.
         return not (self._ours or self._helpers or self._system.anybody_left(self._leaders))
 
+    @property
+    def exceeded(self) -> list[str]:
+        """The limits that the run met, by the names of their controllers: C{memory}, C{pids}."""
+        return [name for name, count in self._group.exceeded().items() if count > self._exceeded_before[name]]
+
     def terminate(self) -> None:
         """Ask all to end."""
         self._system.signal_all(os.getpid(), self._leaders, signal.SIGTERM)
@@ -130,6 +155,7 @@ class Processes:
             "wall": time.monotonic() - process.began,
             "peak": usage.ru_maxrss * 1024,
             "outOfMemory": self._out_of_memory(process, code),
+            "exceeded": self.exceeded,
         }
 
     def _out_of_memory(self, process: Process, code: int) -> bool:
@@ -138,3 +164,13 @@ class Processes:
         if self._killing or not (self._stranger_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)):
             return False
         return self._system.memory_kills() != process.memory_kills
+
+
+def _kill_all_of(account: Account) -> NoReturn:
+    """Kill all processes of a user, and end."""
+    try:
+        account.become()
+        # In one breath, and without ourselves.
+        os.kill(-1, signal.SIGKILL)
+    finally:
+        os._exit(0)

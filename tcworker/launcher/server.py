@@ -6,7 +6,8 @@ What the worker sends (C{do}):
    socket to speak with the supervisor, the log's raw file, its ring;
  - C{{do: kill, key}}: let the supervisor of that key die, and its run with it.
 
-What it is told: C{{event: ready}} at first, and C{{event: gone, key}} when the supervisor of that key is done and
+What it is told: C{{event: ready}} at first, or C{{event: refused, problem}} if the limits for tasks that it was given
+cannot be kept here, which is its end; and C{{event: gone, key}} when the supervisor of that key is done and
 nothing of its run lives.
 
 A supervisor has one run at a time. It is given the worker's order as it came, and says C{{event: free}} when it can
@@ -23,10 +24,12 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
-from itertools import count
 
 from tcworker.launcher.group import Group
+from tcworker.launcher.groups import Groups
+from tcworker.launcher.limits import CannotLimit, Limits
 from tcworker.launcher.supervisor import Post, Supervisor
 from tcworker.launcher.system import System
 from tcworker.launcher.watch import Watch
@@ -35,6 +38,9 @@ from tcworker.launcher.wire import Message, Port, close_all
 FAREWELL = 5.0
 """Seconds that supervisors have to kill what they have, once the worker is gone."""
 
+MOST_LEFT = 4 << 20
+"""Bytes of memory that a run may leave to the next one's account."""
+
 MOST_WAITING = 8
 """Supervisors that may wait for work; more are let go."""
 
@@ -42,11 +48,10 @@ MOST_WAITING = 8
 class Employed:
     """A supervisor process.
 
-    @ivar group: the path of its control group, C{None} without one.
     @ivar key: of the run that it has, C{None} while it waits for one.
     """
 
-    def __init__(self, pid: int, port: Port, group: str | None) -> None:
+    def __init__(self, pid: int, port: Port, group: Group) -> None:
         self.pid, self.port, self.group = pid, port, group
         self.key: int | None = None
 
@@ -54,18 +59,26 @@ class Employed:
 class Launcher:
     """Serves a worker until that goes away, and ends when its last supervisor has ended."""
 
-    def __init__(self, system: System, port: Port) -> None:
-        self._system, self._port = system, port
+    def __init__(self, system: System, port: Port, limits: Limits) -> None:
+        self._system, self._port, self._limits = system, port, limits
         self._employed: dict[int, Employed] = {}
         self._waiting: list[Employed] = []
         self._watch = Watch()
         self._watch.child_died = self._reap
-        # Others may make control groups in the same place.
-        self._groups = (f"tcworker_{os.urandom(4).hex()}_{number}" for number in count(1))
         self._gone = False
 
     def run(self) -> None:
         """Serve."""
+        try:
+            # The worker and we may have to make way for groups that keep limits.
+            self._groups = Groups(self._system.hierarchies(), self._limits, {os.getppid(), os.getpid()})
+            self._groups.new().remove()
+        except CannotLimit as error:
+            self._tell({"event": "refused", "problem": str(error)})
+            return
+        self._serve()
+
+    def _serve(self) -> None:
         self._system.become_subreaper()
         # What is there now stays: a collection would only unshare its memory with the processes that we fork.
         gc.freeze()
@@ -123,22 +136,27 @@ class Launcher:
             self._waiting.append(employed)
 
     def _employ(self) -> Employed | None:
-        """Fork a supervisor; C{None} if there can be no process."""
+        """Fork a supervisor; C{None} if there can be none."""
+        try:
+            group = self._groups.new()
+        except CannotLimit as error:
+            print(error, file=sys.stderr, flush=True)
+            return None
         try:
             ours, its = socket.socketpair()
         except OSError:
+            group.remove()
             return None
-        group = self._system.new_group(next(self._groups))
         with its:
             try:
                 pid = os.fork()
             except OSError:
                 ours.close()
-                self._remove_group(group)
+                group.remove()
                 return None
             if pid == 0:
                 ours.close()
-                self._be_supervisor(Port(its), Group(self._system, group))
+                self._be_supervisor(Port(its), group)
         employed = self._employed[pid] = Employed(pid, Port(ours), group)
         self._watch.add(ours.fileno(), lambda: self._freed(employed))
         return employed
@@ -194,7 +212,7 @@ class Launcher:
         if any(employed.key is not None for employed in dead):
             self._kill_strays(dead)
         for employed in dead:
-            self._remove_group(employed.group)
+            employed.group.remove()
             if employed in self._waiting:
                 self._waiting.remove(employed)
             self._tell_gone(employed)
@@ -202,8 +220,7 @@ class Launcher:
     def _kill_strays(self, dead: list[Employed]) -> None:
         for employed in dead:
             # At once, before it can fork: the walk below takes its time.
-            if employed.group is not None:
-                self._system.kill_group(employed.group)
+            employed.group.kill()
         while strays := self._system.children(os.getpid()) - self._employed.keys():
             for stray in strays:
                 self._system.kill_all(stray, (), None)
@@ -216,19 +233,21 @@ class Launcher:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(stray, 0)
 
-    def _remove_group(self, group: str | None) -> None:
-        if group is not None:
-            self._system.remove_group(group)
-
 
 def _supervise_until_let_go(system: System, port: Port, group: Group) -> None:
     """Have one run after the other; C{port} is to the launcher, which says nothing while there is one."""
     system.become_subreaper()
     group.enter()
+    if group.limits_memory:
+        system.protect()
+    memory = group.memory()
     post = Post(system, port, Watch(), group, system.start_time(os.getpid()))
     while (messages := port.receive()) is not None:
         for message, (end, raw, ring) in messages:
             Supervisor(post, Port(socket.socket(fileno=end)), (raw, ring), message).run()
-            with contextlib.suppress(OSError):
-                port.send({"event": "free"})
+        # What a task left in memory, in /dev/shm for example, would count for the next.
+        if group.memory() > memory + MOST_LEFT:
+            break
+        with contextlib.suppress(OSError):
+            port.send({"event": "free"})
     group.remove()

@@ -2,16 +2,21 @@
 
 What the worker sends (C{do}) and is answered (C{event}):
 
- - at first, C{{event: started, pid, startTime, group}};
- - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, outOfMemory, problem}}, its output
-   being in the log (C{problem}: why it could not be started); or C{{event: ended, broken}}, which is not its fault;
+ - at first, C{{event: started, pid, startTime, group, groups, private}} (C{group}: the path by which its control
+   group can be killed, C{groups}: all folders of that, C{private}: whether it has the folders of its own that
+   the order asks for), or C{{event: started, broken}} with a sentence that says why it cannot run;
+ - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, outOfMemory, exceeded, problem}}, its
+   output being in the log (C{problem}: why it could not be started; C{exceeded}: the limits that the run met, see
+   L{Processes.exceeded}); or C{{event: ended, broken}}, which is not its fault;
  - C{{do: exec, key, argv, env}} with one descriptor (a terminal) or three: C{{event: exec-started, key}} or
    C{{event: exec-failed, key, problem}}, and at its end C{{event: exec-ended, key, status, signal}};
  - C{{do: exec-kill, key}}: no answer;
  - C{{do: append, data}}: lines for the log (bytes as latin-1); no answer;
  - C{{do: kill, grace}}: SIGTERM, SIGKILL after so many seconds; no answer but the ends of those that die;
- - C{{do: finish}}: C{{event: over}} when every process is dead (those asked to end have their grace), the pipes are
-   empty, and nobody here writes to the log any more;
+ - C{{do: measure}}: C{{event: measured, cpu, memory, disk, processes}}, see L{tcworker.interfaces.Usage}; or
+   C{{event: measured, problem}};
+ - C{{do: finish}}: C{{event: over, exceeded}} when every process is dead (those asked to end have their grace), the
+   pipes are empty, and nobody here writes to the log any more;
  - C{{do: open-files, packs}} with a socket: L{tcworker.launcher.opener} serves there; only after C{over};
  - C{{event: log-broken, problem}} once, when the log cannot be written.
 
@@ -29,6 +34,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 from tcworker.launcher.child import CannotStart, Surroundings
 from tcworker.launcher.group import Group
+from tcworker.launcher.namespace import Namespace, Private
 from tcworker.launcher.opener import Opener
 from tcworker.launcher.output import Output
 from tcworker.launcher.processes import Process, Processes
@@ -37,7 +43,15 @@ from tcworker.launcher.system import System
 from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
 
-_NOT_STARTED = {"status": 127, "signal": None, "user": 0.0, "system": 0.0, "wall": 0.0, "peak": 0, "outOfMemory": False}
+_NOT_STARTED = {
+    "status": 127,
+    "signal": None,
+    "user": 0.0,
+    "system": 0.0,
+    "wall": 0.0,
+    "peak": 0,
+    "outOfMemory": False,
+}
 
 
 class Post(NamedTuple):
@@ -66,7 +80,10 @@ class Supervisor:
         self._post, self._watch, self._port = post, post.watch, port
         self._log = log
         self._surroundings = Surroundings.of(message)
+        self._private = Private.of(message)
+        self._namespace = Namespace()
         self._processes = Processes(post.system, post.group, self._surroundings)
+        self._meter = post.system.new_meter(post.group)
         sink = Sink(*log, message["limit"], post.system.move)
         self._output = Output(sink, self._watch.add, self._watch.remove, self._log_broken)
         self._command: Process | None = None
@@ -79,7 +96,7 @@ class Supervisor:
         self._watch.child_died = self._reap
         self._watch.add(self._port.fileno(), self._receive)
         self._watch.add(self._post.launcher.fileno(), self._go)
-        self._tell("started", pid=os.getpid(), startTime=self._post.start_time, group=self._post.group.path)
+        self._begin()
         while not self._gone:
             self._watch.wait(self._timeout())
             self._end_what_is_due()
@@ -87,8 +104,21 @@ class Supervisor:
         self._processes.end_helpers()
         if not self._over:
             self._end()
+        # Last: what helpers read, and where a task is killed, is the task's own view. Should it fail, we end, and with
+        # us that view.
+        self._namespace.leave()
         self._watch.remove(self._port.fileno())
         self._port.close()
+
+    def _begin(self) -> None:
+        try:
+            private = self._private is not None and self._namespace.enter(self._private)
+        except OSError as error:
+            self._tell("started", broken=f"it can have no folders of its own: {error.strerror}")
+        else:
+            post = self._post
+            group = {"group": post.group.path, "groups": post.group.folders}
+            self._tell("started", pid=os.getpid(), startTime=post.start_time, **group, private=private)
 
     def _timeout(self) -> float | None:
         return None if self._kill_at == math.inf else max(0.0, self._kill_at - time.monotonic())
@@ -122,7 +152,10 @@ class Supervisor:
         try:
             self._command = self._start_command(message["argv"])
         except CannotStart as error:
-            self._tell("ended", **_NOT_STARTED, **{"problem" if error.of_task else "broken": str(error)})
+            # It may also be the task that left no room for another process.
+            exceeded = self._processes.exceeded
+            problem = "problem" if error.of_task or exceeded else "broken"
+            self._tell("ended", **_NOT_STARTED, exceeded=exceeded, **{problem: str(error)})
         except OSError as error:
             self._tell("ended", broken=f"no pipe could be made for the command: {error.strerror}")
 
@@ -168,6 +201,12 @@ class Supervisor:
     def _ask_to_finish(self, message: Message, descriptors: Sequence[int]) -> None:
         self._finishing = True
 
+    def _measure(self, message: Message, descriptors: Sequence[int]) -> None:
+        if self._meter is None:
+            self._tell("measured", problem="nobody measures what tasks use on this system")
+        else:
+            self._tell("measured", **self._meter.measure())
+
     def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
         """Let a process with the task's rights, and no more, answer on a socket."""
         try:
@@ -209,12 +248,13 @@ class Supervisor:
 
     def _finish(self) -> None:
         self._end()
-        self._tell("over")
+        self._tell("over", exceeded=self._processes.exceeded)
 
     def _end(self) -> None:
         """Let nothing live, and have nothing more to do with the log."""
         # In this order: the dead print nothing, so what is in the pipes now is all.
         self._kill()
+        self._processes.kill_strangers()
         self._output.close()
         close_all(self._log)
         # The next run's commands are to be born in it.
@@ -232,6 +272,7 @@ class Supervisor:
         "exec-kill": _exec_kill,
         "append": _append,
         "kill": _ask_to_end,
+        "measure": _measure,
         "finish": _ask_to_finish,
         "open-files": _open_files,
     }

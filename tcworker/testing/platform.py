@@ -77,12 +77,13 @@ class FakePlatform:
 
     A start that takes no time fires at once; the script begins in the next turn of the clock.
 
+    @ivar reach: of its engines.
     @ivar machine: may be handed to a second platform, which then stands for the worker after a restart.
     @ivar executions: every sandbox that was started, in order.
     """
 
     name = "fake"
-    reach = Reach.NOTHING
+    reach: Reach = Reach.NOTHING
     schema: Mapping[str, Any] = {
         "properties": {
             "script": {"type": "array", "items": {"type": "object", "minProperties": 1, "maxProperties": 1}},
@@ -140,6 +141,7 @@ class FakeEngine:
         self._platform, self._context = platform, context
         self._env: dict[str, str] = {}
         self.groups: set[str] = set()
+        self.reach = platform.reach
         self.as_worker = False
         self._consumed = self._discarded = False
         self._starting: Deferred[IExecution] | None = None

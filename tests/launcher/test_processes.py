@@ -39,7 +39,7 @@ class OutOfMemoryTests(SynchronousTestCase):
     def setUp(self):
         self.machine = Machine()
         surroundings = Surroundings(b"/", {b"PATH": b"/usr/bin:/bin"}, None)
-        self.processes = Processes(self.machine, Group(self.machine, None), surroundings)
+        self.processes = Processes(self.machine, Group(), surroundings)
         self.addCleanup(lambda: list(self.processes.kill()))
 
     def start(self, script: str) -> int:

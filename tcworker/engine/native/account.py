@@ -26,6 +26,13 @@ class TaskUser:
         """Uid and gid for what belongs to tasks; C{None} when it is theirs anyway."""
         return self.switch[:2] if self.switch else None
 
+    def joining(self, groups: Sequence[int]) -> TaskUser:
+        """The same user, in some groups as well."""
+        if not groups or self.switch is None:
+            return self
+        uid, gid, before = self.switch
+        return TaskUser(self.name, (uid, gid, tuple(dict.fromkeys((*before, *groups)))))
+
 
 def find_user(name: str | None) -> TaskUser:
     """Look up the configured account, C{None} for the worker's own. Raises L{ConfigError}."""
@@ -53,7 +60,7 @@ def check_way(path: str, user: TaskUser) -> None:
     # From the top, so that the first that is closed is named.
     for folder in reversed(folders):
         if not _may_enter(os.stat(folder), *user.switch):
-            expected = f"a folder that {user.name} (taskUser) can reach: {folder} is closed to it (chmod o+x {folder})"
+            expected = f"a folder that {user.name} can reach: {folder} is closed to it (chmod o+x {folder})"
             raise ConfigError([Fault("tasksDir", path, expected)])
 
 

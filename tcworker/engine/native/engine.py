@@ -8,16 +8,24 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from zope.interface import implementer
 
+from tcworker.engine.native.account import find_user
 from tcworker.engine.native.environment import task_environment
 from tcworker.engine.native.execution import NativeExecution
-from tcworker.engine.native.folder import make_folder, remove_folder
+from tcworker.engine.native.home import Home, make_home, remove_home, write_credentials
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.sandbox import Sandbox
 from tcworker.engine.native.supervisor import SupervisorLink
-from tcworker.errors import Discarded, FeatureNotSupported, MalformedPayload, NamingConflict, ResourceUnavailable
-from tcworker.interfaces import ICacheFolder, IEngine, IExecution, ITaskContext, SandboxRecord, Service
-from tcworker.waiting import OneShot
+from tcworker.errors import (
+    Discarded,
+    FeatureNotSupported,
+    InternalError,
+    MalformedPayload,
+    NamingConflict,
+    ResourceUnavailable,
+)
+from tcworker.interfaces import ICacheFolder, IEngine, IExecution, ITaskContext, Reach, SandboxRecord, Service
+from tcworker.waiting import OneShot, whatever_happens
 
 
 @implementer(IEngine)
@@ -31,7 +39,8 @@ class NativeEngine:
         self._means, self._context = means, context
         self._commands: Sequence[Sequence[str]] = context.payload["command"]
         self._env: dict[str, str] = {}
-        self._discarded = False
+        self._groups: list[str] = []
+        self._as_worker = self._discarded = False
         self._starting: Deferred[IExecution] | None = None
         self._settled: OneShot[None] = OneShot()
         _check_commands(self._commands)
@@ -46,13 +55,19 @@ class NativeEngine:
             raise NamingConflict(f"env.{name}: the variable is set twice")
         self._env[name] = value
 
+    @property
+    def reach(self) -> Reach:
+        """See L{IEngine.reach}."""
+        return Reach.WORKER if self._as_worker else self._means.users.reach
+
     def join_group(self, name: str) -> None:
         """See L{IEngine.join_group}."""
-        raise _not_supported("groups of their own")
+        self._means.users.check_group(name)
+        self._groups.append(name)
 
     def run_as_worker(self) -> None:
-        """See L{IEngine.run_as_worker}."""
-        raise _not_supported("the rights of the worker")
+        """See L{IEngine.run_as_worker}. A user that is the run's alone it has all the same, and can log in as that."""
+        self._as_worker = True
 
     def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
@@ -95,42 +110,41 @@ class NativeEngine:
             self._settled.succeed(None)
 
     async def _begin(self) -> IExecution:
-        sandbox = self._new_sandbox()
+        home = await make_home(self._means, self._context, self._groups)
         try:
-            started = await sandbox.supervisor.when_started()
+            if self._as_worker and self._means.users.own:
+                await self._let_log_in(home)
+            sandbox = self._supervise(home)
+        except BaseException as error:
+            await whatever_happens(self._means.threads.run(remove_home, self._means, home))
+            if isinstance(error, OSError):
+                raise ResourceUnavailable(f"the task cannot be started: {error.strerror}") from error
+            raise
+        try:
+            record = await self._when_started(sandbox)
         except BaseException:
             # A second cancel must not leave half of it behind.
-            await _whatever_happens(sandbox.free())
+            await whatever_happens(sandbox.free())
             raise
-        details = {name: started[name] for name in ("pid", "startTime", "group")}
-        record = SandboxRecord("native", {"folder": sandbox.folder, **details})
         return NativeExecution(self._context, self._commands, sandbox, record)
 
-    def _new_sandbox(self) -> Sandbox:
-        folder = self._make_folder()
-        try:
-            return self._supervise(folder)
-        except OSError as error:
-            remove_folder(folder)
-            raise ResourceUnavailable(f"the task cannot be started: {error.strerror}") from error
-        except BaseException:
-            remove_folder(folder)
-            raise
+    async def _let_log_in(self, home: Home) -> None:
+        """Let a task that runs as the worker start what shall not (contracts of generic-worker, 7)."""
+        path, password = await self._means.threads.run(write_credentials, home)
+        self._context.mask(password)
+        self.set_env("TASK_USER_CREDENTIALS", path)
 
-    def _make_folder(self) -> str:
-        parent, owner = self._means.tasks_dir, self._means.user.owner
-        try:
-            return make_folder(parent, self._context.task_id, self._context.run_id, owner)
-        except OSError as error:
-            raise ResourceUnavailable(f"no folder for the task can be made in {parent}: {error.strerror}") from error
-
-    def _supervise(self, folder: str) -> Sandbox:
+    def _supervise(self, home: Home) -> Sandbox:
         means = self._means
+        user = find_user(None) if self._as_worker else home.user
         loan = Loan(self._context.log)
+        private = {"folder": home.private, "keep": [home.folder]} if home.private else None
         order = {
-            "folder": folder,
-            "env": task_environment(folder, means.user.name, means.inherited, self._env),
-            "account": means.user.switch,
+            "folder": home.folder,
+            "env": task_environment(home.folder, user.name, means.inherited, self._env),
+            "account": user.switch,
+            "alone": means.users.own,
+            "private": private,
             "limit": loan.lent.limit,
         }
         try:
@@ -141,14 +155,24 @@ class NativeEngine:
         supervisor = SupervisorLink(means.reactor, supervised)
         # What was written while the supervisor was found comes first.
         loan.pass_to(supervisor.append)
-        return Sandbox(means, folder, loan, supervisor)
+        return Sandbox(means, home, user, loan, supervisor)
 
+    async def _when_started(self, sandbox: Sandbox) -> SandboxRecord:
+        started = await sandbox.supervisor.when_started()
+        if "broken" in started:
+            raise ResourceUnavailable(f"the task cannot be started: {started['broken']}")
+        if sandbox.home.private and not started["private"]:
+            self._context.log.warn("the kernel here lets no task have a /tmp of its own: others see what is put there")
+        if self._means.first_command:
+            await self._run_first(sandbox)
+        details = {name: started[name] for name in ("pid", "startTime", "group", "groups")}
+        return SandboxRecord("native", {**sandbox.home.details, **details})
 
-async def _whatever_happens(work: Deferred[Any]) -> None:
-    """Wait for some work that goes on even if somebody cancels the wait."""
-    done: OneShot[Any] = OneShot()
-    work.addCallbacks(done.succeed, done.fail)
-    await done.wait()
+    async def _run_first(self, sandbox: Sandbox) -> None:
+        command = self._means.first_command
+        end = await sandbox.supervisor.run([command])
+        if end.get("status") != 0:
+            raise InternalError(f"{command} (runAfterUserCreation) failed: {end}")
 
 
 def _check_commands(commands: Sequence[Sequence[str]]) -> None:

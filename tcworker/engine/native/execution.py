@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProcessProtocol
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -32,8 +32,11 @@ from tcworker.interfaces import (
     Size,
     Usage,
 )
+from tcworker.launcher.limits import Limits
 from tcworker.launcher.wire import Message
 from tcworker.waiting import Loose, OneShot
+
+_USES_NOTHING = "the sandbox has ended, it uses nothing"
 
 _log = Logger()
 
@@ -51,6 +54,7 @@ class NativeExecution:
         self._finished: OneShot[IResult] = OneShot()
         self._records: list[CommandRecord] = []
         self._out_of_memory = False
+        self._exceeded: set[str] = set()
         self._killed: str | None = None
         self._error: Exception | None = None
         self._result: NativeResult | None = None
@@ -85,7 +89,7 @@ class NativeExecution:
 
     def measure(self) -> Deferred[Usage]:
         """See L{IExecution.measure}."""
-        return fail(FeatureNotSupported("nobody measures what tasks use here"))
+        return Deferred.fromCoroutine(self._measure())
 
     async def _abort(self, why: str) -> None:
         if self._result is not None:
@@ -100,7 +104,19 @@ class NativeExecution:
         if self._commands_over or self._finished.fired:
             raise SandboxEnded("the sandbox has ended, nothing more can run in it")
         means = self._sandbox.means
-        return await start_exec(means.reactor, self._supervisor, means.user.owner, protocol, command, env, tty)
+        return await start_exec(means.reactor, self._supervisor, self._sandbox.user.owner, protocol, command, env, tty)
+
+    async def _measure(self) -> Usage:
+        if self._commands_over or self._finished.fired:
+            raise SandboxEnded(_USES_NOTHING)
+        try:
+            used = await self._supervisor.measure()
+        except InternalError as error:
+            # That it died is told to those who wait for the end.
+            raise SandboxEnded(_USES_NOTHING) from error
+        if "problem" in used:
+            raise FeatureNotSupported(used["problem"])
+        return Usage(used["cpu"], used["memory"], used["disk"], used["processes"])
 
     def _end_with(self, error: Exception) -> None:
         """Let nothing live, and have no result; the first error stays."""
@@ -117,7 +133,7 @@ class NativeExecution:
             self._commands_over = True
             # Lines from now on wait until the supervisor has written those that are on their way to it.
             self._sandbox.loan.hold()
-            await self._supervisor.finish()
+            self._look_at_limits(await self._supervisor.finish())
         except TaskError as error:
             self._error = self._error or error
         # Also what nobody expected must not leave a sandbox behind.
@@ -146,11 +162,27 @@ class NativeExecution:
             end = await self._supervisor.run(argv)
             record = _record(argv, end)
             self._records.append(record)
-            self._out_of_memory |= bool(end["outOfMemory"])
+            self._out_of_memory |= end["outOfMemory"]
             self._report(record)
+            self._look_at_limits(end)
             # As the reference: the first failure ends the task.
-            if not record.exit.success:
+            if not record.exit.success or self._over_memory:
                 return
+
+    def _look_at_limits(self, message: Message) -> None:
+        """Whoever of a task was killed since it needed too much, and however its command ended: it has failed."""
+        new = set(message["exceeded"]) - self._exceeded
+        self._exceeded |= new
+        limits = self._sandbox.means.launcher.limits
+        if "memory" in new:
+            self._out_of_memory = True
+            self._context.log.error(_needed_more_than(limits))
+        if "pids" in new:
+            self._context.log.warn(_was_refused_more_than(limits))
+
+    @property
+    def _over_memory(self) -> bool:
+        return "memory" in self._exceeded
 
     @property
     def _stopping(self) -> bool:
@@ -164,7 +196,12 @@ class NativeExecution:
 
     def _new_result(self) -> NativeResult:
         all_ran = len(self._records) == len(self._commands)
-        success = self._killed is None and all_ran and all(record.exit.success for record in self._records)
+        success = (
+            self._killed is None
+            and not self._over_memory
+            and all_ran
+            and all(record.exit.success for record in self._records)
+        )
         return NativeResult(self._sandbox, success, self._killed, self._records, self._out_of_memory)
 
 
@@ -174,3 +211,12 @@ def _record(argv: Sequence[str], end: Message) -> CommandRecord:
         raise ResourceUnavailable(end["broken"])
     how = ExitStatus(end["status"], end["signal"])
     return CommandRecord(argv, how, end["user"], end["system"], end["wall"], end["peak"], end["problem"])
+
+
+def _needed_more_than(limits: Limits) -> str:
+    most = (limits.memory or 0) >> 20
+    return f"The task needed more than the {most} MB of memory that a task may have here (limits.memoryMB)"
+
+
+def _was_refused_more_than(limits: Limits) -> str:
+    return f"The task was refused more than the {limits.pids} processes that a task may have here (limits.pids)"

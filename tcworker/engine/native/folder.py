@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from tcworker.engine.native.hold import hold, is_left, let_go, take_over
@@ -17,8 +18,8 @@ _LONGEST = 20
 _START = "task_"
 
 
-def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] | None) -> str:
-    """Make a folder for one run that only its user may enter, and answer its path. Raises C{OSError}."""
+def make_folder(parent: str, task_id: str, run_id: int) -> str:
+    """Make a folder for one run that only its owner may enter, and answer its path. Raises C{OSError}."""
     name = _name(task_id, run_id)
     for number in count(1):
         path = os.path.join(parent, name if number == 1 else f"{name}-{number}")
@@ -26,9 +27,23 @@ def make_folder(parent: str, task_id: str, run_id: int, owner: tuple[int, int] |
             os.mkdir(path, 0o700)
         except FileExistsError:
             continue
-        _prepare(path, owner)
+        _hold_new(path)
         return path
     raise AssertionError("numbers do not end")
+
+
+def make_beside(folder: str, names: Sequence[str]) -> str:
+    """Make a folder beside that of a run, with folders in it that everybody may write to; raises C{OSError}.
+
+    Only we may enter it.
+    """
+    path = tempfile.mkdtemp(prefix=f"{os.path.basename(folder)}.", dir=os.path.dirname(folder))
+    _hold_new(path)
+    for name in names:
+        place = os.path.join(path, name)
+        os.mkdir(place)
+        os.chmod(place, 0o1777)
+    return path
 
 
 def remove_folder(path: str) -> None:
@@ -68,11 +83,9 @@ def left_in(parent: str) -> list[str]:
     return [*(os.path.join(aside, name) for name in _names(aside)), *filter(is_left, named)]
 
 
-def _prepare(path: str, owner: tuple[int, int] | None) -> None:
+def _hold_new(path: str) -> None:
     try:
         hold(path)
-        if owner is not None:
-            os.chown(path, *owner)
     except BaseException:
         let_go(path)
         os.rmdir(path)

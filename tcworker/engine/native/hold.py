@@ -34,6 +34,11 @@ def let_go(path: str) -> None:
         os.close(folder)
 
 
+def held(path: str) -> bool:
+    """Whether this process holds a folder."""
+    return path in _held
+
+
 def take_over(path: str) -> bool:
     """Hold a folder that another process left; false if it was not ours or somebody still holds it."""
     if (folder := _open_if_not_ours(path)) is None:

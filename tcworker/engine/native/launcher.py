@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import sys
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from tcworker.errors import InternalError
+from tcworker.errors import ConfigError, Fault, InternalError
 from tcworker.launcher import main
+from tcworker.launcher.limits import NO_LIMITS, Limits
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor, spawn
 from tcworker.waiting import OneShot
@@ -38,10 +40,13 @@ class Supervised(NamedTuple):
 
 
 class LauncherLink:
-    """The launcher of one worker."""
+    """The launcher of one worker.
 
-    def __init__(self, reactor: IReactor) -> None:
-        self._reactor = reactor
+    @ivar limits: what each task may have.
+    """
+
+    def __init__(self, reactor: IReactor, limits: Limits = NO_LIMITS) -> None:
+        self._reactor, self.limits = reactor, limits
         self._keys = count(1)
         self._process: LauncherProcess | None = None
         self._stopped = False
@@ -52,11 +57,14 @@ class LauncherLink:
             # A run that comes too late would start one that nobody ends.
             raise OSError(errno.ESHUTDOWN, "the worker is stopping")
         if self._process is None or self._process.dead:
-            self._process = LauncherProcess(self._reactor)
+            self._process = LauncherProcess(self._reactor, self.limits)
         return self._process
 
     def when_ready(self) -> Deferred[None]:
-        """Have it run, and fire when it can take orders; fails with L{InternalError} if it cannot."""
+        """Have it run, and fire when it can take orders; fails with L{InternalError} if it cannot.
+
+        With L{ConfigError} if the limits cannot be kept on this machine.
+        """
         try:
             return self.ensure().ready.wait()
         except OSError as error:
@@ -94,14 +102,16 @@ class LauncherProcess:
     @ivar ready: fires when it can take orders.
     """
 
-    def __init__(self, reactor: IReactor) -> None:
+    def __init__(self, reactor: IReactor, limits: Limits) -> None:
         ours, its = socket.socketpair()
         self.dead = self._stopping = False
         self.ready: OneShot[None] = OneShot()
         self._gone: dict[int, OneShot[None]] = {}
+        self._limits = limits
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
-            argv = [sys.executable, "-I", "-S", os.path.abspath(main.__file__), str(_ITS_END)]
+            program = [sys.executable, "-I", "-S", os.path.abspath(main.__file__)]
+            argv = [*program, str(_ITS_END), json.dumps(limits._asdict())]
             try:
                 self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)
             except BaseException:
@@ -129,6 +139,8 @@ class LauncherProcess:
     def _received(self, message: Message, descriptors: list[int]) -> None:
         if message["event"] == "ready":
             self.ready.succeed(None)
+        elif message["event"] == "refused":
+            self.ready.fail(_cannot_limit(self._limits, message["problem"]))
         elif (gone := self._gone.pop(message["key"], None)) is not None:
             gone.succeed(None)
 
@@ -152,3 +164,8 @@ class LauncherProcess:
 
     def _says(self, line: str) -> None:
         _log.error("the launcher says: {line}", line=line)
+
+
+def _cannot_limit(limits: Limits, problem: str) -> ConfigError:
+    asked = {name: value for name, value in limits._asdict().items() if value is not None}
+    return ConfigError([Fault("limits", json.dumps(asked), f"limits that this machine can keep: {problem}")])

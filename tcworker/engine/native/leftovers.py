@@ -1,4 +1,4 @@
-"""Kills and removes what a dead worker left; folders: L{tcworker.engine.native.folder}. For threads: it all blocks."""
+"""Kills what a dead worker left, and removes its control groups. For threads: it all blocks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tcworker.engine.native.folder import remove_folder
-from tcworker.engine.native.hold import held_by_another
+from tcworker.launcher import cgroup_v2, cgroups
+from tcworker.launcher.groups import PREFIX
 from tcworker.launcher.system import System, this_system
 
 _PATIENCE = 5.0
@@ -19,17 +19,12 @@ _PATIENCE = 5.0
 _BIRTH = 0.3
 """Seconds that a new supervisor may take to enter its control group."""
 
-_GROUPS = "tcworker_"
-"""How the names of control groups begin (L{tcworker.launcher.server})."""
 
-
-def clean_up(details: Mapping[str, Any]) -> None:
-    """Let nothing be left of a run; C{details} are those of its sandbox record. Raises C{OSError}."""
-    system = this_system()
-    _kill(system, details["pid"], details["startTime"], details["group"])
-    # Where workers share a folder of tasks, another one may have a run of this name by now.
-    if not held_by_another(details["folder"]):
-        remove_folder(details["folder"])
+def kill_left(details: Mapping[str, Any]) -> None:
+    """Let nothing live of a run, nor its control group be there; C{details} are those of its sandbox record."""
+    # A worker of before has told of one folder alone.
+    folders = details.get("groups") or [folder for folder in (details["group"],) if folder is not None]
+    _kill(this_system(), details["pid"], details["startTime"], folders)
 
 
 def sweep_groups() -> None:
@@ -37,58 +32,57 @@ def sweep_groups() -> None:
 
     They are those in whose family (the name up to its last C{_}) nobody lives: a launcher always has a supervisor that
     waits in its group. One that starts has none for some milliseconds; so this looks twice. Should a group of a
-    living one be caught nevertheless, its supervisor does without.
+    living one be caught nevertheless, its supervisor does without, or ends if it must keep limits.
     """
-    system = this_system()
-    parent = _place_of_groups(system)
-    if parent is not None and (deserted := _deserted(parent)):
+    places = _places_of_groups(this_system())
+    if deserted := _deserted(places):
         time.sleep(_BIRTH)
-        for name in deserted & _deserted(parent):
-            system.remove_group(os.path.join(parent, name))
+        for folder in deserted & _deserted(places):
+            cgroups.remove(folder)
 
 
-def _place_of_groups(system: System) -> str | None:
-    """Where the groups of this worker's launcher are."""
-    group = system.new_group(f"{_GROUPS}{os.urandom(4).hex()}_0")
-    if group is None:
-        return None
-    system.remove_group(group)
-    return os.path.dirname(group)
+def _places_of_groups(system: System) -> Sequence[str]:
+    """Where the groups of this worker's launcher may be."""
+    places = [hierarchy.own for hierarchy in system.hierarchies()]
+    # Of a worker that had to make way for them.
+    return places + [os.path.dirname(place) for place in places if os.path.basename(place) == cgroup_v2.LEAF]
 
 
-def _deserted(parent: str) -> set[str]:
+def _deserted(places: Iterable[str]) -> set[str]:
     """The groups of families of which nobody lives."""
-    inhabited = {name: _is_inhabited(os.path.join(parent, name)) for name in _groups_in(parent)}
-    alive = {_family(name) for name, lives in inhabited.items() if lives}
-    return {name for name in inhabited if _family(name) not in alive}
+    inhabited = {folder: _is_inhabited(folder) for place in places for folder in _groups_in(place)}
+    alive = {_family(folder) for folder, lives in inhabited.items() if lives}
+    return {folder for folder in inhabited if _family(folder) not in alive}
 
 
-def _groups_in(parent: str) -> list[str]:
-    return [name for name in os.listdir(parent) if name.startswith(_GROUPS)]
-
-
-def _family(name: str) -> str:
-    return name.rpartition("_")[0]
-
-
-def _is_inhabited(group: str) -> bool:
-    """Whether somebody lives in a group or below; one that cannot be read counts as such."""
+def _groups_in(place: str) -> list[str]:
     try:
-        with open(os.path.join(group, "cgroup.events")) as events:
-            return "populated 0" not in events.read()
+        return [os.path.join(place, name) for name in os.listdir(place) if name.startswith(PREFIX)]
+    except OSError:
+        return []
+
+
+def _family(folder: str) -> str:
+    return os.path.basename(folder).rpartition("_")[0]
+
+
+def _is_inhabited(folder: str) -> bool:
+    """Whether somebody lives in a group or within; one that cannot be read counts as such."""
+    try:
+        return bool(cgroups.inhabitants(folder))
     except OSError:
         return True
 
 
-def _kill(system: System, pid: int, start_time: str, group: str | None) -> None:
+def _kill(system: System, pid: int, start_time: str, folders: Sequence[str]) -> None:
     """Kill a supervisor and its run, unless that is another process by now: numbers are used again."""
     until = time.monotonic() + _PATIENCE
-    while _left(system, pid, start_time, group) and time.monotonic() < until:
+    while _left(system, pid, start_time, folders) and time.monotonic() < until:
         if system.start_time(pid) == start_time:
             _kill_family(system, pid)
         # Last, since the supervisor is in it as well: see below.
-        if group is not None:
-            system.kill_group(group)
+        for folder in folders:
+            _kill_inhabitants(folder)
         time.sleep(0.005)
 
 
@@ -97,11 +91,23 @@ def _kill_family(system: System, pid: int) -> None:
     if system.children(pid):
         system.kill_all(pid, (), None)
     else:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        _kill_one(pid)
 
 
-def _left(system: System, pid: int, start_time: str, group: str | None) -> bool:
-    if group is not None and not system.remove_group(group):
-        return True
-    return system.start_time(pid) == start_time
+def _kill_inhabitants(folder: str) -> None:
+    cgroup_v2.kill(folder)
+    # Groups of the other version cannot be killed at once.
+    with contextlib.suppress(OSError):
+        for pid in cgroups.inhabitants(folder):
+            _kill_one(pid)
+
+
+def _kill_one(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _left(system: System, pid: int, start_time: str, folders: Sequence[str]) -> bool:
+    # Each is tried: as far as nobody lives there they go.
+    gone = [cgroups.remove(folder) for folder in folders]
+    return not all(gone) or system.start_time(pid) == start_time

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tcworker.engine.native.account import TaskUser
 from tcworker.engine.native.launcher import LauncherLink
+from tcworker.engine.native.users import OwnUsers, Users
 from tcworker.process import IReactor
 from tcworker.waiting import Threads
 
@@ -15,12 +15,20 @@ from tcworker.waiting import Threads
 class Means:
     """What all native runs of a worker share.
 
+    @ivar own_users: removes users that were one run's alone, whoever made them.
+    @ivar private_tmp: whether a run whose user is its alone has its own /tmp and the like, where the kernel allows it.
+    @ivar clean_up: whether what is left of a run is removed.
+    @ivar first_command: a program that each new user runs before its task; empty for none.
     @ivar inherited: variables of the worker's that every task gets.
     """
 
     reactor: IReactor
     launcher: LauncherLink
     threads: Threads
-    user: TaskUser
+    users: Users
+    own_users: OwnUsers
     tasks_dir: str
+    private_tmp: bool
+    clean_up: bool
+    first_command: str
     inherited: Mapping[str, str]

@@ -11,15 +11,20 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.engine.native.account import TaskUser, check_way, find_user
+from tcworker.engine.native.account import check_way
+from tcworker.engine.native.accounts import CannotChangeUsers
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
 from tcworker.engine.native.folder import left_in, remove_left
+from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.launcher import LauncherLink
-from tcworker.engine.native.leftovers import clean_up, sweep_groups
+from tcworker.engine.native.leftovers import kill_left, sweep_groups
 from tcworker.engine.native.means import Means
+from tcworker.engine.native.uids import PLACE, TaskUids
+from tcworker.engine.native.users import OwnUsers, check_programs, choose_users
 from tcworker.errors import FeatureNotSupported
-from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, Reach, SandboxRecord
+from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
+from tcworker.launcher.limits import Limits
 from tcworker.process import IReactor
 from tcworker.waiting import Loose, Threads
 
@@ -37,7 +42,7 @@ _log = Logger()
 class NativePlatform:
     """See L{IPlatform}.
 
-    @param config: C{tasks_dir}, C{task_user} and C{inherit_env} are used.
+    @param config: what stands in it of tasks and their users is used.
     """
 
     name = "native"
@@ -47,26 +52,29 @@ class NativePlatform:
                 "type": "array",
                 "minItems": 1,
                 "items": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                "description": "The commands, each a list of its arguments without any shell. One after the other is "
+                "run in the task's folder, until one fails.",
             }
         },
         "required": ["command"],
     }
 
     def __init__(self, reactor: IReactor, config: Config) -> None:
+        threads = Threads(reactor, _THREADS, "native")
+        own_users = OwnUsers(threads, TaskUids(PLACE, *config.task_uid_range))
         self._means = Means(
             reactor=reactor,
-            launcher=LauncherLink(reactor),
-            threads=Threads(reactor, _THREADS, "native"),
-            user=find_user(config.task_user),
+            launcher=LauncherLink(reactor, _limits(config)),
+            threads=threads,
+            users=choose_users(config, own_users),
+            own_users=own_users,
             tasks_dir=config.tasks_dir,
+            private_tmp=config.private_tmp,
+            clean_up=config.clean_up_task_dirs,
+            first_command=config.run_after_user_creation,
             inherited=inherited(os.environ, config.inherit_env),
         )
         self._loose = Loose(_log)
-
-    @property
-    def reach(self) -> Reach:
-        """See L{IPlatform.reach}: all tasks run as one user."""
-        return Reach.WORKER if self._means.user.switch is None else Reach.EACH_OTHER
 
     def accepts(self, payload: Mapping[str, Any]) -> bool:
         """See L{IPlatform.accepts}."""
@@ -89,17 +97,26 @@ class NativePlatform:
         return Deferred.fromCoroutine(self._dispose())
 
     async def _prepare(self, left: Sequence[SandboxRecord]) -> None:
-        threads, tasks_dir = self._means.threads, self._means.tasks_dir
+        means = self._means
         for record in left:
-            await self._try(str(record.details.get("folder")), clean_up, record.details)
-        await threads.run(_make_tasks_dir, tasks_dir, self._means.user)
+            await self._try(str(record.details.get("folder")), _clean_up, means, record.details)
+        await means.threads.run(_make_ready, means)
         await self._try("control groups", sweep_groups)
-        # Tasks need not wait for this: whatever it is, it was in nobody's way before.
-        if folders := await threads.run(left_in, tasks_dir):
-            self._loose.run(self._sweep(folders), f"removing what was left in {tasks_dir}")
-        await self._means.launcher.when_ready()
+        await self._sweep()
+        await means.launcher.when_ready()
 
-    async def _sweep(self, folders: Sequence[str]) -> None:
+    async def _sweep(self) -> None:
+        """Remove what a dead worker left and no record names."""
+        means = self._means
+        if not means.clean_up:
+            return
+        if os.geteuid() == 0:
+            await self._try("users", means.own_users.remove_left_in, means.tasks_dir)
+        # Tasks need not wait for this: whatever it is, it was in nobody's way before.
+        if folders := await means.threads.run(left_in, means.tasks_dir):
+            self._loose.run(self._remove_left(folders), f"removing what was left in {means.tasks_dir}")
+
+    async def _remove_left(self, folders: Sequence[str]) -> None:
         for folder in folders:
             await self._try(folder, remove_left, folder)
 
@@ -109,7 +126,7 @@ class NativePlatform:
             await self._means.threads.run(work, *arguments)
         except CancelledError:
             raise
-        except OSError as error:
+        except (OSError, CannotChangeUsers) as error:
             _log.error(_NOT_REMOVED, place=place, error=error)
         except Exception:
             _log.failure("removing what was left in {place} failed: look there and remove it", place=place)
@@ -123,6 +140,23 @@ class NativePlatform:
             await self._means.threads.stop()
 
 
-def _make_tasks_dir(path: str, user: TaskUser) -> None:
-    os.makedirs(path, 0o755, exist_ok=True)
-    check_way(path, user)
+def _limits(config: Config) -> Limits:
+    memory = config.limits_memory_mb
+    return Limits(memory and memory << 20, config.limits_pids, config.limits_cpus)
+
+
+def _clean_up(means: Means, details: Mapping[str, Any]) -> None:
+    kill_left(details)
+    if means.clean_up:
+        remove_left_home(means, details)
+
+
+def _make_ready(means: Means) -> None:
+    """Raises L{ConfigError}."""
+    if not os.path.isdir(means.tasks_dir):
+        os.makedirs(means.tasks_dir)
+        # Whatever the worker's umask is: tasks' users pass through it.
+        os.chmod(means.tasks_dir, 0o755)
+    if means.users.own:
+        check_programs()
+    check_way(means.tasks_dir, means.users.typical)

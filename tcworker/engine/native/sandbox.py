@@ -1,4 +1,4 @@
-"""What one native run consists of: a folder, a supervisor, and the log while that writes it."""
+"""What one native run consists of: its place on the machine, a supervisor, and the log while that writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from tcworker.engine.native.folder import remove_folder
+from tcworker.engine.native.account import TaskUser
+from tcworker.engine.native.home import Home, remove_home
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.supervisor import SupervisorLink
@@ -14,19 +15,23 @@ from tcworker.engine.native.supervisor import SupervisorLink
 
 @dataclass
 class Sandbox:
-    """Everything that must be freed after a run."""
+    """Everything that must be freed after a run.
+
+    @ivar user: whom its commands run as.
+    """
 
     means: Means
-    folder: str
+    home: Home
+    user: TaskUser
     loan: Loan
     supervisor: SupervisorLink
 
     def free(self) -> Deferred[None]:
-        """Kill what lives, and remove the folder; repeatable."""
+        """Kill what lives, and remove the rest; repeatable."""
         return Deferred.fromCoroutine(self._free())
 
     async def _free(self) -> None:
         # In this order: the dead write neither to the log nor to the folder.
         await self.supervisor.close()
         self.loan.give_back()
-        await self.means.threads.run(remove_folder, self.folder)
+        await self.means.threads.run(remove_home, self.means, self.home)

@@ -53,7 +53,7 @@ class SupervisorLink:
         self._channel = Channel(reactor, supervised.end, self._received, self._lost)
 
     def when_started(self) -> Deferred[Message]:
-        """C{pid}, C{startTime} and C{group}; to be asked once, at first."""
+        """C{pid}, C{startTime}, C{group} and C{groups}; to be asked once, at first."""
         return self._expect("started")
 
     def run(self, argv: Sequence[str]) -> Deferred[Message]:
@@ -65,6 +65,14 @@ class SupervisorLink:
         """Fires when every process is dead, what was printed or appended is in the log, and only we write to it."""
         self._channel.send({"do": "finish"})
         return self._expect("over")
+
+    def measure(self) -> Deferred[Message]:
+        """What the run uses, or C{problem}."""
+        # Whoever asks while somebody waits is told the same.
+        if (waiting := self._answers.get("measured")) is not None:
+            return waiting.wait()
+        self._channel.send({"do": "measure"})
+        return self._expect("measured")
 
     def append(self, data: bytes) -> None:
         """Put lines of the worker's own into the log."""

@@ -21,7 +21,8 @@ from tcworker.waiting import pause
 
 
 def new_config(tasks_dir: str, **settings: Any) -> Config:
-    """The settings that the platform reads, and something for the rest."""
+    """The settings that the platform reads, and something for the rest; no users of their own unless asked for."""
+    settings.setdefault("task_users", False)
     return Config(
         root_url="https://tc.example.com",
         credentials=Credentials("worker", "secret"),

@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
+from tcworker.engine.native.accounts import users_at_home_in
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.interfaces import IPlatform, SandboxRecord
 from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, EngineSuite, Payload, ShellPayloads
@@ -28,15 +30,15 @@ class NativeContract(EngineSuite, TestCase):
 
     reactor = reactor
     payloads = ShellPayloads(hidden)
-    offers = frozenset({SHELLS, TERMINALS})
-    user: str | None = None
+    offers = frozenset({SHELLS, TERMINALS} if os.geteuid() == 0 else {SHELLS, TERMINALS, OWN_USER})
+    settings: ClassVar[Mapping[str, object]] = {}
 
     def setUp(self):
         self.tasks_dir = new_tasks_dir(self.addCleanup)
         return super().setUp()
 
     def new_platform(self) -> IPlatform:
-        return NativePlatform(self.reactor, new_config(self.tasks_dir, task_user=self.user))
+        return NativePlatform(self.reactor, new_config(self.tasks_dir, **self.settings))
 
     def failing_start(self) -> Payload:
         os.rmdir(self.tasks_dir)
@@ -75,9 +77,18 @@ class NativeContractAsNobody(NativeContract):
     """As an account of its own, which only root can give tasks."""
 
     offers = frozenset({SHELLS, TERMINALS, OWN_USER})
-    user = "nobody"
+    settings: ClassVar[Mapping[str, object]] = {"task_user": "nobody"}
 
     def setUp(self):
         if os.geteuid() != 0:
             raise SkipTest("only root can run tasks as somebody else")
         return super().setUp()
+
+
+class NativeContractWithOwnUsers(NativeContractAsNobody):
+    """Each task as a user that is made for it, with a /tmp of its own."""
+
+    settings: ClassVar[Mapping[str, object]] = {"task_users": True}
+
+    def traces(self) -> Sequence[str]:
+        return [*super().traces(), *(user for user, _, _ in users_at_home_in(self.tasks_dir))]

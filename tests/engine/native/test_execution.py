@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 
 from tcworker.engine.native.account import TaskUser
+from tcworker.engine.native.users import OneUser
 from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable
 from tcworker.interfaces import ExitStatus, Size
 from tcworker.launcher.sink import read_tail
@@ -118,7 +119,7 @@ class CommandTests(NativeCase):
         """That is not the task's fault."""
         platform = await self.new_platform()
         means = platform._means
-        platform._means = replace(means, user=TaskUser("x", (os.getuid(), os.getgid(), (-2,))))
+        platform._means = replace(means, users=OneUser(TaskUser("x", (os.getuid(), os.getgid(), (-2,)))))
         with self.assertRaises(ResourceUnavailable) as caught:
             _, execution = await self.start(shell("exit 0"), platform)
             await execution.when_finished()

@@ -21,7 +21,7 @@ TASK = "fN1SbArXTPSVFNUvaOlinQ"
 MAKES = """
 import os, sys
 from tcworker.engine.native.folder import make_folder
-print(make_folder(sys.argv[1], sys.argv[2], 0, None), flush=True)
+print(make_folder(sys.argv[1], sys.argv[2], 0), flush=True)
 sys.stdin.read()
 """
 
@@ -40,7 +40,7 @@ class FolderCase(SynchronousTestCase):
         self.addCleanup(lambda: [hold.let_go(path) for path in list(hold._held) if path.startswith(self.parent)])
 
     def make(self, task_id: str = TASK) -> str:
-        return make_folder(self.parent, task_id, 0, None)
+        return make_folder(self.parent, task_id, 0)
 
     def make_elsewhere(self, task_id: str = TASK) -> tuple[str, subprocess.Popen[str]]:
         """In another process, which lives on."""
@@ -70,12 +70,6 @@ class MakeTests(FolderCase):
     def test_a_name_that_is_taken(self):
         self.assertEqual(os.path.basename(self.make()) + "-2", os.path.basename(self.make()))
 
-    def test_an_owner_that_cannot_be(self):
-        with self.assertRaises(OSError):
-            self.patch(os, "chown", refuse_owner)
-            make_folder(self.parent, TASK, 0, (1, 1))
-        self.assertEqual(names_in(self.parent), [])
-
     def test_where_there_are_no_marks(self):
         """Then it is not known as ours to anybody, and nothing is kept open."""
         self.patch(hold, "_set_mark", lambda descriptor: False)
@@ -83,10 +77,6 @@ class MakeTests(FolderCase):
         self.assertNotIn(path, hold._held)
         remove_folder(path)
         self.assertEqual(names_in(self.parent), [])
-
-
-def refuse_owner(*arguments: object) -> None:
-    raise OSError(errno.EPERM, "Operation not permitted")
 
 
 class RemoveTests(FolderCase):

@@ -1,0 +1,133 @@
+"""Makes users of this machine and takes them away again, with the system's own programs. For threads: it all blocks."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+
+from tcworker.engine.native.traces import has_ipc, kill_processes, processes_of, remove_files, remove_ipc
+
+PREFIX = "task_"
+"""How the names of tasks' users begin."""
+
+PROGRAMS = ("useradd", "userdel", "groupdel", "chpasswd")
+
+_BUSY = (1, 10)
+"""What C{useradd} and C{userdel} end with while another program changes the users."""
+
+_NOT_THERE = 6
+
+_TRIES = 6
+_PATIENCE = 20.0
+_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+class CannotChangeUsers(Exception):
+    """A user could not be made or removed; the text says why."""
+
+
+def missing_programs() -> Sequence[str]:
+    """Those of L{PROGRAMS} that this machine does not have."""
+    return [program for program in PROGRAMS if shutil.which(program, path=_FOLDERS) is None]
+
+
+def is_unused(uid: int) -> bool:
+    """Whether no user, group, process or IPC object has a number."""
+    return not (_has(pwd.getpwuid, uid) or _has(grp.getgrgid, uid) or has_ipc(uid) or processes_of(uid))
+
+
+def add_user(uid: int, home: str, groups: Sequence[str]) -> str:
+    """Make a user with a group of its own, and give its name. Raises L{CannotChangeUsers}."""
+    name = f"{PREFIX}{uid}"
+    options = ["--user-group", "--no-create-home", "--no-log-init", "--home-dir", home, "--shell", _shell()]
+    # Without numbers to map for containers of its own: there are not so many for thousands of users.
+    options += ["-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"]
+    if groups:
+        options += ["--groups", ",".join(groups)]
+    _run(["useradd", "--uid", str(uid), *options, name])
+    return name
+
+
+def set_password(name: str, password: str) -> None:
+    """Let a user log in. Raises L{CannotChangeUsers}."""
+    _run(["chpasswd"], f"{name}:{password}\n")
+
+
+def remove_user(name: str, uid: int) -> None:
+    """Let nothing be left of a user: processes, IPC objects, files in shared folders, the account.
+
+    The account stays as long as a process or an IPC object has its number. Raises L{CannotChangeUsers} then, and
+    C{OSError} for a file that cannot go.
+    """
+    if left := kill_processes(uid):
+        raise CannotChangeUsers(f"user {name} stays: processes {sorted(left)} of it do not die")
+    remove_ipc(uid)
+    if has_ipc(uid):
+        raise CannotChangeUsers(f"user {name} stays: some of its IPC objects cannot be removed (see ipcs)")
+    try:
+        remove_files(uid)
+    finally:
+        _remove_account(name, uid)
+
+
+def _remove_account(name: str, uid: int) -> None:
+    # Only what we made: the name may be somebody else's by now.
+    if _has(pwd.getpwnam, name) and pwd.getpwnam(name).pw_uid == uid:
+        _run(["userdel", name], fine=(0, _NOT_THERE))
+    # Not every system takes a user's own group away with it.
+    if _has(grp.getgrnam, name):
+        _run(["groupdel", name], fine=(0, _NOT_THERE))
+
+
+def users_at_home_in(folder: str) -> Sequence[tuple[str, int, str]]:
+    """Name, number and home of all tasks' users whose homes are right in a folder."""
+    found = [(entry.pw_name, entry.pw_uid, entry.pw_dir) for entry in pwd.getpwall()]
+    return [user for user in found if user[0] == f"{PREFIX}{user[1]}" and os.path.dirname(user[2]) == folder]
+
+
+def _has(look_up: object, key: object) -> bool:
+    try:
+        look_up(key)  # type: ignore[operator]  # one of four functions of the library, which have no common type
+    except KeyError:
+        return False
+    return True
+
+
+def _shell() -> str:
+    return "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+
+
+def _run(command: Sequence[str], text: str = "", fine: Sequence[int] = (0,)) -> None:
+    """Run one of L{PROGRAMS}, again while others change the users; C{fine}: what it may end with."""
+    for delay in [0.05 * 2**number for number in range(_TRIES)]:
+        ended = _run_once(command, text)
+        if ended.returncode in fine:
+            return
+        if ended.returncode not in _BUSY:
+            break
+        time.sleep(delay)
+    said = ended.stderr.strip() or f"ended with {ended.returncode}"
+    raise CannotChangeUsers(f"{command[0]}: {said}")
+
+
+def _run_once(command: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": _FOLDERS, "LC_ALL": "C"}
+    program = shutil.which(command[0], path=_FOLDERS) or command[0]
+    try:
+        return subprocess.run(
+            [program, *command[1:]],
+            input=text,
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotChangeUsers(f"{command[0]} could not be run: {error}") from error

@@ -1,0 +1,151 @@
+"""What one run has of the machine beside its processes: a folder, a user, and folders of its own in shared places."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from tcworker.engine.native.account import TaskUser
+from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
+from tcworker.engine.native.hold import held_by_another, let_go
+from tcworker.engine.native.means import Means
+from tcworker.engine.native.traces import kill_processes
+from tcworker.engine.native.users import new_password
+from tcworker.errors import ResourceUnavailable
+from tcworker.interfaces import ITaskContext
+from tcworker.launcher.namespace import folders_on_disk
+from tcworker.waiting import OneShot, whatever_happens
+
+_OF_WORKER = "generic-worker"
+"""Folder in a task's, for what the worker puts there (contracts of generic-worker, 2)."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A run's place on this machine.
+
+    @ivar folder: which the task starts in, its user's home.
+    @ivar own: whether the user is the run's alone.
+    @ivar private: holds the run's own /tmp and the like; C{None} if it sees those of the machine.
+    """
+
+    folder: str
+    user: TaskUser
+    own: bool
+    private: str | None
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """For a sandbox record: what it takes to remove all of it."""
+        user = {"name": self.user.name, "uid": self.user.switch[0]} if self.own and self.user.switch else None
+        return {"folder": self.folder, "private": self.private, "user": user}
+
+
+async def make_home(means: Means, context: ITaskContext, groups: Sequence[str]) -> Home:
+    """Make a place for one run. Raises L{ResourceUnavailable}, and leaves nothing behind then or when it is cancelled.
+
+    @param groups: those of the machine that the user is a member of as well.
+    """
+    try:
+        folder = make_folder(means.tasks_dir, context.task_id, context.run_id)
+    except OSError as error:
+        raise _no_folder(means, error) from error
+    try:
+        user = await _take_user(means, folder, groups)
+    except BaseException:
+        remove_folder(folder)
+        raise
+    try:
+        return _furnish(means, folder, user)
+    except BaseException as error:
+        await whatever_happens(means.threads.run(remove_home, means, Home(folder, user, means.users.own, None)))
+        if isinstance(error, OSError):
+            raise _no_folder(means, error) from error
+        raise
+
+
+def remove_home(means: Means, home: Home) -> None:
+    """Let nothing be left of a run that is over. Blocks, for threads. Raises what is left last, after the rest."""
+    if not means.clean_up:
+        _keep(home)
+        return
+    try:
+        # First, for what has the user's rights could go on making files.
+        means.users.give_back(home.user)
+    finally:
+        try:
+            if home.private is not None:
+                remove_folder(home.private)
+        finally:
+            remove_folder(home.folder)
+
+
+def remove_left_home(means: Means, details: Mapping[str, Any]) -> None:
+    """Let nothing be left of a dead worker's run; see L{remove_home}.
+
+    @param details: those of its sandbox record.
+    """
+    # Where workers share a folder of tasks, another one may have a run of this name by now.
+    if held_by_another(details["folder"]):
+        return
+    try:
+        if user := details.get("user"):
+            means.own_users.remove(user["name"], user["uid"])
+    finally:
+        for folder in filter(None, (details.get("private"), details["folder"])):
+            remove_folder(folder)
+
+
+def write_credentials(home: Home) -> tuple[str, str]:
+    """Let the run's user log in, and say how in a file for a task that runs as somebody else.
+
+    @return: the file's path, and the password, which no log may show.
+    @raise InternalError: it cannot. C{OSError}: the file cannot be written. Blocks, for threads.
+    """
+    password = new_password(home.user)
+    folder = os.path.join(home.folder, _OF_WORKER)
+    os.mkdir(folder, 0o700)
+    path = os.path.join(folder, "task-user-credentials.json")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump({"username": home.user.name, "password": password}, file)
+    return path, password
+
+
+def _furnish(means: Means, folder: str, user: TaskUser) -> Home:
+    private = make_beside(folder, folders_on_disk()) if means.private_tmp and means.users.own else None
+    if user.owner is not None:
+        os.chown(folder, *user.owner)
+    return Home(folder, user, means.users.own, private)
+
+
+async def _take_user(means: Means, folder: str, groups: Sequence[str]) -> TaskUser:
+    taken: OneShot[TaskUser] = OneShot()
+    means.users.take(folder, groups).addBoth(taken.settle)
+    try:
+        return await taken.wait()
+    except CancelledError:
+        # It is being made all the same.
+        await whatever_happens(Deferred.fromCoroutine(_give_back(means, taken)))
+        raise
+
+
+async def _give_back(means: Means, taken: OneShot[TaskUser]) -> None:
+    user = await taken.wait()
+    await means.threads.run(means.users.give_back, user)
+
+
+def _keep(home: Home) -> None:
+    """Leave all as it is, for people to look at, without anything that lives."""
+    if home.own and home.user.switch is not None:
+        kill_processes(home.user.switch[0])
+    for folder in filter(None, (home.private, home.folder)):
+        let_go(folder)
+
+
+def _no_folder(means: Means, error: OSError) -> ResourceUnavailable:
+    return ResourceUnavailable(f"no folder for the task can be made in {means.tasks_dir}: {error.strerror}")

@@ -1,0 +1,138 @@
+"""Control groups: the hierarchies that this process is in, and what both versions of them have in common.
+
+A group is a folder with a file of the processes in it. What else there is know L{tcworker.launcher.cgroup_v1} and
+L{tcworker.launcher.cgroup_v2}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_PROCESSES = "cgroup.procs"
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+class Hierarchy(NamedTuple):
+    """A tree of groups, all processes of the machine being in one of them.
+
+    @ivar version: 1 or 2.
+    @ivar controllers: what can be limited or counted in it; for version 2: in L{own}.
+    @ivar own: the folder of the group that we are in.
+    """
+
+    version: int
+    controllers: frozenset[str]
+    own: str
+
+
+def hierarchies(mounts: str, groups: str) -> list[Hierarchy]:
+    """Read them from C{/proc/self/mountinfo} and C{/proc/self/cgroup}; those that are not to be seen are left out."""
+    found: dict[str, Hierarchy] = {}
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ")[:3]
+        root, point = (_unescape(field) for field in before.split(" ")[3:5])
+        for names, path in _own_groups(groups):
+            # One may be mounted twice.
+            if names not in found and _is_of(kind, options, names) and (place := _below(point, root, path)):
+                found.setdefault(names, _hierarchy(names, place))
+    return list(found.values())
+
+
+def members(group: str) -> list[int]:
+    """The processes in a group, not those in groups within. Raises C{OSError}."""
+    return [int(line) for line in read(os.path.join(group, _PROCESSES)).split()]
+
+
+def enter(group: str) -> None:
+    """Move this process into a group. Raises C{OSError}."""
+    put(0, group)
+
+
+def put(pid: int, group: str) -> None:
+    """Move a process into a group; 0 is this one. Raises C{OSError}."""
+    write(os.path.join(group, _PROCESSES), str(pid))
+
+
+def family(group: str) -> list[str]:
+    """A group and all within, each after the one it is in."""
+    found = [group]
+    # It grows meanwhile. A task chooses how deep they are, so nothing here may call itself.
+    for path in found:
+        with contextlib.suppress(OSError), os.scandir(path) as entries:
+            found.extend(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+    return found
+
+
+def inhabitants(group: str) -> list[int]:
+    """The processes in a group or within. Raises C{OSError}."""
+    return [pid for path in family(group) for pid in members(path)]
+
+
+def remove(group: str) -> bool:
+    """Remove a group and those within, as far as nobody lives there; whether it is gone."""
+    # A task of root may have made some, and only a group without others can be removed.
+    for path in reversed(family(group)):
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+    return not os.path.isdir(group)
+
+
+def read(path: str) -> str:
+    """What a file of a group says. Raises C{OSError}."""
+    with open(path, "rb", buffering=0) as file:
+        return file.readall().decode()
+
+
+def write(path: str, value: str) -> None:
+    """Write to a file of a group. Raises C{OSError}."""
+    # Not made where there is none, as open() would: it may be a folder of no group.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
+
+
+def numbers(path: str) -> dict[str, int]:
+    """The lines C{name number} of a file. Raises C{OSError}."""
+    return {name: int(value) for name, _, value in (line.partition(" ") for line in read(path).splitlines())}
+
+
+def _own_groups(groups: str) -> Iterator[tuple[str, str]]:
+    """The names of each hierarchy's controllers (none in version 2), and our group in it."""
+    for line in groups.splitlines():
+        _, names, path = line.split(":", 2)
+        yield names, path
+
+
+def _is_of(kind: str, options: str, names: str) -> bool:
+    """Whether a mount is one of a hierarchy."""
+    if not names:
+        return kind == "cgroup2"
+    return kind == "cgroup" and set(names.split(",")) <= set(options.split(","))
+
+
+def _below(point: str, root: str, path: str) -> str | None:
+    """Where a group is to be seen, if it is below the one that is mounted."""
+    root = root.rstrip("/")
+    if path.startswith("/..") or (path != root and not path.startswith(f"{root}/")):
+        return None
+    return (point + path[len(root) :]).rstrip("/")
+
+
+def _hierarchy(names: str, own: str) -> Hierarchy:
+    if names:
+        return Hierarchy(1, frozenset(names.split(",")), own)
+    try:
+        return Hierarchy(2, frozenset(read(os.path.join(own, "cgroup.controllers")).split()), own)
+    except OSError:
+        return Hierarchy(2, frozenset(), own)
+
+
+def _unescape(field: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), field)

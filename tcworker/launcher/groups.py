@@ -1,0 +1,103 @@
+"""Where control groups of supervisors can be made, and how."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence, Set
+from itertools import count
+from typing import NamedTuple
+
+from tcworker.launcher import cgroup_v1, cgroup_v2
+from tcworker.launcher.cgroups import Hierarchy, remove
+from tcworker.launcher.group import Cell, Group, Version
+from tcworker.launcher.limits import CannotLimit, Limits
+
+PREFIX = "tcworker_"
+"""How the names of all begin."""
+
+_OURS = 1
+"""The processes that are in a group beside those of the task: the supervisor."""
+
+
+class Place(NamedTuple):
+    """Where groups are made in one hierarchy; see L{Cell}."""
+
+    version: Version
+    controllers: Set[str]
+    folder: str
+    outside: str
+
+
+class Groups:
+    """Makes the groups of one launcher. Raises L{CannotLimit}.
+
+    @param hierarchies: those that there are.
+    @param ours: the processes that may be moved to where they are in nobody's way.
+    """
+
+    def __init__(self, hierarchies: Iterable[Hierarchy], limits: Limits, ours: Set[int]) -> None:
+        self._places = find_places(list(hierarchies), limits, ours)
+        self._limits = limits if limits.pids is None else limits._replace(pids=limits.pids + _OURS)
+        # Others may make control groups in the same place.
+        self._names = (f"{PREFIX}{os.urandom(4).hex()}_{number}" for number in count(1))
+
+    def new(self) -> Group:
+        """Make one that keeps the limits. Raises L{CannotLimit}."""
+        group, name = Group(), next(self._names)
+        for place in self._places:
+            cell = Cell(place.version, place.controllers, os.path.join(place.folder, name), place.outside)
+            try:
+                self._make(cell)
+            except OSError as error:
+                if cell.controllers:
+                    group.remove()
+                    raise _refused(cell, error) from error
+            else:
+                group.cells.append(cell)
+        return group
+
+    def _make(self, cell: Cell) -> None:
+        os.mkdir(cell.folder)
+        try:
+            # One that neither limits nor can be killed is of no use.
+            if not cell.controllers and not cell.version.kills(cell.folder):
+                raise OSError("it cannot be killed")
+            cell.version.limit(cell.folder, cell.controllers, self._limits)
+        except OSError:
+            remove(cell.folder)
+            raise
+
+
+def find_places(hierarchies: Sequence[Hierarchy], limits: Limits, ours: Set[int]) -> list[Place]:
+    """Where groups must be made so that they can be killed, and keep the limits. Raises L{CannotLimit}."""
+    places, missing = [], set(limits.controllers)
+    for hierarchy in hierarchies:
+        kept = missing & hierarchy.controllers
+        if hierarchy.version == 1 and kept:
+            places.append(Place(cgroup_v1, kept, hierarchy.own, hierarchy.own))
+            missing -= kept
+    unified = next((hierarchy for hierarchy in hierarchies if hierarchy.version == 2), None)
+    if unified is not None and missing <= unified.controllers:
+        place = cgroup_v2.delegate(unified.own, missing, ours) if missing else (unified.own, unified.own)
+        places.insert(0, Place(cgroup_v2, missing, *place))
+    elif missing:
+        raise CannotLimit(_without(missing - (unified.controllers if unified else set()), unified))
+    return places
+
+
+def _without(missing: Set[str], unified: Hierarchy | None) -> str:
+    names = ", ".join(sorted(missing))
+    if unified is None:
+        return f"this machine has no control groups that limit {names}: mount them (cgroup2 on /sys/fs/cgroup)"
+    return (
+        f"{unified.own}, the control group of the worker, was not given the controller that limits {names} (systemd: "
+        f"Delegate=yes in the worker's unit; in a container: a cgroup namespace of its own)"
+    )
+
+
+def _refused(cell: Cell, error: OSError) -> CannotLimit:
+    return CannotLimit(
+        f"a control group that limits {', '.join(sorted(cell.controllers))} cannot be made in "
+        f"{os.path.dirname(cell.folder)} ({error.strerror}): only root can, or whom that folder was given to (systemd: "
+        f"Delegate=yes and DelegateSubgroup={cgroup_v2.LEAF})"
+    )

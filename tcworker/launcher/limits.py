@@ -1,0 +1,31 @@
+"""What one task may have of the machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """What one task may have of the machine; C{None} for all that there is.
+
+    @ivar memory: bytes.
+    @ivar pids: processes and threads.
+    @ivar cpus: processors, of which it may be a part.
+    """
+
+    memory: int | None = None
+    pids: int | None = None
+    cpus: float | None = None
+
+    @property
+    def controllers(self) -> frozenset[str]:
+        """The controllers of control groups that keep them."""
+        values = {"memory": self.memory, "pids": self.pids, "cpu": self.cpus}
+        return frozenset(name for name, value in values.items() if value is not None)
+
+
+NO_LIMITS = Limits()
+
+
+class CannotLimit(Exception):
+    """Limits cannot be kept here; the text says why, and what to do."""

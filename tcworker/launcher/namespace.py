@@ -1,0 +1,148 @@
+"""Folders of its own for a run, where all others see those of the machine: a mount namespace.
+
+What a task puts into /tmp, /var/tmp and /dev/shm then is gone with it, and nobody else ever sees it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+_CLONE_NEWNS = 0x20000
+_MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x20, 0x1000, 0x4000, 0x80000
+
+_NOT_ALLOWED = {errno.EPERM, errno.ENOSYS}
+
+_ON_DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}
+_IN_MEMORY = "/dev/shm"
+
+_SHARED = ("/tmp/.X11-unix",)
+"""What tasks need of the machine's own: where its display is spoken to."""
+
+
+class Private(NamedTuple):
+    """What a run has for itself.
+
+    @ivar folder: holds one folder for each that lies on a disk, see L{folders_on_disk}.
+    @ivar keep: paths that the run sees as all others do, though they may lie in one of those.
+    """
+
+    folder: str
+    keep: Sequence[str]
+
+    @classmethod
+    def of(cls, message: Mapping[str, Any]) -> Private | None:
+        """Read it from the message that starts a run; C{None} for one that sees the machine as it is."""
+        return cls(**message["private"]) if message["private"] else None
+
+
+def folders_on_disk() -> Sequence[str]:
+    """The names of the folders that L{Private.folder} must hold, for everybody to write to."""
+    return list(_ON_DISK.values())
+
+
+class Namespace:
+    """The mounts that this process and all that it starts see. Only for Linux, and only for root."""
+
+    def __init__(self) -> None:
+        self._machine: int | None = None
+
+    def enter(self, private: Private) -> bool:
+        """Have some folders for ourselves; false if the kernel does not allow it. Raises C{OSError}.
+
+        It fails whole: then all is seen as before.
+        """
+        try:
+            self._machine = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            _call("unshare", _CLONE_NEWNS)
+        except OSError as error:
+            self._forget()
+            if error.errno in _NOT_ALLOWED:
+                return False
+            raise
+        try:
+            # What the machine mounts later is seen, and nothing of ours goes back.
+            _mount("none", "/", "", _MS_REC | _MS_SLAVE)
+            _mount_all(private)
+        except OSError as error:
+            self.leave()
+            if error.errno in _NOT_ALLOWED:
+                return False
+            raise
+        return True
+
+    def leave(self) -> None:
+        """See the machine as it is again; what was mounted goes with the last who sees it. Raises C{OSError}."""
+        if self._machine is not None:
+            _call("setns", self._machine, _CLONE_NEWNS)
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._machine is not None:
+            os.close(self._machine)
+            self._machine = None
+
+
+def _mount_all(private: Private) -> None:
+    with contextlib.ExitStack() as stack:
+        # By descriptors, for the first mount may hide where the others are.
+        keep = map(os.path.realpath, (*private.keep, *_SHARED))
+        kept = {path: _hold(stack, path) for path in keep if os.path.isdir(path)}
+        sources = {
+            os.path.realpath(target): _hold(stack, os.path.join(private.folder, name))
+            for target, name in _ON_DISK.items()
+            if os.path.isdir(target)
+        }
+        for place, source in sources.items():
+            _bind(source, place)
+            _mount("none", place, "", _MS_BIND | _MS_REMOUNT | _MS_NOSUID | _MS_NODEV)
+        if os.path.isdir(_IN_MEMORY):
+            _mount("tmpfs", _IN_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
+        for path, descriptor in kept.items():
+            if any(_is_within(path, place) for place in (*sources, os.path.realpath(_IN_MEMORY))):
+                _make_way(path)
+                _bind(descriptor, path)
+
+
+def _is_within(path: str, place: str) -> bool:
+    return os.path.commonpath((path, place)) == place
+
+
+def _make_way(path: str) -> None:
+    before = os.umask(0o022)
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
+def _hold(stack: contextlib.ExitStack, path: str) -> int:
+    descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _bind(descriptor: int, target: str) -> None:
+    _mount(f"/proc/self/fd/{descriptor}", target, "", _MS_BIND | _MS_REC)
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    _call("mount", os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data.encode())
+
+
+def _call(name: str, *arguments: object) -> None:
+    """Call the system. Raises C{OSError}."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if getattr(_libc(), name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,84 @@
+"""What /proc says of processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_MOST = 1 << 14
+"""Bytes of a file about one process that are looked at."""
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Fields(NamedTuple):
+    """What is known of a process.
+
+    @ivar start: when it started, in the kernel's own count.
+    @ivar cpu: seconds of processor time of it and of those children that it buried.
+    """
+
+    state: bytes
+    parent: int
+    start: str
+    cpu: float
+
+
+def fields(pid: int) -> Fields | None:
+    """What is known of a process, C{None} if there is none."""
+    try:
+        # What stands before the state may hold blanks and brackets.
+        found = _read(pid, "stat").rpartition(b")")[2].split()
+    except OSError:
+        return None
+    cpu = sum(map(int, found[11:15])) * _TICK
+    return Fields(found[0], int(found[1]), found[19].decode(), cpu) if found else None
+
+
+def memory(pid: int) -> int:
+    """Bytes of memory that a process shares with no file, 0 if there is none."""
+    try:
+        _, resident, shared, *_ = _read(pid, "statm").split()
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * _PAGE
+
+
+def disk(pid: int) -> int:
+    """Bytes that a process and those children that it buried read from disks and wrote to them; 0 if nobody says."""
+    try:
+        counts = dict(line.split(b": ") for line in _read(pid, "io").splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(counts.get(b"read_bytes", 0)) + int(counts.get(b"write_bytes", 0))
+
+
+def processes() -> Iterator[tuple[int, int]]:
+    """All living processes, each with its parent."""
+    # The kernel can tell the children of a process too, but only where it was built to.
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (known := fields(int(name))) and known.state != b"Z":
+            yield int(name), known.parent
+
+
+def descendants(root: int) -> set[int]:
+    """All living processes that come from one."""
+    children: dict[int, list[int]] = {}
+    for pid, parent in processes():
+        children.setdefault(parent, []).append(pid)
+    found: set[int] = set()
+    new = children.get(root, [])
+    while new:
+        found.update(new)
+        new = [child for pid in new for child in children.get(pid, ()) if child not in found]
+    return found
+
+
+def _read(pid: int, name: str) -> bytes:
+    descriptor = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _MOST)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,72 @@
+"""A run's place on the machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, fail, succeed
+
+from tcworker.engine.native.account import TaskUser
+from tcworker.engine.native.home import make_home, remove_left_home
+from tcworker.engine.native.means import Means
+from tcworker.engine.native.platform import NativePlatform
+from tcworker.errors import ResourceUnavailable
+from tcworker.testing.context import FakeTaskContext
+from tests.engine.native.harness import exists, names_in, new_config
+from tests.engine.native.test_folder import FolderCase
+
+
+class HomeCase(FolderCase):
+    """With a platform that has started nothing."""
+
+    timeout = 30
+
+    def means(self, **settings: Any) -> Means:
+        platform = NativePlatform(reactor, new_config(self.parent, **settings))
+        self.addCleanup(platform.dispose)
+        return platform._means
+
+
+class MakeTests(HomeCase):
+    """All of it, or nothing."""
+
+    def make_home(self, means: Means) -> Deferred[Any]:
+        return Deferred.fromCoroutine(make_home(means, FakeTaskContext(reactor), []))
+
+    async def test_a_folder_that_cannot_be_its_users(self):
+        means = self.means()
+        stranger = TaskUser("stranger", (4711, 4711, ()))
+        self.patch(means.users, "take", lambda *_: succeed(stranger))
+
+        def refuse(*arguments: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        self.patch(os, "chown", refuse)
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await self.make_home(means)
+        self.assertIn(f"can be made in {self.parent}: Operation not permitted", str(caught.exception))
+        self.assertEqual(names_in(self.parent), [])
+
+    async def test_no_user(self):
+        means = self.means()
+        self.patch(means.users, "take", lambda *_: fail(ResourceUnavailable("none")))
+        with self.assertRaises(ResourceUnavailable):
+            await self.make_home(means)
+        self.assertEqual(names_in(self.parent), [])
+
+
+class LeftTests(HomeCase):
+    """By a record."""
+
+    def test_a_folder_whose_name_another_worker_has_now(self):
+        path, _ = self.make_elsewhere()
+        remove_left_home(self.means(), {"folder": path})
+        self.assertTrue(exists(path))
+
+    def test_a_folder_that_a_dead_worker_held(self):
+        path = self.make_left()
+        remove_left_home(self.means(), {"folder": path})
+        self.assertFalse(exists(path))
