@@ -144,3 +144,19 @@ class Work(SynchronousTestCase):
         self.assertLess(self.steps("(?:one|two)x{1,5}"), self.steps("(?:ten|two)x{1,5}y"))
         self.assertEqual(measure(parse("one|two"), After.nothing()).ways, 1)
         self.assertEqual(measure(parse("ten|two"), After.nothing()).ways, 2)
+
+    def test_lines_that_are_made_to_keep_it_busy(self) -> None:
+        # Each as near to the limit as it may be; with one way more for each repetition none of them would ever end.
+        patterns = (
+            "(?:a{1,5}){1,3}b",
+            ".{0,200}?;",
+            "(?:a|aa){1,5}b",
+            "(?:ab?){1,7}c",
+            "a{0,14}a{0,14}b",
+            "x(?:a|b|ab)+",
+        )
+        lines = (b"a" * 16384, b"ab" * 8192, b"aab" * 5461, b"x" * 16384, b"xab" * 5461, b"." * 16383 + b";")
+        for pattern in patterns:
+            compiled = compile_pattern(pattern)
+            for line in lines:
+                sum(1 for _ in compiled.finditer(line))

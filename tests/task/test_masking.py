@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.line_pattern import compile_pattern
 from tcworker.task.masking import MASK, Masker
 from tcworker.task.secret_spans import WINDOW
+from tests.task.masked import masked_at_once
 
 ROUNDS = 300
 
@@ -184,33 +184,3 @@ class AnyText(SynchronousTestCase):
             size = chance.choice([1, 2, 5, 20]) * (1 if len(text) < 2000 else 1000)
             yield text[at : at + size]
             at += size
-
-
-def masked_at_once(text: bytes, secrets: Sequence[bytes], patterns: Sequence[str]) -> bytes:
-    """What is to come out: each byte that is in any secret is replaced, and where secrets overlap they are one."""
-    spans = sorted([*whole_secrets(text, secrets), *cut_secrets(text, secrets), *matches(text, patterns)])
-    parts, at = [], 0
-    for begin, end in spans:
-        parts += [text[at:begin], MASK] if begin >= at else []
-        at = max(at, end)
-    return b"".join(parts) + text[at:]
-
-
-def whole_secrets(text: bytes, secrets: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    for secret in secrets:
-        yield from ((at, at + len(secret)) for at in range(len(text)) if text.startswith(secret, at))
-
-
-def cut_secrets(text: bytes, secrets: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    for secret in secrets:
-        yield from ((len(text) - size, len(text)) for size in range(6, len(secret)) if text.endswith(secret[:size]))
-
-
-def matches(text: bytes, patterns: Sequence[str]) -> Iterator[tuple[int, int]]:
-    compiled = [re.compile(compile_pattern(pattern).pattern) for pattern in patterns]
-    at = 0
-    for line in text.split(b"\n"):
-        for window in range(0, len(line), WINDOW):
-            part = line[window : window + WINDOW]
-            yield from ((at + window + m.start(), at + window + m.end()) for p in compiled for m in p.finditer(part))
-        at += len(line) + 1
