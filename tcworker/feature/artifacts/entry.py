@@ -111,7 +111,9 @@ class Entry:
         wanted = self._wanted
         try:
             if not is_name(name):
-                raise ArchiveError("the queue knows no artifact by such a name; it is printable ASCII, up to 1024")
+                raise ArchiveError(
+                    "no artifact can have this name; it must be printable ASCII, and not longer than 1024"
+                )
             await self._context.publish(
                 FileArtifact(name, wanted.expires, file, wanted.content_type, wanted.content_encoding)
             )
@@ -137,7 +139,7 @@ class Entry:
         message = shown(message)
         error = TaskFailed(f"artifact {shown(name)} was not published: {message}")
         # Of an optional one as well the queue gets an error artifact, by which whoever looks for it learns why.
-        self._upload.faults.add(self._wanted, name, f"{reason}: {message}", error)
+        self._upload.faults.add(self._wanted, name, f"{reason}: {message}", error, "is missing")
         try:
             if is_name(name):
                 await self._context.publish(ErrorArtifact(name, self._wanted.expires, reason, message))

@@ -37,12 +37,12 @@ class Faults:
         self._errors: list[TaskError] = []
         self._counts = {False: 0, True: 0}
 
-    def add(self, wanted: Wanted, name: str, message: str, error: TaskError) -> None:
+    def add(self, wanted: Wanted, name: str, message: str, error: TaskError, what: str = "was not published") -> None:
         """Tell of an artifact that is not there, or not whole; of an optional one nothing follows."""
         self._counts[wanted.optional] += 1
         is_told = self._counts[wanted.optional] <= _MOST_FAULTS
         if is_told:
-            self._tell(wanted, f"{shown(name)}: {shown(message)}")
+            self._tell(wanted, shown(name), what, shown(message))
         # The kind of each error counts for the run's resolution, even if its text is one too many.
         if not wanted.optional and (is_told or type(error) not in map(type, self._errors)):
             self._errors.append(error)
@@ -55,9 +55,9 @@ class Faults:
                 say(f"so it is with {count - _MOST_FAULTS} more{' optional' if optional else ''} artifacts")
         return self._errors
 
-    def _tell(self, wanted: Wanted, what: str) -> None:
+    def _tell(self, wanted: Wanted, name: str, what: str, message: str) -> None:
         # Treeherder shows every line that begins with "[taskcluster:error]" as a failure.
         if wanted.optional:
-            self._log.info(f"Optional artifact is not there: {what}")
+            self._log.info(f"Optional artifact {name} {what}: {message}")
         else:
-            self._log.error(f"TASK FAILURE during artifact upload: {what}")
+            self._log.error(f"TASK FAILURE during artifact upload: {name}: {message}")

@@ -52,7 +52,7 @@ class Missing(ArtifactsTest):
         self.uploaded()
         self.assertEqual(self.reasons(), {"nothing": "file-missing-on-worker"})
         self.assertNotIn("[taskcluster:error]", self.log)
-        self.assertIn("] Optional artifact is not there: nothing: file-missing-on-worker: ", self.log)
+        self.assertIn("] Optional artifact nothing is missing: file-missing-on-worker: ", self.log)
 
     def test_an_entry_of_a_folder(self) -> None:
         self.make("build/a", "build/z")
