@@ -100,14 +100,14 @@ def long_log(folder: Path, wanted: argparse.Namespace) -> Iterator[Row]:
     """A long log, against the same output printed and compressed without a worker."""
     arguments = ("log", "--megabytes", LOG_MEGABYTES)
     alone = _median(lambda: _print_and_compress(payload(options(arguments))["command"][0], folder))
-    found = _throughput(folder, *arguments, "-n", str(TRIES))
+    found = throughput(folder, *arguments, "-n", str(TRIES))
     yield under(f"{LOG_MEGABYTES} MB of log, time", found["median"], 2 * alone, "s", f"{alone:.2f} s without a worker")
     yield under(f"{LOG_MEGABYTES} MB of log, worker's memory", found["peak memory"], MEMORY, "MB")
 
 
 def large_artifact(folder: Path, wanted: argparse.Namespace) -> Iterator[Row]:
     """A large artifact."""
-    found = _throughput(folder, "artifact", "-n", "1", "--megabytes", str(wanted.megabytes))
+    found = throughput(folder, "artifact", "-n", "1", "--megabytes", str(wanted.megabytes))
     what = f"artifact of {wanted.megabytes} MB, worker's memory"
     yield under(what, found["peak memory"], MEMORY, "MB", f"{found['median']:.1f} s")
 
@@ -172,7 +172,7 @@ def measure(step: Step, wanted: argparse.Namespace) -> Sequence[Row]:
     return rows
 
 
-def _throughput(folder: Path, *arguments: str) -> Mapping[str, float]:
+def throughput(folder: Path, *arguments: str) -> Mapping[str, float]:
     """What C{throughput.py} finds with an embedded Taskcluster: the first figure of each line, by the line's name."""
     printed = output([sys.executable, THROUGHPUT, *arguments, "--embedded"], folder)
     return {name: float(figure) for name, figure in re.findall(r"^(\S+(?: \S+)*) {2,}([\d.]+)", printed, re.MULTILINE)}
@@ -186,7 +186,7 @@ def _compare(
     rates: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, more in commands.items():
-            rates[name].append(_throughput(folder, "true", *common, *more)["tasks a minute"])
+            rates[name].append(throughput(folder, "true", *common, *more)["tasks a minute"])
     null = statistics.median(rates.pop(NULL))
     for name, found in rates.items():
         rate = statistics.median(found)

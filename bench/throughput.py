@@ -34,6 +34,7 @@ TCWORKER = "{python} -m tcworker worker --config {config}"
 NULL = "{python} {bench}/null_worker.py {config}"
 LINE = "all work and no play makes a log a long one 0123456789 abcdefghijklmnopqrstuvwxyz"
 PROVISIONER_ID = "bench"
+KINDS = ("true", "sleep", "log", "artifact", "files", "holes")
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Done:
 def options(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("true", "sleep", "log", "artifact"), help="what each task does")
+    parser.add_argument("kind", choices=KINDS, help="what each task does")
     parser.add_argument("-n", type=int, default=100, help="how many tasks (100)")
-    parser.add_argument("--megabytes", type=int, default=10, help="of log or artifact (10)")
+    parser.add_argument("--megabytes", type=int, default=10, help="of log, artifact or holes (10)")
+    parser.add_argument("--files", type=int, default=100, help="how many files of 1 KB (100)")
     parser.add_argument("--seconds", type=float, default=1, help="of sleep (1)")
     parser.add_argument("--capacity", type=int, default=1, help="how many tasks side by side (1)")
     parser.add_argument(
@@ -74,10 +76,16 @@ def payload(wanted: argparse.Namespace) -> JSON:
         "sleep": ["sleep", f"{wanted.seconds:g}"],
         "log": ["sh", "-c", f"yes '{LINE}' | head -c {size}"],
         "artifact": ["sh", "-c", f"head -c {size} /dev/urandom > file.zip"],
+        "files": ["sh", "-c", f"mkdir files; head -c {wanted.files}K /dev/urandom | split -b 1K -a 6 -d - files/"],
+        "holes": ["truncate", "-s", f"{size}", "file"],
     }
-    artifact = {"name": "public/file.zip", "path": "file.zip", "type": "file", "contentType": "application/zip"}
-    artifacts = [artifact] if wanted.kind == "artifact" else []
-    return {"command": [commands[wanted.kind]], "maxRunTime": 3600, "artifacts": artifacts}
+    artifacts = {
+        "artifact": {"name": "public/file.zip", "path": "file.zip", "type": "file", "contentType": "application/zip"},
+        "files": {"name": "public/files", "path": "files", "type": "directory"},
+        "holes": {"name": "public/file", "path": "file", "type": "file"},
+    }
+    published = [artifacts[wanted.kind]] if wanted.kind in artifacts else []
+    return {"command": [commands[wanted.kind]], "maxRunTime": 3600, "artifacts": published}
 
 
 class Bench:

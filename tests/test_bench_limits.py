@@ -101,3 +101,15 @@ class TheSteps(LimitsCase):
     async def test_any_row_missed_makes_the_exit_status_1(self) -> None:
         script = "import limits\nlimits.STEPS[:] = [Step('rows', rows, 5)]\nprint(limits.main([]))"
         self.assertEqual((await self.script(script)).splitlines()[-1], "1")
+
+
+class Artifacts(LimitsCase):
+    async def test_many_and_hollow_ones(self) -> None:
+        script = str(BENCH / "artifacts.py")
+        out, err, status = await self.python(script, "--files", "20", "--megabytes", "3")
+        limits = [(row[1], row[5]) for row in ROW.finditer(out)]
+        memory = ("worker's memory meanwhile", "150")
+        self.assertEqual(
+            limits, [("20 artifacts of 1 KB", "60"), memory, ("artifact of 3 MB that is one hole", "120"), memory], err
+        )
+        self.assertEqual(status, int("MISSED" in out), out)
