@@ -19,7 +19,7 @@ class Completed(TaskCase):
     async def test_an_optional_artifact_that_is_missing(self) -> None:
         # Though the queue gets an error artifact; Treeherder reads lines of errors as failures.
         outcome = await self.run_task(shell("true", artifacts=[{**FILE, "optional": True}]))
-        self.assertResolved(outcome, "completed", "public/out.txt: file-missing-on-worker")
+        self.assertResolved(outcome, "completed", "file-missing-on-worker: there is no out.txt")
         self.assertEqual(outcome.artifacts["public/out.txt"]["storageType"], "error")
         self.assertEqual(outcome.errors, [])
 

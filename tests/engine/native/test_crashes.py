@@ -113,7 +113,7 @@ class CrashTests(NativeCase):
         if record["group"] is None:
             for process in processes_with(self.marker):
                 os.kill(int(process.split()[0]), signal.SIGKILL)
-        self.assertNotEqual(bool(processes_with(self.marker)), record["group"] is None)
+        await until(lambda: bool(processes_with(self.marker)) != (record["group"] is None))
         platform = await self.new_platform()
         await platform.prepare([SandboxRecord("native", record)])
         await until(lambda: not processes_with(self.marker))
