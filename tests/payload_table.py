@@ -42,13 +42,15 @@ class Row:
     """One row of a table in docs/payload.md.
 
     @ivar cells: type, default, limits.
+    @ivar scope: what the task needs, or C{-}.
     @ivar tests: module, class and name of each test that it links to.
     """
 
     table: str
     path: str
-    cells: tuple[str, ...]
+    cells: tuple[str, str, str]
     meaning: str
+    scope: str
     tests: tuple[tuple[str, str, str], ...]
 
 
@@ -108,12 +110,23 @@ def _limits(schema: Schema) -> Iterator[str]:
 
 
 def rows() -> Iterator[Row]:
-    """All rows of the tables that begin with a property."""
-    heading = ""
+    """All rows of the tables whose rows are properties."""
+    heading, columns = "", [""]
     for line in (DOCS / "payload.md").read_text().splitlines():
         if found := _HEADING.match(line):
             heading = found.group(1)
+        if not line.startswith("|"):
+            columns = [""]
+            continue
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("|") and (path := _CODE.match(cells[0])) and len(cells) == 6:
-            tests = tuple((module.replace("/", "."), case, name) for case, name, module in _LINK.findall(cells[5]))
-            yield Row(heading, path.group(1), tuple(cells[1:4]), cells[4], tests)
+        # The first line of a table says what its columns are.
+        if columns == [""]:
+            columns = cells
+        elif columns[0] == "Property" and (path := _CODE.match(cells[0])):
+            yield _row(heading, path.group(1), dict(zip(columns, cells, strict=True)))
+
+
+def _row(heading: str, path: str, cells: Mapping[str, str]) -> Row:
+    tests = tuple((module.replace("/", "."), case, name) for case, name, module in _LINK.findall(cells["Tests"]))
+    words = cells["Type"], cells["Default"], cells["Limits"]
+    return Row(heading, path, words, cells["Meaning"], cells.get("Scope", "-"), tests)

@@ -1,0 +1,156 @@
+"""What payloads ask for, through a whole worker (contracts of generic-worker, 1 and 7)."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from twisted.internet import reactor
+from twisted.trial.unittest import SkipTest
+
+from tcworker.waiting import pause
+from tests.integration.task_case import POOL, TaskCase, shell
+
+GROUP = f"generic-worker:os-group:{POOL}"
+AS_WORKER = {"runTaskAsCurrentUser": True}
+AS_WORKER_SCOPE = f"generic-worker:run-task-as-current-user:{POOL}"
+
+BOTH_LOGS = {"public/logs/live.log", "public/logs/live_backing.log"}
+
+
+class AsRootCase(TaskCase):
+    """Each task has a user of its own."""
+
+    async def prepare(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can make users")
+        await super().prepare()
+
+
+class Groups(AsRootCase):
+    async def test_the_task_s_user_is_in_them(self) -> None:
+        outcome = await self.run_task(shell("id -Gn", osGroups=["audio", "video"]), scopes=[f"{GROUP}/*"])
+        self.assertResolved(outcome, "completed")
+        (groups,) = [line.split() for line in outcome.lines if line.startswith("task_")]
+        self.assertEqual(set(groups[1:]), {"audio", "video"})
+        while groups[0] in grp.getgrnam("audio").gr_mem:
+            await pause(reactor, 0.02)
+
+    async def test_without_the_scopes(self) -> None:
+        outcome = await self.run_task(shell("true", osGroups=["audio", "video"]), scopes=[f"{GROUP}/audio"])
+        self.assertMalformed(outcome, f"{GROUP}/video")
+
+    async def test_that_the_machine_does_not_have(self) -> None:
+        outcome = await self.run_task(shell("true", osGroups=["audio", "no-such"]), scopes=[f"{GROUP}/*"])
+        self.assertMalformed(outcome)
+        self.assertEqual(outcome.errors, ["payload.osGroups[1]: this machine has no group 'no-such'"])
+
+
+class AsTheWorker(AsRootCase):
+    async def test_it_can_start_others_as_the_task_s_user(self) -> None:
+        script = (
+            'id -u; stat -c "mode %a" "$TASK_USER_CREDENTIALS"; cp "$TASK_USER_CREDENTIALS" copy; stat -c "of %U" .'
+        )
+        artifact = {"type": "file", "path": "copy", "name": "public/copy"}
+        payload = shell(script, features=AS_WORKER, artifacts=[artifact])
+        outcome = await self.run_task(payload, scopes=[AS_WORKER_SCOPE])
+        self.assertResolved(outcome, "completed", "0", "mode 600", "of task_")
+        copied = json.loads(await self.site.content(outcome.task_id, 0, "public/copy"))
+        self.assertEqual(copied.keys(), {"username", "password"})
+        self.assertIn(f"of {copied['username']}", outcome.lines)
+
+    async def test_it_joins_no_groups(self) -> None:
+        scopes = [AS_WORKER_SCOPE, f"{GROUP}/audio"]
+        outcome = await self.run_task(shell("id -u", osGroups=["audio"], features=AS_WORKER), scopes=scopes)
+        self.assertResolved(outcome, "completed", "[osGroups] no group is joined", "0")
+
+    async def test_without_the_scope(self) -> None:
+        outcome = await self.run_task(shell("true", features=AS_WORKER), scopes=[f"{AS_WORKER_SCOPE}2"])
+        self.assertMalformed(outcome, AS_WORKER_SCOPE)
+
+
+class OneUserForAll(TaskCase):
+    """A worker whose tasks run as it does."""
+
+    settings: ClassVar[Mapping[str, Any]] = {"taskUsers": False, "capacity": 2}
+
+    async def test_other_groups_than_the_worker_s_are_refused(self) -> None:
+        mine = {*os.getgroups(), os.getegid()}
+        name = next(entry.gr_name for entry in grp.getgrall() if entry.gr_gid not in mine)
+        own = grp.getgrgid(os.getegid()).gr_name
+        outcome = await self.run_task(shell("true", osGroups=[own, name]), scopes=[f"{GROUP}/*"])
+        self.assertMalformed(outcome, f"payload.osGroups[1]: tasks cannot be in group {name} on this worker, only in ")
+        self.assertIn(own, outcome.errors[0])
+
+    async def test_its_own_are_there(self) -> None:
+        own = grp.getgrgid(os.getegid()).gr_name
+        outcome = await self.run_task(shell("id -gn", osGroups=[own]), scopes=[f"{GROUP}/*"])
+        self.assertResolved(outcome, "completed", own)
+
+    async def test_beside_others_none_has_the_worker_s_rights(self) -> None:
+        outcome = await self.run_task(shell("true", features=AS_WORKER), scopes=[AS_WORKER_SCOPE])
+        self.assertMalformed(outcome, f"workers of {POOL} run 2 tasks side by side")
+
+
+class ExitStatuses(TaskCase):
+    async def test_one_that_asks_for_another_run(self) -> None:
+        script = "echo run $RUN_ID; exit $((75 * (1 - RUN_ID)))"
+        task_id = await self.site.create(shell(script, onExitStatus={"retry": [4, 75]}), retries=1)
+        runs = await self.site.until(task_id, "completed", "failed")
+        self.assertEqual([run["reasonResolved"] for run in runs], ["intermittent-task", "completed"])
+        self.assertEqual(runs[1]["reasonCreated"], "task-retry")
+        first = await self.site.seen(task_id, runs, 0)
+        line = "command 0 exited with status 75: payload.onExitStatus.retry asks for another run then"
+        self.assertResolved(first, "exception/intermittent-task", "run 0", "Result: FAILED", line)
+
+    async def test_caches_that_nobody_has_are_not_purged(self) -> None:
+        outcome = await self.run_task(shell("exit 72", onExitStatus={"purgeCaches": [0, 72]}))
+        self.assertResolved(outcome, "failed")
+        self.assertEqual(outcome.errors, ["command 0 exited with status 72"])
+
+
+class Logs(TaskCase):
+    async def test_other_names(self) -> None:
+        names = {"live": "private/live.txt", "backing": "public/backing.txt"}
+        outcome = await self.run_task(shell("echo printed", logs=names))
+        self.assertEqual(outcome.artifacts.keys(), set(names.values()))
+        self.assertEqual(outcome.artifacts["private/live.txt"]["storageType"], "link")
+        self.assertIn("printed", outcome.lines)
+
+    async def test_none(self) -> None:
+        outcome = await self.run_task(shell("echo printed", features={"backingLog": False}))
+        self.assertEqual((outcome.resolution, outcome.artifacts), ("completed", {}))
+
+    async def test_the_usual_names_for_a_payload_that_cannot_be_read(self) -> None:
+        outcome = await self.run_task({"logs": {"live": 1}, "features": {"backingLog": "no"}})
+        self.assertMalformed(outcome, 'payload.features.backingLog: found "no" (a string), expected true or false')
+        self.assertEqual(outcome.artifacts.keys(), BOTH_LOGS)
+
+
+class NotHere(TaskCase):
+    async def test_all_that_this_worker_does_not_have_is_told_at_once(self) -> None:
+        wanted = ["taskclusterProxy", "interactive", "chainOfTrust", "loopbackAudio", "loopbackVideo"]
+        payload = shell("true", features=dict.fromkeys(wanted, True), mounts=[{"cacheName": "c", "directory": "d"}])
+        outcome = await self.run_task(payload)
+        self.assertMalformed(outcome)
+        places = [error.partition(": ")[0] for error in outcome.errors]
+        self.assertEqual(places, [*(f"payload.features.{name}" for name in wanted), "payload.mounts"])
+        self.assertTrue(all("this worker has no " in error for error in outcome.errors), outcome.errors)
+
+    async def test_a_payload_for_docker(self) -> None:
+        outcome = await self.run_task({"image": "debian:12", "command": ["true"], "maxRunTime": 60})
+        self.assertMalformed(outcome)
+        (error,) = outcome.errors
+        self.assertTrue(error.startswith("payload.image: a payload with an image is for docker"), error)
+        self.assertIn("contact the owner of the worker pool", error)
+
+
+class NativePayloadsDisabled(TaskCase):
+    settings: ClassVar[Mapping[str, Any]] = {"disableNativePayloads": True}
+
+    async def test_one_is_refused(self) -> None:
+        outcome = await self.run_task(shell("true"))
+        self.assertMalformed(outcome, f"workers of {POOL} take no native payloads (disableNativePayloads: true)")
