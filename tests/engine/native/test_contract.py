@@ -55,7 +55,7 @@ class NativeContract(EngineSuite, TestCase):
         self.addCleanup(shutil.rmtree, folder)
         os.chmod(folder, 0o755)
         path = os.path.join(folder, "secret")
-        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0), "w") as file:
             file.write(text)
         return path
 
