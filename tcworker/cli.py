@@ -88,6 +88,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--capacity", type=arguments.count, default=1, metavar="N", help="run N tasks at a time (1)")
     parser.add_argument("--checkout", metavar="DIR", help="give each task a copy of DIR; it finds it in $CHECKOUT")
+    parser.add_argument(
+        "--task-users", action="store_true", help="give each task a user of its own, as root's worker does"
+    )
     parser.add_argument("--artifacts", metavar="DIR", help="where artifacts go; by default a new folder")
     parser.add_argument("--verbose", action="store_true", help="show the worker's own log, too")
     _add_worker_options(parser.add_argument_group("without a FILE, the same as tcworker worker"), required=False)
@@ -151,6 +154,7 @@ def _run(options: argparse.Namespace) -> int:
             capacity=options.capacity,
             artifacts=options.artifacts,
             checkout=options.checkout,
+            task_users=options.task_users,
             verbose=options.verbose,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -76,33 +77,48 @@ def _copy_folder(source: str, target: str) -> None:
         os.makedirs(target, exist_ok=True)
 
 
+def open_tree(folder: str) -> None:
+    """Let every user who knows of a tree do with it what its owner can."""
+    for parent, _, names in os.walk(folder):
+        for path in (parent, *(os.path.join(parent, name) for name in names)):
+            mode = os.lstat(path).st_mode
+            if not stat.S_ISLNK(mode):
+                os.chmod(path, stat.S_IMODE(mode) | (mode & stat.S_IRWXU) >> 3 | (mode & stat.S_IRWXU) >> 6)
+
+
 @implementer(IFeature)
 class CheckoutFeature:
     """Gives each run a fresh copy of a folder, which goes when the run does.
 
-    @param scratch: an existing folder, in which the copies are made.
+    @param scratch: in which the copies are made; it is there when the first run begins.
+    @param for_others: whether runs have users of their own; who is at home in C{scratch} does not learn where others'
+        copies are.
     """
 
     name = "checkout"
     schema: Mapping[str, Any] = {"properties": {}, "required": []}
     after = ()
 
-    def __init__(self, threads: Threads, folder: str, scratch: str) -> None:
+    def __init__(self, threads: Threads, folder: str, scratch: str, *, for_others: bool = False) -> None:
         self._threads = threads
         self._folder = folder
         self._scratch = scratch
+        self._for_others = for_others
 
     def for_task(self, context: ITaskContext) -> ITaskFeature:
         """See L{IFeature.for_task}."""
-        copy = os.path.join(self._scratch, f"{context.task_id}-{context.run_id}")
-        return _Checkout(self._threads, self._folder, copy)
+        place = os.path.join(self._scratch, f"{context.task_id}-{context.run_id}")
+        return _Checkout(self._threads, self._folder, place, self._for_others)
 
 
 class _Checkout(TaskFeature):
-    def __init__(self, threads: Threads, folder: str, copy: str) -> None:
+    def __init__(self, threads: Threads, folder: str, place: str, for_others: bool) -> None:
         self._threads = threads
         self._folder = folder
-        self._copy = copy
+        self._place = place
+        self._for_others = for_others
+        # The user of the task is not made yet. Whoever is to have the copy is told its name, and nobody can guess it.
+        self._copy = os.path.join(place, secrets.token_hex(16)) if for_others else place
 
     def load(self, engine: IEngine) -> Deferred[None]:
         engine.set_env(VARIABLE, self._copy)
@@ -110,10 +126,15 @@ class _Checkout(TaskFeature):
 
     def cleanup(self) -> Deferred[None]:
         # Its errors do not matter: what is left goes with the whole scratch folder.
-        return self._threads.run(shutil.rmtree, self._copy, True)
+        return self._threads.run(shutil.rmtree, self._place, True)
 
     def _make(self) -> None:
         try:
+            if self._for_others:
+                os.mkdir(self._place, 0o700)
             copy_tree(self._folder, self._copy)
+            if self._for_others:
+                open_tree(self._copy)
+                os.chmod(self._place, 0o711)
         except OSError as error:
             raise ResourceUnavailable(f"{self._folder} could not be copied: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError
 from twisted.logger import Logger
 
+from tcworker.config import HOMES
 from tcworker.errors import ConfigError, TaskclusterError
 from tcworker.interfaces import Exit, IFeature
 from tcworker.local_run.artifacts import Downloads
@@ -37,6 +38,7 @@ class RunOptions:
     @ivar params: for JSON-e.
     @ivar artifacts: a folder; C{None} for a new one.
     @ivar checkout: a folder of which each task gets a copy.
+    @ivar task_users: whether each task has a user of its own.
     """
 
     files: Sequence[str]
@@ -44,6 +46,7 @@ class RunOptions:
     capacity: int = 1
     artifacts: str | None = None
     checkout: str | None = None
+    task_users: bool = False
     verbose: bool = False
 
 
@@ -106,7 +109,7 @@ class RunCommand:
             await self._printing.stop()
 
     def _read(self) -> Sequence[LocalTask]:
-        faults = list(_faults_of_folders(self._options))
+        faults = list(_faults(self._options))
         tasks: Sequence[LocalTask] = ()
         try:
             tasks = make_tasks(read_files(self._options.files, self._options.params), now(self._reactor))
@@ -133,10 +136,14 @@ class RunCommand:
             await self._files.run(shutil.rmtree, folder, True)
 
     def _deployment(self, folder: str, group: Group) -> LocalDeployment:
+        options = self._options
         features: list[IFeature] = [WitnessFeature(group.witness)]
-        if self._options.checkout is not None:
-            features.append(CheckoutFeature(self._files, os.path.abspath(self._options.checkout), folder))
-        return LocalDeployment(self._reactor, folder, capacity=self._options.capacity, features=features)
+        if options.checkout is not None:
+            checkout, scratch = os.path.abspath(options.checkout), HOMES if options.task_users else folder
+            features.append(CheckoutFeature(self._files, checkout, scratch, for_others=options.task_users))
+        return LocalDeployment(
+            self._reactor, folder, capacity=options.capacity, task_users=options.task_users, features=features
+        )
 
     async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: LocalDeployment) -> int:
         # The queue first: the worker must not report what the queue has not decided.
@@ -159,7 +166,9 @@ class RunCommand:
             raise WorkerStopped(f"the worker stopped before the tasks were done: {exit.why}")
 
 
-def _faults_of_folders(options: RunOptions) -> Iterator[str]:
+def _faults(options: RunOptions) -> Iterator[str]:
+    if options.task_users and os.geteuid() != 0:
+        yield "--task-users: only root can give tasks users of their own"
     if options.checkout is not None and not os.path.isdir(options.checkout):
         yield f"{options.checkout}: is no folder to check out"
     # After the tasks it would be too late to say.

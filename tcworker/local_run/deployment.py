@@ -9,7 +9,7 @@ from typing import Any
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
-from tcworker.config import Source
+from tcworker.config import HOMES, Source
 from tcworker.deployment import WORKER_GROUP, Deployment, worker_id
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
@@ -24,11 +24,15 @@ SETTINGS = TaskclusterSettings(times=Times(deadline_delay=1, dependencies=0.02),
 CLOSE_SECONDS = 1.0
 """What tasks have to end when nothing of them matters any more."""
 
+OF_ONE_USER = frozenset({"HOME", "USER", "LOGNAME", "MAIL", "SHELL", "TMPDIR", "XDG_RUNTIME_DIR"})
+"""Variables of a terminal that are wrong for any other user."""
+
 
 class LocalDeployment(Deployment):
     """All that tasks need to run, with the worker on the other side of real HTTP.
 
     @param folder: an empty one.
+    @param task_users: whether each task has a user of its own, which only root can give it.
     @param features: those that the worker has beside its own.
     @ivar queue: signs as somebody who may do everything; once L{start} is done.
     @ivar http: what it speaks through.
@@ -39,12 +43,15 @@ class LocalDeployment(Deployment):
     http: HTTP
     worker: Worker
 
-    def __init__(self, reactor: Any, folder: str, *, capacity: int, features: Sequence[IFeature]) -> None:
+    def __init__(
+        self, reactor: Any, folder: str, *, capacity: int, task_users: bool, features: Sequence[IFeature]
+    ) -> None:
         taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), SETTINGS)
         super().__init__(taskcluster, CLOSE_SECONDS, "the command ends")
         self._reactor = reactor
         self._folder = folder
         self._capacity = capacity
+        self._task_users = task_users
         self._features = features
 
     async def start(self) -> None:
@@ -81,13 +88,18 @@ class LocalDeployment(Deployment):
             "workerGroup": WORKER_GROUP,
             "workerId": worker_id(),
             "capacity": self._capacity,
-            "tasksDir": os.path.join(self._folder, "tasks"),
+            # Who tries a task of his own wants it to see what he sees.
+            "taskUsers": self._task_users,
+            "tasksDir": HOMES if self._task_users else os.path.join(self._folder, "tasks"),
             "stateDir": os.path.join(self._folder, "state"),
             # A task of somebody's own may have the last byte of his disk.
             "requiredDiskSpaceMegabytes": 0,
             # The folder in which somebody works is not the place for a file of the worker.
             "enableMetadata": False,
-            # Not those that say which Taskcluster one works with: the task's is the one here.
-            "inheritEnv": sorted(name for name in os.environ if not name.startswith("TASKCLUSTER_")),
+            "inheritEnv": sorted(filter(self._inherits, os.environ)),
         }
         return Source("tcworker run", values)
+
+    def _inherits(self, name: str) -> bool:
+        # Not those that say which Taskcluster one works with: the task's is the one here.
+        return not (name.startswith("TASKCLUSTER_") or (self._task_users and name in OF_ONE_USER))

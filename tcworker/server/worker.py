@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 
-from tcworker.config import Source, load_files
+from tcworker.config import HOMES, Source, load_files
 from tcworker.deployment import WORKER_GROUP, worker_id
 from tcworker.embedded.auth.clients import StaticClient
 from tcworker.server.options import ServerOptions
@@ -27,7 +27,8 @@ def settings(options: ServerOptions, folder: str, root_url: str, client: StaticC
     """Give the worker's settings: a file of somebody's goes over what is usual here, and not over who it is."""
     provisioner_id, worker_type = options.pool.split("/")
     usual = {
-        "tasksDir": os.path.join(folder, "tasks"),
+        # Tasks of root's worker have users of their own, to whom this server's folder is closed.
+        "tasksDir": HOMES if os.geteuid() == 0 else os.path.join(folder, "tasks"),
         # On a machine of one's own a task may have the last byte of the disk.
         "requiredDiskSpaceMegabytes": 0,
         # The folder in which somebody works is not the place for a file of the worker.

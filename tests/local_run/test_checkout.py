@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.errors import ResourceUnavailable
-from tcworker.local_run.checkout import CheckoutFeature, copy_tree
+from tcworker.local_run.checkout import CheckoutFeature, copy_tree, open_tree
 from tcworker.waiting import Threads
 
 
@@ -107,6 +107,19 @@ class AnyFolder(TreeCase):
         self.assertEqual(files_of(self.copy), ["a"])
 
 
+class ForEverybody(TreeCase):
+    def test_others_can_do_what_the_owner_can(self) -> None:
+        put(self.tree, "deep/secret", "tool")
+        for name, mode in (("deep", 0o700), ("deep/secret", 0o600), ("tool", 0o500)):
+            os.chmod(os.path.join(self.tree, name), mode)
+        os.symlink("/etc/passwd", os.path.join(self.tree, "link"))
+        passwd = os.stat("/etc/passwd").st_mode
+        open_tree(self.tree)
+        modes = [os.stat(os.path.join(self.tree, name)).st_mode & 0o777 for name in ("deep", "deep/secret", "tool")]
+        self.assertEqual(modes, [0o777, 0o666, 0o555])
+        self.assertEqual(os.stat("/etc/passwd").st_mode, passwd)
+
+
 class TheFeature(TestCase):
     timeout = 20
 
@@ -118,8 +131,8 @@ class TheFeature(TestCase):
         put(self.tree, "a")
         self.variables: dict[str, str] = {}
 
-    def run_of(self, run_id: int) -> Any:
-        feature = CheckoutFeature(self.threads, self.tree, self.scratch)
+    def run_of(self, run_id: int, **options: bool) -> Any:
+        feature = CheckoutFeature(self.threads, self.tree, self.scratch, **options)
         return feature.for_task(SimpleNamespace(task_id="t", run_id=run_id))  # type: ignore[arg-type]  # all it needs
 
     def load(self, run: Any) -> Deferred[None]:
@@ -138,6 +151,16 @@ class TheFeature(TestCase):
     async def test_the_copy_goes_with_the_run(self) -> None:
         run = self.run_of(0)
         await self.load(run)
+        await run.cleanup()
+        self.assertEqual(os.listdir(self.scratch), [])
+
+    async def test_users_of_runs_can_write_to_their_own_copy_and_find_no_other(self) -> None:
+        run = self.run_of(0, for_others=True)
+        await self.load(run)
+        copy = self.variables["CHECKOUT"]
+        modes = [os.stat(path).st_mode & 0o777 for path in (os.path.dirname(copy), copy)]
+        self.assertEqual((modes, os.path.dirname(os.path.dirname(copy))), ([0o711, 0o777], self.scratch))
+        self.assertGreaterEqual(len(os.path.basename(copy)), 32)
         await run.cleanup()
         self.assertEqual(os.listdir(self.scratch), [])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 from contextlib import redirect_stderr
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import yaml
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from tcworker.local_run.command import RunCommand, RunOptions
 from tcworker.waiting import pause
@@ -95,11 +96,45 @@ class OneTask(RunCase):
         self.assertEqual(await self.start(self.shell("task.yml", "rm $CHECKOUT/file"), checkout=tree), 0)
         self.assertEqual(os.listdir(tree), ["file"])
 
+    async def test_it_runs_as_who_started_the_command(self) -> None:
+        await self.start(self.shell("task.yml", "id -u"))
+        self.assertIn(str(os.geteuid()), self.lines)
+
     async def test_it_has_the_terminals_variables_but_no_credentials(self) -> None:
         self.patch(os, "environ", {**os.environ, "COLOUR": "green", "TASKCLUSTER_ACCESS_TOKEN": "secret"})
         task = self.shell("task.yml", 'echo "$COLOUR and ${TASKCLUSTER_ACCESS_TOKEN:-none}"'.replace("${", "$${"))
         await self.start(task)
         self.assertIn("green and none", self.lines)
+
+
+class UsersOfTheirOwn(RunCase):
+    """C{--task-users}."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        if os.geteuid() != 0:
+            raise SkipTest("only root can make users")
+
+    async def test_each_task_has_one_and_a_home(self) -> None:
+        self.patch(os, "environ", {**os.environ, "HOME": "/root", "COLOUR": "green"})
+        task = self.shell("task.yml", 'test $(id -u) -ge 40000 && test "$HOME" = "$PWD" && echo $USER likes $COLOUR')
+        self.assertEqual(await self.start(task, task_users=True), 0)
+        self.assertTrue(any(re.fullmatch("task_.* likes green", line) for line in self.lines), self.lines)
+
+    async def test_it_can_write_to_its_copy_of_the_checkout(self) -> None:
+        tree = os.path.join(self.folder, "tree")
+        os.mkdir(tree)
+        self.shell("tree/file", "")
+        task = self.shell("task.yml", "cd $CHECKOUT && echo more >> file && mkdir new && rm file")
+        self.assertEqual(await self.start(task, checkout=tree, task_users=True), 0)
+        self.assertEqual(os.listdir(tree), ["file"])
+
+
+class WithoutRights(RunCase):
+    async def test_users_of_their_own_are_for_root(self) -> None:
+        self.patch(os, "geteuid", lambda: 1000)
+        self.assertEqual(await self.start(self.shell("a.yml", "true"), task_users=True), 64)
+        self.assertIn("--task-users: only root can give tasks users of their own", self.err.getvalue())
 
 
 class SeveralTasks(RunCase):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.config import Config, parse
+from tcworker.config import HOMES, Config, parse
 from tcworker.deployment import worker_id
 from tcworker.server.options import ServerOptions
 from tcworker.server.worker import new_client, settings
@@ -25,7 +26,12 @@ class Settings(SynchronousTestCase):
         config = self.parse(pool="prov/type")
         self.assertEqual(config.task_queue_id, "prov/type")
         self.assertEqual(config.credentials.access_token, self.client.access_token)
-        self.assertEqual((config.tasks_dir, config.state_dir), ("/folder/tasks", "/folder/state"))
+        self.assertEqual(config.state_dir, "/folder/state")
+
+    def test_let_tasks_reach_their_folders(self) -> None:
+        for euid, expected in ((1000, "/folder/tasks"), (0, HOMES)):
+            self.patch(os, "geteuid", lambda euid=euid: euid)
+            self.assertEqual(self.parse().tasks_dir, expected)
 
     def test_of_somebodys_file_go_over_what_is_usual(self) -> None:
         config = self.parse("{capacity: 3, tasksDir: /elsewhere, requiredDiskSpaceMegabytes: 5}")
