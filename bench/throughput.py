@@ -174,6 +174,8 @@ def write_config(folder: str, root_url: str, credentials: Credentials, more: Map
         "workerId": "bench",
         "tasksDir": f"{folder}/tasks",
         "stateDir": f"{folder}/state",
+        # It would be written to wherever somebody measures.
+        "enableMetadata": False,
         **more,
     }
     path = Path(folder, "worker.json")
