@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
+import shutil
 from collections.abc import Mapping, Sequence
 from glob import glob
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, ClassVar
+from unittest import skipIf
+from uuid import uuid4
 
 from twisted.internet.task import LoopingCall
 from twisted.web.server import NOT_DONE_YET, Request
@@ -125,10 +129,10 @@ class WhatThereIsNot(ArtifactCase):
     async def test_odd_entries_of_a_directory_stop_no_other(self) -> None:
         script = """
             mkdir -p out/deep; cd out; echo 1 > "$(printf 'a\\nb')"; echo 2 > "$(printf '\\377')"; ln -s deep folder
-            echo 3 > "$(printf 'x%.0s' $(seq 255))"
+            echo 3 > "$(printf 'x%.0s' $(seq 255))"; deep=$(printf 'dd/%.0s' $(seq 1200))
+            mkdir -p "$deep"; cd -P "$deep"; mkdir -p "$deep"
         """
-        deeper = f"{sys.executable} -c 'import os; [os.mkdir(d) or os.chdir(d) for d in [\"dd\"] * 2000]'"
-        outcome = await self.left(script + deeper, folder("out"))
+        outcome = await self.left(script, folder("out"))
         self.assertResolved(outcome, "failed")
         self.assertEqual(self.names(outcome), {"public/out/" + "x" * 255, "public/out/folder"})
         for name in ("public/out/a\\x0ab: ", "public/out/\\xff: ", "public/out/dd/dd/dd/"):
@@ -144,6 +148,44 @@ class WhatThereIsNot(ArtifactCase):
         outcome = await self.left(script, *(folder(path, name="public/x") for path in ("one", "two")))
         self.assertResolved(outcome, "exception/malformed-payload", "two artifacts have the name public/x/a")
         self.assertEqual(self.names(outcome), {"public/x/a", "public/x/b", "public/x/c"})
+
+
+@skipIf(os.getuid() != 0, "only root has users for tasks")
+class WhatTheTaskSees(ArtifactCase):
+    """Paths are opened by the task's user, among the task's own mounts."""
+
+    settings: ClassVar[Mapping[str, Any]] = {"taskUsers": True}
+
+    async def test_a_file_in_a_tmp_of_its_own(self) -> None:
+        name = f"/tmp/tcworker-{uuid4().hex}"
+        outcome = await self.left(f"mkdir {name}; echo mine | tee {name}/a > {name}/b", folder(name), file(f"{name}/a"))
+        self.assertResolved(outcome, "completed")
+        for path in ("a", "b"):
+            self.assertEqual(await self.read(outcome, f"public{name}/{path}"), b"mine\n")
+        self.assertNotIn(os.path.basename(name), os.listdir("/tmp"))
+
+    def keep_from_others(self) -> str:
+        """Make a folder with files of the test's own user, where tasks have no folder of their own."""
+        other = Path(mkdtemp(dir="/srv"))
+        self.addCleanup(shutil.rmtree, other)
+        other.chmod(0o755)
+        (other / "closed").mkdir(0o700)
+        for path in (other / "secret", other / "closed/inside"):
+            path.touch(0o600)
+        (other / "hard").hardlink_to(other / "secret")
+        return str(other)
+
+    async def test_what_another_user_keeps_to_himself(self) -> None:
+        other = self.keep_from_others()
+        outcome = await self.left(
+            f"ln -s {other}/secret link",
+            *(file(f"{other}/{path}", name=path) for path in ("secret", "closed/inside", "hard")),
+            file("link", name="link"),
+            folder(f"{other}/closed", name="closed"),
+        )
+        self.assertResolved(outcome, "failed")
+        names = ("secret", "closed/inside", "hard", "link", "closed")
+        self.assertEqual(await self.reasons(outcome), dict.fromkeys(names, "file-not-readable-on-worker"))
 
 
 class ChangingFiles(ArtifactCase):
