@@ -110,6 +110,8 @@ class Bench:
         finally:
             worker.end(5.0)
         report([await self._done(task_id) for task_id in task_ids], worker)
+        if self._wanted.worker == TCWORKER:
+            print(f"users            {users(more_settings(self._wanted))}")
 
     async def _create_tasks(self) -> Sequence[str]:
         task_ids = [slugid.nice() for _ in range(self._wanted.n)]
@@ -143,7 +145,7 @@ class Bench:
 
     def _write_config(self, folder: str) -> str:
         wanted = self._wanted
-        more = {"capacity": wanted.capacity, "numberOfTasksToRun": wanted.n, **dict(map(_setting, wanted.setting))}
+        more = {"capacity": wanted.capacity, "numberOfTasksToRun": wanted.n, **more_settings(wanted)}
         return write_config(folder, self._root_url, self._credentials, {"workerType": self._worker_type, **more})
 
     async def _wait_for(self, task_ids: Sequence[str], worker: WatchedProcess) -> None:
@@ -160,6 +162,20 @@ class Bench:
 
     async def _status(self, task_id: str) -> JSON:
         return (await self._queue.status(task_id))["status"]
+
+
+def more_settings(wanted: argparse.Namespace) -> Mapping[str, JSON]:
+    """What the command line adds to a worker's configuration."""
+    # The same whoever measures: by default, only root's tasks have users of their own. Other workers do not know of it.
+    users: Mapping[str, JSON] = {"taskUsers": False} if wanted.worker == TCWORKER else {}
+    return {**users, **dict(map(_setting, wanted.setting))}
+
+
+def users(settings: Mapping[str, JSON]) -> str:
+    """Whom tasks run as, in words."""
+    if settings["taskUsers"]:
+        return "one for each task"
+    return str(settings.get("taskUser", "the worker's own"))
 
 
 def write_config(folder: str, root_url: str, credentials: Credentials, more: Mapping[str, JSON]) -> str:
@@ -240,6 +256,8 @@ async def main(reactor: Any, arguments: Sequence[str]) -> None:
             tempfile.TemporaryDirectory(prefix="bench-") as folder,
             deployment(wanted, folder) as (root_url, credentials),
         ):
+            # Users of tasks pass through it.
+            os.chmod(folder, 0o711)
             await Bench(reactor, http, root_url, credentials, wanted).run(folder)
     finally:
         await http.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -29,6 +30,14 @@ class ThroughputTests(TestCase):
             list(figures), ["tasks", "tasks a minute", "median", "95th percentile", "CPU", "peak memory"], out
         )
         self.assertTrue(all(float(figure) > 0 for figure in figures.values()), out)
+
+    async def test_it_says_whom_the_tasks_run_as(self) -> None:
+        whom = {(): "the worker's own"}
+        if os.geteuid() == 0:
+            whom |= {("--setting", "taskUsers=true"): "one for each task", ("--setting", 'taskUser="nobody"'): "nobody"}
+        for settings, expected in whom.items():
+            out, err, status = await self.bench("true", "-n", "2", "--embedded", *settings)
+            self.assertEqual((status, out.splitlines()[-1]), (0, f"users            {expected}"), err)
 
     async def test_a_worker_that_gives_up_is_not_waited_for(self) -> None:
         _, err, status = await self.bench("true", "-n", "1", "--embedded", "--worker", "sh -c 'exit 7' {config}")
