@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from tcworker.errors import MalformedPayload
-from tcworker.interfaces import IEngine, IExecution, IResult, ITaskFeature
+from tcworker.interfaces import IEngine, IExecution, IResult, ITaskFeature, ITaskLog
 
 
 @implementer(ITaskFeature)
@@ -42,3 +42,26 @@ def switched_off(place: str, pool: str, setting: str) -> MalformedPayload:
     """
     why = f"workers of {pool} have switched this off ({setting}: false)"
     return MalformedPayload(f"{place}: {why}; leave it out, or ask the owner of the worker pool")
+
+
+class PrefixedLog:
+    """A task's log for a feature, with its name in front of each line (contracts of generic-worker, 2)."""
+
+    def __init__(self, log: ITaskLog, name: str) -> None:
+        self._log = log
+        self._prefix = f"[{name}] "
+
+    def info(self, message: str) -> None:
+        """See L{ITaskLog.info}."""
+        self._log.info(self._prefixed(message))
+
+    def warn(self, message: str) -> None:
+        """See L{ITaskLog.warn}."""
+        self._log.warn(self._prefixed(message))
+
+    def error(self, message: str) -> None:
+        """See L{ITaskLog.error}."""
+        self._log.error(self._prefixed(message))
+
+    def _prefixed(self, message: str) -> str:
+        return "\n".join(f"{self._prefix}{line}" for line in message.rstrip("\n").split("\n"))

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload
-from tcworker.feature.base import TaskFeature, switched_off
+from tcworker.feature.base import PrefixedLog, TaskFeature, switched_off
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
 
 
@@ -58,6 +58,7 @@ class _OSGroups(TaskFeature):
 
     def __init__(self, context: ITaskContext, groups: Sequence[str], scope: str) -> None:
         self._context = context
+        self._log = PrefixedLog(context.log, "osGroups")
         self._groups = groups
         self._scope = scope
 
@@ -68,7 +69,7 @@ class _OSGroups(TaskFeature):
         # All at once, so that the author learns of every one that is missing.
         await self._context.require_scopes({"AllOf": [f"{self._scope}/{group}" for group in self._groups]})
         if self._context.payload.get("features", {}).get("runTaskAsCurrentUser"):
-            self._context.log.info("[osGroups] no group is joined: the task runs as the worker's user, in its groups")
+            self._log.info("no group is joined: the task runs as the worker's user, in its groups")
         else:
             self._join(engine)
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from tcworker.task.claim import write_date
+
+LONGEST_LINE = 16 * 1024
+"""Characters of a line of the worker; what is longer is cut."""
+
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor or its colours, or is the end of a line to some readers."""
 
 
 def info(time: datetime, message: str) -> bytes:
@@ -23,9 +30,16 @@ def error(message: str) -> bytes:
 
 
 def _frame(prefix: str, message: str) -> bytes:
-    # Names of files may hold bytes that are no UTF-8: they must not keep a line out of the log.
     lines = message.rstrip("\n").split("\n")
-    return "".join(f"{prefix}{line}\n" for line in lines).encode(errors="backslashreplace")
+    # Names of files may hold bytes that are no UTF-8: they must not keep a line out of the log.
+    return "".join(f"{prefix}{_harmless(line)}\n" for line in lines).encode(errors="backslashreplace")
+
+
+def _harmless(line: str) -> str:
+    """Write what a task may have brought into a line so that it stays in that line, and on the reader's screen."""
+    if len(line) > LONGEST_LINE:
+        line = f"{line[:LONGEST_LINE]}… ({len(line) - LONGEST_LINE} more characters)"
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 def cut(time: datetime, missing: int, limit: int) -> bytes:

@@ -41,10 +41,10 @@ class TheLog(SynchronousTestCase):
         self.context = Context()
         folder = self.mktemp()
         os.mkdir(folder)
-        log = TaskLog(folder, self.context.clock, NoThreads(), limit=0, broken=lambda _: None)
-        self.addCleanup(lambda: log.dispose())
+        self.log = TaskLog(folder, self.context.clock, NoThreads(), limit=0, broken=lambda _: None)
+        self.addCleanup(lambda: self.log.dispose())
         self.failed: list[Failure] = []
-        self.publication = Publication(self.context, log, self.failed.append)
+        self.publication = Publication(self.context, self.log, self.failed.append)
 
     def publish(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.publication.log())
@@ -66,3 +66,12 @@ class TheLog(SynchronousTestCase):
         self.context.backing.callback(None)
         self.successResultOf(publishing)
         self.assertEqual(self.kinds(), [MalformedPayload])
+
+    def test_its_last_lines_say_why_the_run_ends(self) -> None:
+        self.log.write(b"an unfinished line")
+        self.publication.explain("first why\nand how")
+        self.publish()
+        pieces: list[bytes] = []
+        self.log.follow(pieces.append)
+        lines = b"".join(pieces).decode().splitlines()
+        self.assertEqual(lines, ["an unfinished line", "[taskcluster:error] first why", "[taskcluster:error] and how"])

@@ -190,7 +190,7 @@ class NativeExecution:
 
     def _report(self, record: CommandRecord) -> None:
         if record.problem is None:
-            self._context.log.info(report.closing(record))
+            self._context.log.info(report.closing(record, self._killed))
         else:
             self._context.log.error(report.not_started(record))
 

@@ -16,18 +16,19 @@ def opening(index: int, argv: Sequence[str]) -> str:
     return f"Executing command {index}: {shown}"
 
 
-def closing(command: CommandRecord) -> str:
-    """What is printed after a command, several lines."""
+def closing(command: CommandRecord, killed: str | None = None) -> str:
+    """What is printed after a command, several lines; C{killed}: why the worker ended it, if it did."""
     rows = [
         ("Exit Code", _exit(command.exit)),
         ("User Time", _seconds(command.user)),
         ("Kernel Time", _seconds(command.system)),
         ("Wall Time", _seconds(command.wall)),
         ("Peak Memory", f"{command.peak / 2**20:.1f} MiB"),
-        ("Result", "SUCCEEDED" if command.exit.success else "FAILED"),
+        ("Result", "ABORTED" if killed else "SUCCEEDED" if command.exit.success else "FAILED"),
     ]
     width = max(len(label) for label, _ in rows)
-    return "\n".join(f"{label:>{width}}: {value}" for label, value in rows)
+    lines = [f"{label:>{width}}: {value}" for label, value in rows]
+    return "\n".join([f"Command ABORTED after {_seconds(command.wall)}: {killed}", *lines] if killed else lines)
 
 
 def not_started(command: CommandRecord) -> str:
