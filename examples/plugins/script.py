@@ -50,8 +50,6 @@ class ScriptPlatform:
     """
 
     name = "script"
-    # The command runs as the worker's own user, so it could read what an earlier task has not uploaded yet.
-    reach = Reach.WORKER
 
     def __init__(self, reactor: Any, config: Config) -> None:
         settings = config.extensions[f"{type(self).__module__}.{type(self).__name__}"]
@@ -95,6 +93,9 @@ class ScriptPlatform:
 @implementer(IEngine)
 class ScriptEngine:
     """A task that has not started: features may set variables, and that is all."""
+
+    # The command runs as the worker's own user, so it could read what an earlier task has not uploaded yet.
+    reach = Reach.WORKER
 
     def __init__(self, platform: ScriptPlatform, context: ITaskContext) -> None:
         self._platform, self._context = platform, context
