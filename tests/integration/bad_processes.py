@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.integration.bad_case import BadCase
+import shutil
+from typing import ClassVar
+
+from twisted.trial.unittest import SkipTest
+
+from tests.chances import SOAKING
+from tests.integration.bad_case import OF_THEIR_OWN, BadCase
 from tests.integration.task_case import shell
 
 
@@ -46,10 +52,6 @@ class BadForItsUser(BadCase):
     async def test_kills_everybody_from_outside_its_shell(self) -> None:
         await self.endure(shell("perl -e 'kill 9, -1; print qq(alive\n)'; echo never"), "failed", "SIGKILL")
 
-    async def test_forks_until_it_may_not(self) -> None:
-        bomb = "ulimit -u 200 || exit 1; f() { f | f & }; f 2>/dev/null; sleep 1; echo enough"
-        await self.endure({**shell(bomb), "command": [["bash", "-c", bomb]]}, "completed")
-
     async def test_leaves_ipc_objects(self) -> None:
         await self.endure(shell("ipcmk -M 4096; ipcmk -S 2; ipcmk -Q"), "completed", "Shared memory id")
 
@@ -58,3 +60,64 @@ class BadForItsUser(BadCase):
             "for place in /tmp /var/tmp /dev/shm; do mkdir $place/d-$TASK_ID; echo x > $place/f-$TASK_ID; done; ls /tmp"
         )
         await self.endure(shell(script), "completed", "f-")
+
+    async def test_leaves_messages_of_posix(self) -> None:
+        # mq_open, by the number that x86-64 has for it.
+        perl = 'print syscall(240, my $name = "left-by-a-task", 0101, 0600, 0) >= 0 ? "made\\n" : "none here\\n"'
+        await self.endure({"command": [["perl", "-e", perl]], "maxRunTime": 60}, "completed")
+
+    async def test_leaves_what_runs_later(self) -> None:
+        if not shutil.which("crontab"):
+            raise SkipTest("this machine runs nothing later")
+        await self.endure(shell("echo '* * * * * true' | crontab -; crontab -l"), "completed", "* * * * * true")
+
+
+class BadWithinLimits(BadCase):
+    """What a worker endures by the limits that it gives its tasks."""
+
+    settings: ClassVar = OF_THEIR_OWN | {"limits": {"memoryMB": 100, "pids": 50}}
+
+    async def test_forks_until_it_may_not(self) -> None:
+        bomb = "f() { f | f & }; f 2> /dev/null; sleep 0.5; echo enough"
+        await self.endure({"command": [["bash", "-c", bomb]], "maxRunTime": 60}, "completed", "enough")
+
+    async def test_forks_for_ever(self) -> None:
+        bomb = "fork while 1"
+        await self.endure({"command": [["perl", "-e", bomb]], "maxRunTime": 1}, "failed", "max run time exceeded")
+
+    async def test_fills_its_memory(self) -> None:
+        perl = "$x = q(x) x (400 << 20); print 1"
+        payload = {"command": [["perl", "-e", perl]], "maxRunTime": 60}
+        await self.endure(payload, "failed", "needed more than the 100 MB of memory")
+
+    async def test_fills_its_memory_by_files(self) -> None:
+        script = "head -c 400M /dev/zero > /dev/shm/fill-$TASK_ID; echo status $?"
+        await self.endure(shell(script), "failed", "needed more than the 100 MB of memory")
+
+
+class BadForTheWorker(BadCase):
+    """What a task can do that has the worker's own rights, and what a worker makes of it."""
+
+    settings: ClassVar = {"taskUsers": False}
+
+    async def test_kills_its_parent(self) -> None:
+        outcome = await self.run_task(shell("kill -9 $PPID; echo alive"))
+        self.assertResolved(outcome, "exception/internal-error")
+        await self.assertWorks()
+        await self.nothing_left()
+
+    async def test_stops_its_parent(self) -> None:
+        if not SOAKING:
+            raise SkipTest("takes half a minute: make soak")
+        outcome = await self.run_task(shell("kill -STOP $PPID; echo alive", maxRunTime=1))
+        self.assertResolved(outcome, "failed", "max run time exceeded")
+
+    async def test_kills_its_launcher(self) -> None:
+        outcome = await self.run_task(shell("kill -9 $(cut -d' ' -f4 /proc/$PPID/stat); echo alive"))
+        self.assertResolved(outcome, "exception/internal-error")
+        await self.assertWorks()
+        await self.nothing_left()
+
+    async def test_leaves_files_that_nobody_may_change(self) -> None:
+        script = "mkdir -p a/b; touch a/b/c; chattr +i a/b/c a && chattr +a a/b && echo immutable"
+        await self.endure(shell(script), "completed", "immutable")

@@ -34,3 +34,11 @@ class ProcessesOfTheirOwn(bad_processes.BadProcesses):
 
 class UsersOfTheirOwn(bad_processes.BadForItsUser):
     settings: ClassVar = OF_THEIR_OWN
+
+
+class Limits(bad_processes.BadWithinLimits):
+    """Those that a worker gives its tasks."""
+
+
+class TheWorkerItself(bad_processes.BadForTheWorker):
+    """Tasks that run as its own user."""
