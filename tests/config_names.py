@@ -50,6 +50,35 @@ EFFECTS: Mapping[str, str] = {
 }
 """The names that do something here, each with a test that shows it."""
 
+_PARTS = "tests.test_assemble"
+_BAD = "tests.integration.test_bad_tasks"
+_SILENT = "tests.feature.test_idle_output.IdleOutput"
+_GROUPS = "tests.launcher.test_cgroup"
+
+OWN: Mapping[str, str] = {
+    "caBundle": "tests.client.test_http.TLSTests.test_a_server_that_the_bundle_knows",
+    "extensions": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
+    "features": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
+    "host": f"{_PARTS}.Workers.test_what_a_host_adds_is_waited_for",
+    "idleOutputTimeoutSecs": f"{_SILENT}.test_without_a_time_of_its_own_the_worker_s_holds",
+    "inheritEnv": "tests.engine.native.test_execution.SurroundingsTests.test_variables",
+    "killGraceSecs": "tests.task.test_service.WithMoreGrace.test_a_task_that_ignores_sigterm_has_more_time",
+    "limits.cpus": f"{_GROUPS}_v1.LimitTests.test_cpus",
+    "limits.memoryMB": f"{_BAD}.Limits.test_fills_its_memory",
+    "limits.pids": f"{_BAD}.Limits.test_forks_until_it_may_not",
+    "logs.mask": "tests.integration.test_settings.Logs.test_what_the_operator_names_is_masked",
+    "logs.maxMegabytes": "tests.integration.test_settings.Logs.test_what_is_too_long_is_cut_in_its_middle",
+    "overlapUploads": "tests.test_claims.WithoutOverlap.test_the_next_task_waits_until_the_last_one_is_published",
+    "platforms": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
+    "privateTmp": f"{_USERS}.PrivateTests.test_turned_off",
+    "shutdownGraceSecs": "tests.test_claims.Booting.test_the_configured_time_counts_as_soon_as_it_is_known",
+    "stateDir": "tests.test_tap.BadSettings.test_a_state_directory_in_use",
+    "taskUidRange": f"{_USERS}.IdentityTests.test_numbers_of_the_range_in_turn",
+    "taskUser": f"{_BAD}.ProcessesOfNobody.test_kills_its_parent",
+    "taskUsers": f"{_USERS}.IdentityTests.test_a_user_with_a_home_and_a_group_of_its_own",
+}
+"""The names that the reference worker does not have, each with a test of what it does."""
+
 NO_EFFECT = frozenset(
     {
         "availabilityZone",

@@ -264,6 +264,18 @@ class WhatGoesWrongAroundARun(Working):
         self.assertEqual(self.queue.made("reclaim_task"), [])
 
 
+class WithoutOverlap(Working):
+    """C{overlapUploads: false}."""
+
+    settings = {"overlap_uploads": False}  # noqa: RUF012  # as above
+
+    def test_the_next_task_waits_until_the_last_one_is_published(self) -> None:
+        self.give(QUICK)
+        self.assertEqual(self.asking, [])
+        self.queue.answer("report_completed")
+        self.assertEqual(self.asking, [1])
+
+
 class WhatALaterTaskCouldReach(Working):
     """The next task is claimed when it can do no harm any more."""
 

@@ -1,4 +1,4 @@
-"""Each name of the reference worker's configuration has its effect here, or a reason why it has none."""
+"""Each name of a configuration has its effect here, or, if it is the reference worker's, a reason why it has none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tcworker.config import Config, Source, parse
 from tcworker.config_schema import KEYS
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.errors import ConfigError
-from tests.config_names import CONFIGURATION, EFFECTS, GONE, NO_EFFECT, NOT_EMPTY
+from tests.config_names import CONFIGURATION, EFFECTS, GONE, NO_EFFECT, NOT_EMPTY, OWN
 
 
 def parsed(**changes: Any) -> Config:
@@ -21,10 +21,11 @@ def parsed(**changes: Any) -> Config:
 class Names(SynchronousTestCase):
     def test_each_has_its_effect_or_a_reason(self) -> None:
         self.assertEqual(NO_EFFECT, WITHOUT_EFFECT.keys())
-        self.assertEqual(EFFECTS.keys() - KEYS.keys(), set())
+        inner = ([f"{key}.{name}" for name in schema.get("properties", ())] or [key] for key, schema in KEYS.items())
+        self.assertEqual(EFFECTS.keys() | OWN.keys(), {name for names in inner for name in names})
 
     def test_each_effect_has_its_test(self) -> None:
-        for name, test in EFFECTS.items():
+        for name, test in (EFFECTS | OWN).items():
             self.assertTrue(callable(namedAny(test)), f"{name}: {test}")
 
     def test_a_reason_goes_on_where_the_log_says_because(self) -> None:

@@ -65,13 +65,18 @@ def _refuse(why: str) -> ITaskFeature:
 
 
 class Running(TestCase):
-    """A run, with everything around it in memory."""
+    """A run, with everything around it in memory.
+
+    @cvar settings: of the worker.
+    """
+
+    settings: ClassVar[Mapping[str, Any]] = {}
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.feature = Recorder()
         self.folder = self.mktemp()
-        self.facilities = FakeFacilities(self.clock, self.folder, features=[self.feature])
+        self.facilities = FakeFacilities(self.clock, self.folder, features=[self.feature], **self.settings)
         self.queue = self.facilities.queue
         self.over: list[TaskService] = []
         self.ended: list[Resolution] = []
@@ -320,6 +325,19 @@ class WhenTheQueueEndsIt(Running):
         self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
         self.assertEqual((self.ended, self.facilities.contexts[0].credentials.access_token), ([], "next"))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+
+class WithMoreGrace(Running):
+    """C{killGraceSecs}."""
+
+    settings: ClassVar = {"kill_grace_secs": 60}
+
+    def test_a_task_that_ignores_sigterm_has_more_time(self) -> None:
+        self.run_task({"ignore_term": True}, {"sleep": 50}, seconds=200).taken_away(CANCELED)
+        self.clock.advance(49)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(2)
+        self.assertEqual(self.ended, [CANCELED])
 
 
 class WhenTheWorkerMustGo(Running):
