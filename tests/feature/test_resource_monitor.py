@@ -11,7 +11,8 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import FeatureNotSupported, NamingConflict, ResourceUnavailable, SandboxEnded, TaskFailed
+from tcworker.errors import FeatureNotSupported, ResourceUnavailable, SandboxEnded, TaskFailed
+from tcworker.feature.resource_monitor import feature
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature, artifact_name
 from tcworker.feature.resource_monitor.machine import Memory
 from tcworker.filebody import MemoryFile
@@ -30,16 +31,21 @@ class Execution:
 
     @ivar asked: how often.
     @ivar answer: replaces what is answered.
+    @ivar killed: the graces that it was given.
     """
 
     def __init__(self, clock: Clock, memory: int = GIB) -> None:
         self.clock, self.memory = clock, memory
         self.asked = 0
+        self.killed: list[float] = []
         self.answer: Deferred[Usage] | None = None
 
     def measure(self) -> Deferred[Usage]:
         self.asked += 1
         return self.answer or succeed(Usage(self.clock.seconds(), self.memory, 4096, 2))
+
+    def kill(self, why: str, grace: float) -> None:
+        self.killed.append(grace)
 
 
 class MonitorTest(SynchronousTestCase):
@@ -61,11 +67,11 @@ class MonitorTest(SynchronousTestCase):
 
     def start(self, payload: Mapping[str, Any] | None = None, memory: int = GIB) -> None:
         """Begin a run, which the test is about from now on."""
-        feature = self.new_feature(payload)
-        assert feature is not None
-        self.feature, self.execution = feature, Execution(self.clock, memory)
-        self.addCleanup(feature.cleanup)
-        self.successResultOf(feature.started(cast(IExecution, self.execution)))
+        at_work = self.new_feature(payload)
+        assert at_work is not None
+        self.feature, self.execution = at_work, Execution(self.clock, memory)
+        self.addCleanup(at_work.cleanup)
+        self.successResultOf(at_work.started(cast(IExecution, self.execution)))
 
     def pass_seconds(self, seconds: float, step: float = 0.25) -> None:
         self.clock.pump([step] * int(seconds / step))
@@ -116,8 +122,19 @@ class Measuring(MonitorTest):
         self.assertEqual(self.execution.asked, 1)
         self.execution.answer = None
         answer.callback(Usage(1.0, 1, 1, 1))
-        self.pass_seconds(1)
-        self.assertEqual(self.execution.asked, 3)
+        self.pass_seconds(11)
+        self.assertGreater(self.execution.asked, 2)
+
+    def test_one_that_takes_long_to_ask_is_asked_rarely(self) -> None:
+        self.start()
+        for _ in range(10):
+            self.execution.answer = answer = Deferred()
+            self.pass_seconds(10 - 0.25)
+            self.execution.answer = None
+            answer.callback(Usage(1.0, 1, 1, 1))
+        asked = self.execution.asked
+        self.pass_seconds(10)
+        self.assertLessEqual(self.execution.asked - asked, 1)
 
     def test_one_on_its_way_at_the_end_is_given_up(self) -> None:
         self.start()
@@ -148,6 +165,14 @@ class Measuring(MonitorTest):
     def test_a_failure_is_the_worker_s_own_matter(self) -> None:
         self.ask_one_that_fails(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_so_is_an_answer_that_makes_no_sense(self) -> None:
+        self.start()
+        self.execution.answer = succeed(cast(Usage, None))
+        self.pass_seconds(20)
+        self.stop()
+        self.assertEqual((self.execution.asked, self.context.errors), (1, []))
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
 
 
 class Telling(MonitorTest):
@@ -198,8 +223,11 @@ class Telling(MonitorTest):
         self.assertEqual(self.published(), [])
         self.assertIn(f"artifact {RECORD} is left out", self.context.log.text)
 
-    def test_nor_does_a_log(self) -> None:
-        self.assertRaises(NamingConflict, self.new_feature, {"logs": {"live": RECORD}})
+    def test_a_log_may_have_it(self) -> None:
+        self.run_for(10, {"logs": {"live": RECORD}})
+        self.assertEqual((self.published(), self.context.errors), ([], []))
+        self.assertIn("Resource use, measured", self.context.log.text)
+        self.assertRegex(self.context.log.text, rf"the record of its resource use was not published: .*{RECORD}")
 
 
 class Publishing(MonitorTest):
@@ -220,6 +248,12 @@ class Publishing(MonitorTest):
         self.successResultOf(self.publishing(fail(ZeroDivisionError("secret"))))
         self.assertIn("was not published", self.context.log.text)
         self.assertNotIn("secret", self.context.log.text)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_nor_when_nothing_can_be_made_of_what_was_measured(self) -> None:
+        self.patch(feature, "document", lambda *measured: 1 / 0)
+        self.successResultOf(self.publishing(succeed(None)))
+        self.assertIn("was not published", self.context.log.text)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_it_can_be_given_up(self) -> None:
@@ -273,6 +307,12 @@ class MemoryRunsOut(MonitorTest):
         self.pass_seconds(60)
         self.assertEqual((small.errors, middle.errors), ([], []))
 
+    def test_it_has_no_time_to_take_even_more(self) -> None:
+        self.start({})
+        self.machine = Memory(10 * GIB, GIB // 10)
+        self.pass_seconds(8)
+        self.assertEqual(self.execution.killed, [0])
+
     def test_a_run_that_is_over_is_nobody_s_concern(self) -> None:
         self.start({})
         self.stop()
@@ -291,3 +331,9 @@ class MemoryRunsOutUnprotected(MemoryRunsOut):
         self.pass_seconds(60)
         self.assertEqual([context.errors for context in contexts], [[], [], []])
         self.assertEqual([context.log.text.count("disableOOMProtection") for context in contexts], [0, 1, 0])
+
+    def test_it_has_no_time_to_take_even_more(self) -> None:
+        self.start({})
+        self.machine = Memory(10 * GIB, GIB // 10)
+        self.pass_seconds(8)
+        self.assertEqual(self.execution.killed, [])

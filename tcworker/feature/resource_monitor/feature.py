@@ -6,13 +6,13 @@ import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.errors import TaskFailed
+from tcworker.errors import NamingConflict, TaskFailed
 from tcworker.feature.base import TaskFeature
 from tcworker.feature.resource_monitor.guard import Limits, MemoryGuard
 from tcworker.feature.resource_monitor.machine import Memory, read_memory
@@ -77,7 +77,7 @@ class ResourceMonitorFeature:
             return None
         if context.payload.get("features", {}).get("resourceMonitor", True):
             name = artifact_name(LogNames.from_payload(context.payload))
-            return _Recorded(context, self._guard, name, context.reserve(name))
+            return _Recorded(context, self._guard, name, _reserve(context, name))
         return _Guarded(context, self._guard)
 
 
@@ -86,6 +86,15 @@ def artifact_name(logs: LogNames) -> str:
     public = logs.backing.startswith(_PUBLIC)
     folder = "public/monitoring" if public else posixpath.dirname(logs.backing)
     return posixpath.join(folder, "resource-usage.json")
+
+
+def _reserve(context: ITaskContext, name: str) -> Publish:
+    try:
+        return context.reserve(name)
+    # A log of the task may have the name: that is no reason not to run it, and will be told in place of a record.
+    except NamingConflict as conflict:
+        taken = conflict
+        return lambda artifact: fail(taken)
 
 
 class _Guarded(TaskFeature):
@@ -98,6 +107,7 @@ class _Guarded(TaskFeature):
         self._context = context
         self._guard = guard
         self._logger = RunLogger(context.name)
+        self._execution: IExecution | None = None
         self._meter: Meter | None = None
         self._forget: Unsubscribe = lambda: None
 
@@ -114,6 +124,9 @@ class _Guarded(TaskFeature):
     def abort(self, why: str) -> None:
         """See L{IGuarded.abort}."""
         self._context.fail(TaskFailed(why))
+        # At once: for as long as it has time to end by itself, it can take even more.
+        if self._execution is not None:
+            self._execution.kill(why, 0)
 
     def warn(self, why: str) -> None:
         """See L{IGuarded.warn}; the operator wants to know too."""
@@ -121,6 +134,7 @@ class _Guarded(TaskFeature):
         self._context.log.warn(why)
 
     def started(self, execution: IExecution) -> Deferred[None]:
+        self._execution = execution
         self._meter = Meter(self._context.clock, execution, self._logger)
         self._forget = self._guard.watch(self)
         return succeed(None)
@@ -178,8 +192,8 @@ class _Recorded(_Guarded):
 
     async def _upload(self, result: IResult) -> None:
         assert self._meter is not None
-        file = MemoryFile(self._name, document(self._meter.series, result, self._seconds))
         try:
+            file = MemoryFile(self._name, document(self._meter.series, result, self._seconds))
             await self._publish(FileArtifact(self._name, self._context.expires, file, "application/json"))
         except CancelledError:
             raise

@@ -12,7 +12,10 @@ from tcworker.interfaces import IExecution, Usage
 from tcworker.worker_log import RunLogger
 
 LONGEST_PAUSE = 10.0
-"""Seconds between two measures of a run that has run for long."""
+"""Seconds between two measures of a run that has run for long, or whose measures take long."""
+
+_SHARE = 20
+"""Thousands of processes take long to ask: so many times longer nobody asks them again."""
 
 
 class Meter:
@@ -29,6 +32,7 @@ class Meter:
         self._asked: Deferred[Usage] | None = None
         self._timer: IDelayedCall | None = None
         self._over = False
+        self._asked_at = self._took = 0.0
         self.series = Series(clock.seconds())
         self.memory: int | None = None
 
@@ -46,17 +50,21 @@ class Meter:
         """Measure now, unless a measure is on its way."""
         if self._over or self._asked is not None:
             return
+        self._asked_at = self._clock.seconds()
         self._asked = maybeDeferred(self._execution.measure)
-        self._asked.addCallbacks(self._measured, self._failed)
+        self._asked.addCallback(self._measured).addErrback(self._failed)
 
     def _due(self) -> None:
-        self._timer = self._clock.callLater(min(self.series.width, LONGEST_PAUSE), self._due)
+        pause = max(self.series.width, self._took * _SHARE)
+        self._timer = self._clock.callLater(min(pause, LONGEST_PAUSE), self._due)
         self.measure()
 
     def _measured(self, usage: Usage) -> None:
         self._asked = None
+        now = self._clock.seconds()
+        self._took = now - self._asked_at
         self.memory = usage.memory
-        self.series.add(self._clock.seconds(), usage)
+        self.series.add(now, usage)
 
     def _failed(self, failure: Failure) -> None:
         self._asked = None
