@@ -145,3 +145,28 @@ class TheStorageIsAway(TaskCase):
         outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
         self.assertResolved(outcome, "completed", "Uploading artifact public/out.txt")
         self.assertEqual(outcome.artifacts["public/out.txt"]["storageType"], "s3")
+
+
+class RunAgain(TaskCase):
+    async def test_a_status_for_which_the_task_asks_for_another_run(self) -> None:
+        script = 'echo run $RUN_ID; [ "$RUN_ID" = 1 ] || exit 4'
+        task_id = await self.site.create(shell(script, onExitStatus={"retry": [3, 4]}), retries=1)
+        last = await self.site.outcome(task_id)
+        first = await self.site.seen(task_id, last.runs, 0)
+        self.assertResolved(first, "exception/intermittent-task", "run 0", "Exit Code: 4", "command 0 exited with")
+        self.assertResolved(last, "completed", "run 1")
+
+    async def test_when_no_retries_are_left(self) -> None:
+        outcome = await self.run_task(shell("exit 4", onExitStatus={"retry": [4]}))
+        self.assertResolved(outcome, "exception/intermittent-task", "payload.onExitStatus.retry asks for another run")
+        self.assertEqual(len(outcome.runs), 1)
+
+
+class AuthIsAway(ShortOfTime):
+    async def test_when_a_task_s_scopes_are_to_be_expanded(self) -> None:
+        self.refuse("POST", "/auth/v1/scopes/expand", 503)
+        self.refuse("GET", "/auth/v1/scopes/expand", 503)
+        outcome = await self.run_task(shell("true", osGroups=["audio"]))
+        line = "the task's scopes could not be expanded: expandScopes: 503"
+        self.assertResolved(outcome, "exception/resource-unavailable", line)
+        self.assertNotIn("Executing command", outcome.log)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tests.integration.task_case import FILE, Outcome, TaskCase, date, shell
+from tests.integration.task_case import FILE, POOL, Outcome, TaskCase, date, shell
 
 
-class Malformed(TaskCase):
-    settings: ClassVar = {"maxTaskRunTime": 100}
+class RefusedCase(TaskCase):
+    """Tests of payloads that are refused."""
 
     async def refused(self, payload: Any, *lines: str, **definition: Any) -> Outcome:
         outcome = await self.run_task(payload, **definition)
@@ -16,6 +16,10 @@ class Malformed(TaskCase):
         # All that is published is the log, under the names that it would have.
         self.assertEqual(set(outcome.artifacts), {"public/logs/live.log", "public/logs/live_backing.log"})
         return outcome
+
+
+class Malformed(RefusedCase):
+    settings: ClassVar = {"maxTaskRunTime": 100}
 
     async def test_each_violation_of_the_schema_has_its_line(self) -> None:
         payload = {"command": [["true", 1]], "env": {"A": 1}, "maxruntime": 5}
@@ -71,3 +75,67 @@ class NamesAreTaken(TaskCase):
         self.assertResolved(outcome, "completed", "artifact public/logs/live.log is left out")
         self.assertEqual(outcome.artifacts["public/logs/live.log"]["storageType"], "link")
         self.assertIn("public/a", outcome.artifacts)
+
+
+class NotOnThisPool(RefusedCase):
+    """What a task asks for that its pool, or this worker, does not have."""
+
+    settings: ClassVar = {"enableOSGroups": False, "enableRunTaskAsCurrentUser": False, "enableResourceMonitor": False}
+
+    async def test_a_feature_that_is_off(self) -> None:
+        payload = shell("true", features={"runTaskAsCurrentUser": True}, osGroups=["audio"])
+        await self.refused(payload, "enableRunTaskAsCurrentUser", "payload.osGroups", POOL)
+
+    async def test_a_feature_of_every_task_that_is_off_is_simply_not_there(self) -> None:
+        # The reference refuses every task then.
+        self.assertResolved(await self.run_task(shell("echo done", osGroups=[])), "completed", "done")
+
+    async def test_what_comes_later(self) -> None:
+        features = {"taskclusterProxy": True, "interactive": True, "chainOfTrust": True}
+        mounts = [{"directory": "cache", "cacheName": "name"}]
+        payload = shell("true", features=features, mounts=mounts)
+        places = ("payload.features.taskclusterProxy", "payload.features.interactive", "payload.features.chainOfTrust")
+        await self.refused(payload, *(f"{place}: this worker has no " for place in (*places, "payload.mounts")))
+
+    async def test_loopback_devices(self) -> None:
+        payload = shell("true", features={"loopbackAudio": True, "loopbackVideo": True})
+        await self.refused(payload, "payload.features.loopbackAudio: this worker has no ", "payload.features.loopbackV")
+
+    async def test_a_payload_for_docker(self) -> None:
+        payload = {"image": "debian", "command": ["true"], "maxRunTime": 60}
+        await self.refused(payload, "docker")
+
+
+class WithoutScopes(RefusedCase):
+    settings: ClassVar = {"capacity": 1}
+
+    async def test_for_groups(self) -> None:
+        scopes = [f"generic-worker:os-group:{POOL}/{group}" for group in ("audio", "video")]
+        outcome = await self.refused(shell("true", osGroups=["audio", "video"]), f"the task lacks scopes: {scopes[0]}")
+        # All that lack, and what the task has.
+        self.assertIn(scopes[1], "".join(outcome.errors))
+        self.assertIn("it has: none", outcome.errors)
+
+    async def test_for_the_worker_s_rights(self) -> None:
+        payload = shell("true", features={"runTaskAsCurrentUser": True})
+        await self.refused(payload, f"the task lacks scopes: generic-worker:run-task-as-current-user:{POOL}")
+
+    async def test_a_group_that_is_not_there(self) -> None:
+        scopes = [f"generic-worker:os-group:{POOL}/*"]
+        await self.refused(shell("true", osGroups=["no-such-group"]), "payload.osGroups[0]: ", scopes=scopes)
+
+
+class SideBySide(RefusedCase):
+    settings: ClassVar = {"capacity": 2}
+
+    async def test_nobody_has_the_worker_s_rights(self) -> None:
+        payload = shell("true", features={"runTaskAsCurrentUser": True})
+        scopes = [f"generic-worker:run-task-as-current-user:{POOL}"]
+        await self.refused(payload, "use a worker pool with capacity 1", scopes=scopes)
+
+
+class NativePayloads(RefusedCase):
+    settings: ClassVar = {"disableNativePayloads": True}
+
+    async def test_are_not_wanted(self) -> None:
+        await self.refused(shell("true"), "payload")
