@@ -25,7 +25,7 @@ class Names(SynchronousTestCase):
         self.assertEqual(EFFECTS.keys() | OWN.keys(), {name for names in inner for name in names})
 
     def test_each_effect_has_its_test(self) -> None:
-        for name, test in (EFFECTS | OWN).items():
+        for name, test in {**EFFECTS, **OWN}.items():
             self.assertTrue(callable(namedAny(test)), f"{name}: {test}")
 
     def test_a_reason_goes_on_where_the_log_says_because(self) -> None:
