@@ -25,6 +25,9 @@ _LOOK_EVERY = 10.0
 _MOST_REFUSALS = 5
 """How often a storage may refuse an address: one that has expired is refused once, one that is wrong for ever."""
 
+_LONGEST_OUTAGE = 30 * 60.0
+"""Seconds from the first failure to the last: a claim may be prolonged for days, and a worker has other tasks."""
+
 
 class Refused(Exception):
     """A storage did not take an upload; a new address may help.
@@ -41,7 +44,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """Tries until there is no time left.
+    """Tries until there is no time left, or nothing has worked for half an hour.
 
     @ivar time_left: seconds; asked again and again.
     """
@@ -55,15 +58,16 @@ class Patience:
 
         @param tries: how many there may be, time or not.
         """
-        refusals = 0
+        refusals, since = 0, math.inf
         for number, delay in enumerate(self.backoff.delays(), 1):
             try:
                 return await self.within(what, attempt())
             except (Unreachable, CallFailed, Refused) as error:
                 # An outage may last; an address that is refused again and again will not be taken tomorrow.
                 refusals += isinstance(error, Refused) and error.lasting
-                given_up = refusals >= _MOST_REFUSALS or number >= tries or delay >= self.time_left()
-                if given_up or not error.may_pass:
+                since = min(since, self.clock.seconds())
+                left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds())
+                if not error.may_pass or refusals >= _MOST_REFUSALS or number >= tries or delay >= left:
                     raise ResourceUnavailable(f"{what}: {error}") from error
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
             await pause(self.clock, delay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from glob import glob
 from pathlib import Path
 from tempfile import mkdtemp
@@ -17,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.embedded.root import RootResource
 from tcworker.interfaces import JSON
+from tcworker.task.claim import read_date, write_date
 from tests.integration.task_case import FILE, Outcome, TaskCase, shell
 
 LOGS = {"public/logs/live.log", "public/logs/live_backing.log"}
@@ -87,6 +89,22 @@ class WhatThereIs(ArtifactCase):
         self.assertEqual(self.names(outcome), {"public/link/deep/a", "public/link/b", "public/b", "public/etc/passwd"})
         self.assertIn(b"root:", await self.read(outcome, "public/etc/passwd"))
 
+    async def test_names_that_an_address_must_escape(self) -> None:
+        outcome = await self.left("mkdir out; echo 1 > 'out/a b?c=d#e%2Ff&g+h:~'", folder("out"))
+        self.assertResolved(outcome, "completed")
+        self.assertEqual(await self.read(outcome, "public/out/a b?c=d#e%2Ff&g+h:~"), b"1\n")
+
+    async def test_the_first_and_last_moment_to_expire(self) -> None:
+        created = await self.site.create(shell("true"))
+        task = await self.site.queue.task(created)
+        deadline, expires = (read_date(task[key]) for key in ("deadline", "expires"))
+        wanted = {"a": deadline - timedelta(seconds=1), "b": expires + timedelta(seconds=1)}
+        artifacts = [file(path, expires=write_date(moment)) for path, moment in wanted.items()]
+        dates = {key: task[key] for key in ("created", "deadline", "expires")}
+        outcome = await self.run_task(shell("touch a b", artifacts=artifacts), **dates)
+        self.assertResolved(outcome, "completed")
+        self.assertEqual(outcome.artifacts["public/b"]["expires"], task["expires"])
+
     async def test_an_empty_directory_is_nothing(self) -> None:
         outcome = await self.left("mkdir empty", folder("empty"))
         self.assertResolved(outcome, "completed")
@@ -142,6 +160,7 @@ class WhatThereIsNot(ArtifactCase):
     async def test_a_name_twice_is_refused_before_anything_runs(self) -> None:
         outcome = await self.left("true", file("a"), file("b", name="public/a"))
         self.assertMalformed(outcome, "payload.artifacts[1]: has the name 'public/a' of payload.artifacts[0]")
+        self.assertEqual(outcome.artifacts.keys(), LOGS)
 
     async def test_names_that_clash_later_harm_no_other(self) -> None:
         script = "mkdir one two; touch one/a two/a one/b two/c"

@@ -305,6 +305,15 @@ class Trouble(PublishingTest):
         self.assertNotIn("topsecret", error)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_storage_that_never_takes_it_is_given_up_however_long_the_claim_is_kept(self) -> None:
+        self.seconds_left = 1e6
+        self.storage.answers = [(501, b"")] * 1000
+        publishing = self.publish(artifact("a.zip"))
+        self.advance(1700)
+        self.assertNoResult(publishing)
+        self.advance(101)
+        self.failureResultOf(publishing, ResourceUnavailable)
+
     def test_an_upload_that_does_not_end_ends_with_the_time(self) -> None:
         self.storage.hangs = True
         publishing = self.publish(artifact("a.zip"))

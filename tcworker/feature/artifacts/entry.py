@@ -38,6 +38,8 @@ class Entry:
     def __init__(self, upload: Upload, wanted: Wanted) -> None:
         self._upload = upload
         self._context, self._wanted = upload.context, wanted
+        # The queue allows for no second more than the task has, other than the payload's author is allowed.
+        self._expires = min(wanted.expires, upload.context.expires)
         self._published = 0
         self._given_up = False
 
@@ -115,7 +117,7 @@ class Entry:
                     "no artifact can have this name; it must be printable ASCII, and not longer than 1024"
                 )
             await self._context.publish(
-                FileArtifact(name, wanted.expires, file, wanted.content_type, wanted.content_encoding)
+                FileArtifact(name, self._expires, file, wanted.content_type, wanted.content_encoding)
             )
             self._count()
         except ArchiveError as error:
@@ -142,7 +144,7 @@ class Entry:
         self._upload.faults.add(self._wanted, name, f"{reason}: {message}", error, "is missing")
         try:
             if is_name(name):
-                await self._context.publish(ErrorArtifact(name, self._wanted.expires, reason, message))
+                await self._context.publish(ErrorArtifact(name, self._expires, reason, message))
         except MalformedPayload as refused:
             # A file that broke in the middle of its upload: the queue keeps the artifact that it was to be.
             _log.info("no error artifact {name}: {error}", name=name, error=str(refused), run=self._context.name)

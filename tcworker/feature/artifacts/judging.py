@@ -11,7 +11,7 @@ from tcworker.interfaces import ITaskContext
 
 def faults(wanted: Sequence[Wanted], context: ITaskContext) -> list[str]:
     """Give a line for each fault."""
-    return [*_out_of_bounds(wanted, context), *_repeated(wanted), *_unnameable(wanted)]
+    return [*_out_of_bounds(wanted, context), *_repeated(wanted), *_unnameable(wanted), *_untypeable(wanted)]
 
 
 def _out_of_bounds(wanted: Sequence[Wanted], context: ITaskContext) -> Iterator[str]:
@@ -39,3 +39,10 @@ def _unnameable(wanted: Sequence[Wanted]) -> Iterator[str]:
         if not is_name(entry.name):
             place = f"payload.artifacts[{index}]"
             yield f"{place}: no artifact can have the name {entry.name!r}; give it one in printable ASCII"
+
+
+def _untypeable(wanted: Sequence[Wanted]) -> Iterator[str]:
+    for index, entry in enumerate(wanted):
+        kind = entry.content_type or ""
+        if not (kind.isascii() and kind.isprintable()):
+            yield f"payload.artifacts[{index}].contentType: found {kind!r}, expected printable ASCII"

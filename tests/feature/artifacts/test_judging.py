@@ -76,6 +76,11 @@ class Judging(ArtifactsTest):
         self.wants({"type": "file", "path": "é", "name": "e"})
         self.judge()
 
+    def test_a_type_that_no_header_can_have(self) -> None:
+        for kind in ("text/plain\r\nX-Own: 1", "text/\xe9"):
+            (fault,) = self.refused({"type": "file", "path": "a", "contentType": kind})
+            self.assertTrue(fault.startswith("payload.artifacts[0].contentType: found "))
+
     def test_the_schema(self) -> None:
         for wrong in (
             {"type": "volume", "path": "a"},

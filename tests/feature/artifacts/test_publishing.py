@@ -49,6 +49,13 @@ class Publishing(ArtifactsTest):
             ("a.txt", expires, "x/y", "identity"),
         )
 
+    def test_a_second_after_the_task_expires_is_when_the_task_expires(self) -> None:
+        self.make("a")
+        expires = write_date(self.context.expires + timedelta(seconds=1))
+        self.wants(*({"type": "file", "path": path, "expires": expires, "optional": True} for path in ("a", "b")))
+        self.uploaded()
+        self.assertEqual([each.expires for each in self.context.published], [self.context.expires] * 2)
+
     def test_the_name_is_the_path_as_it_stands(self) -> None:
         self.make("a")
         self.wants({"type": "file", "path": "./a"})
