@@ -113,7 +113,7 @@ CASES: Mapping[tuple[str, str], Case] = {
     ("Properties", "logs.live"): _log_name(),
     ("Properties", "logs.backing"): _log_name(),
     ("Properties", "taskclusterProxyInterface"): _text(FINE, ["localhost", "docker-bridge"], "", "0.0.0.0"),
-    ("Properties", "supersederUrl"): _text(FINE, ["https://example.com/x"], "", "example.com", "/x"),
+    ("Properties", "supersederUrl"): _text(FINE, ["https://example.com/x", "x", ""]),
     ("Properties", "features"): Case([{}], [*_NO_FEATURES, *NOT_AN_OBJECT], FINE),
     ("Properties", "features.backingLog"): _flag({}),
     ("Properties", "features.liveLog"): _flag({}),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from tcworker.config import Config
+from tcworker.errors import MalformedPayload
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
 
@@ -60,6 +61,10 @@ class _Env(TaskFeature):
         self._variables = variables
 
     def load(self, engine: IEngine) -> Deferred[None]:
+        faults: list[str] = []
         for name, value in self._variables.items():
-            engine.set_env(name, value)
-        return succeed(None)
+            try:
+                engine.set_env(name, value)
+            except MalformedPayload as error:
+                faults += (f"payload.{message}" for message in error.messages)
+        return fail(MalformedPayload(*faults)) if faults else succeed(None)

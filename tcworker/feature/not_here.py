@@ -31,7 +31,7 @@ _UNUSED: Mapping[str, Any] = {
         "default": "localhost",
         "description": "Where the proxy to Taskcluster listens. Accepted without effect: this worker has none.",
     },
-    "supersederUrl": {"type": "string", "format": "uri", "description": "Accepted without effect."},
+    "supersederUrl": {"type": "string", "description": "Accepted without effect."},
 }
 
 

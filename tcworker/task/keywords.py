@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from jsonschema import FormatChecker, ValidationError
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 from tcworker.task.claim import read_date
 
@@ -51,7 +51,31 @@ def check_unique(_: Any, unique: bool, value: object, __: Any) -> Faults:
         seen.add(text)
 
 
-KEYWORDS: Mapping[str, Callable[..., Faults]] = {"pattern": check_pattern, "uniqueItems": check_unique}
+def marks_of(forms: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """The keys of objects that tell which of several forms they have; none if they do not tell all of them."""
+    marks = [key for form in forms for key in form.get("required", ())[:1]]
+    return marks if len(set(marks)) == len(forms) else ()
+
+
+def check_one_of(validator: Any, forms: Sequence[Mapping[str, Any]], value: object, schema: Any) -> Faults:
+    """Hold an object against the form that its keys tell, the first that is there, and against no other.
+
+    Each form is closed, so that it could not have another one as well (contracts of generic-worker, 1). What has none
+    of the keys is judged as ever.
+    """
+    marks = marks_of(forms)
+    present = [number for number, mark in enumerate(marks) if mark in value] if isinstance(value, dict) else []
+    if present:
+        yield from validator.descend(value, forms[present[0]], schema_path=present[0])
+    else:
+        yield from Draft202012Validator.VALIDATORS["oneOf"](validator, forms, value, schema)
+
+
+KEYWORDS: Mapping[str, Callable[..., Faults]] = {
+    "pattern": check_pattern,
+    "uniqueItems": check_unique,
+    "oneOf": check_one_of,
+}
 
 
 @lru_cache

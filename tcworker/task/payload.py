@@ -40,7 +40,9 @@ class PayloadSchema:
 
     def __init__(self, slices: Mapping[str, Mapping[str, Any]], title: str = "The payload of a task") -> None:
         self._schema = {"$schema": Draft202012Validator.META_SCHEMA["$id"], "title": title, **_join(slices)}
-        self._validator = _Validator(self._schema, format_checker=FORMATS)
+        # To look them up for every value takes longer than the check.
+        whole = _inline(self._schema, self._schema.get(_DEFINITIONS, {}))
+        self._validator = _Validator(whole, format_checker=FORMATS)
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -59,6 +61,18 @@ class PayloadSchema:
             messages[_MOST_FAULTS:] = [f"payload: there are more faults than these {_MOST_FAULTS}"]
         if messages:
             raise MalformedPayload(*messages)
+
+
+def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Put definitions where they are referred to."""
+    if isinstance(schema, list):
+        return [_inline(each, definitions) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inner = {key: _inline(value, definitions) for key, value in schema.items() if key not in ("$ref", _DEFINITIONS)}
+    if "$ref" not in schema:
+        return inner
+    return {**_inline(definitions[schema["$ref"].removeprefix(f"#/{_DEFINITIONS}/")], definitions), **inner}
 
 
 def _count_values(payload: object) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import ValidationError
 
 from tcworker.task.forms import IN_WORDS
+from tcworker.task.keywords import marks_of
 
 _TYPES = {
     "string": "a string",
@@ -106,18 +107,12 @@ def _kind_of_key(violation: _Violation, key: str) -> str:
 
 
 def _of_forms(violation: _Violation, context: Sequence[ValidationError], root: str) -> list[str]:
-    """Say what is wrong with what has one of several forms."""
-    marks = [key for form in violation.limit for key in form.get("required", ())[:1]]
-    if len(set(marks)) < len(violation.limit) or not isinstance(violation.value, dict):
-        meant = _nearest_branch(context)
-    else:
-        # The first that is there decides, and the others are slips (contracts of generic-worker, 1).
-        present = [number for number, mark in enumerate(marks) if mark in violation.value]
-        if not present:
-            keys = ", ".join(marks)
-            return [f"{violation.place}: found {_found(violation)}, expected an object with one of the keys {keys}"]
-        meant = [inner for inner in context if inner.schema_path[0] == present[0]]
-    return [message for inner in meant for message in describe(inner, root)]
+    """Say what is wrong with what has none of several forms."""
+    marks = marks_of(violation.limit)
+    if marks and isinstance(violation.value, dict):
+        keys = ", ".join(marks)
+        return [f"{violation.place}: found {_found(violation)}, expected an object with one of the keys {keys}"]
+    return [message for inner in _nearest_branch(context) for message in describe(inner, root)]
 
 
 def _nearest_branch(context: Iterable[ValidationError]) -> list[ValidationError]:

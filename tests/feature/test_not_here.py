@@ -67,8 +67,9 @@ class NotHere(SynchronousTestCase):
         self.assertIn("expected one of", self.refused({"taskclusterProxyInterface": "eth0"})[0])
 
     def test_a_superseder_means_nothing(self) -> None:
-        self.judge({"supersederUrl": "https://coalesce.example.com/v1/list/x"})
-        self.assertIn("expected an address", self.refused({"supersederUrl": "example"})[0])
+        for text in ("https://coalesce.example.com/v1/list/x", "example", ""):
+            self.judge({"supersederUrl": text})
+        self.assertIn("expected a string", self.refused({"supersederUrl": 1})[0])
 
 
 RAW = {"raw": "text"}

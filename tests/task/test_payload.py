@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import MalformedPayload
+from tcworker.task.keywords import FORMATS
 from tcworker.task.payload import MOST_VALUES, PayloadSchema
 
 NATIVE = {
@@ -251,6 +252,15 @@ class InNoTime(SynchronousTestCase):
         schema = PayloadSchema({"x": {"properties": {"list": {"type": "array", "uniqueItems": True}}}})
         schema.check({"list": [Item(number=number) for number in range(MOST_VALUES // 3)]})
         self.assertEqual(compared, [])
+
+    def test_of_several_forms_only_the_one_that_is_meant_is_looked_at(self) -> None:
+        looked: list[object] = []
+        FORMATS.checks("looked at")(lambda value: looked.append(value) is None)
+        self.addCleanup(FORMATS.checkers.pop, "looked at")
+        forms = [{"properties": {"x": {"format": "looked at"}}, "required": [mark]} for mark in "abcde"]
+        schema = PayloadSchema({"x": {"properties": {"form": {"oneOf": forms}}}})
+        schema.check({"form": {"d": 1, "x": "once"}})
+        self.assertEqual(looked, ["once"])
 
 
 class Joining(SynchronousTestCase):
