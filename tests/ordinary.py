@@ -6,6 +6,7 @@ In it, too, the way to this checkout and to Python is open, though it may lead t
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import os
 import pwd
@@ -22,12 +23,16 @@ NAME = "tcworker-tests"
 
 _FIRST, _MANY = 59_000, 1000
 
-_NAMESPACE = ("unshare", "--mount", "--propagation", "private", "--")
+_CLONE_NEWNS = 0x00020000
+
+_OWN: set[int] = set()
+"""The mount namespace that this process has made for itself, once it has."""
 
 
 def possible() -> bool:
     """Whether this process may be somebody else in a namespace of its own."""
-    return os.geteuid() == 0 and subprocess.run([*_NAMESPACE, "true"], stderr=subprocess.DEVNULL).returncode == 0
+    tried = ["unshare", "--mount", "--propagation", "private", "true"]
+    return os.geteuid() == 0 and subprocess.run(tried, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def command(folder: Path, arguments: Sequence[str]) -> list[str]:
@@ -35,11 +40,12 @@ def command(folder: Path, arguments: Sequence[str]) -> list[str]:
 
     @param folder: an empty one, which gets the user's home.
     """
-    return [*_NAMESPACE, sys.executable, "-m", "tests.ordinary", str(folder), *arguments]
+    return [sys.executable, "-m", "tests.ordinary", str(folder), *arguments]
 
 
 def main(folder: Path, arguments: Sequence[str]) -> NoReturn:
-    """Be the user, in a namespace that is ours already, and run the command."""
+    """Be the user, in a namespace of our own, and run the command."""
+    leave_namespace()
     # Of this process's own: several suites may run at a time.
     number = next(n for n in range(_FIRST + os.getpid() % _MANY, _FIRST + 2 * _MANY) if not _is_known(n))
     home = folder / "home"
@@ -55,6 +61,19 @@ def main(folder: Path, arguments: Sequence[str]) -> NoReturn:
     os.chdir(ROOT)
     of_user = {"HOME": str(home), "TMPDIR": str(home), "USER": NAME, "LOGNAME": NAME, "PYTHONDONTWRITEBYTECODE": "1"}
     os.execve(sys.executable, [sys.executable, *arguments], {**os.environ, **of_user})
+
+
+def leave_namespace() -> None:
+    """Have a mount namespace of our own, from which nothing gets out. Raises C{OSError}."""
+    library, before = ctypes.CDLL(None, use_errno=True), _namespace()
+    if library.unshare(_CLONE_NEWNS) or _namespace() == before:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    _OWN.add(_namespace())
+
+
+def _namespace() -> int:
+    return os.stat("/proc/self/ns/mnt").st_ino
 
 
 def _is_known(number: int) -> bool:
@@ -88,6 +107,8 @@ def open_ways(folder: Path, paths: Sequence[Path]) -> None:
     for path, place in held.items():
         if not path.is_dir() or not any(path.iterdir()):
             _put(place, path)
+    for place in held.values():
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def _put(place: Path, path: Path) -> None:
@@ -114,6 +135,9 @@ def _closed(path: Path) -> Path | None:
 
 
 def _mount(*arguments: object) -> None:
+    # In the namespace of all others it would cover what they work with, and whoever removes our folder removes that.
+    if _namespace() not in _OWN:
+        raise RuntimeError("nothing is mounted here but in a namespace of our own: call leave_namespace first")
     subprocess.run(["mount", *map(str, arguments)], check=True)
 
 

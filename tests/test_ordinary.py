@@ -29,6 +29,7 @@ BEHIND_A_CLOSED_DOOR = """
 import os, pathlib, sys
 from tests import ordinary
 folder, place = map(pathlib.Path, sys.argv[1:])
+ordinary.leave_namespace()
 ordinary.open_ways(folder, [place])
 os.setuid(4711)
 print((place / "inner" / "file").read_text(), (place / "link").readlink(), end="")
@@ -64,6 +65,11 @@ class OrdinaryUsers(SynchronousTestCase):
         self.assertEqual((Path("/proc/self/mounts").read_text(), os.listdir("/etc")), before)
         self.assertNotIn(ordinary.NAME, Path("/etc/passwd").read_text())
 
+    def test_nothing_is_mounted_where_others_are(self) -> None:
+        before = Path("/proc/self/mounts").read_text()
+        self.assertRaises(RuntimeError, ordinary.open_ways, self.folder, [ordinary.ROOT])
+        self.assertEqual(Path("/proc/self/mounts").read_text(), before)
+
     def test_comes_to_what_is_behind_a_closed_door(self) -> None:
         closed = self.folder / "closed"
         place = closed / "checkout"
@@ -73,7 +79,7 @@ class OrdinaryUsers(SynchronousTestCase):
         for folder in (place, closed):
             folder.chmod(0o700)
         self.folder.chmod(0o755)
-        command = ["unshare", "--mount", sys.executable, "-c", BEHIND_A_CLOSED_DOOR, str(self.folder), str(place)]
+        command = [sys.executable, "-c", BEHIND_A_CLOSED_DOOR, str(self.folder), str(place)]
         answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ordinary.ROOT)
         self.assertEqual(answer.stdout, "here  inner/file")
         self.assertEqual(closed.stat().st_mode & 0o777, 0o700)
