@@ -195,7 +195,7 @@ def _compare(
 @contextmanager
 def _worker(folder: Path, root_url: str, credentials: Credentials) -> Iterator[int]:
     """A worker while the block runs; gives its pid."""
-    config = write_config(str(folder), root_url, credentials, {"workerType": "limits"})
+    config = write_config(str(folder), root_url, credentials, {"workerType": "limits", "enableMetadata": False})
     with (
         open(folder / "worker.log", "wb") as printed,
         subprocess.Popen([TCWORKER, "worker", "--config", config], stdin=subprocess.DEVNULL, stderr=printed) as process,

@@ -34,6 +34,8 @@ TCWORKER = "{python} -m tcworker worker --config {config}"
 NULL = "{python} {bench}/null_worker.py {config}"
 LINE = "all work and no play makes a log a long one 0123456789 abcdefghijklmnopqrstuvwxyz"
 PROVISIONER_ID = "bench"
+OURS: Mapping[str, JSON] = {"taskUsers": False, "enableMetadata": False}
+"""For tcworker alone: the same users whoever measures, for root's tasks would have others; no file in his folder."""
 KINDS = ("true", "sleep", "log", "artifact", "files", "holes")
 
 
@@ -166,9 +168,8 @@ class Bench:
 
 def more_settings(wanted: argparse.Namespace) -> Mapping[str, JSON]:
     """What the command line adds to a worker's configuration."""
-    # The same whoever measures: by default, only root's tasks have users of their own. Other workers do not know of it.
-    users: Mapping[str, JSON] = {"taskUsers": False} if wanted.worker == TCWORKER else {}
-    return {**users, **dict(map(_setting, wanted.setting))}
+    ours = OURS if wanted.worker == TCWORKER else {}
+    return {**ours, **dict(map(_setting, wanted.setting))}
 
 
 def users(settings: Mapping[str, JSON]) -> str:
