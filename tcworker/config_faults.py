@@ -100,14 +100,21 @@ def _own_rules(merged: Merged) -> Iterator[Fault]:
     # JSON schema cannot look into a text.
     if isinstance(values.get("certificate"), str) and not _is_certificate(values["certificate"]):
         yield _breach(merged, "certificate", "text that is not shown")
-    for key in ("killGraceSecs", "shutdownGraceSecs"):
-        # YAML has .inf and .nan, which JSON schema takes for numbers.
-        if isinstance(values.get(key), float) and not math.isfinite(values[key]):
-            yield _breach(merged, key, str(values[key]))
+    yield from (Fault(merged.locate(path), str(value), "a number with an end") for path, value in _endless(values))
     logs = values.get("logs")
     masks = logs.get("mask") if isinstance(logs, Mapping) else None
     for index, mask in enumerate(masks if isinstance(masks, list | tuple) else ()):
         yield from _mask_faults(merged, ["logs", "mask", index], mask)
+
+
+def _endless(values: Mapping[str, Any], schemas: Mapping[str, Any] = KEYS) -> Iterator[tuple[Sequence[str], float]]:
+    """Numbers without an end, and where they stand: YAML has .inf and .nan, which JSON schema takes for numbers."""
+    for key in schemas.keys() & values.keys():
+        schema, value = schemas[key], values[key]
+        if schema.get("type") == "number" and isinstance(value, float) and not math.isfinite(value):
+            yield [key], value
+        elif "properties" in schema and isinstance(value, Mapping):
+            yield from (([key, *path], found) for path, found in _endless(value, schema["properties"]))
 
 
 def _mask_faults(merged: Merged, path: Sequence[str | int], mask: JSON) -> Iterator[Fault]:

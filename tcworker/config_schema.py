@@ -98,7 +98,8 @@ KEYS: dict[str, dict[str, Any]] = {
     "limits": _object(
         memoryMB=_whole(1),
         pids=_whole(1),
-        cpus={"type": "number", "exclusiveMinimum": 0, "expected": "a number of processors, more than 0"},
+        # The kernel gives no shares smaller than this.
+        cpus={"type": "number", "minimum": 0.01, "expected": "a number of processors, 0.01 or more"},
     ),
     "idleOutputTimeoutSecs": _whole(0, unit="of seconds "),
     "enableResourceMonitor": _flag(),

@@ -194,6 +194,12 @@ class Checking(CommandCase):
         self.command("check", "--config", self.config(CONFIG + "logs: {maxMegabytes: 7}\n"))
         self.assertRegex(self.out, r'\nlogs: \{"maxMegabytes": 7, "mask": \[\]\} +# ')
 
+    def test_shows_what_follows_where_nothing_is_set(self) -> None:
+        for euid, own in ((0, "true"), (1000, "false")):
+            self.patch(os, "geteuid", lambda euid=euid: euid)
+            self.command("check", "--config", self.config())
+            self.assertRegex(self.out, rf"\ntaskUsers: {own} +# default\n")
+
     def test_shows_no_secret_that_is_masked_in_logs(self) -> None:
         text = CONFIG + "logs: {mask: [hidden-1, {pattern: hidden-2}]}\nextensions: {a.B: {c: hidden-3}}\n"
         self.command("check", "--config", self.config(text))

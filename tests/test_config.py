@@ -206,9 +206,15 @@ class Faults(SynchronousTestCase):
         self.assertIn("upper bound", fault.expected)
         self.assertIn("pattern:", self.only_fault(logs={"mask": [{"patern": "x"}]}).expected)
 
-    def test_times_are_finite(self) -> None:
+    def test_numbers_have_an_end(self) -> None:
         for value in (float("nan"), float("inf"), -1):
-            self.assertEqual(self.only_fault(killGraceSecs=value).place, "worker.yml: killGraceSecs")
+            for key in ("killGraceSecs", "allowedHighMemoryDurationSecs"):
+                self.assertEqual(self.only_fault(**{key: value}).place, f"worker.yml: {key}")
+            self.assertEqual(self.only_fault(limits={"cpus": value}).place, "worker.yml: limits.cpus")
+
+    def test_shares_of_a_processor_that_the_kernel_can_give(self) -> None:
+        self.assertEqual(parsed(limits={"cpus": 0.01}).limits_cpus, 0.01)
+        self.assertIn("0.01 or more", self.only_fault(limits={"cpus": 0.001}).expected)
 
     def test_true_is_no_number(self) -> None:
         self.assertEqual(self.only_fault(capacity=True).found, "true")
