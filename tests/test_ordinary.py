@@ -67,7 +67,10 @@ class OrdinaryUsers(SynchronousTestCase):
 
     def test_nothing_is_mounted_where_others_are(self) -> None:
         before = Path("/proc/self/mounts").read_text()
-        self.assertRaises(RuntimeError, ordinary.open_ways, self.folder, [ordinary.ROOT])
+        # Something that can be lost: should this fail, it is removed with the folder that it is mounted in.
+        place = Path(self.mktemp())
+        place.mkdir()
+        self.assertRaises(RuntimeError, ordinary.open_ways, self.folder, [place])
         self.assertEqual(Path("/proc/self/mounts").read_text(), before)
 
     def test_comes_to_what_is_behind_a_closed_door(self) -> None:
