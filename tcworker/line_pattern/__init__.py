@@ -8,11 +8,14 @@ beforehand (L{tcworker.line_pattern.tree}).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from tcworker.line_pattern.needed import needed
 from tcworker.line_pattern.parser import PatternFault, parse
 from tcworker.line_pattern.tree import After, TooMuchWork, compiled, measure
 
-__all__ = ["MOST_STEPS", "PatternFault", "compile_pattern"]
+__all__ = ["MOST_STEPS", "LinePattern", "PatternFault", "compile_pattern"]
 
 MOST_STEPS = 500
 """How many steps of the matcher a byte of text may cost: 16 KiB of the worst text then take some 10 ms."""
@@ -20,8 +23,26 @@ MOST_STEPS = 500
 _LONGEST = 2000
 
 
-def compile_pattern(text: str) -> re.Pattern[bytes]:
-    """Make a pattern of its text, for any number of whole lines in bytes; no match is longer than a line.
+@dataclass(frozen=True)
+class LinePattern:
+    """A pattern, to be looked for in any number of whole lines.
+
+    @ivar expression: for Python's matcher.
+    @ivar needed: see L{needed}.
+    """
+
+    expression: re.Pattern[bytes]
+    needed: Sequence[bytes]
+
+    def find(self, lines: bytes, in_lower_case: bytes) -> Iterator[re.Match[bytes]]:
+        """Find all matches in some lines, which are given in lower case as well; none is longer than a line."""
+        if self.needed and not any(text in in_lower_case for text in self.needed):
+            return iter(())
+        return self.expression.finditer(lines)
+
+
+def compile_pattern(text: str) -> LinePattern:
+    """Make a pattern of its text.
 
     Raises L{PatternFault}, whose words do not show the text: what is to be masked is a secret.
     """
@@ -39,4 +60,4 @@ def compile_pattern(text: str) -> re.Pattern[bytes]:
             f"one that needs at most {MOST_STEPS} steps for each byte of the log, this one needs up to {steps}: "
             "lower the upper bounds of its repetitions"
         )
-    return re.compile(compiled(tree), re.MULTILINE)
+    return LinePattern(re.compile(compiled(tree), re.MULTILINE), needed(tree))

@@ -92,7 +92,8 @@ class TaskLog:
         except OSError as error:
             raise ResourceUnavailable(f"cannot begin the task's log in {folder}: {error.strerror}") from error
         self._stream = GzipStream(self._new_reader(), self._keep, self._forget)
-        self._pump = Pump(threads, self._behind, self._stream.step, lambda _: None, self._cannot_compress)
+        at_once = self._masks.at_once
+        self._pump = Pump(threads, self._behind, self._stream.step, lambda _: None, self._cannot_compress, at_once)
 
     def mask(self, secret: str) -> None:
         """Let a secret not leave the machine in this log from now on, earlier output included.
@@ -146,7 +147,7 @@ class TaskLog:
             # The raw file's descriptor may be somebody else's by now.
             call(b"")
             return lambda: None
-        follower = Follower(self._new_reader(), self._threads, lambda: self._raw.size, call)
+        follower = Follower(self._new_reader(), self._threads, lambda: self._raw.size, call, self._masks.at_once)
         self._followers.append(follower)
         if self._sealed:
             self._finish(follower)

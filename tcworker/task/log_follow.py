@@ -20,14 +20,20 @@ class Follower:
 
     @param size: how long the raw log is now.
     @param call: is given the pieces, and C{b""} after the last.
+    @param at_once: up to so many bytes are read where this is called, more of them in threads.
     """
 
     def __init__(
-        self, reader: LogReader, threads: Executor, size: Callable[[], int], call: Callable[[bytes], None]
+        self,
+        reader: LogReader,
+        threads: Executor,
+        size: Callable[[], int],
+        call: Callable[[bytes], None],
+        at_once: int,
     ) -> None:
         self._reader = reader
         self._call: Callable[[bytes], None] | None = call
-        self._pump = Pump(threads, lambda: size() - reader.offset, self._read, self._give, self._broke)
+        self._pump = Pump(threads, lambda: size() - reader.offset, self._read, self._give, self._broke, at_once)
 
     def kick(self) -> None:
         """The log has grown."""

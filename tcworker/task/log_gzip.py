@@ -15,6 +15,9 @@ PIECE = 256 * 1024
 
 _PIECES_A_STEP = 16
 
+_SLOW_PIECES_A_STEP = 1
+"""Where patterns are looked for: nobody can stop a step, and a worker may have to go."""
+
 
 class LogReader:
     """Reads a raw log from its beginning, piece by piece, masked.
@@ -33,6 +36,11 @@ class LogReader:
         self._known = 0
         self._gap = gap
         self._masker = Masker((), masks.patterns)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether masking takes longer than compressing."""
+        return bool(self._masks.patterns)
 
     @property
     def has_new_secrets(self) -> bool:
@@ -115,11 +123,11 @@ class GzipStream:
         return size - done + (done if self._reader.has_new_secrets else 0)
 
     def step(self) -> None:
-        """Compress some of what has come; all, if it is little.
+        """Compress some of what has come.
 
         A secret that came too late, when it was already compressed, makes it begin anew.
         """
-        for _ in range(_PIECES_A_STEP):
+        for _ in range(_SLOW_PIECES_A_STEP if self._reader.is_slow else _PIECES_A_STEP):
             # Secrets are appended by the reactor's thread while this runs: look before each piece.
             new = self._reader.new_secrets()
             if new and self._reader.have_passed(new):

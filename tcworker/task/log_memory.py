@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from tcworker.filebody import MemoryFile
 from tcworker.task.log_framing import error
 from tcworker.task.log_gzip import GzipStream, LogReader
 
-_STEPS = 4
-"""Of a few MB each; what is compressed of them is a few MB at the worst."""
+_MOST = 16_000_000
+"""Bytes of the log, more or less; what is compressed of them is a few MB at the worst."""
 
 
 def compress_in_memory(reader: LogReader, path: str, last: bytes) -> tuple[MemoryFile, int]:
@@ -18,7 +20,10 @@ def compress_in_memory(reader: LogReader, path: str, last: bytes) -> tuple[Memor
     pieces: list[bytes] = []
     stream = GzipStream(reader, pieces.append, pieces.clear)
     # Not all of it: a log may be longer than there is memory.
-    for _ in range(_STEPS):
+    before = -1
+    while before < reader.offset < _MOST:
+        before = reader.offset
         stream.step()
-    stream.finish(b"\n" + error("the disk was full: this log may be incomplete") + last)
+    full = f"the disk was full, at {os.path.dirname(path)}: this log may be incomplete"
+    stream.finish(b"\n" + error(full) + last)
     return MemoryFile(path, b"".join(pieces)), stream.length

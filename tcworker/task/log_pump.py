@@ -26,6 +26,7 @@ class Pump(Generic[T]):
     @param step: deals with some of them, perhaps in a thread.
     @param done: is given what a step returned, never in a thread.
     @param broke: is given a step's failure; the pump then rests for ever.
+    @param at_once: up to so many bytes the work is done where it is called.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Pump(Generic[T]):
         step: Callable[[], T],
         done: Callable[[T], None],
         broke: Callable[[Failure], None],
+        at_once: int = SMALL,
     ) -> None:
         self._threads = threads
         self._behind = behind
         self._step = step
         self._done = done
         self._broke = broke
+        self._at_once = at_once
         self._busy = False
         self._ended = False
         self._idle: OneShot[None] | None = None
@@ -53,7 +56,7 @@ class Pump(Generic[T]):
             if behind <= 0:
                 break
             self._busy = True
-            if behind <= SMALL:
+            if behind <= self._at_once:
                 self._here()
             else:
                 self._threads.run(self._step).addCallback(self._back).addErrback(self._fail)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
+from tcworker.line_pattern import LinePattern
 from tcworker.task.secret_spans import WINDOW, LinePatterns, Literals, Span
 
 MASK = b"[masked]"
@@ -18,7 +18,7 @@ class Masker:
     patterns it holds back what is not yet a whole line, or 16 KiB of one.
     """
 
-    def __init__(self, literals: Iterable[bytes] = (), patterns: Sequence[re.Pattern[bytes]] = ()) -> None:
+    def __init__(self, literals: Iterable[bytes] = (), patterns: Sequence[LinePattern] = ()) -> None:
         self._literals = Literals(literals)
         self._lines = LinePatterns(patterns)
         self._held = b""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tcworker.interfaces import JSON
-from tcworker.line_pattern import compile_pattern
+from tcworker.line_pattern import LinePattern, compile_pattern
+from tcworker.task.log_pump import SMALL
 from tcworker.task.secret_forms import forms_of
 
 
@@ -19,7 +19,7 @@ class LogMasks:
     """
 
     literals: list[bytes] = field(default_factory=list, repr=False)
-    patterns: Sequence[re.Pattern[bytes]] = field(default=(), repr=False)
+    patterns: Sequence[LinePattern] = field(default=(), repr=False)
 
     @classmethod
     def from_config(cls, entries: Sequence[JSON]) -> LogMasks:
@@ -29,6 +29,12 @@ class LogMasks:
             if isinstance(entry, str):
                 masks.add(forms_of(entry))
         return masks
+
+    @property
+    def at_once(self) -> int:
+        """Up to how many bytes are masked where that is called for, and no thread is asked."""
+        # What patterns find costs so much that the worker would hesitate.
+        return 0 if self.patterns else SMALL
 
     def add(self, literals: Iterable[bytes]) -> None:
         """Mask some more."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from tcworker.config_schema import SHORTEST_MASK
+from tcworker.line_pattern import LinePattern
 
 Span: TypeAlias = tuple[int, int]
 """Where something begins, and where it is over."""
@@ -87,7 +87,7 @@ def _ended(literal: bytes, data: bytes) -> int:
 class LinePatterns:
     """Patterns to look for within lines, and in longer ones within each 16 KiB of them (L{WINDOW})."""
 
-    def __init__(self, patterns: Sequence[re.Pattern[bytes]]) -> None:
+    def __init__(self, patterns: Sequence[LinePattern]) -> None:
         self._patterns = patterns
 
     def __bool__(self) -> bool:
@@ -103,8 +103,9 @@ class LinePatterns:
         while (end := _end_of_window(data, begin, whole)) > begin:
             # A copy, for it is to know neither what is before nor what comes after.
             window = data[begin:end]
+            in_lower_case = window.lower()
             for pattern in self._patterns:
-                found.extend((begin + one.start(), begin + one.end()) for one in pattern.finditer(window))
+                found.extend((begin + one.start(), begin + one.end()) for one in pattern.find(window, in_lower_case))
             begin = end
         return found, begin
 

@@ -15,7 +15,7 @@ from tcworker.line_pattern.tree import After, measure
 
 def found(pattern: str, text: str | bytes) -> list[bytes]:
     data = text if isinstance(text, bytes) else text.encode()
-    return [match[0] for match in compile_pattern(pattern).finditer(data)]
+    return [match[0] for match in compile_pattern(pattern).find(data, data.lower())]
 
 
 class Matching(SynchronousTestCase):
@@ -58,7 +58,7 @@ class Matching(SynchronousTestCase):
         except PatternFault:
             return
         expected = [m.span() for m in re.finditer(pattern, text)]
-        self.assertEqual([m.span() for m in compiled.finditer(text.encode())], expected)
+        self.assertEqual([m.span() for m in compiled.find(text.encode(), text.encode())], expected)
 
     def test_never_across_a_newline(self) -> None:
         for pattern in ("a[^x]{1,9}b", r"a\s{1,2}b", "a.{1,2}b", r"a\W{1,2}b"):
@@ -159,4 +159,31 @@ class Work(SynchronousTestCase):
         for pattern in patterns:
             compiled = compile_pattern(pattern)
             for line in lines:
-                sum(1 for _ in compiled.finditer(line))
+                sum(1 for _ in compiled.find(line, line))
+
+
+class Needed(SynchronousTestCase):
+    """The texts of which one is in each match."""
+
+    def assert_needed(self, pattern: str, *texts: bytes) -> None:
+        self.assertEqual(tuple(compile_pattern(pattern).needed), texts, pattern)
+
+    def test_the_longest_run(self) -> None:
+        self.assert_needed("ab[0-9]Token=x{1,3}", b"token=")
+        self.assert_needed("(?i)AKIA[0-9A-Z]{16}", b"akia")
+
+    def test_one_of_several(self) -> None:
+        self.assert_needed("(?i)(?:password|token)=[^ ]+", b"password", b"token")
+        self.assert_needed("(?:password|[a-z]{5})=[^ ]+")
+
+    def test_what_may_be_missing_is_not_needed(self) -> None:
+        self.assert_needed("(?:secret)?[0-9]{1,9}")
+        self.assert_needed("(?:secret){1,2}[0-9]", b"secret")
+
+    def test_what_is_in_every_line_is_not_worth_it(self) -> None:
+        self.assert_needed("[0-9]e=[0-9]")
+
+    def test_other_characters(self) -> None:
+        self.assert_needed("Größe[0-9]", "größe".encode())
+        self.assertEqual(found("Größe[0-9]", "Größe1 größe2"), ["Größe1".encode()])
+        self.assertEqual(found("(?i)TOKEN[0-9]", "Token1 xTOKEN2"), [b"Token1", b"TOKEN2"])

@@ -31,7 +31,7 @@ def cut_secrets(text: bytes, secrets: Sequence[bytes]) -> Iterator[tuple[int, in
 
 
 def matches(text: bytes, patterns: Sequence[str]) -> Iterator[tuple[int, int]]:
-    compiled = [re.compile(compile_pattern(pattern).pattern) for pattern in patterns]
+    compiled = [re.compile(compile_pattern(pattern).expression.pattern) for pattern in patterns]
     at = 0
     for line in text.split(b"\n"):
         for window in range(0, len(line), WINDOW):

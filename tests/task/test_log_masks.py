@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import random
+from collections.abc import Callable
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
@@ -17,7 +19,7 @@ from tcworker.task.log import TaskLog
 from tcworker.task.masks import LogMasks
 from tcworker.task.secret_forms import forms_of
 from tcworker.testing.context import read_archived
-from tcworker.waiting import Threads
+from tcworker.waiting import Threads, pause
 from tests.task.masked import masked_at_once
 
 ROUNDS = 60
@@ -92,7 +94,10 @@ class AnyLog(MaskedLog):
             log.follow(pieces.append)
             for _ in range(20):
                 log.write(self.some_text(secrets))
-            self.assertEqual(await self.sealed(log), b"".join(pieces))
+            sealed = await self.sealed(log)
+            while pieces[-1:] != [b""]:
+                await pause(reactor, 0.001)
+            self.assertEqual(sealed, b"".join(pieces))
 
     async def test_no_part_of_one_is_left_where_a_log_is_cut(self) -> None:
         for _ in range(ROUNDS):
@@ -142,3 +147,25 @@ class Forms(MaskedLog):
         self.assertNotIn("12345", line)
         log.write(b"0123456")
         self.assertEqual(await self.sealed(log), b"0123456")
+
+
+class SlowWork(MaskedLog):
+    """Looking for patterns."""
+
+    def test_it_is_done_in_threads(self) -> None:
+        log = self.begin(masks=LogMasks(patterns=[compile_pattern("secret")]))
+        jobs: list[tuple[Callable[[], object], Deferred[object]]] = []
+
+        def run(work: Callable[[], object]) -> Deferred[object]:
+            jobs.append((work, Deferred()))
+            return jobs[-1][1]
+
+        self.patch(self.threads, "run", run)
+        pieces: list[bytes] = []
+        log.follow(pieces.append)
+        log.write(b"a secret\n")
+        self.assertEqual(pieces, [])
+        while jobs:
+            work, done = jobs.pop()
+            done.callback(work())
+        self.assertEqual(pieces, [b"a [masked]\n"])
