@@ -65,6 +65,8 @@ class ThreeWorkers(TestCase):
             "tasksDir": os.path.join(self.folder, f"tasks{number}"),
             "stateDir": os.path.join(self.folder, f"state{number}"),
             "requiredDiskSpaceMegabytes": 0,
+            # They would not reach this folder.
+            "taskUsers": False,
         }
         return new_worker(reactor, [Source("test", settings)])
 

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.protocols.portforward import ProxyFactory
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.integration.processes import Command
 
@@ -75,11 +75,19 @@ class ServerCase(TestCase):
         os.mkdir(self.folder)
         self.data = os.path.join(self.folder, "data")
         self.go = os.path.join(self.folder, "go")
+        self.tasks = os.path.abspath(self.mktemp())
+        # Users of their own could not reach the files by which tests and tasks meet.
+        self.write_worker_config(f"{{tasksDir: {self.tasks}, taskUsers: false}}")
+
+    def write_worker_config(self, text: str) -> None:
+        self.worker_config = os.path.abspath(self.mktemp())
+        Path(self.worker_config).write_text(text)
 
     def command(self, *options: str, **environment: str) -> Command:
         # No credentials of whoever runs the tests.
         ours = {"TMPDIR": self.folder, "TASKCLUSTER_ACCESS_TOKEN": "", **environment}
-        command = Command(["tcworker", "server", "--port", "0", *options], environment=ours)
+        worker = () if "--no-worker" in options else ("--worker-config", self.worker_config)
+        command = Command(["tcworker", "server", "--port", "0", *worker, *options], environment=ours)
         self.addCleanup(command.kill)
         return command
 
@@ -201,6 +209,18 @@ def live_address(queue: Any, task_id: str) -> str:
             time.sleep(0.02)
 
 
+class UsersOfTasks(ServerCase):
+    async def test_each_of_root_s_has_its_own(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can make users")
+        self.write_worker_config("")
+        server = await self.start("--data", self.data)
+        task_id = await self.create(server, f"id -un > file.txt; ! ls {self.data}")
+        await self.until(server, task_id, "completed")
+        artifact = await deferToThread(server.queue().latestArtifact, task_id, "public/file.txt")
+        self.assertRegex((await deferToThread(requests.get, artifact["url"], timeout=10)).text, "^task_")
+
+
 class ItsEnd(ServerCase):
     async def test_takes_no_task_with_it(self) -> None:
         server = await self.start("--data", self.data)
@@ -262,7 +282,7 @@ class Killed(ServerCase):
         self.assertEqual([run["reasonResolved"] for run in runs], ["worker-shutdown", "completed"])
         again.command.signal(signal.SIGTERM)
         await again.command.until_ended()
-        self.assertEqual(os.listdir(os.path.join(self.data, "worker", "tasks")), [])
+        self.assertEqual(os.listdir(self.tasks), [])
 
     def create_many(self, server: Server, count: int) -> None:
         queue = server.queue()

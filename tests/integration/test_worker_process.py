@@ -45,9 +45,11 @@ class TheLifeOfAWorker(TestCase):
 
     def worker(self, name: str) -> Command:
         config = os.path.join(self.folder, f"{name}.json")
-        own = {"tasksDir": f"{name}-tasks", "stateDir": f"{name}-state", "workerId": name, "workerType": "worker"}
+        folders = {"tasksDir": f"{name}-tasks", "stateDir": f"{name}-state"}
+        # Tasks write beside these, which users of their own could not.
+        own = {"workerId": name, "workerType": "worker", "provisionerId": "integration", "taskUsers": False}
         with open(os.open(config, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            json.dump({**self.settings, **own, "provisionerId": "integration"}, file)
+            json.dump({**self.settings, **folders, **own}, file)
         pid = os.path.join(self.folder, f"{name}.pid")
         return self.start("twistd", "-n", "--pidfile", pid, "tcworker", "--config", config, folder=self.folder)
 
