@@ -10,7 +10,16 @@ from glob import glob
 
 from tcworker.testing.engines import traces
 
-SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/var/mail", "/var/spool/cron", "/var/spool/cron/crontabs", "/home")
+SHARED = (
+    "/tmp",
+    "/var/tmp",
+    "/dev/shm",
+    "/dev/mqueue",
+    "/var/mail",
+    "/var/spool/cron",
+    "/var/spool/cron/crontabs",
+    "/home",
+)
 """Folders in which any user can leave something, or have it left."""
 
 Picture = Mapping[str, frozenset[str]]
@@ -85,9 +94,14 @@ def _groups(uids: range) -> Iterator[str]:
     with open("/etc/group") as file:
         for line in file:
             name, _, number, members = line.rstrip("\n").split(":")
-            users = {member for member in members.split(",") if member.startswith("task_")}
-            if int(number) in uids or users:
-                yield f"{name} {users}"
+            if int(number) in uids or any(_is_of(uids, each) for each in (name, *members.split(","))):
+                yield line.rstrip("\n")
+
+
+def _is_of(uids: range, name: str) -> bool:
+    """Whether a name is that of one of the users, or of its group."""
+    number = name.removeprefix("task_")
+    return number != name and number.isdigit() and int(number) in uids
 
 
 def _in(folder: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from glob import glob
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
@@ -18,7 +19,7 @@ import slugid
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
-from twisted.web.server import Request
+from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP, Answer
@@ -42,6 +43,10 @@ FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
 CLOSE_SECONDS = 5.0
 
 RESOLVED = ("completed", "failed", "exception")
+
+
+Render = Callable[[Request], bytes | int]
+"""How the Taskcluster answers a request."""
 
 
 @dataclass(frozen=True)
@@ -225,17 +230,33 @@ class TaskCase(TestCase):
 
         @param path: a pattern of what their paths contain, decoded.
         """
-        render, left = RootResource.render, [times]
 
-        def answer(resource: RootResource, request: Request) -> bytes | int:
-            called = request.method.decode(), unquote(request.path.decode())
-            if called[0] != method or not re.search(path, called[1]) or not left[0]:
-                return render(resource, request)
-            left[0] -= 1
+        def answer(request: Request, render: Render) -> bytes | int:
             request.setResponseCode(status)
             return b"{}"
 
-        self.patch(RootResource, "render", answer)
+        self._meddle(method, path, times, answer)
+
+    def hold_up(self, method: str, path: str, seconds: float) -> None:
+        """Let the Taskcluster take its time for a call."""
+
+        def answer(request: Request, render: Render) -> bytes | int:
+            reactor.callLater(seconds, _answer, request, render)
+            return NOT_DONE_YET
+
+        self._meddle(method, path, 1, answer)
+
+    def _meddle(self, method: str, path: str, times: int, answer: Callable[[Request, Render], bytes | int]) -> None:
+        plain, left = RootResource.render, [times]
+
+        def render(resource: RootResource, request: Request) -> bytes | int:
+            called = request.method.decode(), unquote(request.path.decode())
+            if called[0] != method or not re.search(path, called[1]) or not left[0]:
+                return plain(resource, request)
+            left[0] -= 1
+            return answer(request, partial(plain, resource))
+
+        self.patch(RootResource, "render", render)
 
     def new_folder(self) -> str:
         """A folder that every user may pass through, gone after the test."""
@@ -277,6 +298,13 @@ class TaskCase(TestCase):
         """Fail unless the worker does the next task as if nothing had happened."""
         outcome = await self.run_task(shell("echo still at work"))
         self.assertEqual((outcome.resolution, "still at work" in outcome.lines), ("completed", True), outcome.log)
+
+
+def _answer(request: Request, render: Render) -> None:
+    body = render(request)
+    if body != NOT_DONE_YET:
+        request.write(body)
+        request.finish()
 
 
 def _untimed(line: str) -> str:

@@ -37,8 +37,12 @@ def missing_programs() -> Sequence[str]:
 
 
 def is_unused(uid: int) -> bool:
-    """Whether no user, group, process or IPC object has a number."""
-    return not (_has(pwd.getpwuid, uid) or _has(grp.getgrgid, uid) or has_ipc(uid) or processes_of(uid))
+    """Whether no user, group, process or IPC object has a number, nor the name that goes with it."""
+    name = f"{PREFIX}{uid}"
+    numbered = _has(pwd.getpwuid, uid) or _has(grp.getgrgid, uid)
+    # A group may have been left: as long as it is there, no user of its name can be made.
+    named = _has(pwd.getpwnam, name) or _has(grp.getgrnam, name)
+    return not (numbered or named or has_ipc(uid) or processes_of(uid))
 
 
 def add_user(uid: int, home: str, groups: Sequence[str]) -> str:
@@ -47,6 +51,8 @@ def add_user(uid: int, home: str, groups: Sequence[str]) -> str:
     options = ["--user-group", "--no-create-home", "--no-log-init", "--home-dir", home, "--shell", _shell()]
     # Without numbers to map for containers of its own: there are not so many for thousands of users.
     options += ["-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"]
+    # Its group has the same number, also beyond those that people have: any other would be given again at once.
+    options += ["-K", f"GID_MIN={uid}", "-K", f"GID_MAX={uid}"]
     if groups:
         options += ["--groups", ",".join(groups)]
     _run(["useradd", "--uid", str(uid), *options, name])

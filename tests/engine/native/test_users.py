@@ -74,6 +74,11 @@ class IdentityTests(OwnUsersCase):
         self.assertEqual(len(set(uids)), 3)
         self.assertTrue(all(45000 <= uid <= 46999 for uid in uids), uids)
 
+    async def test_its_group_has_its_number(self):
+        context, _ = await self.run_whole(shell("id -u; id -g"), task_uid_range=(3_000_000, 3_001_999))
+        uid, gid = printed(context)
+        self.assertEqual(uid, gid)
+
     async def test_nothing_of_the_worker_leaks_in(self):
         os.environ["TCWORKER_TEST_SECRET"] = "secret"
         self.addCleanup(os.environ.pop, "TCWORKER_TEST_SECRET")
@@ -267,6 +272,15 @@ class RemovalTests(OwnUsersCase):
         with self.assertRaises(CancelledError):
             await starting
         self.assertEqual(self.left(), [])
+
+    async def test_a_group_that_was_left_is_in_nobody_s_way(self):
+        self.leave_group("task_3003000", 3004999)
+        context, _ = await self.run_whole(shell("id -un"), task_uid_range=(3_003_000, 3_004_999))
+        self.assertNotEqual(printed(context), ["task_3003000"])
+
+    def leave_group(self, name, gid):
+        subprocess.run(["groupadd", "--gid", str(gid), name], check=True)
+        self.addCleanup(subprocess.run, ["groupdel", name], check=True)
 
     async def test_no_user_can_be_made(self):
         platform = await self.new_platform()
