@@ -263,7 +263,8 @@ class Storages(ArtifactCase):
             self.assertEqual(await self.read(outcome, f"public/{answer}.zip"), f"{answer}\n".encode())
 
     async def test_a_connection_that_is_lost_is_no_success(self) -> None:
-        render, lost = RootResource.render, []
+        lost: list[Any] = []
+        render = RootResource.render
 
         def hang_up(resource: RootResource, request: Any) -> bytes | int:
             if request.method != b"PUT" or b"big" not in request.path or lost:

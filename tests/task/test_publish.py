@@ -6,12 +6,13 @@ import gzip
 import hashlib
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.client.bodies import BytesBody
 from tcworker.client.http import HTTP
 from tcworker.errors import (
     ArchiveError,
@@ -56,6 +57,10 @@ def file(content: bytes = b"hello", path: str = "some/file") -> IArchivedFile:
 def artifact(name: str, content: bytes = b"hello", **more: Any) -> FileArtifact:
     """A file that is published under its own path."""
     return FileArtifact(name, WHEN, file(content, name), **more)
+
+
+def raise_not_readable() -> NoReturn:
+    raise NotReadable("not yours")
 
 
 class PublishingTest(SynchronousTestCase):
@@ -198,14 +203,28 @@ class Content(PublishingTest):
         self.assertEqual(len(self.storage.hanging), 2)
 
     def test_a_file_that_cannot_be_read(self) -> None:
-        class Unreadable(MemoryFile):
-            def open(self) -> Any:
-                raise NotReadable("not yours")
-
         for path in ("x.zip", "x"):
-            self.refused(FileArtifact("a", WHEN, Unreadable(path, b"")), ArchiveError)
+            closed = file(path=path)
+            closed.open = raise_not_readable  # type: ignore[method-assign]  # of this one only
+            self.refused(FileArtifact("a", WHEN, closed), ArchiveError)
         # Not even declared: where something is declared the queue would take no error.
         self.assertEqual((self.declared(), self.storage.puts), ([], []))
+
+
+    def test_a_file_whose_declaration_is_refused_is_not_kept_open(self) -> None:
+        stopped: list[str] = []
+
+        class Body(BytesBody):
+            def stopProducing(self) -> None:
+                stopped.append("stopped")
+
+        class Watched(MemoryFile):
+            def open(self) -> Any:
+                return Body(b"")
+
+        self.queue.always("create_artifact", CallFailed("createArtifact", 403, "InsufficientScopes", "no"))
+        self.refused(FileArtifact("a", WHEN, Watched("a.zip", b"")), ResourceUnavailable)
+        self.assertEqual(stopped, ["stopped"])
 
 
 class WithoutContent(PublishingTest):
@@ -499,6 +518,12 @@ class Objects(PublishingTest):
         self.clock.pump([1] * 240)
         self.failureResultOf(publishing, ResourceUnavailable)
         self.assertEqual(len(self.declared()), 8)
+
+    def test_a_file_that_cannot_be_read_is_not_declared(self) -> None:
+        closed = file()
+        closed.open = raise_not_readable  # type: ignore[method-assign]  # of this one only
+        self.refused(FileArtifact("a", WHEN, closed), NotReadable)
+        self.assertEqual(self.declared(), [])
 
     def test_a_content_encoding_is_ignored(self) -> None:
         self.published(artifact("a.txt", content_encoding="gzip"))

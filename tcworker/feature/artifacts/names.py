@@ -40,8 +40,7 @@ class Names:
 
     def _around(self, name: str) -> Iterator[tuple[Wanted, str]]:
         """The folders that a name may be in, each with the name's rest."""
-        yield from ((folder, name) for folder in self._folders.get(".", ()))
         at = name.find("/")
         while at >= 0:
-            yield from ((folder, name[at + 1 :]) for folder in self._folders.get(name[:at] or "/", ()))
+            yield from ((folder, name[at + 1 :]) for folder in self._folders.get(name[:at], ()))
             at = name.find("/", at + 1)

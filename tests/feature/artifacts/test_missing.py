@@ -99,6 +99,12 @@ class Missing(ArtifactsTest):
         self.assertEqual(len(self.reasons()), 500)
         self.assertIn("[taskcluster:error] so it is with 480 more artifacts\n", self.log)
 
+    def test_the_gravest_counts_however_late_it_comes(self) -> None:
+        self.make("z")
+        self.context.trouble["z"] = ResourceUnavailable("storage away")
+        self.wants(*({"type": "file", "path": f"{number}"} for number in range(100)), {"type": "file", "path": "z"})
+        self.assertEqual(self.failed(ResourceUnavailable), "storage away")
+
     def test_nor_are_those_of_very_many_entries(self) -> None:
         self.wants(*({"type": "file", "path": f"{number}", "optional": number % 2 == 0} for number in range(1000)))
         self.assertLess(self.failed().count("\n"), 30)
