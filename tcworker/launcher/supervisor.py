@@ -54,11 +54,16 @@ _NOT_STARTED = {
 }
 
 
+MOST_LEFT = 4 << 20
+"""Bytes of memory that a run may leave to the next one's account."""
+
+
 class Post(NamedTuple):
     """What a supervisor process has from its first run to its last.
 
     @ivar launcher: a port to it, readable once it is gone.
     @ivar start_time: of this process, in the words of L{System}.
+    @ivar memory: bytes that the group needed before the first.
     """
 
     system: System
@@ -66,6 +71,12 @@ class Post(NamedTuple):
     watch: Watch
     group: Group
     start_time: str | None
+    memory: int
+
+    @property
+    def crowded(self) -> bool:
+        """Whether something of a run is left in memory, in /dev/shm for example: it would count for the next."""
+        return self.group.memory() > self.memory + MOST_LEFT
 
 
 class Supervisor:
@@ -204,8 +215,11 @@ class Supervisor:
     def _measure(self, message: Message, descriptors: Sequence[int]) -> None:
         if self._meter is None:
             self._tell("measured", problem="nobody measures what tasks use on this system")
-        else:
+            return
+        try:
             self._tell("measured", **self._meter.measure())
+        except OSError as error:
+            self._tell("measured", problem=f"what the task uses cannot be measured: {error}")
 
     def _open_files(self, message: Message, descriptors: Sequence[int]) -> None:
         """Let a process with the task's rights, and no more, answer on a socket."""
@@ -254,6 +268,9 @@ class Supervisor:
         """Let nothing live, and have nothing more to do with the log."""
         # In this order: the dead print nothing, so what is in the pipes now is all.
         self._kill()
+        # There is no next run then; whoever works for this one from now on, us too, must have room to do so.
+        if self._post.crowded:
+            self._post.group.lift_memory()
         self._processes.kill_strangers()
         self._output.close()
         close_all(self._log)

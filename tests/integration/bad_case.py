@@ -59,8 +59,8 @@ class BadCase(TaskCase):
         return outcome
 
     async def nothing_left(self) -> None:
-        """Fail if there is more on this machine than there was; what ends in the background has some seconds."""
-        until = reactor.seconds() + 5
+        """Fail if there is more on this machine than there was; what ends in the background has some time."""
+        until = reactor.seconds() + 20
         while left := grown(self.before, self.picture()):
             if reactor.seconds() > until:
                 self.fail(f"left behind: {dict(left)}")
