@@ -210,7 +210,6 @@ class Content(PublishingTest):
         # Not even declared: where something is declared the queue would take no error.
         self.assertEqual((self.declared(), self.storage.puts), ([], []))
 
-
     def test_a_file_whose_declaration_is_refused_is_not_kept_open(self) -> None:
         stopped: list[str] = []
 
