@@ -141,7 +141,9 @@ class Trial:
     def judge(self) -> int:
         """Run it, say what was wrong beside its tests, and give its exit status, or 1 for a test that did not run."""
         status = self.run()
-        for line in (unawaited := never_awaited(self._logs.glob("**/*.log"))):
+        # Of trial and of its workers; below them a test may have nested folders deeper than any path.
+        logs = (log for place in ("*.log", "*/*.log") for log in self._logs.glob(place))
+        for line in (unawaited := never_awaited(logs)):
             print(line)
         for process in self.left:
             print(f"killed what the tests left behind: {process.pid} {process.command}")
