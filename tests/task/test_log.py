@@ -383,3 +383,16 @@ class Pieces(LogTest):
             self.log.info("done")
             sealed = self.successResultOf(self.log.seal())
         self.assertGreater(sealed.length, 600)
+
+    async def test_a_long_log_is_closed_in_a_thread(self) -> None:
+        self.log.write(b"x" * 100_000)
+        await self.log.seal()
+        closing: Deferred[Any] = Deferred()
+        with patch.object(self.threads, "run", return_value=closing) as run:
+            disposing = self.log.dispose()
+            self.assertNoResult(disposing)
+            (call,) = run.call_args_list
+            call.args[0]()
+            closing.callback(None)
+        await disposing
+        self.assertRaises(OSError, os.fstat, self.log._raw.descriptor)
