@@ -27,6 +27,13 @@ def limit(group: str, controllers: Set[str], limits: Limits) -> None:
         write(os.path.join(group, "cpu.cfs_quota_us"), str(round(limits.cpus * _PERIOD)))
 
 
+def lift_memory(group: str) -> None:
+    """Limit the memory of a group no longer, should it be limited. Raises C{OSError}."""
+    with contextlib.suppress(FileNotFoundError):
+        write(os.path.join(group, "memory.memsw.limit_in_bytes"), "-1")
+    write(os.path.join(group, "memory.limit_in_bytes"), "-1")
+
+
 def memory(group: str) -> int:
     """Bytes that a group needs, without what the kernel would give up."""
     cached = numbers(os.path.join(group, "memory.stat"))
@@ -37,7 +44,7 @@ def memory(group: str) -> int:
 def exceeded(group: str, controller: str) -> int:
     """How often a group met a limit: processes that the kernel killed for it (memory) or did not let be born (pids)."""
     if controller == "memory":
-        return numbers(os.path.join(group, "memory.oom_control"))["oom_kill"]
+        return numbers(os.path.join(group, "memory.oom_control")).get("oom_kill", 0)
     return numbers(os.path.join(group, "pids.events"))["max"] if controller == "pids" else 0
 
 

@@ -29,6 +29,11 @@ def limit(group: str, controllers: Set[str], limits: Limits) -> None:
         write(os.path.join(group, "cpu.max"), f"{round(limits.cpus * _PERIOD)} {_PERIOD}")
 
 
+def lift_memory(group: str) -> None:
+    """Limit the memory of a group no longer, should it be limited. Raises C{OSError}."""
+    write(os.path.join(group, "memory.max"), "max")
+
+
 def memory(group: str) -> int:
     """Bytes that a group needs, without what the kernel would give up."""
     cached = numbers(os.path.join(group, "memory.stat"))
@@ -39,7 +44,7 @@ def memory(group: str) -> int:
 def exceeded(group: str, controller: str) -> int:
     """How often a group met a limit: processes that the kernel killed for it (memory) or did not let be born (pids)."""
     if controller == "memory":
-        return numbers(os.path.join(group, "memory.events"))["oom_kill"]
+        return numbers(os.path.join(group, "memory.events")).get("oom_kill", 0)
     return numbers(os.path.join(group, "pids.events"))["max"] if controller == "pids" else 0
 
 
@@ -64,6 +69,16 @@ def kill(group: str) -> None:
         write(os.path.join(group, "cgroup.kill"), "1")
 
 
+def controllers(own: str) -> frozenset[str]:
+    """What groups can limit that L{delegate} makes way for."""
+    # What is handed down to a leaf says nothing: it may be that nobody has handed it down yet.
+    place = os.path.dirname(own) if _is_leaf(own) else own
+    try:
+        return frozenset(read(os.path.join(place, "cgroup.controllers")).split())
+    except OSError:
+        return frozenset()
+
+
 def delegate(own: str, controllers: Set[str], ours: Set[int]) -> tuple[str, str]:
     """Have controllers in groups that are made from now on. Raises L{CannotLimit}.
 
@@ -86,19 +101,24 @@ def delegate(own: str, controllers: Set[str], ours: Set[int]) -> tuple[str, str]
 def _make_way(own: str, ours: Set[int]) -> tuple[str, str]:
     if _is_root(own):
         return own, own
-    if os.path.basename(own) == LEAF:
+    if _is_leaf(own):
         return os.path.dirname(own), own
     strangers = set(members(own)) - ours
     if strangers:
         raise CannotLimit(
             f"other processes than the worker's live in its control group {own} ({_some(strangers)}): start it in one "
-            f"of its own (systemd: Delegate=yes and DelegateSubgroup={LEAF}; by hand: systemd-run --scope)"
+            f"of its own (systemd: Delegate=yes and DelegateSubgroup={LEAF}; by hand: systemd-run --scope; in a "
+            f"container: as its first process)"
         )
     leaf = os.path.join(own, LEAF)
     os.makedirs(leaf, exist_ok=True)
     for pid in ours:
         put(pid, leaf)
     return own, leaf
+
+
+def _is_leaf(group: str) -> bool:
+    return os.path.basename(group) == LEAF
 
 
 def _is_root(group: str) -> bool:

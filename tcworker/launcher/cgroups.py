@@ -20,7 +20,7 @@ class Hierarchy(NamedTuple):
     """A tree of groups, all processes of the machine being in one of them.
 
     @ivar version: 1 or 2.
-    @ivar controllers: what can be limited or counted in it; for version 2: in L{own}.
+    @ivar controllers: what is limited or counted in it; none for version 2, where that differs from group to group.
     @ivar own: the folder of the group that we are in.
     """
 
@@ -39,7 +39,7 @@ def hierarchies(mounts: str, groups: str) -> list[Hierarchy]:
         for names, path in _own_groups(groups):
             # One may be mounted twice.
             if names not in found and _is_of(kind, options, names) and (place := _below(point, root, path)):
-                found.setdefault(names, _hierarchy(names, place))
+                found[names] = Hierarchy(1 if names else 2, frozenset(filter(None, names.split(","))), place)
     return list(found.values())
 
 
@@ -69,8 +69,14 @@ def family(group: str) -> list[str]:
 
 
 def inhabitants(group: str) -> list[int]:
-    """The processes in a group or within. Raises C{OSError}."""
-    return [pid for path in family(group) for pid in members(path)]
+    """The processes in a group or within. Raises C{OSError} if the group itself cannot be read."""
+    own, *inner = family(group)
+    found = members(own)
+    for path in inner:
+        # A task of root may be about to remove it, or have made one that does not tell.
+        with contextlib.suppress(OSError):
+            found += members(path)
+    return found
 
 
 def remove(group: str) -> bool:
@@ -123,15 +129,6 @@ def _below(point: str, root: str, path: str) -> str | None:
     if path.startswith("/..") or (path != root and not path.startswith(f"{root}/")):
         return None
     return (point + path[len(root) :]).rstrip("/")
-
-
-def _hierarchy(names: str, own: str) -> Hierarchy:
-    if names:
-        return Hierarchy(1, frozenset(names.split(",")), own)
-    try:
-        return Hierarchy(2, frozenset(read(os.path.join(own, "cgroup.controllers")).split()), own)
-    except OSError:
-        return Hierarchy(2, frozenset(), own)
 
 
 def _unescape(field: str) -> str:

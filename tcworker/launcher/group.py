@@ -15,6 +15,7 @@ class Version(Protocol):
     """What L{tcworker.launcher.cgroup_v1} and L{tcworker.launcher.cgroup_v2} have in common; the texts stand there."""
 
     def limit(self, group: str, controllers: Set[str], limits: Limits) -> None: ...
+    def lift_memory(self, group: str) -> None: ...
     def memory(self, group: str) -> int: ...
     def exceeded(self, group: str, controller: str) -> int: ...
     def counts_cpu(self, group: str) -> bool: ...
@@ -95,6 +96,12 @@ class Group:
     def memory(self) -> int:
         """Bytes that it needs, if that is limited."""
         return sum(cell.version.memory(cell.folder) for cell in self.cells if "memory" in cell.controllers)
+
+    def lift_memory(self) -> None:
+        """Limit it no longer."""
+        for cell in self.cells:
+            if "memory" in cell.controllers:
+                cell.version.lift_memory(cell.folder)
 
     def exceeded(self) -> Mapping[str, int]:
         """How often it met each limit, since it is there."""

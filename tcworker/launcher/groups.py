@@ -77,11 +77,12 @@ def find_places(hierarchies: Sequence[Hierarchy], limits: Limits, ours: Set[int]
             places.append(Place(cgroup_v1, kept, hierarchy.own, hierarchy.own))
             missing -= kept
     unified = next((hierarchy for hierarchy in hierarchies if hierarchy.version == 2), None)
-    if unified is not None and missing <= unified.controllers:
+    handed_down = cgroup_v2.controllers(unified.own) if unified else frozenset()
+    if missing - handed_down:
+        raise CannotLimit(_without(missing - handed_down, unified))
+    if unified is not None:
         place = cgroup_v2.delegate(unified.own, missing, ours) if missing else (unified.own, unified.own)
         places.insert(0, Place(cgroup_v2, missing, *place))
-    elif missing:
-        raise CannotLimit(_without(missing - (unified.controllers if unified else set()), unified))
     return places
 
 
@@ -96,8 +97,10 @@ def _without(missing: Set[str], unified: Hierarchy | None) -> str:
 
 
 def _refused(cell: Cell, error: OSError) -> CannotLimit:
+    who = "only root can"
+    if cell.version is cgroup_v2:
+        who += f", or whom it was given to (systemd: Delegate=yes and DelegateSubgroup={cgroup_v2.LEAF})"
     return CannotLimit(
         f"a control group that limits {', '.join(sorted(cell.controllers))} cannot be made in "
-        f"{os.path.dirname(cell.folder)} ({error.strerror}): only root can, or whom that folder was given to (systemd: "
-        f"Delegate=yes and DelegateSubgroup={cgroup_v2.LEAF})"
+        f"{os.path.dirname(cell.folder)} ({error.strerror}): {who}"
     )

@@ -160,6 +160,8 @@ class Processes:
 
     def _out_of_memory(self, process: Process, code: int) -> bool:
         """Whether the kernel killed for want of memory meanwhile, and somebody here died as by that."""
+        if self._group.limits_memory:
+            return "memory" in self.exceeded
         # Reading the count costs more than the rest of an ordinary end.
         if self._killing or not (self._stranger_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)):
             return False

@@ -38,9 +38,6 @@ from tcworker.launcher.wire import Message, Port, close_all
 FAREWELL = 5.0
 """Seconds that supervisors have to kill what they have, once the worker is gone."""
 
-MOST_LEFT = 4 << 20
-"""Bytes of memory that a run may leave to the next one's account."""
-
 MOST_WAITING = 8
 """Supervisors that may wait for work; more are let go."""
 
@@ -240,13 +237,11 @@ def _supervise_until_let_go(system: System, port: Port, group: Group) -> None:
     group.enter()
     if group.limits_memory:
         system.protect()
-    memory = group.memory()
-    post = Post(system, port, Watch(), group, system.start_time(os.getpid()))
+    post = Post(system, port, Watch(), group, system.start_time(os.getpid()), group.memory())
     while (messages := port.receive()) is not None:
         for message, (end, raw, ring) in messages:
             Supervisor(post, Port(socket.socket(fileno=end)), (raw, ring), message).run()
-        # What a task left in memory, in /dev/shm for example, would count for the next.
-        if group.memory() > memory + MOST_LEFT:
+        if post.crowded:
             break
         with contextlib.suppress(OSError):
             port.send({"event": "free"})

@@ -45,6 +45,23 @@ class LimitTests(TreeCase):
         self.assertEqual(os.listdir(group), [])
 
 
+class LiftTests(TreeCase):
+    """Nothing of a task lives, and something of it is left in memory."""
+
+    def test_memory(self):
+        group = self.grow(V1_MEMORY)
+        cgroup_v1.limit(group, {"memory"}, LIMITS)
+        cgroup_v1.lift_memory(group)
+        self.assertEqual(said(group, "memory.limit_in_bytes"), "-1")
+        self.assertEqual(said(group, "memory.memsw.limit_in_bytes"), "-1")
+
+    def test_memory_where_swap_is_not_counted(self):
+        group = self.grow(V1_MEMORY)
+        os.unlink(os.path.join(group, "memory.memsw.limit_in_bytes"))
+        cgroup_v1.lift_memory(group)
+        self.assertEqual(said(group, "memory.limit_in_bytes"), "-1")
+
+
 class CounterTests(TreeCase):
     """What the kernel tells."""
 
@@ -55,6 +72,10 @@ class CounterTests(TreeCase):
         self.assertEqual(cgroup_v1.exceeded(self.grow(V1_MEMORY), "memory"), 3)
         self.assertEqual(cgroup_v1.exceeded(self.grow(V1_PIDS), "pids"), 5)
         self.assertEqual(cgroup_v1.exceeded(self.grow(V1_CPU), "cpu"), 0)
+
+    def test_a_kernel_that_does_not_count_whom_it_killed(self):
+        group = self.grow({"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"})
+        self.assertEqual(cgroup_v1.exceeded(group, "memory"), 0)
 
     def test_cpu_where_it_is_counted(self):
         group = self.grow(V1_CPU)

@@ -34,6 +34,12 @@ class LimitTests(TreeCase):
         cgroup_v2.limit(group, {"memory"}, LIMITS)
         self.assertEqual(said(group, "memory.max"), "67108864")
 
+    def test_memory_no_longer(self):
+        group = self.grow(V2)
+        cgroup_v2.limit(group, {"memory"}, LIMITS)
+        cgroup_v2.lift_memory(group)
+        self.assertEqual(said(group, "memory.max"), "max")
+
 
 class CounterTests(TreeCase):
     """What the kernel tells."""
@@ -85,6 +91,13 @@ class DelegateTests(TreeCase):
         leaf = fill(os.path.join(own, "tcworker"), {**V2, "cgroup.procs": "11\n13\n"})
         self.assertEqual(self.delegate(leaf, 11, 13), (own, leaf))
         self.assertEqual(said(own, "cgroup.subtree_control"), "+memory +pids")
+
+    def test_what_it_can_hand_down(self):
+        own = self.grow(V2)
+        leaf = fill(os.path.join(own, "tcworker"), {**V2, "cgroup.controllers": ""})
+        self.assertEqual(cgroup_v2.controllers(own), {"cpu", "memory", "pids"})
+        self.assertEqual(cgroup_v2.controllers(leaf), {"cpu", "memory", "pids"})
+        self.assertEqual(cgroup_v2.controllers("/no/such/group"), frozenset())
 
     def test_others_live_there(self):
         own = self.grow({**V2, "cgroup.procs": "11\n12\n4711\n"})

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tcworker.launcher import cgroups
 from tcworker.launcher.cgroups import Hierarchy, family, hierarchies, inhabitants, members, numbers, remove, write
 from tcworker.launcher.groups import Groups
 from tcworker.launcher.limits import NO_LIMITS
@@ -56,14 +57,6 @@ class HierarchyTests(SynchronousTestCase):
                 Hierarchy(2, frozenset(), "/sys/fs/cgroup/unified/b"),
             ],
         )
-
-    def test_the_controllers_of_version_2_are_those_that_our_group_has(self):
-        point = os.path.abspath(self.mktemp())
-        os.makedirs(os.path.join(point, "own"))
-        with open(os.path.join(point, "own", "cgroup.controllers"), "w") as file:
-            file.write("cpu memory\n")
-        (found,) = hierarchies(f"41 31 0:38 / {point} rw - cgroup2 none rw\n", "0::/own\n")
-        self.assertEqual(found, Hierarchy(2, frozenset({"cpu", "memory"}), os.path.join(point, "own")))
 
     def test_in_a_container_only_its_own_part_is_mounted(self):
         mounts = "35 31 0:32 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -153,6 +146,16 @@ class RemoveTests(SynchronousTestCase):
         process = self.inhabit(inner)
         self.assertEqual(members(self.group), [])
         self.assertEqual(inhabitants(self.group), [process.pid])
+
+    def test_who_lives_in_one_that_does_not_tell(self):
+        """As a group of threads is."""
+        inner = self.make("a")
+        self.patch(cgroups, "members", lambda group: [7] if group == self.group else os.listdir(f"{inner}/gone"))
+        self.assertEqual(inhabitants(self.group), [7])
+
+    def test_who_lives_in_one_that_is_gone(self):
+        remove(self.group)
+        self.assertRaises(OSError, inhabitants, self.group)
 
     def test_family_begins_with_the_outermost(self):
         inner = self.make("a", "b")

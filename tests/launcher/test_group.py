@@ -91,4 +91,7 @@ class GroupTests(TreeCase):
         self.assertEqual(one.exceeded(), {"memory": 3, "pids": 5})
         self.assertEqual(one.memory(), 500000)
         self.assertTrue(one.limits_memory)
+        one.lift_memory()
+        self.assertEqual(said(one.folders[1], "memory.limit_in_bytes"), "-1")
+        self.assertEqual(said(one.folders[0], "memory.max"), "max")
         self.assertFalse(Group([self.unified("pids")]).limits_memory)

@@ -8,7 +8,7 @@ from tcworker.launcher import cgroup_v1, cgroup_v2
 from tcworker.launcher.cgroups import Hierarchy
 from tcworker.launcher.groups import Groups
 from tcworker.launcher.limits import NO_LIMITS, CannotLimit, Limits
-from tests.launcher.trees import V1_CPU, V1_MEMORY, V1_PIDS, V2, TreeCase, said
+from tests.launcher.trees import V1_CPU, V1_MEMORY, V1_PIDS, V2, TreeCase, fill, said
 
 LIMITS = Limits(memory=64 << 20, pids=100, cpus=0.5)
 
@@ -25,7 +25,8 @@ class GroupsCase(TreeCase):
         ]
 
     def version_2(self, *controllers: str, procs: str = "") -> Hierarchy:
-        return Hierarchy(2, frozenset(controllers), self.grow({**V2, "cgroup.procs": procs}))
+        files = {**V2, "cgroup.procs": procs, "cgroup.controllers": " ".join(controllers)}
+        return Hierarchy(2, frozenset(), self.grow(files))
 
     def new(self, hierarchies: list[Hierarchy], limits: Limits) -> dict[str, str]:
         """The folders of a group, by the file that limits them."""
@@ -60,6 +61,13 @@ class PlaceTests(GroupsCase):
         memory, *_ = self.version_1()
         self.new([memory, self.version_2("pids", "cpu")], LIMITS)
         self.assertEqual([cell.controllers for cell in self.cells], [{"pids", "cpu"}, {"memory"}])
+
+    def test_in_a_leaf_to_which_nothing_was_handed_down_yet(self):
+        """As systemd starts a worker with DelegateSubgroup."""
+        place = self.version_2("memory", "pids").own
+        leaf = fill(os.path.join(place, "tcworker"), {**V2, "cgroup.controllers": ""})
+        self.new([Hierarchy(2, frozenset(), leaf)], Limits(pids=7))
+        self.assertEqual([os.path.dirname(cell.folder) for cell in self.cells], [place])
 
     def test_only_what_limits_something(self):
         self.new([*self.version_1(), self.version_2()], Limits(pids=7))
@@ -97,17 +105,23 @@ class RefusalTests(GroupsCase):
         self.assertIn("Delegate=yes", said_so)
 
     def test_a_folder_that_is_not_ours(self):
-        self.closed(self.version_1())
+        said_so = self.closed(self.version_1())
+        self.assertIn("that limits memory cannot be made in", said_so)
+        self.assertNotIn("Delegate=yes", said_so)
 
-    def closed(self, hierarchies: list[Hierarchy]) -> None:
+    def test_a_folder_of_version_2_that_is_not_ours(self):
+        said_so = self.closed([self.version_2("cpu", "memory", "pids")])
+        self.assertIn("whom it was given to (systemd: Delegate=yes", said_so)
+
+    def closed(self, hierarchies: list[Hierarchy]) -> str:
         def refuse(path: str, mode: int = 0o777) -> None:
             raise PermissionError(13, "Permission denied")
 
         groups = Groups(hierarchies, LIMITS, set())
         self.patch(os, "mkdir", refuse)
         said_so = str(self.assertRaises(CannotLimit, groups.new))
-        self.assertIn("that limits memory cannot be made in", said_so)
         self.assertIn("only root can", said_so)
+        return said_so
 
     def test_a_folder_that_is_not_ours_without_limits(self):
         hierarchies = [self.version_2()]

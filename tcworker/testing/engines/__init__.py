@@ -32,6 +32,7 @@ from tcworker.testing.engines.harness import (
     SERVICES,
     SHELLS,
     TERMINALS,
+    USAGE,
     EngineHarness,
 )
 from tcworker.testing.engines.logs import LogCases
@@ -40,6 +41,7 @@ from tcworker.testing.engines.refusals import RefusalCases
 from tcworker.testing.engines.secrets import SecretCases
 from tcworker.testing.engines.shells import ShellCases
 from tcworker.testing.engines.starts import StartCases
+from tcworker.testing.engines.usage import UsageCases
 from tcworker.testing.engines.workers import NeighbourCases, RestartCases
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "SERVICES",
     "SHELLS",
     "TERMINALS",
+    "USAGE",
     "EngineHarness",
     "EngineSuite",
     "Made",
@@ -64,6 +67,7 @@ class EngineSuite(
     KillCases,
     AbortCases,
     StartCases,
+    UsageCases,
     EnvironmentCases,
     FileCases,
     FolderCases,

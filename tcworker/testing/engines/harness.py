@@ -31,6 +31,7 @@ TERMINALS = "terminals"
 CACHES = "caches"
 PROXIES = "proxies"
 SERVICES = "services"
+USAGE = "usage"
 OWN_USER = "own user"
 
 
@@ -39,9 +40,9 @@ class EngineHarness(Patience):
 
     @cvar reactor: what everything waits by.
     @cvar payloads: the platform's payloads.
-    @cvar offers: what the platform has of L{SHELLS}, L{TERMINALS}, L{CACHES}, L{PROXIES}, L{SERVICES}; and L{OWN_USER}
-        when its tasks run as a user that may not read everything, that is not as root. Of what is not offered the suite
-        checks that it is refused.
+    @cvar offers: what the platform has of L{SHELLS}, L{TERMINALS}, L{CACHES}, L{PROXIES}, L{SERVICES}, L{USAGE}
+        (L{IExecution.measure}); and L{OWN_USER} when its tasks run as a user that may not read everything, that is not
+        as root. Of what is not offered the suite checks that it is refused.
     @ivar platform: prepared before each test, disposed after it.
     """
 

@@ -15,8 +15,10 @@ from twisted.trial.unittest import SkipTest, TestCase
 from tcworker.engine.native.accounts import users_at_home_in
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.interfaces import IPlatform, SandboxRecord
-from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, EngineSuite, Payload, ShellPayloads
+from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Payload, ShellPayloads
 from tests.engine.native.harness import names_in, new_config, new_tasks_dir
+
+THERE = frozenset({SHELLS, TERMINALS, USAGE})
 
 
 def hidden(script: str) -> Payload:
@@ -30,7 +32,7 @@ class NativeContract(EngineSuite, TestCase):
 
     reactor = reactor
     payloads = ShellPayloads(hidden)
-    offers = frozenset({SHELLS, TERMINALS} if os.geteuid() == 0 else {SHELLS, TERMINALS, OWN_USER})
+    offers = THERE if os.geteuid() == 0 else THERE | {OWN_USER}
     settings: ClassVar[Mapping[str, object]] = {}
 
     def setUp(self):
@@ -76,7 +78,7 @@ class NativeContract(EngineSuite, TestCase):
 class NativeContractAsNobody(NativeContract):
     """As an account of its own, which only root can give tasks."""
 
-    offers = frozenset({SHELLS, TERMINALS, OWN_USER})
+    offers = THERE | {OWN_USER}
     settings: ClassVar[Mapping[str, object]] = {"task_user": "nobody"}
 
     def setUp(self):

@@ -7,18 +7,21 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
+from twisted.trial.unittest import SkipTest
 
 import tests
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.errors import InternalError, SandboxAborted
+from tcworker.errors import ConfigError, InternalError, SandboxAborted
 from tcworker.interfaces import SandboxRecord
 from tcworker.launcher import linux
+from tcworker.launcher.cgroups import inhabitants
 from tcworker.testing.engines.traces import processes_with
 from tcworker.waiting import OneShot
 from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
@@ -68,13 +71,19 @@ def leave_group(group: str, processes: Sequence[str]) -> None:
 class CrashTests(NativeCase):
     """Of the worker, its launcher, a supervisor."""
 
+    settings: ClassVar[dict[str, Any]] = {}
+
+    async def new_platform(self, **settings: Any) -> NativePlatform:
+        return await super().new_platform(**{**self.settings, **settings})
+
     def setUp(self):
         self.marker = f"marker-{uuid4().hex}"
 
     def start_worker(self, payload) -> Worker:
         worker = Worker()
         self.tasks_dir = new_tasks_dir(self.addCleanup)
-        argv = [sys.executable, "-m", "tests.engine.native.worker", self.tasks_dir, json.dumps(payload)]
+        argv = [sys.executable, "-m", "tests.engine.native.worker", self.tasks_dir]
+        argv += [json.dumps(payload), json.dumps(self.settings)]
         root = os.path.dirname(os.path.dirname(tests.__file__))
         reactor.spawnProcess(worker, argv[0], argv, env=os.environ, path=root)
         self.addCleanup(worker.kill)
@@ -94,7 +103,7 @@ class CrashTests(NativeCase):
         await worker.ended.wait()
         await until(lambda: not processes_with(self.marker))
         await until(lambda: linux.start_time(record["pid"]) is None)
-        self.assertFalse(record["group"] and exists(record["group"]))
+        self.assertEqual([group for group in record["groups"] if exists(group)], [])
         platform = await self.new_platform()
         await platform.prepare([SandboxRecord("native", record)])
         self.assertFalse(exists(record["folder"]))
@@ -117,7 +126,7 @@ class CrashTests(NativeCase):
         platform = await self.new_platform()
         await platform.prepare([SandboxRecord("native", record)])
         await until(lambda: not processes_with(self.marker))
-        self.assertFalse(record["group"] and exists(record["group"]))
+        self.assertEqual([group for group in record["groups"] if exists(group)], [])
         self.assertFalse(exists(record["folder"]))
 
     async def test_killed_launcher_takes_its_tasks_along(self):
@@ -192,3 +201,36 @@ class CrashTests(NativeCase):
         await platform.dispose()
         self.assertIsInstance(await finished, InternalError)
         self.assertEqual(processes_with(self.marker), [])
+
+
+class CrashWithLimitsTests(CrashTests):
+    """A run then has several control groups."""
+
+    settings: ClassVar[dict[str, Any]] = {"limits_memory_mb": 256, "limits_pids": 100, "limits_cpus": 2}
+
+    async def setUp(self):
+        super().setUp()
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup), **self.settings))
+        self.addCleanup(platform.dispose)
+        try:
+            await platform.prepare([])
+        except ConfigError as error:
+            raise SkipTest(str(error)) from error
+
+    async def test_killed_all_at_once_and_nobody_remembers(self):
+        """Its groups are known by their names."""
+        worker = self.start_worker(shell(daemon(self.marker)))
+        await until(lambda: processes_with(self.marker) and b"}" in worker.printed)
+        record = json.loads(worker.printed)
+        launcher = parent_of(record["pid"])
+        waiting = linux.children(launcher)
+        os.kill(launcher, signal.SIGSTOP)
+        for pid in (*waiting, launcher):
+            os.kill(pid, signal.SIGKILL)
+        worker.kill()
+        await worker.ended.wait()
+        for pid in inhabitants(record["groups"][0]):
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: not any(inhabitants(group) for group in record["groups"]))
+        await self.new_platform()
+        self.assertEqual([group for group in record["groups"] if exists(group)], [])

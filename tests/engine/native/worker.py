@@ -1,6 +1,8 @@
-"""A worker in a process of its own, which runs one task: C{python -m tests.engine.native.worker TASKS_DIR PAYLOAD}.
+"""A worker in a process of its own, which runs one task.
 
-It prints its sandbox's record as JSON, and at the end the log and the result's C{success}. PAYLOAD is JSON.
+C{python -m tests.engine.native.worker TASKS_DIR PAYLOAD [SETTINGS]}, both of JSON, the latter of its configuration.
+
+It prints its sandbox's record as JSON, and at the end the log and the result's C{success}.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from tcworker.testing.context import FakeTaskContext
 from tests.engine.native.harness import new_config
 
 
-async def _run(reactor, tasks_dir: str, payload: str) -> None:
-    platform = NativePlatform(reactor, new_config(tasks_dir))
+async def _run(reactor, tasks_dir: str, payload: str, settings: str = "{}") -> None:
+    platform = NativePlatform(reactor, new_config(tasks_dir, **json.loads(settings)))
     await platform.prepare([])
     context = FakeTaskContext(reactor, json.loads(payload))
     execution = await platform.new_engine(context).start()
