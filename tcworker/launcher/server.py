@@ -7,8 +7,8 @@ What the worker sends (C{do}):
  - C{{do: kill, key}}: let the supervisor of that key die, and its run with it.
 
 What it is told: C{{event: ready}} at first, or C{{event: refused, problem}} if the limits for tasks that it was given
-cannot be kept here, which is its end; and C{{event: gone, key}} when the supervisor of that key is done and
-nothing of its run lives.
+cannot be kept here, which is its end; and C{{event: gone, key, exceeded}} when the supervisor of that key is done and
+nothing of its run lives (C{exceeded}: should it have died, the limits that the run met, by their controllers).
 
 A supervisor has one run at a time. It is given the worker's order as it came, and says C{{event: free}} when it can
 take another. It ends when the port between us closes.
@@ -26,6 +26,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping, Sequence
 
 from tcworker.launcher.group import Group
 from tcworker.launcher.groups import Groups
@@ -51,6 +52,17 @@ class Employed:
     def __init__(self, pid: int, port: Port, group: Group) -> None:
         self.pid, self.port, self.group = pid, port, group
         self.key: int | None = None
+        self._before: Mapping[str, int] = {}
+
+    def begin(self, key: int) -> None:
+        """It has a run from now on."""
+        self.key, self._before = key, self.group.exceeded()
+
+    def exceeded(self) -> list[str]:
+        """The limits that its run met; none if it has none."""
+        if self.key is None:
+            return []
+        return [name for name, count in self.group.exceeded().items() if count > self._before[name]]
 
 
 class Launcher:
@@ -118,9 +130,9 @@ class Launcher:
             except OSError:
                 # It died while it waited.
                 continue
-            employed.key = message["key"]
+            employed.begin(message["key"])
             return
-        self._tell({"event": "gone", "key": message["key"]})
+        self._tell({"event": "gone", "key": message["key"], "exceeded": []})
 
     def _kill(self, key: int) -> None:
         for employed in self._employed.values():
@@ -181,17 +193,17 @@ class Launcher:
             self._watch.remove(employed.port.fileno())
             return
         # First: the worker waits for this.
-        self._tell_gone(employed)
+        self._tell_gone(employed, [])
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(employed)
         else:
             self._watch.remove(employed.port.fileno())
             employed.port.close()
 
-    def _tell_gone(self, employed: Employed) -> None:
+    def _tell_gone(self, employed: Employed, exceeded: Sequence[str]) -> None:
         key, employed.key = employed.key, None
         if key is not None:
-            self._tell({"event": "gone", "key": key})
+            self._tell({"event": "gone", "key": key, "exceeded": exceeded})
 
     def _tell(self, message: Message) -> None:
         # That nobody listens any more is noticed where we listen.
@@ -209,10 +221,11 @@ class Launcher:
         if any(employed.key is not None for employed in dead):
             self._kill_strays(dead)
         for employed in dead:
+            exceeded = employed.exceeded()
             employed.group.remove()
             if employed in self._waiting:
                 self._waiting.remove(employed)
-            self._tell_gone(employed)
+            self._tell_gone(employed, exceeded)
 
     def _kill_strays(self, dead: list[Employed]) -> None:
         for employed in dead:

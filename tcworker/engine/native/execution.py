@@ -20,6 +20,7 @@ from tcworker.errors import (
     SandboxAborted,
     SandboxEnded,
     TaskError,
+    TaskFailed,
 )
 from tcworker.interfaces import (
     CommandRecord,
@@ -111,7 +112,7 @@ class NativeExecution:
             raise SandboxEnded(_USES_NOTHING)
         try:
             used = await self._supervisor.measure()
-        except InternalError as error:
+        except (InternalError, TaskFailed) as error:
             # That it died is told to those who wait for the end.
             raise SandboxEnded(_USES_NOTHING) from error
         if "problem" in used:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
 from typing import Any, NamedTuple
@@ -30,12 +30,13 @@ class Supervised(NamedTuple):
     """A run that has a supervisor.
 
     @ivar end: a socket to that.
-    @ivar gone: fires when nothing of the run lives and the supervisor is free for another, or dead.
+    @ivar gone: fires when nothing of the run lives and the supervisor is free for another, or dead: with the limits
+        that the run met, by their controllers.
     @ivar kill: lets it die, with all of the run; for one that does not listen any more.
     """
 
     end: socket.socket
-    gone: OneShot[None]
+    gone: OneShot[Sequence[str]]
     kill: Callable[[], None]
 
 
@@ -106,7 +107,7 @@ class LauncherProcess:
         ours, its = socket.socketpair()
         self.dead = self._stopping = False
         self.ready: OneShot[None] = OneShot()
-        self._gone: dict[int, OneShot[None]] = {}
+        self._gone: dict[int, OneShot[Sequence[str]]] = {}
         self._limits = limits
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
@@ -120,7 +121,7 @@ class LauncherProcess:
         self._channel = Channel(reactor, ours, self._received, self._lost)
         self._child.when_ended().addCallback(lambda _: self._ended())
 
-    def supervise(self, key: int, order: Mapping[str, Any], descriptors: list[int]) -> OneShot[None]:
+    def supervise(self, key: int, order: Mapping[str, Any], descriptors: list[int]) -> OneShot[Sequence[str]]:
         """See L{LauncherLink.supervise}; the descriptors are the launcher's from now on."""
         gone = self._gone[key] = OneShot()
         self._channel.send({"do": "supervise", "key": key, **order}, descriptors)
@@ -142,7 +143,7 @@ class LauncherProcess:
         elif message["event"] == "refused":
             self.ready.fail(_cannot_limit(self._limits, message["problem"]))
         elif (gone := self._gone.pop(message["key"], None)) is not None:
-            gone.succeed(None)
+            gone.succeed(message["exceeded"])
 
     def _lost(self) -> None:
         # Not worth a word yet: a reactor that stops closes all that is open.
@@ -159,7 +160,7 @@ class LauncherProcess:
         )
         # No supervisor is left either: they share its stderr, and it has ended for us when that is closed.
         for gone in self._gone.values():
-            gone.succeed(None)
+            gone.succeed(())
         self._gone.clear()
 
     def _says(self, line: str) -> None:

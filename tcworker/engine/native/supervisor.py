@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from tcworker.engine.native.launcher import Supervised
-from tcworker.errors import InternalError
+from tcworker.errors import InternalError, TaskError, TaskFailed
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor
 from tcworker.waiting import OneShot
@@ -37,7 +37,8 @@ class ExecEvents(Protocol):
 class SupervisorLink:
     """Speaks with the supervisor of a run.
 
-    Whatever it is asked fails with L{InternalError} if it dies; then every process of the run is dead.
+    Whatever it is asked fails with L{InternalError} if it dies, or L{TaskFailed} if it died of what the task did to it;
+    then every process of the run is dead.
 
     @param supervised: the run.
     """
@@ -131,7 +132,7 @@ class SupervisorLink:
         answer = self._answers[event] = OneShot()
         if not self._channel.connected:
             # Not at once: whoever hears of its death relies on that of all its processes.
-            self._gone.wait().addCallback(lambda _: answer.fail(_died()))
+            self._gone.wait().addCallback(lambda exceeded: answer.fail(_died(exceeded)))
         return answer.wait()
 
     def _received(self, message: Message, descriptors: list[int]) -> None:
@@ -155,18 +156,24 @@ class SupervisorLink:
             self._execs.pop(key).ended(message["status"], message["signal"])
 
     def _lost(self) -> None:
-        self._gone.wait().addCallback(lambda _: self._all_dead())
+        self._gone.wait().addCallback(self._all_dead)
 
-    def _all_dead(self) -> None:
+    def _all_dead(self, exceeded: Sequence[str]) -> None:
         # Nothing is left that could be late.
         self._need_not_end()
         answers, self._answers = self._answers, {}
         execs, self._execs = self._execs, {}
         for answer in answers.values():
-            answer.fail(_died())
+            answer.fail(_died(exceeded))
         for events in execs.values():
             events.ended(None, signal.SIGKILL)
 
 
-def _died() -> InternalError:
+def _died(exceeded: Sequence[str]) -> TaskError:
+    # It is killed last, if at all: whoever did it had filled the memory with what is in no process.
+    if "memory" in exceeded:
+        return TaskFailed(
+            "the task filled the memory that it may have here (limits.memoryMB) with what no process held, as files in "
+            "/dev/shm, so that all of it had to be killed and nothing that it left can be read"
+        )
     return InternalError("the process that watches over the task's commands died, and they with it")

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest
 
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.errors import ConfigError, TaskFailed
+from tcworker.errors import ConfigError, InternalError, TaskFailed
 from tcworker.interfaces import ExitStatus, IExecution
 from tcworker.launcher.cgroups import inhabitants
 from tcworker.launcher.system import this_system
@@ -109,13 +109,42 @@ class MemoryTests(LimitCase):
         left = "/dev/shm/tcworker-test-left"
         self.addCleanup(lambda: exists(left) and os.unlink(left))
         _, execution = await self.start(shell(f"echo x > out; (head -c 100M /dev/zero > {left}); sleep 0"), platform)
-        result = await execution.when_finished()
-        self.assertTrue(result.out_of_memory)
-        (await result.archive_file("out")).close()
-        await result.dispose()
+        try:
+            result = await execution.when_finished()
+        except TaskFailed:
+            self.assertFalse(may_protect(), "it was protected")
+        else:
+            self.assertTrue(result.out_of_memory)
+            (await result.archive_file("out")).close()
+            await result.dispose()
         _, succeeded = await self.run_and_dispose("tail -c 30M /dev/zero | wc -c", platform=platform)
         self.assertTrue(succeeded)
         self.assertNotIn(execution.record.details["pid"], supervisors_of(platform))
+
+    async def test_a_supervisor_that_dies_of_it_is_the_tasks_fault(self):
+        """As where nobody may protect it, and files are all that fills the memory."""
+        _, execution = await self.start(shell(f"{EATS}; exec sleep 600"))
+        pid = execution.record.details["pid"]
+        await until(lambda: self.killed(execution))
+        os.kill(pid, signal.SIGKILL)
+        with self.assertRaises(TaskFailed) as raised:
+            await execution.when_finished()
+        self.assertIn("filled the memory", str(raised.exception))
+
+    async def test_a_supervisor_that_dies_of_something_else_is_not(self):
+        platform = await self.new_platform()
+        _, before = await self.start(shell(EATS), platform)
+        await (await before.when_finished()).dispose()
+        _, execution = await self.start(shell("exec sleep 600"), platform)
+        self.assertEqual(execution.record.details["pid"], before.record.details["pid"])
+        os.kill(execution.record.details["pid"], signal.SIGKILL)
+        with self.assertRaises(InternalError):
+            await execution.when_finished()
+
+    def killed(self, execution: IExecution) -> bool:
+        """Whether the kernel killed somebody of it."""
+        said = read_first(execution, "memory.oom_control", "memory.events")
+        return said is not None and "oom_kill 1" in said
 
     async def test_a_supervisor_lives_however_little_memory_there_is(self):
         """And nobody else does, whom it starts."""
