@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -28,7 +28,7 @@ class Source:
     """
 
     name: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     exposed: int | None = None
     faults: tuple[Fault, ...] = ()
 
@@ -156,7 +156,7 @@ class Merged:
     @ivar origins: the name of the source of each value, by its place: C{logs.maxMegabytes}.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, str]
 
     def origin(self, place: str) -> str | None:

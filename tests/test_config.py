@@ -248,6 +248,10 @@ class Secrets(SynchronousTestCase):
             error = self.assertRaises(ConfigError, parsed, **values)
             self.assertNotIn("123454321", str(error), values)
 
+    def test_what_was_read_but_not_yet_parsed(self) -> None:
+        source = Source("f", {"accessToken": "123454321", "logs": {"mask": ["123454321"]}})
+        self.assertNotIn("123454321", repr([source, lay_over([source])]))
+
 
 class Consistency(SynchronousTestCase):
     def test_every_key_says_in_words_what_it_may_be(self) -> None:
