@@ -13,10 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.feature.env import EnvFeature
-from tcworker.interfaces import Credentials, IEngine
+from tcworker.interfaces import IEngine
 from tcworker.testing.context import TASK_ID, FakeTaskContext
-
-CONFIG = Config(root_url="https://tc.example.com", credentials=Credentials("w", "x"), worker_type="t", worker_id="i")
+from tests.feature.harness import CONFIG
 
 
 class Engine:

@@ -12,7 +12,7 @@ from tcworker.errors import TaskFailed
 from tcworker.feature.idle_output import IdleOutputFeature
 from tcworker.interfaces import ITaskFeature
 from tcworker.testing.context import FakeTaskContext
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 NOTHING = cast(Any, None)
 

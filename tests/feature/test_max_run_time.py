@@ -12,7 +12,7 @@ from tcworker.errors import MalformedPayload, TaskFailed
 from tcworker.feature.max_run_time import MaxRunTimeFeature
 from tcworker.interfaces import ITaskFeature
 from tcworker.testing.context import FakeTaskContext
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 NOTHING = cast(Any, None)
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.config import Config
 from tcworker.feature.metadata import NAME, MetadataFeature
 from tcworker.testing.context import TASK_ID, FakeTaskContext
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 
 class Metadata(SynchronousTestCase):

@@ -12,7 +12,7 @@ from tcworker.errors import MalformedPayload
 from tcworker.feature.not_here import NotHereFeature
 from tcworker.task.payload import PayloadSchema
 from tcworker.testing.context import FakeTaskContext
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 
 class NotHere(SynchronousTestCase):

@@ -13,7 +13,7 @@ from tcworker.feature.on_exit_status import OnExitStatusFeature
 from tcworker.interfaces import CommandRecord, ExitStatus
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.sandbox import FakeResult
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 
 class Retrying(SynchronousTestCase):

@@ -15,7 +15,7 @@ from tcworker.errors import MalformedPayload
 from tcworker.feature.os_groups import OSGroupsFeature
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.platform import FakeEngine, FakePlatform
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 NOTHING: Sequence[Mapping[str, Any]] = ({}, {"osGroups": []})
 

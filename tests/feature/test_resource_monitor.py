@@ -20,7 +20,7 @@ from tcworker.interfaces import FileArtifact, IExecution, ITaskFeature, Usage
 from tcworker.task.log_names import LogNames
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.sandbox import FakeResult
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 GIB = 2**30
 RECORD = "public/monitoring/resource-usage.json"

@@ -13,7 +13,7 @@ from tcworker.errors import MalformedPayload
 from tcworker.feature.run_as_current_user import RunAsCurrentUserFeature
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.platform import FakeEngine, FakePlatform
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 SCOPE = "generic-worker:run-task-as-current-user:test-provisioner/t"
 

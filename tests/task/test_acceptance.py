@@ -14,7 +14,7 @@ from tcworker.interfaces import IPlatform
 from tcworker.task.acceptance import Acceptance
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.platform import FakePlatform
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 TIME: Mapping[str, Any] = {"properties": {"maxRunTime": {"type": "integer"}}, "required": ["maxRunTime"]}
 

@@ -16,7 +16,7 @@ from tcworker.task.payload import PayloadSchema
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.files import File, Files
 from tcworker.testing.sandbox import FakeResult
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 
 class Context(FakeTaskContext):

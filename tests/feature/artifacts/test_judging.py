@@ -13,7 +13,7 @@ from tcworker.feature.artifacts import ArtifactsFeature
 from tcworker.task.claim import read_date, write_date
 from tcworker.task.payload import PayloadSchema
 from tests.feature.artifacts.case import ArtifactsTest
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 
 class Judging(ArtifactsTest):

@@ -14,7 +14,7 @@ from tcworker.task.claim import write_date
 from tcworker.testing.files import Files, Folder, Link
 from tcworker.testing.sandbox import FakeResult
 from tests.feature.artifacts.case import ArtifactsTest
-from tests.feature.test_env import CONFIG
+from tests.feature.harness import CONFIG
 
 
 class Publishing(ArtifactsTest):
