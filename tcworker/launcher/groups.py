@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence, Set
 from itertools import count
@@ -97,10 +98,15 @@ def _without(missing: Set[str], unified: Hierarchy | None) -> str:
 
 
 def _refused(cell: Cell, error: OSError) -> CannotLimit:
-    who = "only root can"
-    if cell.version is cgroup_v2:
-        who += f", or whom it was given to (systemd: Delegate=yes and DelegateSubgroup={cgroup_v2.LEAF})"
     return CannotLimit(
         f"a control group that limits {', '.join(sorted(cell.controllers))} cannot be made in "
-        f"{os.path.dirname(cell.folder)} ({error.strerror}): {who}"
+        f"{os.path.dirname(cell.folder)} ({error.strerror}): {_what_to_do(cell, error)}"
     )
+
+
+def _what_to_do(cell: Cell, error: OSError) -> str:
+    if error.errno in (errno.EINVAL, errno.ERANGE):
+        return "choose a value that the kernel takes"
+    if cell.version is cgroup_v2:
+        return f"only root can, or whom it was given to (systemd: Delegate=yes and DelegateSubgroup={cgroup_v2.LEAF})"
+    return "only root can"

@@ -138,7 +138,8 @@ class RefusalTests(GroupsCase):
 
         groups = Groups(hierarchies, LIMITS, set())
         self.patch(cgroup_v1, "write", refuse)
-        self.assertIn("Invalid argument", str(self.assertRaises(CannotLimit, groups.new)))
+        said_so = str(self.assertRaises(CannotLimit, groups.new))
+        self.assertIn("(Invalid argument): choose a value that the kernel takes", said_so)
         self.assertEqual([name for found in hierarchies for name in os.listdir(found.own) if "tcworker_" in name], [])
 
     def test_a_group_that_cannot_be_killed_is_of_no_use(self):

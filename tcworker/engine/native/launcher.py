@@ -105,7 +105,7 @@ class LauncherProcess:
 
     def __init__(self, reactor: IReactor, limits: Limits) -> None:
         ours, its = socket.socketpair()
-        self.dead = self._stopping = False
+        self.dead = self._stopping = self._refused = False
         self.ready: OneShot[None] = OneShot()
         self._gone: dict[int, OneShot[Sequence[str]]] = {}
         self._limits = limits
@@ -141,6 +141,7 @@ class LauncherProcess:
         if message["event"] == "ready":
             self.ready.succeed(None)
         elif message["event"] == "refused":
+            self._refused = True
             self.ready.fail(_cannot_limit(self._limits, message["problem"]))
         elif (gone := self._gone.pop(message["key"], None)) is not None:
             gone.succeed(message["exceeded"])
@@ -150,7 +151,7 @@ class LauncherProcess:
         self.dead = True
 
     def _ended(self) -> None:
-        if self.ready.fired and not self._stopping:
+        if self.ready.fired and not (self._stopping or self._refused):
             _log.error("the launcher of native tasks is gone; those that run are killed, the next starts another")
         self.dead = True
         # It may be the first sign: a process is buried before its sockets are read.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SkipTest
 
 from tcworker.engine.native.platform import NativePlatform
@@ -212,14 +213,33 @@ class ShareTests(LimitCase):
         self.assertIn(read_first(execution, "cpu.cfs_quota_us", "cpu.max"), ("-1", "max 100000", None))
 
 
+class NeighbourTests(LimitCase):
+    """Two workers of one machine, with limits of their own."""
+
+    async def test_each_keeps_its_own(self):
+        large = await self.new_platform(limits_memory_mb=600)
+        _, execution = await self.start(shell("until [ -e go ]; do sleep 0.01; done"), large)
+        # It sweeps what dead workers left.
+        small = await self.new_platform()
+        _, succeeded = await self.run_and_dispose(EATS, platform=small)
+        self.assertFalse(succeeded)
+        _, succeeded = await self.run_and_dispose(EATS, platform=large)
+        self.assertTrue(succeeded)
+        touch(execution.record.details["folder"], "go")
+        self.assertTrue((await execution.when_finished()).success)
+
+
 class RefusalTests(NativeCase):
     """Limits that cannot be kept are an error of the configuration, before the first task."""
 
     async def refused(self, **limits: Any) -> str:
         platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup), **limits))
         self.addCleanup(platform.dispose)
-        with self.assertRaises(ConfigError) as raised:
-            await platform.prepare([])
+        with capturedLogs() as events:
+            with self.assertRaises(ConfigError) as raised:
+                await platform.prepare([])
+            await platform._means.launcher._process._child.when_ended()
+        self.assertEqual([event for event in events if event["log_level"] >= LogLevel.warn], [], "nobody died")
         return str(raised.exception)
 
     async def test_a_value_that_the_kernel_does_not_take(self):
