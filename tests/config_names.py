@@ -27,7 +27,7 @@ EFFECTS: Mapping[str, str] = {
     "disableOOMProtection": f"{_GUARD}.WithoutProtection.test_the_one_that_uses_most_is_warned_once",
     "enableMetadata": "tests.feature.test_metadata.Metadata.test_a_pool_that_has_it_switched_off",
     "enableOSGroups": "tests.feature.test_os_groups.Joining.test_a_pool_that_has_it_switched_off",
-    "enableResourceMonitor": "tests.feature.test_resource_monitor.SwitchedOff.test_it_is_simply_off",
+    "enableResourceMonitor": "tests.feature.resource_monitor.test_feature.SwitchedOff.test_it_is_simply_off",
     "enableRunTaskAsCurrentUser": f"{_CURRENT_USER}.test_a_pool_that_has_it_switched_off",
     "idleTimeoutSecs": "tests.test_claims.WhenIdle.test_it_goes_when_nothing_ran_for_so_long",
     "instanceType": "tests.feature.test_env.Variables.test_where_the_worker_is",
