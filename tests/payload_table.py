@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tcworker.task.forms import IN_WORDS
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+from tests.documented_tests import DOCS, DocumentedTest, tests_in
 
 Schema = Mapping[str, Any]
 
 _HEADING = re.compile(r"^#+ (.*)$")
 _CODE = re.compile(r"^`([^`]+)`$")
-_LINK = re.compile(r"\[`(\w+)\.(\w+)`\]\(\.\./([\w/]+)\.py\)")
 _FORMATS = {"date-time": "a date with time and zone", "uri": "an address with its scheme"}
 
 
@@ -43,7 +40,7 @@ class Row:
 
     @ivar cells: type, default, limits.
     @ivar scope: what the task needs, or C{-}.
-    @ivar tests: module, class and name of each test that it links to.
+    @ivar tests: those that it links to.
     """
 
     table: str
@@ -51,7 +48,7 @@ class Row:
     cells: tuple[str, str, str]
     meaning: str
     scope: str
-    tests: tuple[tuple[str, str, str], ...]
+    tests: Sequence[DocumentedTest]
 
 
 def properties(schema: Schema) -> Iterator[Property]:
@@ -127,6 +124,5 @@ def rows() -> Iterator[Row]:
 
 
 def _row(heading: str, path: str, cells: Mapping[str, str]) -> Row:
-    tests = tuple((module.replace("/", "."), case, name) for case, name, module in _LINK.findall(cells["Tests"]))
     words = cells["Type"], cells["Default"], cells["Limits"]
-    return Row(heading, path, words, cells["Meaning"], cells.get("Scope", "-"), tests)
+    return Row(heading, path, words, cells["Meaning"], cells.get("Scope", "-"), tests_in(cells["Tests"]))
