@@ -286,6 +286,7 @@ class IPlatform(Interface):
     schema: Mapping[str, Any] = Attribute(
         "JSON schema of its slice of the payload: C{properties} and C{required}; unknown keys are refused elsewhere."
     )
+
     def accepts(payload: Mapping[str, Any]) -> bool:
         """Whether a payload, an object not checked yet, is meant for this platform; pure."""
 
@@ -569,21 +570,22 @@ class ITaskContext(Interface):
         """Be told of the run's new credentials, at each reclaim."""
 
     def publish(artifact: Artifact) -> Deferred[None]:
-        """Publish an artifact: reserved names, encoding, retries, fresh addresses are dealt with here.
+        """Publish an artifact: encoding, retries, fresh addresses are dealt with here.
 
-        L{MalformedPayload} for a name already taken with other content, L{ResourceUnavailable} when the storage or the
+        L{NamingConflict} for a name that is reserved, unless it is an address under which a log is until it is there;
+        L{MalformedPayload} for one already taken with other content, L{ResourceUnavailable} when the storage or the
         queue does not take it in the time there is, L{ArchiveError} for a file that cannot be read.
         """
 
     def reserve(name: str) -> Publish:
         """Keep the name of an artifact for whoever calls this, from C{for_task}, and answer what publishes it.
 
-        An artifact of the payload that has this name is left out with a warning. L{NamingConflict} if the name is
-        that of a log, or somebody else has reserved it.
+        Nobody else can publish under it then. L{NamingConflict} if somebody has reserved it, as the worker does with
+        the names of the log.
         """
 
     def is_reserved(name: str) -> bool:
-        """Whether an artifact of the payload that had this name would be left out: a log or a feature has it."""
+        """Whether no artifact of the payload can have this name: the log or a feature has it."""
 
     def time_left() -> float:
         """Seconds until uploads must end."""

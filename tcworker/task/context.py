@@ -23,7 +23,6 @@ from tcworker.interfaces import (
 )
 from tcworker.task.claim import Claim
 from tcworker.task.log import TaskLog
-from tcworker.task.log_names import LogNames
 from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
@@ -84,7 +83,7 @@ class TaskContext:
         self.queue = Queue(http, config.root_url, lambda: self._credentials, clock)
         self._auth = Auth(http, config.root_url, lambda: self._credentials, clock)
         self._told: list[Callable[[Credentials], None]] = []
-        self._reserved = ReservedNames(lambda: LogNames.from_payload(self.payload))
+        self._reserved = ReservedNames()
         self._fail = fail
         self._time_left = time_left
         self._logger = RunLogger(claim.name)
@@ -127,11 +126,7 @@ class TaskContext:
         return lambda: self._told.remove(call) if call in self._told else None
 
     def publish(self, artifact: Artifact) -> Deferred[None]:
-        """See L{ITaskContext.publish}.
-
-        A file, or an error in place of one, comes from the payload and may not take a reserved name: it is left out
-        with a warning, since people publish the whole of C{public} (contracts of generic-worker, 3).
-        """
+        """See L{ITaskContext.publish}."""
         return Deferred.fromCoroutine(self._publish(artifact))
 
     def reserve(self, name: str) -> Publish:
@@ -152,10 +147,8 @@ class TaskContext:
         self._fail(error)
 
     async def _publish(self, artifact: Artifact) -> None:
-        if self._reserved.keep_out(artifact):
-            self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the worker")
-        else:
-            await self._publisher.publish(artifact)
+        self._reserved.check(artifact)
+        await self._publisher.publish(artifact)
 
     async def _require(self, alternatives: Sequence[ScopeExpression]) -> None:
         # Nearly every task has what it needs as it stands: auth is asked only about the others.

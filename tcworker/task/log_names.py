@@ -74,8 +74,3 @@ class LogNames:
                 f'payload.logs: the live log and the backing log have the same name, "{names.live}"; give them two'
             )
         return names
-
-    @property
-    def reserved(self) -> frozenset[str]:
-        """The names that no artifact of the payload can have."""
-        return frozenset((self.live, self.backing))

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import WorkerShutdown
 from tcworker.feature.registry import RunFeatures
-from tcworker.interfaces import GzippedArtifact, IResult, ITaskContext, LinkArtifact
+from tcworker.interfaces import GzippedArtifact, IResult, ITaskContext, LinkArtifact, Publish
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
 
@@ -21,7 +21,6 @@ LOG_TYPE = "text/plain; charset=utf-8"
 class Publication:
     """Publishes artifacts and log, each once.
 
-    @ivar names: of the log; the usual ones until the payload has been read.
     @ivar features: those that publish artifacts; none until the payload has been read.
     @param failed: told of what could not be published.
     """
@@ -30,13 +29,20 @@ class Publication:
         self._context = context
         self._log = log
         self._failed = failed
-        self.names = LogNames()
+        self._names = LogNames()
+        self._publish_backing: Publish = context.publish
+        self._publish_live: Publish = context.publish
         self.features = RunFeatures(context, {}, {})
         self._why: str | None = None
         self._only_log = False
         self._uploads: Deferred[None] | None = None
         self._cut_at = math.inf
         self._cut: IDelayedCall | None = None
+
+    def name_log(self, names: LogNames) -> None:
+        """Publish the log under these names; nobody else can have them then. Without this it has the usual ones."""
+        self._publish_backing, self._publish_live = map(self._context.reserve, (names.backing, names.live))
+        self._names = names
 
     def explain(self, why: str) -> None:
         """Say in the log's last lines why the run ends."""
@@ -88,13 +94,13 @@ class Publication:
 
     async def _sealed_log(self) -> None:
         sealed = await self._log.seal()
-        names, expires = self.names, self._context.expires
+        names, expires = self._names, self._context.expires
         if not names.published:
             return
         backing = GzippedArtifact(names.backing, expires, sealed.file, LOG_TYPE, sealed.length)
         live = LinkArtifact(names.live, expires, names.backing, LOG_TYPE)
         # Side by side: the queue takes a link to what is not there yet, and one call less to wait for shows.
-        both = [self._context.publish(backing), self._context.publish(live)]
+        both = [self._publish_backing(backing), self._publish_live(live)]
         # Both to their ends: a log on its way would lose its file to the cleanup.
         for _, outcome in await DeferredList(both, consumeErrors=True):
             if isinstance(outcome, Failure):

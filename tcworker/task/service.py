@@ -160,7 +160,8 @@ class TaskService(Service):
         context = self.context
         platform = self._facilities.acceptance.platform_for(self.claim.task.get("payload"), self._log)
         attempts = Attempts()
-        self._publication.names = attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames()
+        # Before features reserve names: where one cannot have a name it may do without, but a task needs its log.
+        self._publication.name_log(attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames())
         features = attempts.make(lambda: self._facilities.features.for_task(context))
         engine = attempts.make(lambda: platform.new_engine(context))
         attempts.check()

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from tcworker.client.scopes import missing, satisfies
-from tcworker.errors import MalformedPayload, TaskError
+from tcworker.errors import MalformedPayload, NamingConflict, TaskError
 from tcworker.interfaces import (
     Artifact,
     Credentials,
@@ -26,9 +26,8 @@ from tcworker.interfaces import (
 )
 from tcworker.task.claim import write_date
 from tcworker.task.context import IRunContext
-from tcworker.task.secret_forms import forms_of_credentials
-from tcworker.task.log_names import LogNames
 from tcworker.task.reserved_names import ReservedNames
+from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.queue import FakeQueue
 from tcworker.waiting import now
@@ -76,7 +75,7 @@ class FakeTaskContext:
         self._folder = folder
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
         self._told: list[Callable[[Credentials], None]] = []
-        self._reserved = ReservedNames(lambda: LogNames.from_payload(self.payload))
+        self._reserved = ReservedNames()
 
     @property
     def folder(self) -> str:
@@ -108,9 +107,10 @@ class FakeTaskContext:
 
     def publish(self, artifact: Artifact) -> Deferred[None]:
         """See L{ITaskContext.publish}; files are read to their end and closed."""
-        if self._reserved.keep_out(artifact):
-            self.log.warn(f"artifact {artifact.name} is left out: the name is reserved for the worker")
-            return succeed(None)
+        try:
+            self._reserved.check(artifact)
+        except NamingConflict as conflict:
+            return fail(conflict)
         return Deferred.fromCoroutine(self._publish(artifact))
 
     def reserve(self, name: str) -> Publish:

@@ -14,7 +14,7 @@ from tcworker.client.http import HTTP
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable, TaskError, TaskFailed, Unreachable
 from tcworker.filebody import MemoryFile
-from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, GzippedArtifact, LinkArtifact
+from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, LinkArtifact, ReferenceArtifact
 from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, TaskContext, uploads_of_one
 from tcworker.task.log import TaskLog
@@ -22,6 +22,7 @@ from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.memory import MemoryLog
 
 BACKING = "public/logs/live_backing.log"
+LIVE = "public/logs/live.log"
 
 
 class ContextTest(SynchronousTestCase):
@@ -148,17 +149,23 @@ class ReservedNames(ContextTest):
     def publish(self, artifact: Any) -> None:
         self.successResultOf(self.context.publish(artifact))
 
-    def test_what_the_payload_has_under_such_a_name_is_left_out_with_a_warning(self) -> None:
-        self.publish(FileArtifact(BACKING, self.context.expires, MemoryFile("x", b"")))
-        self.publish(ErrorArtifact("public/logs/live.log", self.context.expires, "file-missing-on-worker", "no"))
+    def refused(self, artifact: Any) -> None:
+        refused = str(self.failureResultOf(self.context.publish(artifact), NamingConflict).value)
+        self.assertIn(f"artifact {artifact.name}: the name is reserved", refused)
         self.assertEqual(self.stored, [])
-        self.assertEqual(self.log.text.count("[taskcluster:warn"), 2)
-        self.assertIn(BACKING, self.log.text)
 
-    def test_the_logs_themselves_are_published(self) -> None:
-        self.publish(GzippedArtifact(BACKING, self.context.expires, MemoryFile("x", b""), "text/plain", 0))
-        self.publish(LinkArtifact("public/logs/live.log", self.context.expires, BACKING, "text/plain"))
-        self.assertEqual(len(self.stored), 2)
+    def test_nobody_else_publishes_under_them(self) -> None:
+        self.context.reserve(BACKING)
+        self.context.reserve(LIVE)
+        self.refused(FileArtifact(BACKING, self.context.expires, MemoryFile("x", b"")))
+        self.refused(ErrorArtifact(LIVE, self.context.expires, "file-missing-on-worker", "no"))
+        self.refused(LinkArtifact(LIVE, self.context.expires, "public/x", "text/plain"))
+
+    def test_where_a_log_can_be_followed_stands_in_its_place_until_it_is_there(self) -> None:
+        publish = self.context.reserve(LIVE)
+        self.publish(ReferenceArtifact(LIVE, self.context.expires, "https://example.com/log", "text/plain"))
+        self.successResultOf(publish(LinkArtifact(LIVE, self.context.expires, BACKING, "text/plain")))
+        self.assertEqual(self.stored, [LIVE, LIVE])
 
     def test_any_other_file_is_published(self) -> None:
         self.publish(FileArtifact(os.path.basename(BACKING), self.context.expires, MemoryFile("x", b"")))
@@ -167,13 +174,11 @@ class ReservedNames(ContextTest):
     def test_what_a_feature_reserved_only_it_publishes(self) -> None:
         own = self.context.reserve("public/x.json")
         file = FileArtifact("public/x.json", self.context.expires, MemoryFile("x", b""))
-        self.publish(file)
-        self.assertEqual(self.stored, [])
-        self.assertIn("public/x.json is left out", self.log.text)
+        self.refused(file)
         self.successResultOf(own(file))
         self.assertEqual(self.stored, ["public/x.json"])
 
     def test_no_name_is_reserved_twice(self) -> None:
         self.context.reserve("public/x.json")
+        self.assertTrue(self.context.is_reserved("public/x.json"))
         self.assertRaises(NamingConflict, self.context.reserve, "public/x.json")
-        self.assertRaises(NamingConflict, self.context.reserve, BACKING)

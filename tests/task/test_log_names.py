@@ -19,13 +19,11 @@ class Names(SynchronousTestCase):
 
     def test_one_of_two(self) -> None:
         names = LogNames.from_payload({"logs": {"live": "private/live.log"}})
-        self.assertEqual(names.reserved, {"private/live.log", "public/logs/live_backing.log"})
+        self.assertEqual((names.live, names.backing), ("private/live.log", "public/logs/live_backing.log"))
 
     def test_published_unless_the_payload_says_otherwise(self) -> None:
         self.assertTrue(LogNames.from_payload({"features": {"backingLog": True}}).published)
-        names = LogNames.from_payload({"features": {"backingLog": False}})
-        self.assertFalse(names.published)
-        self.assertIn("public/logs/live.log", names.reserved)
+        self.assertFalse(LogNames.from_payload({"features": {"backingLog": False}}).published)
 
     def test_both_the_same(self) -> None:
         logs = {"logs": {"live": "public/logs/live_backing.log"}}

@@ -10,9 +10,10 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import MalformedPayload, ResourceUnavailable
+from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable
 from tcworker.interfaces import Artifact, LinkArtifact
 from tcworker.task.log import TaskLog
+from tcworker.task.log_names import LogNames
 from tcworker.task.publication import Publication
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import NoThreads
@@ -66,6 +67,16 @@ class TheLog(SynchronousTestCase):
         self.context.backing.callback(None)
         self.successResultOf(publishing)
         self.assertEqual(self.kinds(), [MalformedPayload])
+
+    def test_nobody_else_can_have_its_names(self) -> None:
+        context = FakeTaskContext(Clock())
+        publication = Publication(context, self.log, self.failed.append)
+        publication.name_log(LogNames("live", "whole"))
+        self.assertRaises(NamingConflict, context.reserve, "live")
+        self.assertRaises(NamingConflict, context.reserve, "whole")
+        self.successResultOf(Deferred.fromCoroutine(publication.log()))
+        self.assertEqual({artifact.name for artifact in context.published}, {"live", "whole"})
+        self.assertEqual(self.failed, [])
 
     def test_its_last_lines_say_why_the_run_ends(self) -> None:
         self.log.write(b"an unfinished line")

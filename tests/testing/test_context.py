@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tcworker.errors import MalformedPayload, NotFound, TaskFailed
+from tcworker.errors import MalformedPayload, NamingConflict, NotFound, TaskFailed
 from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, ITaskContext
 from tcworker.task.claim import read_date
 from tcworker.testing.context import FakeTaskContext
@@ -52,7 +52,7 @@ class FakeTaskContextTests(SynchronousTestCase):
     def test_what_is_reserved_is_published_by_its_owner_alone(self) -> None:
         publish = self.context.reserve("public/own.json")
         artifact = ErrorArtifact("public/own.json", self.context.expires, "file-missing-on-worker", "it is gone")
-        self.successResultOf(self.context.publish(artifact))
+        self.failureResultOf(self.context.publish(artifact), NamingConflict)
         self.assertEqual(self.context.published, [])
         self.successResultOf(publish(artifact))
         self.assertEqual(self.context.published, [artifact])

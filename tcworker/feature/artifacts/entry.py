@@ -143,7 +143,7 @@ class Entry:
         # Of an optional one as well the queue gets an error artifact, by which whoever looks for it learns why.
         self._upload.faults.add(self._wanted, name, f"{reason}: {message}", error, "is missing")
         try:
-            if is_name(name):
+            if is_name(name) and not self._is_reserved(name):
                 await self._context.publish(ErrorArtifact(name, self._expires, reason, message))
         except MalformedPayload as refused:
             # A file that broke in the middle of its upload: the queue keeps the artifact that it was to be.

@@ -78,6 +78,10 @@ class Clashing(ArtifactsTest):
 class Reserved(ArtifactsTest):
     """Names that are the worker's."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.context.reserve(LOG)
+
     def test_a_file_in_a_folder_is_skipped_with_a_warning(self) -> None:
         self.make(LOG, "public/a")
         self.wants(PUBLIC)

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import FeatureNotSupported, ResourceUnavailable, SandboxEnded, TaskFailed
+from tcworker.errors import FeatureNotSupported, NamingConflict, ResourceUnavailable, SandboxEnded, TaskFailed
 from tcworker.feature.resource_monitor import feature
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature, artifact_name
 from tcworker.feature.resource_monitor.machine import Memory
@@ -52,6 +52,8 @@ class MonitorTest(SynchronousTestCase):
     """A worker with runs, and a machine with memory enough."""
 
     settings: ClassVar[Mapping[str, Any]] = {}
+    taken: str | None = None
+    """The name of an artifact that is reserved already."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -63,6 +65,8 @@ class MonitorTest(SynchronousTestCase):
     def new_feature(self, payload: Mapping[str, Any] | None = None) -> ITaskFeature | None:
         self.context = FakeTaskContext(self.clock, payload or {})
         self.addCleanup(self.context.close)
+        if self.taken is not None:
+            self.context.reserve(self.taken)
         return self.monitor.for_task(self.context)
 
     def start(self, payload: Mapping[str, Any] | None = None, memory: int = GIB) -> None:
@@ -219,12 +223,12 @@ class Telling(MonitorTest):
     def test_the_payload_does_not_take_its_place(self) -> None:
         self.start()
         own = FileArtifact(RECORD, self.context.expires, MemoryFile("x", b"the task's own"))
-        self.successResultOf(self.context.publish(own))
+        self.failureResultOf(self.context.publish(own), NamingConflict)
         self.assertEqual(self.published(), [])
-        self.assertIn(f"artifact {RECORD} is left out", self.context.log.text)
 
     def test_a_log_may_have_it(self) -> None:
-        self.run_for(10, {"logs": {"live": RECORD}})
+        self.taken = RECORD
+        self.run_for(10)
         self.assertEqual((self.published(), self.context.errors), ([], []))
         self.assertIn("Resource use, measured", self.context.log.text)
         self.assertRegex(self.context.log.text, rf"the record of its resource use was not published: .*{RECORD}")
