@@ -121,11 +121,14 @@ def _explain(error: OSError, surroundings: Surroundings, name: bytes, variables:
         if error.errno in _FOLDER_IS_WRONG:
             return CannotStart(True, f"the task's folder cannot be entered: {error.strerror}")
         return _not_set_up(error)
-    shown = _to_text(name)
+    shown, path = _to_text(name), variables.get(b"PATH", os.fsencode(os.defpath))
+    if error.errno == errno.EACCES and b"/" not in name:
+        # One folder that is closed to the user is enough for that, though the program be in none.
+        return CannotStart(True, f"{shown} was not found in PATH {_to_text(path)}, or may not be executed")
     if error.errno == errno.EACCES:
         return CannotStart(True, f"{shown} is not executable")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return CannotStart(True, _why_missing(surroundings, name, variables.get(b"PATH", os.fsencode(os.defpath))))
+        return CannotStart(True, _why_missing(surroundings, name, path))
     return CannotStart(True, f"{shown} could not be executed: {error.strerror}")
 
 
@@ -154,4 +157,4 @@ def _candidates(name: bytes, path: bytes) -> Iterator[bytes]:
 
 
 def _to_text(name: bytes) -> str:
-    return name.decode("utf-8", "replace")
+    return name.decode("utf-8", "replace") or "''"

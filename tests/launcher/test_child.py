@@ -64,6 +64,16 @@ class StartTests(SynchronousTestCase):
         self.write("odd", "text")
         self.assertEqual(self.problem("./odd"), "./odd could not be executed: Exec format error")
 
+    def test_a_program_in_path_that_is_none(self):
+        self.write("plain", "text", 0o644)
+        self.assertEqual(
+            self.problem("plain", PATH=self.folder),
+            f"plain was not found in PATH {self.folder}, or may not be executed",
+        )
+
+    def test_a_program_without_a_name(self):
+        self.assertIn("'' was not found in PATH /usr/bin:/bin", self.problem(""))
+
     def test_a_script_without_its_interpreter(self):
         self.write("script", "#!/no/such/interpreter\n")
         self.assertIn("interpreter", self.problem("./script"))
@@ -112,6 +122,13 @@ class StartAsSomebodyElseTests(StartTests):
         os.mkdir(os.path.join(self.folder, "secret"), 0o700)
         self.write("secret/script", "#!/no/such/interpreter\n")
         self.assertEqual(self.problem("secret/script"), "secret/script is not executable")
+
+    def test_a_folder_that_it_may_not_enter_hides_no_more_than_itself(self):
+        os.mkdir(os.path.join(self.folder, "secret"), 0o700)
+        problem = self.problem("no-such-program", PATH=f"{self.folder}/secret:/usr/bin")
+        self.assertEqual(
+            problem, f"no-such-program was not found in PATH {self.folder}/secret:/usr/bin, or may not be executed"
+        )
 
     def test_an_account_that_cannot_be(self):
         self.account = Account(65534, 65534, (-2,))
