@@ -34,6 +34,24 @@ class TaskFeature:
         return succeed(None)
 
 
+class WhileItRuns(TaskFeature):
+    """A feature that has something to do until the sandbox is over."""
+
+    def over(self) -> None:
+        """The sandbox is over, or will never be; repeatable."""
+
+    def stopped(self, result: IResult) -> Deferred[None]:
+        """See L{ITaskFeature.stopped}."""
+        self.over()
+        return succeed(None)
+
+    def cleanup(self) -> Deferred[None]:
+        """See L{ITaskFeature.cleanup}."""
+        # An aborted sandbox has no result, and so no "stopped".
+        self.over()
+        return succeed(None)
+
+
 def switched_off(place: str, pool: str, setting: str) -> MalformedPayload:
     """The error for a task that asks by itself for what its pool has switched off.
 
@@ -53,15 +71,4 @@ class PrefixedLog:
 
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
-        self._log.info(self._prefixed(message))
-
-    def warn(self, message: str) -> None:
-        """See L{ITaskLog.warn}."""
-        self._log.warn(self._prefixed(message))
-
-    def error(self, message: str) -> None:
-        """See L{ITaskLog.error}."""
-        self._log.error(self._prefixed(message))
-
-    def _prefixed(self, message: str) -> str:
-        return "\n".join(f"{self._prefix}{line}" for line in message.rstrip("\n").split("\n"))
+        self._log.info("\n".join(f"{self._prefix}{line}" for line in message.rstrip("\n").split("\n")))

@@ -11,8 +11,8 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import TaskFailed
-from tcworker.feature.base import TaskFeature
-from tcworker.interfaces import IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.feature.base import WhileItRuns
+from tcworker.interfaces import IExecution, IFeature, ITaskContext, ITaskFeature
 
 _PROPERTY = {
     "type": "integer",
@@ -42,7 +42,7 @@ class IdleOutputFeature:
         return _IdleOutput(context, seconds) if seconds else None
 
 
-class _IdleOutput(TaskFeature):
+class _IdleOutput(WhileItRuns):
     """One run's silence, from the start of its sandbox to its end."""
 
     def __init__(self, context: ITaskContext, seconds: int) -> None:
@@ -56,14 +56,10 @@ class _IdleOutput(TaskFeature):
         self._look()
         return succeed(None)
 
-    def stopped(self, result: IResult) -> Deferred[None]:
-        self._stop()
-        return succeed(None)
-
-    def cleanup(self) -> Deferred[None]:
-        # An aborted sandbox has no result, and so no "stopped".
-        self._stop()
-        return succeed(None)
+    def over(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def _look(self) -> None:
         self._timer = None
@@ -74,8 +70,3 @@ class _IdleOutput(TaskFeature):
             self._timer = self._context.clock.callLater(left, self._look)
         else:
             self._context.fail(TaskFailed(f"task aborted - it printed nothing for {self._seconds} seconds"))
-
-    def _stop(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()

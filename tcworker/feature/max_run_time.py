@@ -11,8 +11,8 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, TaskFailed
-from tcworker.feature.base import TaskFeature
-from tcworker.interfaces import IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.feature.base import WhileItRuns
+from tcworker.interfaces import IExecution, IFeature, ITaskContext, ITaskFeature
 
 
 @implementer(IFeature)
@@ -45,7 +45,7 @@ class MaxRunTimeFeature:
         return _MaxRunTime(context, seconds)
 
 
-class _MaxRunTime(TaskFeature):
+class _MaxRunTime(WhileItRuns):
     """The time of one run, from the start of its sandbox to its end: neither mounts nor uploads count."""
 
     def __init__(self, context: ITaskContext, seconds: int) -> None:
@@ -57,16 +57,7 @@ class _MaxRunTime(TaskFeature):
         self._timer = self._context.clock.callLater(self._seconds, self._passed)
         return succeed(None)
 
-    def stopped(self, result: IResult) -> Deferred[None]:
-        self._stop()
-        return succeed(None)
-
-    def cleanup(self) -> Deferred[None]:
-        # An aborted sandbox has no result, and so no "stopped".
-        self._stop()
-        return succeed(None)
-
-    def _stop(self) -> None:
+    def over(self) -> None:
         timer, self._timer = self._timer, None
         # One that has run is what ended the task.
         if timer is not None and timer.active():

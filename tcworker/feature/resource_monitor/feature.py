@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import NamingConflict, TaskFailed
-from tcworker.feature.base import TaskFeature
+from tcworker.feature.base import WhileItRuns
 from tcworker.feature.resource_monitor.guard import Limits, MemoryGuard
 from tcworker.feature.resource_monitor.machine import Memory, read_memory
 from tcworker.feature.resource_monitor.meter import Meter
@@ -97,7 +97,7 @@ def _reserve(context: ITaskContext, name: str) -> Publish:
         return lambda artifact: fail(taken)
 
 
-class _Guarded(TaskFeature):
+class _Guarded(WhileItRuns):
     """A run that wants no record: it is measured only when the machine's memory is short.
 
     Nobody gets out of the guard's sight by that, at the cost of others.
@@ -139,16 +139,7 @@ class _Guarded(TaskFeature):
         self._forget = self._guard.watch(self)
         return succeed(None)
 
-    def stopped(self, result: IResult) -> Deferred[None]:
-        self._stop()
-        return succeed(None)
-
-    def cleanup(self) -> Deferred[None]:
-        # An aborted sandbox has no result, and so no "stopped".
-        self._stop()
-        return succeed(None)
-
-    def _stop(self) -> None:
+    def over(self) -> None:
         self._forget()
         if self._meter is not None:
             self._meter.stop()
