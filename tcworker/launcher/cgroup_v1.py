@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Set
 
-from tcworker.launcher.cgroups import numbers, read, write
+from tcworker.launcher.cgroups import kill_each, numbers, read, write
 from tcworker.launcher.limits import Limits
 
 _PERIOD = 100_000
@@ -61,3 +61,8 @@ def cpu(group: str) -> float:
 def kills(group: str) -> bool:
     """Whether a group can be killed at once: not in this version."""
     return False
+
+
+def kill(group: str) -> None:
+    """Kill the processes of a group and those within but this one, should it be there."""
+    kill_each(group)

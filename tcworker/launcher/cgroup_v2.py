@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Set
 
-from tcworker.launcher.cgroups import members, numbers, put, read, write
+from tcworker.launcher.cgroups import kill_each, members, numbers, put, read, write
 from tcworker.launcher.limits import CannotLimit, Limits
 
 LEAF = "tcworker"
@@ -64,9 +64,11 @@ def kills(group: str) -> bool:
 
 
 def kill(group: str) -> None:
-    """Kill all processes of a group and those within, should it be there."""
+    """Kill all processes of a group and those within but this one, should it be there."""
     with contextlib.suppress(OSError):
         write(os.path.join(group, "cgroup.kill"), "1")
+    # Who has lost the first of its threads survives that.
+    kill_each(group)
 
 
 def controllers(own: str) -> frozenset[str]:

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple, Protocol
 
-from tcworker.launcher import cgroup_v2
 from tcworker.launcher.cgroups import enter, remove
 from tcworker.launcher.limits import Limits
 
@@ -21,6 +20,7 @@ class Version(Protocol):
     def counts_cpu(self, group: str) -> bool: ...
     def cpu(self, group: str) -> float: ...
     def kills(self, group: str) -> bool: ...
+    def kill(self, group: str) -> None: ...
 
 
 class Cell(NamedTuple):
@@ -50,11 +50,6 @@ class Group:
         self._inside: set[str] = set()
 
     @property
-    def path(self) -> str | None:
-        """The folder by which it can be killed at once, C{None} if there is none."""
-        return self._killable.folder if self._killable else None
-
-    @property
     def folders(self) -> list[str]:
         """All folders."""
         return [cell.folder for cell in self.cells]
@@ -65,21 +60,14 @@ class Group:
             if cell.folder not in self._inside:
                 self._enter(cell)
 
-    def leave(self) -> str | None:
-        """Be out of it, so that it can be killed: by its path, C{None} if there is none or we could not leave it."""
-        if self._killable is None:
-            return None
-        try:
-            self._leave(self._killable)
-        # Killing it would kill us; whoever is in it is found as our descendant.
-        except OSError:
-            return None
-        return self._killable.folder
-
     def kill(self) -> None:
-        """Kill who is in it, from outside."""
-        if self.path is not None:
-            cgroup_v2.kill(self.path)
+        """Leave it where it can be killed at once, and kill who is in it."""
+        if (cell := self._killable) is None:
+            return
+        # Should that fail, killing it would kill us; whoever is in it is found as our descendant.
+        with contextlib.suppress(OSError):
+            self._leave(cell)
+            cell.version.kill(cell.folder)
 
     def remove(self) -> None:
         """Remove it, once nobody else is in it."""

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 
-from tcworker.launcher import cgroup_v2, proc
+from tcworker.launcher import proc
 from tcworker.launcher.cgroups import Hierarchy
 from tcworker.launcher.cgroups import hierarchies as _hierarchies
 from tcworker.launcher.group import Group
@@ -64,7 +64,7 @@ def start_time(pid: int) -> str | None:
     """When a process started, in the kernel's own count; C{None} if there is none (a zombie is none)."""
     # The number alone says little: numbers are used again.
     known = proc.fields(pid)
-    return None if known is None or known.state in (b"Z", b"X") else known.start
+    return known.start if known is not None and known.lives else None
 
 
 def anybody_left(leaders: Iterable[int]) -> bool:
@@ -93,10 +93,8 @@ def signal_all(root: int, leaders: Iterable[int], number: int) -> None:
         told |= new
 
 
-def kill_all(root: int, leaders: Iterable[int], group: str | None) -> None:
+def kill_all(root: int, leaders: Iterable[int]) -> None:
     """Kill all descendants of C{root}; to be repeated until there are none."""
-    if group is not None:
-        cgroup_v2.kill(group)
     family = proc.descendants(root)
     # Nobody who is stopped forks while we kill the others.
     _signal(family, signal.SIGSTOP)

@@ -62,7 +62,7 @@ def signal_all(root: int, leaders: Iterable[int], number: int) -> None:
             os.killpg(leader, number)
 
 
-def kill_all(root: int, leaders: Iterable[int], group: str | None) -> None:
+def kill_all(root: int, leaders: Iterable[int]) -> None:
     """Kill the process groups of some leaders."""
     signal_all(root, leaders, signal.SIGKILL)
 

@@ -16,14 +16,22 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 class Fields(NamedTuple):
     """What is known of a process.
 
+    @ivar threads: how many it has, the first one included though that may have ended.
     @ivar start: when it started, in the kernel's own count.
     @ivar cpu: seconds of processor time of it and of those children that it buried.
     """
 
     state: bytes
     parent: int
+    threads: int
     start: str
     cpu: float
+
+    @property
+    def lives(self) -> bool:
+        """Whether it still does anything; who is dead waits to be buried."""
+        # One whose first thread has ended looks dead, though the others go on.
+        return self.state not in (b"Z", b"X") or self.threads > 1
 
 
 def fields(pid: int) -> Fields | None:
@@ -34,7 +42,7 @@ def fields(pid: int) -> Fields | None:
     except OSError:
         return None
     cpu = sum(map(int, found[11:15])) * _TICK
-    return Fields(found[0], int(found[1]), found[19].decode(), cpu) if found else None
+    return Fields(found[0], int(found[1]), int(found[17]), found[19].decode(), cpu) if found else None
 
 
 def memory(pid: int) -> int:
@@ -59,7 +67,7 @@ def processes() -> Iterator[tuple[int, int]]:
     """All living processes, each with its parent."""
     # The kernel can tell the children of a process too, but only where it was built to.
     for name in os.listdir("/proc"):
-        if name.isdigit() and (known := fields(int(name))) and known.state != b"Z":
+        if name.isdigit() and (known := fields(int(name))) and known.lives:
             yield int(name), known.parent
 
 

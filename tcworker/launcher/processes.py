@@ -139,7 +139,8 @@ class Processes:
         # Somebody who is being born, or waits for a disk, may need another round.
         pause = 0.0005
         while not self.alone:
-            self._system.kill_all(os.getpid(), self._leaders, self._group.leave())
+            self._group.kill()
+            self._system.kill_all(os.getpid(), self._leaders)
             yield from self.reap()
             if self.alone:
                 return

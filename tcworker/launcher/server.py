@@ -233,7 +233,7 @@ class Launcher:
             employed.group.kill()
         while strays := self._system.children(os.getpid()) - self._employed.keys():
             for stray in strays:
-                self._system.kill_all(stray, (), None)
+                self._system.kill_all(stray, ())
                 with contextlib.suppress(OSError):
                     os.kill(stray, signal.SIGKILL)
             self._bury(strays)

@@ -2,9 +2,9 @@
 
 What the worker sends (C{do}) and is answered (C{event}):
 
- - at first, C{{event: started, pid, startTime, group, groups, private}} (C{group}: the path by which its control
-   group can be killed, C{groups}: all folders of that, C{private}: whether it has the folders of its own that
-   the order asks for), or C{{event: started, broken}} with a sentence that says why it cannot run;
+ - at first, C{{event: started, pid, startTime, groups, private}} (C{groups}: all folders of its control group,
+   C{private}: whether it has the folders of its own that the order asks for), or C{{event: started, broken}} with a
+   sentence that says why it cannot run;
  - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, outOfMemory, exceeded, problem}}, its
    output being in the log (C{problem}: why it could not be started; C{exceeded}: the limits that the run met, see
    L{Processes.exceeded}); or C{{event: ended, broken}}, which is not its fault;
@@ -128,8 +128,8 @@ class Supervisor:
             self._tell("started", broken=f"it can have no folders of its own: {error.strerror}")
         else:
             post = self._post
-            group = {"group": post.group.path, "groups": post.group.folders}
-            self._tell("started", pid=os.getpid(), startTime=post.start_time, **group, private=private)
+            run = {"pid": os.getpid(), "startTime": post.start_time, "groups": post.group.folders}
+            self._tell("started", **run, private=private)
 
     def _timeout(self) -> float | None:
         return None if self._kill_at == math.inf else max(0.0, self._kill_at - time.monotonic())

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from uuid import uuid4
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tcworker.launcher import cgroups
-from tcworker.launcher.cgroups import Hierarchy, family, hierarchies, inhabitants, members, numbers, remove, write
+from tcworker.launcher import cgroup_v2, cgroups
+from tcworker.launcher.cgroups import (
+    Hierarchy,
+    family,
+    hierarchies,
+    inhabitants,
+    kill_each,
+    members,
+    numbers,
+    put,
+    remove,
+    write,
+)
 from tcworker.launcher.groups import Groups
 from tcworker.launcher.limits import NO_LIMITS
 from tcworker.launcher.system import this_system
 from tests.engine.native.harness import exists
+from tests.launcher.headless import headless, is_headless
 
 V1_MOUNTS = """\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -146,6 +159,38 @@ class RemoveTests(SynchronousTestCase):
         process = self.inhabit(inner)
         self.assertEqual(members(self.group), [])
         self.assertEqual(inhabitants(self.group), [process.pid])
+
+    def test_each_of_them_is_killed(self):
+        """Also who has lost the first of its threads, which cgroup.kill leaves alive."""
+        ordinary, process = self.inhabit(self.make("a", "b")), subprocess.Popen(headless())
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        put(process.pid, self.group)
+        while not is_headless(process.pid):
+            time.sleep(0.001)
+        cgroup_v2.kill(self.group)
+        self.assertEqual((ordinary.wait(), process.wait()), (-9, -9))
+
+    def test_killed_where_processes_have_no_descriptors(self):
+        process = self.inhabit(self.group)
+        self.patch(os, "pidfd_open", lambda pid: os.open("/no/such/file", os.O_RDONLY))
+        kill_each(self.group)
+        self.assertEqual(process.wait(), -9)
+
+    def test_who_has_left_it_is_not_killed(self):
+        """Its number may be another's by now."""
+        process = subprocess.Popen(["sleep", "100"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        inhabitants = iter([[process.pid], []])
+        self.patch(cgroups, "inhabitants", lambda group: next(inhabitants))
+        kill_each(self.group)
+        self.assertIsNone(process.poll())
+
+    def test_somebody_of_elsewhere_is_not_us(self):
+        """Its number is 0, which would mean all of our process group."""
+        self.patch(cgroups, "inhabitants", lambda group: [0, os.getpid()])
+        kill_each(self.group)
 
     def test_who_lives_in_one_that_does_not_tell(self):
         """As a group of threads is."""

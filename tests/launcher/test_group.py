@@ -37,7 +37,9 @@ class GroupTests(TreeCase):
     def test_left_to_kill_and_entered_again(self):
         one = Group([self.unified()])
         one.enter()
-        self.assertEqual((one.leave(), one.leave()), (one.path, one.path))
+        one.kill()
+        one.kill()
+        self.assertEqual(said(one.folders[0], "cgroup.kill"), "1")
         one.enter()
         one.remove()
         self.assertEqual(self.done, [f"enter {self.name}", "enter outside"] * 2 + [f"remove {self.name}"])
@@ -46,7 +48,7 @@ class GroupTests(TreeCase):
         """The limits stay: nobody of the task is out of them for a moment."""
         one = Group([self.unified(), self.cell(cgroup_v1, V1_MEMORY, "memory")])
         one.enter()
-        one.leave()
+        one.kill()
         self.assertEqual(self.done.count("enter outside"), 1)
         one.remove()
         self.assertEqual(self.done.count("enter outside"), 2)
@@ -55,13 +57,14 @@ class GroupTests(TreeCase):
         one = Group([self.unified()])
         one.enter()
         self.failing = ["enter outside"]
-        self.assertIsNone(one.leave())
+        one.kill()
+        self.assertEqual(said(one.folders[0], "cgroup.kill"), "")
 
     def test_one_that_cannot_be_entered_is_none(self):
         one = Group([self.unified()])
         self.failing = [f"enter {self.name}"]
         one.enter()
-        self.assertEqual((one.path, self.done), (None, [f"remove {self.name}"]))
+        self.assertEqual((one.folders, self.done), ([], [f"remove {self.name}"]))
 
     def test_one_with_limits_must_be_entered(self):
         one = Group([self.unified("memory")])
@@ -71,20 +74,22 @@ class GroupTests(TreeCase):
     def test_none(self):
         one = Group()
         one.enter()
-        self.assertEqual((one.leave(), one.path, one.folders), (None, None, []))
+        self.assertEqual(one.folders, [])
         one.kill()
         one.remove()
         self.assertEqual(self.done, [])
 
     def test_one_of_version_1_cannot_be_killed_at_once(self):
+        """We would have to leave it, and with it the limits."""
         one = Group([self.cell(cgroup_v1, V1_PIDS, "pids")])
         one.enter()
-        self.assertIsNone(one.leave())
+        one.kill()
+        self.assertNotIn("enter outside", self.done)
 
-    def test_kill(self):
+    def test_killed_from_outside(self):
         one = Group([self.unified()])
         one.kill()
-        self.assertEqual(said(one.folders[0], "cgroup.kill"), "1")
+        self.assertEqual((said(one.folders[0], "cgroup.kill"), self.done), ("1", []))
 
     def test_counters_are_of_what_is_limited(self):
         one = Group([self.unified(), self.cell(cgroup_v1, V1_MEMORY, "memory"), self.cell(cgroup_v1, V1_PIDS, "pids")])

@@ -26,9 +26,9 @@ class TaskTests(NativeCase):
             ),
             platform,
         )
-        group = execution.record.details["group"]
+        groups = execution.record.details["groups"]
         result = await execution.when_finished()
         await result.dispose()
         await platform.dispose()
         self.assertTrue(result.success, context.log.text)
-        self.assertFalse(exists(group))
+        self.assertEqual([group for group in groups if exists(group)], [])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tcworker.launcher import proc
+from tests.launcher.headless import headless, is_headless
 
 NOBODY = 1 << 22
 """No process has such a number."""
@@ -88,3 +90,11 @@ class FamilyTests(ProcCase):
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         self.assertNotIn(process.pid, proc.descendants(os.getpid()))
         process.wait()
+
+    def test_those_whose_first_thread_has_ended_are(self):
+        process = subprocess.Popen(headless())
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        while not is_headless(process.pid):
+            time.sleep(0.001)
+        self.assertIn(process.pid, proc.descendants(os.getpid()))

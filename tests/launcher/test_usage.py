@@ -74,7 +74,7 @@ class ProcessTests(MeterCase):
         super().setUp()
         self.cpu = {7: 1.0, 8: 0.5}
         self.patch(proc, "descendants", lambda root: set(self.cpu))
-        self.patch(proc, "fields", lambda pid: proc.Fields(b"S", 1, "1", self.cpu[pid]) if pid in self.cpu else None)
+        self.patch(proc, "fields", lambda pid: proc.Fields(b"S", 1, 1, "1", self.cpu[pid]) if pid in self.cpu else None)
         self.patch(proc, "memory", lambda pid: 1000 * pid)
         self.patch(proc, "disk", lambda pid: 10 * pid)
 

@@ -165,7 +165,7 @@ class NativeEngine:
             self._context.log.warn("the kernel here lets no task have a /tmp of its own: others see what is put there")
         if self._means.first_command:
             await self._run_first(sandbox)
-        details = {name: started[name] for name in ("pid", "startTime", "group", "groups")}
+        details = {name: started[name] for name in ("pid", "startTime", "groups")}
         return SandboxRecord("native", {**sandbox.home.details, **details})
 
     async def _run_first(self, sandbox: Sandbox) -> None:

@@ -22,9 +22,7 @@ _BIRTH = 0.3
 
 def kill_left(details: Mapping[str, Any]) -> None:
     """Let nothing live of a run, nor its control group be there; C{details} are those of its sandbox record."""
-    # A worker of before has told of one folder alone.
-    folders = details.get("groups") or [folder for folder in (details["group"],) if folder is not None]
-    _kill(this_system(), details["pid"], details["startTime"], folders)
+    _kill(this_system(), details["pid"], details["startTime"], details["groups"])
 
 
 def sweep_groups() -> None:
@@ -82,24 +80,17 @@ def _kill(system: System, pid: int, start_time: str, folders: Sequence[str]) -> 
             _kill_family(system, pid)
         # Last, since the supervisor is in it as well: see below.
         for folder in folders:
-            _kill_inhabitants(folder)
+            # Whatever version it is of.
+            cgroup_v2.kill(folder)
         time.sleep(0.005)
 
 
 def _kill_family(system: System, pid: int) -> None:
     # Its children first: once it is dead nobody can say any more that they were its.
     if system.children(pid):
-        system.kill_all(pid, (), None)
+        system.kill_all(pid, ())
     else:
         _kill_one(pid)
-
-
-def _kill_inhabitants(folder: str) -> None:
-    cgroup_v2.kill(folder)
-    # Groups of the other version cannot be killed at once.
-    with contextlib.suppress(OSError):
-        for pid in cgroups.inhabitants(folder):
-            _kill_one(pid)
 
 
 def _kill_one(pid: int) -> None:

@@ -54,7 +54,7 @@ class SupervisorLink:
         self._channel = Channel(reactor, supervised.end, self._received, self._lost)
 
     def when_started(self) -> Deferred[Message]:
-        """C{pid}, C{startTime}, C{group} and C{groups}; to be asked once, at first."""
+        """C{pid}, C{startTime}, C{groups} and C{private}; to be asked once, at first."""
         return self._expect("started")
 
     def run(self, argv: Sequence[str]) -> Deferred[Message]:

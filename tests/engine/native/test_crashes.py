@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,12 +20,13 @@ from twisted.trial.unittest import SkipTest
 import tests
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import ConfigError, InternalError, SandboxAborted
-from tcworker.interfaces import SandboxRecord
+from tcworker.interfaces import IExecution, SandboxRecord
 from tcworker.launcher import linux
 from tcworker.launcher.cgroups import inhabitants
 from tcworker.testing.engines.traces import processes_with
 from tcworker.waiting import OneShot
 from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
+from tests.launcher.headless import headless
 
 
 def daemon(marker: str) -> str:
@@ -56,9 +58,13 @@ class Worker(ProcessProtocol):
             return
 
 
+def read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
 def parent_of(pid: int) -> int:
-    with open(f"/proc/{pid}/stat") as stat:
-        return int(stat.read().rpartition(")")[2].split()[1])
+    return int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[1])
 
 
 def leave_group(group: str, processes: Sequence[str]) -> None:
@@ -119,10 +125,10 @@ class CrashTests(NativeCase):
         os.kill(launcher, signal.SIGKILL)
         worker.kill()
         await worker.ended.wait()
-        if record["group"] is None:
+        if not record["groups"]:
             for process in processes_with(self.marker):
                 os.kill(int(process.split()[0]), signal.SIGKILL)
-        await until(lambda: bool(processes_with(self.marker)) != (record["group"] is None))
+        await until(lambda: bool(processes_with(self.marker)) == bool(record["groups"]))
         platform = await self.new_platform()
         await platform.prepare([SandboxRecord("native", record)])
         await until(lambda: not processes_with(self.marker))
@@ -153,12 +159,34 @@ class CrashTests(NativeCase):
     async def test_killed_supervisor_without_a_control_group(self):
         """The launcher finds what it left by its parents."""
         _, execution = await self.start_with_daemon()
-        if execution.record.details["group"]:
-            leave_group(execution.record.details["group"], processes_with(self.marker))
+        for group in execution.record.details["groups"]:
+            leave_group(group, processes_with(self.marker))
         os.kill(execution.record.details["pid"], signal.SIGKILL)
         with self.assertRaises(InternalError):
             await execution.when_finished()
         self.assertEqual(processes_with(self.marker), [])
+
+    async def start_headless(self) -> tuple[IExecution, int]:
+        """A task that leaves a process behind whose first thread has ended, and the number of that."""
+        command = f"( setsid {shlex.join(headless())} & echo $! > pid; until grep -q Z /proc/$!/stat; do :; done )"
+        context, execution = await self.start(shell(f"{command}; echo up; while [ ! -e end ]; do sleep 0.01; done"))
+        await until(lambda: "up\n" in context.log.text)
+        return execution, int(read(os.path.join(execution.record.details["folder"], "pid")))
+
+    async def test_a_process_that_looks_dead_dies_with_its_task(self):
+        execution, pid = await self.start_headless()
+        self.assertIsNotNone(linux.start_time(pid))
+        touch(execution.record.details["folder"], "end")
+        result = await execution.when_finished()
+        self.assertTrue(result.success)
+        self.assertIsNone(linux.start_time(pid))
+
+    async def test_a_process_that_looks_dead_dies_with_its_supervisor(self):
+        execution, pid = await self.start_headless()
+        os.kill(execution.record.details["pid"], signal.SIGKILL)
+        with self.assertRaises(InternalError):
+            await execution.when_finished()
+        self.assertIsNone(linux.start_time(pid))
 
     async def test_killed_supervisor_leaves_its_neighbours(self):
         platform = await self.new_platform()

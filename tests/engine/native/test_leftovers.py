@@ -97,7 +97,7 @@ class KillTests(GroupCase):
     """Control groups that the record of a sandbox names."""
 
     def left(self, **details: object) -> dict[str, object]:
-        return {"pid": 1 << 22, "startTime": "1", "group": None, **details}
+        return {"pid": 1 << 22, "startTime": "1", **details}
 
     def test_who_lives_in_them_dies_and_they_go(self):
         groups = [self.new_group(1, place) for place in places()]
@@ -113,11 +113,6 @@ class KillTests(GroupCase):
         process = self.inhabit(inner)
         kill_left(self.left(groups=[group]))
         self.assertEqual((process.wait(), exists(group)), (-9, False))
-
-    def test_a_record_of_a_worker_before_it_told_of_several(self):
-        group = self.new_group(1, places()[0])
-        kill_left(self.left(group=group))
-        self.assertFalse(exists(group))
 
     def test_groups_that_are_gone(self):
         kill_left(self.left(groups=["/no/such/group"]))

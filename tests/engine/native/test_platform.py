@@ -93,7 +93,7 @@ class PrepareTests(NativeCase):
         folder = os.path.join(self.tasks_dir, "task_left_0")
         os.mkdir(folder)
         touch(folder, "file")
-        details = {"pid": stranger.pid, "startTime": "1", "group": None, "folder": folder}
+        details = {"pid": stranger.pid, "startTime": "1", "groups": [], "folder": folder}
         await platform.prepare([SandboxRecord("native", details)])
         self.assertIsNone(stranger.poll())
         self.assertFalse(exists(folder))
@@ -102,7 +102,7 @@ class PrepareTests(NativeCase):
         one = self.sleeper()
         platform = await self.new_platform()
         start_time = linux.start_time(one.pid)
-        details = {"pid": one.pid, "startTime": start_time, "group": None, "folder": "/no/such/folder"}
+        details = {"pid": one.pid, "startTime": start_time, "groups": [], "folder": "/no/such/folder"}
         await platform.prepare([SandboxRecord("native", details)])
         self.assertEqual(one.wait(), -9)
 
@@ -117,7 +117,7 @@ class PrepareTests(NativeCase):
         folder = os.path.join(self.tasks_dir, name)
         os.mkdir(folder)
         touch(folder, "file")
-        return SandboxRecord("native", {"pid": 1 << 30, "startTime": "1", "group": None, "folder": folder})
+        return SandboxRecord("native", {"pid": 1 << 30, "startTime": "1", "groups": [], "folder": folder})
 
     async def test_what_cannot_be_removed_does_not_keep_the_worker_from_its_work(self):
         lines = self.catch_log()

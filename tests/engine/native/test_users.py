@@ -322,7 +322,7 @@ class LeftTests(OwnUsersCase):
         name = add_user(uid, home, [])
         private = os.path.join(self.tasks_dir, "task_left_0.private")
         os.mkdir(private)
-        details = {"pid": 1 << 30, "startTime": "1", "group": None, "folder": home, "private": private}
+        details = {"pid": 1 << 30, "startTime": "1", "groups": [], "folder": home, "private": private}
         return uid, SandboxRecord("native", {**details, "user": {"name": name, "uid": uid}})
 
     async def test_by_its_record(self):
