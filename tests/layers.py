@@ -34,6 +34,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.task.payload": 1,
     "tcworker.task.violations": 1,
     "tcworker.task.claim": 1,
+    "tcworker.task.feature_flag": 1,
     "tcworker.task.forms": 1,
     "tcworker.task.keywords": 1,
     "tcworker.task.mount_schema": 1,

@@ -14,14 +14,18 @@ from zope.interface import implementer
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.interfaces import IFeature, ITaskContext, ITaskFeature
+from tcworker.task.feature_flag import FeatureFlag, flags_schema
 from tcworker.task.mount_schema import MOUNTS_SCHEMA
 
-_FEATURES: Mapping[str, str] = {
-    "taskclusterProxy": "proxy to Taskcluster",
-    "interactive": "shells into running tasks",
-    "chainOfTrust": "chain of trust",
-    "loopbackAudio": "loopback devices for audio",
-    "loopbackVideo": "loopback devices for video",
+_FEATURES: Mapping[FeatureFlag, str] = {
+    FeatureFlag(name, False, f"This worker has no {what}: true is refused."): what
+    for name, what in {
+        "taskclusterProxy": "proxy to Taskcluster",
+        "interactive": "shells into running tasks",
+        "chainOfTrust": "chain of trust",
+        "loopbackAudio": "loopback devices for audio",
+        "loopbackVideo": "loopback devices for video",
+    }.items()
 }
 
 _UNUSED: Mapping[str, Any] = {
@@ -35,11 +39,6 @@ _UNUSED: Mapping[str, Any] = {
 }
 
 
-def _flag(what: str) -> Mapping[str, Any]:
-    description = f"This worker has no {what}: true is refused."
-    return {"type": "boolean", "default": False, "description": description}
-
-
 @implementer(IFeature)
 class NotHereFeature:
     """Refuses tasks that need what this worker does not have."""
@@ -50,7 +49,7 @@ class NotHereFeature:
         "properties": {
             **MOUNTS_SCHEMA["properties"],
             **_UNUSED,
-            "features": {"type": "object", "properties": {key: _flag(what) for key, what in _FEATURES.items()}},
+            **flags_schema(*_FEATURES),
         },
     }
     after = ()
@@ -60,8 +59,7 @@ class NotHereFeature:
 
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
-        asked = context.payload.get("features", {})
-        wanted = {f"features.{key}": what for key, what in _FEATURES.items() if asked.get(key)}
+        wanted = {f"features.{flag.name}": what for flag, what in _FEATURES.items() if flag.is_set(context.payload)}
         if context.payload.get("mounts"):
             wanted["mounts"] = "mounts and caches"
         if wanted:

@@ -13,6 +13,7 @@ from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.feature.base import PrefixedLog, TaskFeature, switched_off
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
+from tcworker.task.feature_flag import RUN_AS_CURRENT_USER
 
 
 @implementer(IFeature)
@@ -68,7 +69,7 @@ class _OSGroups(TaskFeature):
     async def _load(self, engine: IEngine) -> None:
         # All at once, so that the author learns of every one that is missing.
         await self._context.require_scopes({"AllOf": [f"{self._scope}/{group}" for group in self._groups]})
-        if self._context.payload.get("features", {}).get("runTaskAsCurrentUser"):
+        if RUN_AS_CURRENT_USER.is_set(self._context.payload):
             self._log.info("no group is joined: the task runs as the worker's user, in its groups")
         else:
             self._join(engine)

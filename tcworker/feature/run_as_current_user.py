@@ -13,6 +13,7 @@ from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.feature.base import TaskFeature, switched_off
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
+from tcworker.task.feature_flag import RUN_AS_CURRENT_USER, flags_schema
 
 _PLACE = "payload.features.runTaskAsCurrentUser"
 
@@ -25,22 +26,7 @@ class RunAsCurrentUserFeature:
     """
 
     name = "run-as-current-user"
-    schema: Mapping[str, Any] = {
-        "properties": {
-            "features": {
-                "type": "object",
-                "properties": {
-                    "runTaskAsCurrentUser": {
-                        "type": "boolean",
-                        "default": False,
-                        "description": "Whether the commands run as the worker's own user, with all its rights. The "
-                        "task needs the scope generic-worker:run-task-as-current-user:<provisionerId>/<workerType>.",
-                    }
-                },
-            }
-        },
-        "required": [],
-    }
+    schema: Mapping[str, Any] = {"properties": flags_schema(RUN_AS_CURRENT_USER), "required": []}
     after = ()
 
     def __init__(self, reactor: IReactorTime, config: Config) -> None:
@@ -50,10 +36,11 @@ class RunAsCurrentUserFeature:
 
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
-        if not context.payload.get("features", {}).get("runTaskAsCurrentUser"):
+        if not RUN_AS_CURRENT_USER.is_set(context.payload):
             return None
         if not self._enabled:
             raise switched_off(_PLACE, self._pool, "enableRunTaskAsCurrentUser")
+        # What keeps tasks apart is what each may do, and this one may do all that the worker may.
         if self._capacity > 1:
             raise MalformedPayload(
                 f"{_PLACE}: workers of {self._pool} run {self._capacity} tasks side by side, which such a task could "

@@ -13,7 +13,7 @@ from tcworker.errors import TaskclusterError, TaskError
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, IResult, ITaskContext, ITaskFeature, ReferenceArtifact
 from tcworker.server.live_log_resource import HEADERS, LiveLogs
-from tcworker.task.log_names import LogNames
+from tcworker.task.log_names import LIVE_LOG, LogNames
 from tcworker.waiting import Loose
 
 _log = Logger()
@@ -36,8 +36,7 @@ class LiveLogFeature:
 
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
-        wanted = context.payload.get("features", {}).get("liveLog", True)
-        return _LiveLog(context, self._logs, self._root_url) if wanted else None
+        return _LiveLog(context, self._logs, self._root_url) if LIVE_LOG.is_set(context.payload) else None
 
 
 class _LiveLog(TaskFeature):

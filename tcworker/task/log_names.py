@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tcworker.errors import MalformedPayload
+from tcworker.task.feature_flag import FeatureFlag, flags_schema
 from tcworker.task.forms import ARTIFACT_NAME
 
 _LIVE = "public/logs/live.log"
@@ -21,9 +22,11 @@ def _name(default: str, description: str) -> Mapping[str, Any]:
     return {**form, "default": default, "description": description}
 
 
-def _flag(description: str) -> Mapping[str, Any]:
-    return {"type": "boolean", "default": True, "description": description}
+BACKING_LOG = FeatureFlag("backingLog", True, "Whether the log is published at all.")
 
+LIVE_LOG = FeatureFlag(
+    "liveLog", True, "Whether the log can be followed while the task runs, where the worker offers that."
+)
 
 LOGS_SCHEMA: Mapping[str, Any] = {
     "properties": {
@@ -37,13 +40,7 @@ LOGS_SCHEMA: Mapping[str, Any] = {
             "default": {},
             "description": "The names of the task's logs.",
         },
-        "features": {
-            "type": "object",
-            "properties": {
-                "backingLog": _flag("Whether the log is published at all."),
-                "liveLog": _flag("Whether the log can be followed while the task runs, where the worker offers that."),
-            },
-        },
+        **flags_schema(BACKING_LOG, LIVE_LOG),
     },
     "required": [],
 }
@@ -66,8 +63,7 @@ class LogNames:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> LogNames:
         """Read the names from a payload that fits the schema. Raises L{MalformedPayload} if both are the same."""
-        features = payload.get("features", {})
-        names = cls(**payload.get("logs", {}), published=features.get("backingLog", True))
+        names = cls(**payload.get("logs", {}), published=BACKING_LOG.is_set(payload))
         # The link would be a link to itself, and take the place of the log.
         if names.live == names.backing:
             raise MalformedPayload(

@@ -29,6 +29,7 @@ from tcworker.interfaces import (
     Publish,
     Unsubscribe,
 )
+from tcworker.task.feature_flag import FeatureFlag, flags_schema
 from tcworker.task.log_names import LogNames
 from tcworker.task.outcome import as_task_error
 from tcworker.worker_log import RunLogger
@@ -38,11 +39,11 @@ WORTH_A_RECORD = 10.0
 
 _PUBLIC = "public/"
 
-_FLAG = {
-    "type": "boolean",
-    "default": True,
-    "description": "Whether what the task uses is told in its log, and its course published. A pool may do without.",
-}
+_WANTED = FeatureFlag(
+    "resourceMonitor",
+    True,
+    "Whether what the task uses is told in its log, and its course published. A pool may do without.",
+)
 
 
 @implementer(IFeature)
@@ -53,10 +54,7 @@ class ResourceMonitorFeature:
     """
 
     name = "resource-monitor"
-    schema: Mapping[str, Any] = {
-        "properties": {"features": {"type": "object", "properties": {"resourceMonitor": _FLAG}}},
-        "required": [],
-    }
+    schema: Mapping[str, Any] = {"properties": flags_schema(_WANTED), "required": []}
     after = ()
 
     def __init__(
@@ -75,7 +73,7 @@ class ResourceMonitorFeature:
         """See L{IFeature.for_task}."""
         if not self._enabled:
             return None
-        if context.payload.get("features", {}).get("resourceMonitor", True):
+        if _WANTED.is_set(context.payload):
             name = artifact_name(LogNames.from_payload(context.payload))
             return _Recorded(context, self._guard, name, _reserve(context, name))
         return _Guarded(context, self._guard)
