@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any, ClassVar
@@ -72,7 +73,11 @@ class SecretsThatTasksCouldRead(SynchronousTestCase):
     def test_nothing_starts(self) -> None:
         path = self.mktemp()
         with open(path, "w") as file:
-            file.write("{rootURL: http://x, clientId: c, accessToken: t, workerType: w, workerId: i, taskUser: root}")
+            # Our own, for only root may name another one.
+            user = pwd.getpwuid(os.geteuid()).pw_name
+            file.write(
+                f"{{rootURL: http://x, clientId: c, accessToken: t, workerType: w, workerId: i, taskUser: {user}}}"
+            )
         os.chmod(path, 0o644)
         self.patch(os, "chmod", self.refuse)
         options = Options()
