@@ -39,10 +39,14 @@ def main(folder: str, times: str) -> None:
     reactor.run()
 
 
-def _announce(root_url: str, taskcluster: Taskcluster) -> None:
+def settings_of_root(taskcluster: Taskcluster) -> dict[str, str]:
+    """A worker's settings by which root calls a Taskcluster that listens."""
     root = taskcluster.root_credentials
-    told = {"rootURL": root_url, "clientId": root.client_id, "accessToken": root.access_token}
-    print(json.dumps(told), flush=True)
+    return {"rootURL": taskcluster.root_url, "clientId": root.client_id, "accessToken": root.access_token}
+
+
+def _announce(root_url: str, taskcluster: Taskcluster) -> None:
+    print(json.dumps(settings_of_root(taskcluster)), flush=True)
 
 
 def _give_up(failure: Failure) -> None:

@@ -18,7 +18,8 @@ from tests.integration.picture import (
     grown,
     take_picture,
 )
-from tests.integration.task_case import Outcome, TaskCase
+from tests.integration.task_case import TaskCase
+from tests.integration.task_client import Outcome
 
 OF_NOBODY = {"taskUser": "nobody"}
 """The settings of a worker whose tasks all run as one user, who is not the worker's."""

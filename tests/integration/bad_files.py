@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.chances import SOAKING
+from tests.definitions import shell
 from tests.integration.bad_case import BadCase
-from tests.integration.task_case import shell
 
 FILES = 100_000 if SOAKING else 20_000
 

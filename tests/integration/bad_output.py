@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.chances import SOAKING
+from tests.definitions import shell
 from tests.integration.bad_case import BadCase
-from tests.integration.task_case import shell
 
 MEGABYTES = 1024 if SOAKING else 128
 
@@ -27,8 +27,8 @@ class BadOutput(BadCase):
 
     async def test_prints_very_much_without_a_newline(self) -> None:
         script = f"head -c {MEGABYTES}M /dev/zero | tr '\\000' x"
-        task_id = await self.site.create(shell(script))
-        runs = await self.site.until(task_id, "completed", "failed", "exception")
+        task_id = await self.client.create(shell(script))
+        runs = await self.client.until(task_id, "completed", "failed", "exception")
         self.assertEqual(runs[-1]["state"], "completed")
         self.assertGreater(await self.count(task_id, b"x"), 0.9 * min(MEGABYTES << 20, 1_000_000_000))
         await self.assertWorks()
@@ -42,6 +42,6 @@ class BadOutput(BadCase):
             nonlocal found
             found += piece.count(what)
 
-        answer = await self.site.download(task_id, 0, "public/logs/live_backing.log", read)
+        answer = await self.client.download(task_id, 0, "public/logs/live_backing.log", read)
         self.assertEqual(answer.status, 200)
         return found

@@ -9,8 +9,8 @@ from typing import ClassVar
 from twisted.trial.unittest import SkipTest
 
 from tests.chances import SOAKING
+from tests.definitions import shell
 from tests.integration.bad_case import OF_THEIR_OWN, BadCase
-from tests.integration.task_case import shell
 
 
 class BadProcesses(BadCase):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.request import Request, urlopen
@@ -13,9 +12,15 @@ from urllib.request import Request, urlopen
 import slugid
 import taskcluster
 
+from tests.definitions import definition
+
 PATIENCE = 15
 
 LIVE = "public/logs/live.log"
+
+PAYLOAD = {"command": [["true"]], "maxRunTime": 60}
+
+SOURCE = "https://example.com/source"
 
 
 class Person:
@@ -39,16 +44,8 @@ class Person:
             return json.load(answer)
 
     def define(self, name: str, **more: Any) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        source = "https://example.com/source"
-        return {
-            "taskQueueId": "prov/type",
-            "created": now.isoformat(),
-            "deadline": (now + timedelta(hours=2)).isoformat(),
-            "payload": {"command": [["true"]], "maxRunTime": 60},
-            "metadata": {"name": name, "description": f"About {name}.", "owner": "me@example.com", "source": source},
-            **more,
-        }
+        metadata = {"name": name, "description": f"About {name}.", "owner": "me@example.com", "source": SOURCE}
+        return definition("prov/type", PAYLOAD, **{"metadata": metadata, **more})
 
     def create(self, name: str, **more: Any) -> str:
         task_id = str(slugid.nice())

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from glob import glob
 from typing import Any, ClassVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-import slugid
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.assemble import new_worker
-from tcworker.client.http import HTTP, Answer
-from tcworker.client.services import Queue
+from tcworker.client.http import HTTP
 from tcworker.config import Source
 from tcworker.deployment import Deployment
 from tcworker.embedded.root import RootResource
@@ -31,9 +25,11 @@ from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON, IFeature
-from tcworker.task.claim import write_date
-from tcworker.waiting import pause
 from tcworker.worker import Worker
+from tests.definitions import shell
+from tests.integration.task_client import Outcome, TaskClient
+from tests.surroundings import open_folder, until
+from tests.taskcluster_server import settings_of_root
 
 POOL = "proj-tests/native"
 
@@ -42,62 +38,24 @@ FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
 
 CLOSE_SECONDS = 5.0
 
-RESOLVED = ("completed", "failed", "exception")
-
 
 Render = Callable[[Request], bytes | int]
 """How the Taskcluster answers a request."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the world sees of a run that is over.
-
-    @ivar resolution: C{completed}, C{failed}, or C{exception/} and the reason.
-    @ivar log: as published, empty if it was not.
-    @ivar artifacts: all that are listed, by their names.
-    @ivar runs: those of the task, as the queue has them.
-    """
-
-    task_id: str
-    resolution: str
-    log: str
-    artifacts: Mapping[str, JSON]
-    runs: Sequence[JSON]
-
-    @property
-    def lines(self) -> Sequence[str]:
-        """The log without the times that lines of the worker begin with."""
-        return [_untimed(line) for line in self.log.splitlines()]
-
-    @property
-    def errors(self) -> Sequence[str]:
-        """What the log says is wrong, in the form that Treeherder looks for."""
-        mark = "[taskcluster:error] "
-        return [line.removeprefix(mark) for line in self.log.splitlines() if line.startswith(mark)]
-
-
-def shell(*scripts: str, **payload: Any) -> dict[str, Any]:
-    """A payload of one command for each script."""
-    return {"command": [["sh", "-c", script] for script in scripts], "maxRunTime": 60, **payload}
-
-
-def date(**later: float) -> str:
-    """A date so much later than now."""
-    return write_date(datetime.now(UTC) + timedelta(**later))
-
-
 @dataclass
 class Site(Deployment):
-    """A Taskcluster and a worker of it in one process."""
+    """A Taskcluster and a worker of it in one process.
+
+    @ivar client: creates tasks for the worker, once both have started.
+    """
 
     folder: str
     settings: Mapping[str, Any]
     times: Times
     features: Sequence[IFeature] = ()
-    root_url: str = field(init=False)
-    http: HTTP = field(init=False)
-    queue: Queue = field(init=False)
+    patience: float = 45
+    client: TaskClient = field(init=False)
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,22 +75,18 @@ class Site(Deployment):
 
     async def start(self) -> None:
         """Start both, and wait until the worker claims."""
-        self.root_url = await self.start_taskcluster()
-        root = self.taskcluster.root_credentials
-        self.http = HTTP(reactor)
-        self.at_end(self.http.close)
-        self.queue = Queue(self.http, self.root_url, lambda: root, reactor)
+        await self.start_taskcluster()
+        http = HTTP(reactor)
+        self.at_end(http.close)
+        self.client = TaskClient(http, settings_of_root(self.taskcluster), POOL, self.patience)
         self.worker = new_worker(reactor, [Source("test", self._settings())], self.features)
         self.run_worker(self.worker)
         await self.worker.when_booted()
 
     def _settings(self) -> Mapping[str, Any]:
-        root = self.taskcluster.root_credentials
         provisioner, _, worker_type = POOL.partition("/")
         return {
-            "rootURL": self.root_url,
-            "clientId": root.client_id,
-            "accessToken": root.access_token,
+            **settings_of_root(self.taskcluster),
             "provisionerId": provisioner,
             "workerType": worker_type,
             "workerGroup": "tests",
@@ -140,57 +94,10 @@ class Site(Deployment):
             "tasksDir": self.tasks_dir,
             "stateDir": self.state_dir,
             "requiredDiskSpaceMegabytes": 0,
+            # Where somebody runs a test is not the place for a file of the worker.
+            "enableMetadata": False,
             **self.settings,
         }
-
-    async def create(self, payload: JSON, **definition: Any) -> str:
-        """Create a task, and give its id."""
-        task_id = str(slugid.nice())
-        metadata = {"name": "t", "description": "", "owner": "a@b.c", "source": "https://example.com/"}
-        dates = {"created": date(), "deadline": date(hours=1), "expires": date(hours=2)}
-        own = {"taskQueueId": POOL, "metadata": metadata, "payload": payload, "retries": 0, **dates}
-        await self.queue.create_task(task_id, {**own, **definition})
-        return task_id
-
-    async def until(self, task_id: str, *states: str) -> Sequence[JSON]:
-        """Wait until the last run of a task is in one of these states; give all of them."""
-        while True:
-            runs: Sequence[JSON] = (await self.queue.status(task_id))["status"]["runs"]
-            if runs and runs[-1]["state"] in states:
-                return runs
-            await pause(reactor, 0.02)
-
-    async def outcome(self, task_id: str) -> Outcome:
-        """Wait until a task is over, and give what is to be seen of its last run."""
-        return await self.seen(task_id, await self.until(task_id, *RESOLVED))
-
-    async def seen(self, task_id: str, runs: Sequence[JSON], run_id: int = -1) -> Outcome:
-        """Give what is to be seen of one run of a task that has these."""
-        run = runs[run_id]
-        state, reason = run["state"], run["reasonResolved"]
-        listed = (await self.queue.list_artifacts(task_id, run["runId"]))["artifacts"]
-        artifacts = {artifact["name"]: artifact for artifact in listed}
-        backing = [name for name in artifacts if "backing" in name]
-        log = await self.content(task_id, run["runId"], backing[0]) if backing else b""
-        resolution = f"{state}/{reason}" if state == "exception" else state
-        return Outcome(task_id, resolution, log.decode(errors="surrogateescape"), artifacts, runs)
-
-    async def content(self, task_id: str, run_id: int, name: str) -> bytes:
-        """The content of a public artifact, unpacked, as a browser gets it; raises C{AssertionError} if it does not."""
-        pieces: list[bytes] = []
-        answer = await self.download(task_id, run_id, name, pieces.append)
-        assert answer.status == 200, answer
-        content = b"".join(pieces)
-        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-
-    async def download(self, task_id: str, run_id: int, name: str, write: Callable[[bytes], None]) -> Answer:
-        """Get a public artifact as it is stored."""
-        url = f"{self.root_url}/api/queue/v1/task/{task_id}/runs/{run_id}/artifacts/{quote(name)}"
-        while (answer := await self.http.request("GET", url)).status == 303:
-            url = answer.headers["location"]
-            if "/storage/" in url:
-                return await self.http.download(url, write)
-        return answer
 
 
 class TaskCase(TestCase):
@@ -206,24 +113,22 @@ class TaskCase(TestCase):
     times: ClassVar[Times] = Times(dependencies=0.02, deadline_delay=0.1)
     features: ClassVar[Sequence[IFeature]] = ()
     site: Site
+    client: TaskClient
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         return Deferred.fromCoroutine(self.prepare())
 
     async def prepare(self) -> None:
         """Start what a test needs."""
-        self.site = await self.new_site(**self.own_settings())
+        settings = {**self.settings, **self.own_settings()}
+        self.site = Site(open_folder(self), settings, self.times, self.features, self.timeout - 10)
+        self.addCleanup(self.site.stop)
+        await self.site.start()
+        self.client = self.site.client
 
     def own_settings(self) -> Mapping[str, Any]:
         """Further settings of the worker, made for this test."""
         return {}
-
-    async def new_site(self, **settings: Any) -> Site:
-        """A Taskcluster with a worker that are gone after the test."""
-        site = Site(self.new_folder(), {**self.settings, **settings}, self.times, self.features)
-        self.addCleanup(site.stop)
-        await site.start()
-        return site
 
     def refuse(self, method: str, path: str, status: int, times: int = 1000) -> None:
         """Let the Taskcluster answer calls with a status, so many times, in place of doing them.
@@ -258,21 +163,13 @@ class TaskCase(TestCase):
 
         self.patch(RootResource, "render", render)
 
-    def new_folder(self) -> str:
-        """A folder that every user may pass through, gone after the test."""
-        folder = tempfile.mkdtemp(prefix="tcworker-site-")
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        os.chmod(folder, 0o755)
-        return folder
-
     async def run_task(self, payload: JSON, **definition: Any) -> Outcome:
         """Give the worker a task, and wait for its end."""
-        return await self.site.outcome(await self.site.create(payload, **definition))
+        return await self.client.outcome(await self.client.create(payload, **definition))
 
     async def until_begun(self) -> None:
         """Wait until a task has made a file with the name C{begun} in its folder."""
-        while not list(glob(f"{self.site.tasks_dir}/*/begun")):
-            await pause(reactor, 0.02)
+        await until(lambda: glob(f"{self.site.tasks_dir}/*/begun"), seconds=self.site.patience)
 
     def assertResolved(self, outcome: Outcome, resolution: str, *lines: str) -> None:
         """Fail unless a run ended so, and its log has these lines, in this order.
@@ -305,8 +202,3 @@ def _answer(request: Request, render: Render) -> None:
     if body != NOT_DONE_YET:
         request.write(body)
         request.finish()
-
-
-def _untimed(line: str) -> str:
-    start, end, text = line.partition("] ")
-    return f"{start.rsplit(' ', 1)[0]}{end}{text}" if start.startswith("[taskcluster") else line

@@ -19,7 +19,9 @@ from twisted.web.server import NOT_DONE_YET, Request
 from tcworker.embedded.root import RootResource
 from tcworker.interfaces import JSON
 from tcworker.task.claim import read_date, write_date
-from tests.integration.task_case import FILE, Outcome, TaskCase, shell
+from tests.definitions import shell
+from tests.integration.task_case import FILE, TaskCase
+from tests.integration.task_client import Outcome
 
 LOGS = {"public/logs/live.log", "public/logs/live_backing.log"}
 
@@ -42,12 +44,12 @@ class ArtifactCase(TaskCase):
         return outcome.artifacts.keys() - LOGS
 
     async def read(self, outcome: Outcome, name: str) -> bytes:
-        return await self.site.content(outcome.task_id, 0, name)
+        return await self.client.content(outcome.task_id, 0, name)
 
     async def reasons(self, outcome: Outcome) -> dict[str, str]:
         """The reasons of a run's error artifacts, by their names."""
         errors = [name for name, each in outcome.artifacts.items() if each["storageType"] == "error"]
-        found: Sequence[JSON] = [await self.site.queue.artifact(outcome.task_id, 0, name) for name in errors]
+        found: Sequence[JSON] = [await self.client.queue.artifact(outcome.task_id, 0, name) for name in errors]
         return {name: error["reason"] for name, error in zip(errors, found, strict=True)}
 
 
@@ -95,8 +97,8 @@ class WhatThereIs(ArtifactCase):
         self.assertEqual(await self.read(outcome, "public/out/a b?c=d#e%2Ff&g+h:~"), b"1\n")
 
     async def test_the_first_and_last_moment_to_expire(self) -> None:
-        created = await self.site.create(shell("true"))
-        task = await self.site.queue.task(created)
+        created = await self.client.create(shell("true"))
+        task = await self.client.queue.task(created)
         deadline, expires = (read_date(task[key]) for key in ("deadline", "expires"))
         wanted = {"a": deadline - timedelta(seconds=1), "b": expires + timedelta(seconds=1)}
         artifacts = [file(path, expires=write_date(moment)) for path, moment in wanted.items()]
@@ -215,7 +217,7 @@ class ChangingFiles(ArtifactCase):
         return path
 
     async def test_one_that_grows_is_published_as_long_as_it_was(self) -> None:
-        task_id = await self.site.create(
+        task_id = await self.client.create(
             shell("head -c 3000000 /dev/urandom | tee a.txt > a.zip; touch begun; sleep 1",
                   artifacts=[file("a.txt"), file("a.zip")])
         )  # fmt: skip
@@ -223,7 +225,7 @@ class ChangingFiles(ArtifactCase):
         descriptors = [os.open(self.path(name), os.O_WRONLY | os.O_APPEND) for name in ("a.txt", "a.zip")]
         growing = LoopingCall(lambda: [os.write(each, b"more" * 1000) for each in descriptors])
         growing.start(0.001)
-        outcome = await self.site.outcome(task_id)
+        outcome = await self.client.outcome(task_id)
         growing.stop()
         self.assertResolved(outcome, "completed")
         for name, descriptor in zip(("public/a.txt", "public/a.zip"), descriptors, strict=True):

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import slugid
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
-from tcworker.client.services import Queue
 from tcworker.config import Source
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import ITaskContext
-from tcworker.task.claim import write_date
 from tcworker.testing.engines import traces
 from tcworker.waiting import pause
 from tcworker.worker import Worker
+from tests.definitions import shell
+from tests.integration.task_client import TaskClient
+from tests.taskcluster_server import settings_of_root
 
 
 def descriptors() -> int:
@@ -48,17 +47,13 @@ class ThreeWorkers(TestCase):
         self.taskcluster.startService()
         self.addCleanup(self.taskcluster.stopService)
         await self.taskcluster.when_listening()
-        self.http = HTTP(reactor)
-        self.addCleanup(self.http.close)
-        root = self.taskcluster.root_credentials
-        self.queue = Queue(self.http, self.taskcluster.root_url, lambda: root, reactor)
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        self.client = TaskClient(http, settings_of_root(self.taskcluster), "embedding/w")
 
     def new_worker(self, number: int) -> Worker:
-        root = self.taskcluster.root_credentials
         settings: dict[str, Any] = {
-            "rootURL": self.taskcluster.root_url,
-            "clientId": root.client_id,
-            "accessToken": root.access_token,
+            **settings_of_root(self.taskcluster),
             "provisionerId": "embedding",
             "workerType": "w",
             "workerId": f"w{number}",
@@ -69,25 +64,6 @@ class ThreeWorkers(TestCase):
             "taskUsers": False,
         }
         return new_worker(reactor, [Source("test", settings)])
-
-    async def create(self, script: str) -> str:
-        now, task_id = datetime.now(UTC), str(slugid.nice())
-        definition = {
-            "taskQueueId": "embedding/w",
-            "created": write_date(now),
-            "deadline": write_date(now + timedelta(hours=1)),
-            "metadata": {"name": "t", "description": "", "owner": "a@b", "source": "https://localhost/"},
-            "payload": {"command": [["sh", "-c", script]], "maxRunTime": 60},
-        }
-        await self.queue.create_task(task_id, definition)
-        return task_id
-
-    async def until_resolved(self, task_id: str) -> Any:
-        while True:
-            (run,) = (await self.queue.status(task_id))["status"]["runs"]
-            if run["state"] in ("completed", "failed", "exception"):
-                return run
-            await pause(reactor, 0.05)
 
     async def test_all_of_them_work_and_leave_what_is_the_program_s_alone(self) -> None:
         # Trial's reactor takes its own signals when it begins to run.
@@ -102,8 +78,11 @@ class ThreeWorkers(TestCase):
         await gatherResults([worker.when_booted() for worker in workers])
         # Each waits for the two others, which only works if all three run at once.
         others = f"while [ $(ls {place}/{self.folder}/*_here | wc -l) -lt 3 ]; do sleep 0.05; done"
-        tasks = [await self.create(f"touch {place}/{self.folder}/{number}_here; {others}") for number in range(3)]
-        runs = [await self.until_resolved(task_id) for task_id in tasks]
+        tasks = [
+            await self.client.create(shell(f"touch {place}/{self.folder}/{number}_here; {others}"))
+            for number in range(3)
+        ]
+        runs = [(await self.client.until_resolved(task_id))[-1] for task_id in tasks]
         self.assertEqual({run["state"] for run in runs}, {"completed"})
         self.assertEqual({run["workerId"] for run in runs}, {"w0", "w1", "w2"})
         self.assertEqual({context.task_id for context in seen}, set(tasks))
@@ -122,7 +101,7 @@ class ThreeWorkers(TestCase):
             self.addCleanup(worker.stopService)
         await gatherResults([worker.when_booted() for worker in workers])
         await workers[0].stopService()
-        run = await self.until_resolved(await self.create("true"))
+        (run,) = await self.client.until_resolved(await self.client.create(shell("true")))
         self.assertEqual((run["state"], run["workerId"]), ("completed", "w1"))
 
     async def test_two_that_want_one_state_directory(self) -> None:

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SkipTest
 
+from tests.definitions import shell
 from tests.integration.bad_case import OF_NOBODY, BadCase
-from tests.integration.task_case import Outcome, shell
+from tests.integration.task_client import Outcome
 
 FILL = "head -c 100M /dev/zero > fill"
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.integration.task_case import TaskCase, shell
+from tests.definitions import shell
+from tests.integration.task_case import TaskCase
 
 PRINTER = """
 import sys

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.integration.task_case import FILE, TaskCase, shell
+from tests.definitions import shell
+from tests.integration.task_case import FILE, TaskCase
 
 
 class Completed(TaskCase):

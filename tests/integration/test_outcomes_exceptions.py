@@ -13,7 +13,8 @@ from tcworker.client import services
 from tcworker.embedded.times import Times
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
-from tests.integration.task_case import FILE, TaskCase, date, shell
+from tests.definitions import date, shell
+from tests.integration.task_case import FILE, TaskCase
 
 
 class ShortOfTime(TaskCase):
@@ -89,12 +90,12 @@ class InternalError(TaskCase):
 class GivenToAnother(TaskCase):
     async def test_a_worker_that_must_go(self) -> None:
         script = "echo begun; echo out > out.txt; touch begun; sleep 60"
-        task_id = await self.site.create(shell(script, artifacts=[FILE]), retries=1)
+        task_id = await self.client.create(shell(script, artifacts=[FILE]), retries=1)
         await self.until_begun()
         self.site.worker.stop_now(5, "the machine goes away")
         await self.site.until_stopped(self.site.worker)
-        runs = await self.site.until(task_id, "pending")
-        first = await self.site.seen(task_id, runs, 0)
+        runs = await self.client.until(task_id, "pending")
+        first = await self.client.seen(task_id, runs, 0)
         self.assertEqual([run["state"] for run in runs], ["exception", "pending"])
         self.assertResolved(first, "exception/worker-shutdown", "begun", "ending the task: ")
         # Afterwards, for the log of a worker that goes comes first.
@@ -105,24 +106,24 @@ class DecidedByTheQueue(TaskCase):
     times = Times(claim=2, deadline_delay=0.1)
 
     async def test_a_task_that_is_cancelled(self) -> None:
-        task_id = await self.site.create(shell("touch begun; sleep 60"))
+        task_id = await self.client.create(shell("touch begun; sleep 60"))
         await self.until_begun()
-        await self.site.queue.cancel_task(task_id)
+        await self.client.queue.cancel_task(task_id)
         await self.assertWorks()
-        outcome = await self.site.outcome(task_id)
+        outcome = await self.client.outcome(task_id)
         self.assertEqual(outcome.resolution, "exception/canceled")
 
     async def test_a_task_past_its_deadline(self) -> None:
-        task_id = await self.site.create(shell("sleep 60"), deadline=date(seconds=1))
-        self.assertEqual((await self.site.outcome(task_id)).resolution, "exception/deadline-exceeded")
+        task_id = await self.client.create(shell("sleep 60"), deadline=date(seconds=1))
+        self.assertEqual((await self.client.outcome(task_id)).resolution, "exception/deadline-exceeded")
         await self.assertWorks()
 
     async def test_a_claim_that_is_lost_is_not_reported(self) -> None:
         self.refuse("POST", "/reclaim", 409)
-        task_id = await self.site.create(shell("touch begun; sleep 60"), retries=1)
+        task_id = await self.client.create(shell("touch begun; sleep 60"), retries=1)
         await self.until_begun()
         self.refuse("POST", "/claim-work/", 503)
-        runs = await self.site.until(task_id, "pending")
+        runs = await self.client.until(task_id, "pending")
         self.assertEqual(runs[0]["reasonResolved"], "claim-expired")
 
 
@@ -150,9 +151,9 @@ class TheStorageIsAway(TaskCase):
 class RunAgain(TaskCase):
     async def test_a_status_for_which_the_task_asks_for_another_run(self) -> None:
         script = 'echo run $RUN_ID; [ "$RUN_ID" = 1 ] || exit 4'
-        task_id = await self.site.create(shell(script, onExitStatus={"retry": [3, 4]}), retries=1)
-        last = await self.site.outcome(task_id)
-        first = await self.site.seen(task_id, last.runs, 0)
+        task_id = await self.client.create(shell(script, onExitStatus={"retry": [3, 4]}), retries=1)
+        last = await self.client.outcome(task_id)
+        first = await self.client.seen(task_id, last.runs, 0)
         self.assertResolved(first, "exception/intermittent-task", "run 0", "Exit Code: 4", "command 0 exited with")
         self.assertResolved(last, "completed", "run 1")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tests.integration.task_case import FILE, POOL, Outcome, TaskCase, date, shell
+from tests.definitions import date, shell
+from tests.integration.task_case import FILE, POOL, TaskCase
+from tests.integration.task_client import Outcome
 
 
 class RefusedCase(TaskCase):

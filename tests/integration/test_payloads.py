@@ -12,7 +12,8 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest
 
 from tcworker.waiting import pause
-from tests.integration.task_case import POOL, TaskCase, shell
+from tests.definitions import shell
+from tests.integration.task_case import POOL, TaskCase
 
 GROUP = f"generic-worker:os-group:{POOL}"
 AS_WORKER = {"runTaskAsCurrentUser": True}
@@ -49,7 +50,7 @@ class AsTheWorker(AsRootCase):
         payload = shell(script, features=AS_WORKER, artifacts=[artifact])
         outcome = await self.run_task(payload, scopes=[AS_WORKER_SCOPE])
         self.assertResolved(outcome, "completed", "0", "mode 600", "of task_")
-        copied = json.loads(await self.site.content(outcome.task_id, 0, "public/copy"))
+        copied = json.loads(await self.client.content(outcome.task_id, 0, "public/copy"))
         self.assertEqual(copied.keys(), {"username", "password"})
         self.assertIn(f"of {copied['username']}", outcome.lines)
 

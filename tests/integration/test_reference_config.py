@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import shutil
 import stat
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-import slugid
 from taskcluster import createTemporaryCredentials
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tcworker.client.http import HTTP
-from tcworker.client.services import Queue
 from tcworker.config_without_effect import WITHOUT_EFFECT
-from tcworker.interfaces import Credentials, ProcessStatus
-from tcworker.task.claim import write_date
-from tcworker.waiting import pause
+from tcworker.interfaces import ProcessStatus
 from tests.config_names import CONFIGURATION
+from tests.definitions import shell
 from tests.integration.processes import Command, taskcluster_for
-from tests.integration.task_case import TaskCase, shell
+from tests.integration.task_case import TaskCase
+from tests.integration.task_client import TaskClient
+from tests.surroundings import open_folder
 
 POOL = f"{CONFIGURATION['provisionerId']}/{CONFIGURATION['workerType']}"
 
@@ -38,18 +34,15 @@ class ThePoolOfAnotherWorker(TestCase):
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         # Tasks have users of their own, who must be able to reach it.
-        self.folder = Path(tempfile.mkdtemp(prefix="tcworker-reference-"))
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.folder.chmod(0o755)
+        self.folder = Path(open_folder(self))
         self.config = self.folder / "generic-worker.config"
         return Deferred.fromCoroutine(self.prepare())
 
     async def prepare(self) -> None:
         self.root = await taskcluster_for(self, str(self.folder / "taskcluster"))
-        self.http = HTTP(reactor)
-        self.addCleanup(self.http.close)
-        credentials = Credentials.from_json(self.root)
-        self.queue = Queue(self.http, self.root["rootURL"], lambda: credentials, reactor)
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        self.client = TaskClient(http, self.root, POOL)
         self.write_config()
 
     def write_config(self) -> None:
@@ -73,34 +66,15 @@ class ThePoolOfAnotherWorker(TestCase):
         self.addCleanup(command.kill)
         return command
 
-    async def create(self) -> str:
-        task_id, now = str(slugid.nice()), datetime.now(UTC)
-        definition = {
-            "taskQueueId": POOL,
-            "created": write_date(now),
-            "deadline": write_date(now + timedelta(hours=1)),
-            "metadata": {"name": "t", "description": "", "owner": "a@b", "source": "https://localhost/"},
-            "payload": {"command": [["sh", "-c", SCRIPT]], "maxRunTime": 60},
-        }
-        await self.queue.create_task(task_id, definition)
-        return task_id
-
-    async def log_of(self, task_id: str) -> str:
-        """The log of a task, once it is completed."""
-        while (await self.queue.status(task_id))["status"]["state"] != "completed":
-            await pause(reactor, 0.1)
-        artifact = await self.queue.artifact(task_id, 0, "public/logs/live_backing.log")
-        body = (await self.http.request("GET", artifact["url"])).body
-        return gzip.decompress(body).decode() if body.startswith(b"\x1f\x8b") else body.decode()
-
     async def test_it_runs_a_task_and_says_what_has_no_effect(self) -> None:
-        worker, task_id = self.start(), await self.create()
-        log = await self.log_of(task_id)
+        worker, task_id = self.start(), await self.client.create(shell(SCRIPT))
+        outcome = await self.client.outcome(task_id)
         self.assertEqual(await worker.until_ended(), ProcessStatus.DONE)
         for name, unused in WITHOUT_EFFECT.items():
             self.assertIn(f"] {name} has no effect here, because {unused.reason}\n", worker.output)
         self.assertNotRegex(worker.output, r"Z (error|critical) \[")
-        self.assert_effects(log)
+        self.assertEqual(outcome.resolution, "completed", outcome.log)
+        self.assert_effects(outcome.log)
         self.assert_private(worker)
         await self.assert_count_is_kept()
 
@@ -120,9 +94,9 @@ class ThePoolOfAnotherWorker(TestCase):
 
     async def assert_count_is_kept(self) -> None:
         """The next worker has nothing left to do."""
-        later, worker = await self.create(), self.start()
+        later, worker = await self.client.create(shell(SCRIPT)), self.start()
         self.assertEqual(await worker.until_ended(), ProcessStatus.DONE)
-        self.assertEqual((await self.queue.status(later))["status"]["state"], "pending")
+        self.assertEqual(await self.client.state(later), "pending")
 
 
 class ObjectArtifacts(TaskCase):

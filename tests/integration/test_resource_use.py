@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 from unittest import skipUnless
 
 from tcworker.feature.resource_monitor import feature
-from tests.integration.task_case import Outcome, TaskCase, shell
+from tests.definitions import shell
+from tests.integration.task_case import TaskCase
+from tests.integration.task_client import Outcome
 
 RECORD = "public/monitoring/resource-usage.json"
 MIB = 2**20
@@ -30,7 +32,7 @@ class ResourceUse(TaskCase):
         await super().prepare()
 
     async def record(self, outcome: Outcome) -> Any:
-        return json.loads(await self.site.content(outcome.task_id, 0, RECORD))
+        return json.loads(await self.client.content(outcome.task_id, 0, RECORD))
 
     async def test_what_a_task_used_is_in_its_log_and_in_its_record(self) -> None:
         outcome = await self.run_task(shell(BUSY))
@@ -88,13 +90,13 @@ class MemoryRunsOut(TaskCase):
     }
 
     async def test_the_largest_task_is_ended_and_the_other_goes_on(self) -> None:
-        small = await self.site.create(shell("touch begun; until [ -e go ]; do sleep 0.05; done"))
+        small = await self.client.create(shell("touch begun; until [ -e go ]; do sleep 0.05; done"))
         large = await self.run_task(shell("{ head -c 80M /dev/zero; sleep 60; } | tail | wc -c"))
         self.let_go()
         self.assertResolved(large, "failed", "ending the task: task aborted - the machine is out of memory")
         [error] = large.errors
         self.assertRegex(error, r"this task uses \d+\.\d\d MiB, the most")
-        self.assertResolved(await self.site.outcome(small), "completed")
+        self.assertResolved(await self.client.outcome(small), "completed")
 
     def let_go(self) -> None:
         """Let the task end that has begun and waits."""

@@ -22,10 +22,12 @@ from twisted.internet.threads import deferToThread
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SkipTest, TestCase
 
+from tests.definitions import definition, shell
 from tests.integration.processes import Command
 
 WAITS = "echo begun; until [ -e {go} ]; do sleep 0.05; done; echo ended; echo content > file.txt"
 TOKEN = "a-token-of-22-letters-x"
+ARTIFACT = {"type": "file", "path": "file.txt", "name": "public/file.txt"}
 LAST_LINE = "unset TASKCLUSTER_CERTIFICATE\n"
 
 
@@ -53,18 +55,6 @@ class Server:
     def pid(self) -> int:
         pid: int = self.command._process.pid  # type: ignore[attr-defined]  # of Twisted's process
         return pid
-
-
-def definition(script: str, **more: Any) -> dict[str, Any]:
-    artifact = {"type": "file", "path": "file.txt", "name": "public/file.txt", "optional": True}
-    return {
-        "taskQueueId": "local/tasks",
-        "created": taskcluster.fromNow("0 seconds"),
-        "deadline": taskcluster.fromNow("1 hour"),
-        "payload": {"command": [["sh", "-c", script]], "maxRunTime": 600, "artifacts": [artifact]},
-        "metadata": {"name": "n", "description": "d", "owner": "o", "source": "https://example.com"},
-        **more,
-    }
 
 
 class ServerCase(TestCase):
@@ -101,7 +91,8 @@ class ServerCase(TestCase):
 
         def create() -> str:
             task_id = str(taskcluster.slugId())
-            server.queue().createTask(task_id, definition(script, **more))
+            payload = shell(script, maxRunTime=600, artifacts=[{**ARTIFACT, "optional": True}])
+            server.queue().createTask(task_id, definition("local/tasks", payload, **more))
             return task_id
 
         return deferToThread(create)
@@ -173,6 +164,18 @@ class AWholeTask(ServerCase):
         status = await self.until(server, task_id, "completed")
         self.assertEqual(len(status["runs"]), 1)
         await deferToThread(self.check_artifacts, server, task_id, log)
+
+    async def test_without_live_logs_there_is_none_while_it_runs(self) -> None:
+        self.write_worker_config(f"{{tasksDir: {self.tasks}, taskUsers: false, enableLiveLog: false}}")
+        server = await self.start()
+        begun = os.path.join(self.folder, "begun")
+        task_id = await self.create(server, f"touch {begun}; {WAITS.format(go=self.go)}")
+        while not os.path.exists(begun):
+            await deferLater(reactor, 0.02)
+        listed = await deferToThread(server.queue().listLatestArtifacts, task_id)
+        self.assertEqual(listed["artifacts"], [])
+        self.let_go()
+        await self.until(server, task_id, "completed")
 
     def read_live(self, server: Server, task_id: str) -> str:
         """Read the log to its end; the task ends only when its first line was seen here."""
@@ -287,7 +290,7 @@ class Killed(ServerCase):
     def create_many(self, server: Server, count: int) -> None:
         queue = server.queue()
         for _ in range(count):
-            queue.createTask(taskcluster.slugId(), definition("true"))
+            queue.createTask(taskcluster.slugId(), definition("local/tasks", shell("true")))
 
     def publish(self, server: Server) -> Callable[[Server], bytes]:
         """Publish an artifact; gives what reads it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tests.integration.task_case import TaskCase, shell
+from tests.definitions import shell
+from tests.integration.task_case import TaskCase
 
 
 class Logs(TaskCase):

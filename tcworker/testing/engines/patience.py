@@ -42,8 +42,15 @@ class Patience(Base):
 
     async def until(self, true: Callable[[], object], complaint: Callable[[], object], seconds: float = 20) -> None:
         """Wait until something is true, but not for long."""
-        end = self.reactor.seconds() + seconds
-        while not true():
-            if self.reactor.seconds() > end:
-                raise self.failureException(f"not so after {seconds} seconds: {complaint()}")
-            await pause(self.reactor, 0.02)
+        await until(self.reactor, true, complaint, seconds)
+
+
+async def until(
+    reactor: IReactorTime, true: Callable[[], object], complaint: Callable[[], object], seconds: float
+) -> None:
+    """Wait until something is true. Raises C{AssertionError} with the complaint when it is not after some seconds."""
+    end = reactor.seconds() + seconds
+    while not true():
+        if reactor.seconds() > end:
+            raise AssertionError(f"not so after {seconds} seconds: {complaint()}")
+        await pause(reactor, 0.02)
