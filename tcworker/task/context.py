@@ -27,8 +27,9 @@ from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
 from tcworker.task.reserved_names import ReservedNames
+from tcworker.task.s3_upload import S3Upload
 from tcworker.task.secret_forms import forms_of_credentials
-from tcworker.task.upload import Run, S3Upload
+from tcworker.task.upload import Run, Upload
 from tcworker.waiting import Executor
 from tcworker.worker_log import RunLogger
 
@@ -88,7 +89,7 @@ class TaskContext:
         self._time_left = time_left
         self._logger = RunLogger(claim.name)
         run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, time_left))
-        upload = (
+        upload: Upload = (
             ObjectUpload(http, run, lambda credentials: Object(http, config.root_url, lambda: credentials, clock))
             if config.create_object_artifacts
             else S3Upload(http, run)

@@ -14,7 +14,8 @@ from zope.interface import implementer
 from tcworker.client.http import HTTP
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials
-from tcworker.task.upload import Content, Run, opened, put
+from tcworker.task.put import opened, put
+from tcworker.task.upload import Content, Run
 
 _MOST_DECLARATIONS = 8
 """How often an object is declared. If an answer got lost, the queue fails at each other declaration for ever."""
@@ -33,6 +34,8 @@ class ObjectUpload:
 
     @param new_object_service: gives a client that signs with the credentials for one upload.
     """
+
+    encodes = False
 
     def __init__(self, http: HTTP, run: Run, new_object_service: Callable[[Credentials], ObjectCalls]) -> None:
         self._http = http

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from tcworker.errors import CallFailed, ResourceUnavailable, Unreachable
 from tcworker.retry import Backoff
+from tcworker.task.put import Refused
 from tcworker.waiting import pause
 
 _log = Logger()
@@ -27,19 +28,6 @@ _MOST_REFUSALS = 5
 
 _LONGEST_OUTAGE = 30 * 60.0
 """Seconds from the first failure to the last: a claim may be prolonged for days, and a worker has other tasks."""
-
-
-class Refused(Exception):
-    """A storage did not take an upload; a new address may help.
-
-    @ivar lasting: whether that is a matter of the address, and not of the storage's state.
-    """
-
-    may_pass = True
-
-    def __init__(self, message: str, lasting: bool) -> None:
-        super().__init__(message)
-        self.lasting = lasting
 
 
 @dataclass(frozen=True)
@@ -67,6 +55,7 @@ class Patience:
                 refusals += isinstance(error, Refused) and error.lasting
                 since = min(since, self.clock.seconds())
                 left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds())
+                # It never passes, the address is wrong, the tries are used up, or the next one would come too late.
                 if not error.may_pass or refusals >= _MOST_REFUSALS or number >= tries or delay >= left:
                     raise ResourceUnavailable(f"{what}: {error}") from error
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)

@@ -21,9 +21,8 @@ from tcworker.interfaces import (
 from tcworker.task.claim import write_date
 from tcworker.task.content import content_encoding, content_type
 from tcworker.task.jobs import Share
-from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
-from tcworker.task.upload import Content, Run, S3Upload
+from tcworker.task.upload import Content, Run, Upload
 from tcworker.waiting import Executor
 
 _LONGEST_MESSAGE = 4096
@@ -35,7 +34,7 @@ _MOST_THREADS = 2
 class Publisher:
     """Publishes the artifacts of one run.
 
-    @param upload: how content is stored; L{ObjectUpload} takes no content encoding.
+    @param upload: how content is stored.
     @param folder: for content that is compressed on its way.
     @param threads: of the whole worker.
     @param slots: of the whole worker, for how many artifacts may be uploaded side by side.
@@ -45,7 +44,7 @@ class Publisher:
     def __init__(
         self,
         run: Run,
-        upload: S3Upload | ObjectUpload,
+        upload: Upload,
         folder: str,
         threads: Executor,
         slots: DeferredSemaphore,
@@ -53,7 +52,6 @@ class Publisher:
     ) -> None:
         self._run = run
         self._upload = upload
-        self._encodes = isinstance(upload, S3Upload)
         self._folder = folder
         self._threads = Share(threads, _MOST_THREADS)
         self._slots = slots
@@ -106,10 +104,10 @@ class Publisher:
     def _encodings(self, artifact: FileArtifact | GzippedArtifact) -> tuple[str, str]:
         """What content has, and what it shall be stored as."""
         if isinstance(artifact, GzippedArtifact):
-            return "gzip", "gzip" if self._encodes else "identity"
+            return "gzip", "gzip" if self._upload.encodes else "identity"
         # Objects have no encoding: whoever downloads one gets what its hashes are of.
         wanted = artifact.content_encoding or content_encoding(artifact.file.path)
-        return "identity", wanted if self._encodes else "identity"
+        return "identity", wanted if self._upload.encodes else "identity"
 
     async def _turn(self, artifact: FileArtifact | GzippedArtifact, wanted: str) -> IArchivedFile:
         coder: Coder = Gzip(basename(artifact.file.path)) if wanted == "gzip" else Gunzip()

@@ -15,10 +15,10 @@ from tcworker.errors import NotReadable
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Artifact, FileArtifact, IArchivedFile
 from tcworker.task.claim import read_date
-from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
-from tcworker.task.upload import Run, S3Upload
+from tcworker.task.s3_upload import S3Upload
+from tcworker.task.upload import Run, Upload
 from tcworker.testing.facilities import NoThreads
 from tcworker.testing.queue import Call, FakeQueue
 from tcworker.waiting import Executor
@@ -61,7 +61,7 @@ class PublishingTest(SynchronousTestCase):
         run = Run("task", 0, self.queue, Patience(self.clock, lambda: self.seconds_left - self.clock.seconds()))
         return Publisher(run, self.upload(run), self.folder, threads, self.slots, DeferredSemaphore(2))
 
-    def upload(self, run: Run) -> S3Upload | ObjectUpload:
+    def upload(self, run: Run) -> Upload:
         return S3Upload(cast(HTTP, self.storage), run)
 
     def address(self, call: Call) -> Mapping[str, Any]:

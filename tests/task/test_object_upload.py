@@ -13,7 +13,7 @@ from tcworker.client.http import HTTP
 from tcworker.errors import CallFailed, NotReadable, ResourceUnavailable, Unreachable
 from tcworker.interfaces import Credentials, FileArtifact, GzippedArtifact
 from tcworker.task.object_upload import ObjectUpload
-from tcworker.task.upload import Run, S3Upload
+from tcworker.task.upload import Run, Upload
 from tcworker.testing.queue import Call
 from tests.task.publish_case import EXPIRES, SIGNED, WHEN, PublishingTest, artifact, file, raise_not_readable
 
@@ -46,7 +46,7 @@ class FakeObjects:
 class Objects(PublishingTest):
     """Files to the object service."""
 
-    def upload(self, run: Run) -> S3Upload | ObjectUpload:
+    def upload(self, run: Run) -> Upload:
         return ObjectUpload(cast(HTTP, self.storage), run, self.new_service)
 
     def new_service(self, credentials: Credentials) -> FakeObjects:
