@@ -14,6 +14,7 @@ from twisted.trial.unittest import SkipTest
 from tests.definitions import shell
 from tests.integration.bad_case import OF_NOBODY, BadCase
 from tests.integration.task_client import Outcome
+from tests.surroundings import open_folder
 
 FILL = "head -c 100M /dev/zero > fill"
 
@@ -43,7 +44,7 @@ class SmallDisk(BadCase):
 
     def new_disk(self) -> str:
         """A file system in a file, or in memory where that cannot be; gone after the test."""
-        folder = self.new_folder()
+        folder = open_folder(self)
         image, disk = f"{folder}/image", f"{folder}/disk"
         os.mkdir(disk)
         with open(image, "wb") as file:
