@@ -39,8 +39,8 @@ class LogReader:
 
     @property
     def is_slow(self) -> bool:
-        """Whether masking takes longer than compressing."""
-        return bool(self._masks.patterns)
+        """See L{LogMasks.is_slow}."""
+        return self._masks.is_slow
 
     @property
     def has_new_secrets(self) -> bool:

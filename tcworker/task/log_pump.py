@@ -71,7 +71,6 @@ class Pump(Generic[T]):
 
     def stop(self) -> Deferred[None]:
         """Do no further step; fires when the one under way is over."""
-        # Which then begins no step, and fires when the one under way is over.
         self._ended = True
         return self.caught_up()
 

@@ -31,10 +31,14 @@ class LogMasks:
         return masks
 
     @property
+    def is_slow(self) -> bool:
+        """Whether masking takes longer than compressing, so that the worker would hesitate."""
+        return bool(self.patterns)
+
+    @property
     def at_once(self) -> int:
         """Up to how many bytes are masked where that is called for, and no thread is asked."""
-        # What patterns find costs so much that the worker would hesitate.
-        return 0 if self.patterns else SMALL
+        return 0 if self.is_slow else SMALL
 
     def add(self, literals: Iterable[bytes]) -> None:
         """Mask some more."""
