@@ -60,6 +60,7 @@ class Config:
     @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
     @ivar enable_metadata: whether a file says which task the worker ran last.
     @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
+    @ivar enable_live_log: whether logs can be followed while tasks run, by whoever shows them.
     @ivar logs_mask: what is masked in every task's log: texts, and C{{"pattern": "…"}}.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
     @ivar task_users: whether each task has a user of its own; C{None}: if the worker is root and has no C{task_user}.
@@ -100,6 +101,7 @@ class Config:
     enable_metadata: bool = True
     kill_grace_secs: float = 5
     shutdown_grace_secs: float = 25
+    enable_live_log: bool = True
     overlap_uploads: bool = True
     tasks_dir: str = field(default_factory=lambda: os.path.abspath("tasks"))
     state_dir: str = field(default_factory=lambda: os.path.abspath("state"))

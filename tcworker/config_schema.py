@@ -79,6 +79,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "enableOSGroups": _flag(),
     "enableRunTaskAsCurrentUser": _flag(),
     "enableMetadata": _flag(),
+    "enableLiveLog": _flag(),
     "tasksDir": _text("a folder's path", r"[^\0]"),
     "workerTypeMetadata": {"type": "object", "expected": "an object"},
     "workerLocation": _text("text, usually JSON"),

@@ -17,7 +17,7 @@ _NO_MOUNTS = "no task has mounts or caches on this worker: one that asks for the
 _NO_SIGNATURE = "this worker signs no chain of trust: a task that asks for one is malformed"
 _NO_PLACE = "it would only stand in a document of the chain of trust, and this worker writes none"
 _NO_SHELL = "nobody can open a shell in a task of this worker: one that asks for that is malformed"
-_NO_LIVE_LOG = "nobody can follow the log of a running task of this worker: it is published at the end"
+_NO_LIVE_LOG = "no program and no port of its own shows the log of a running task: only tcworker server shows it"
 _NO_TUNNEL = "this worker shows nothing through a websocktunnel"
 _NO_DEVICES = "this worker has no loopback devices: a task that asks for one is malformed"
 _NO_PROXY = "this worker gives no task a proxy to Taskcluster: one that asks for it is malformed"
@@ -46,7 +46,6 @@ WITHOUT_EFFECT: Mapping[str, WithoutEffect] = {
     "ed25519SigningKeyLocation": WithoutEffect(TEXT, _NO_SIGNATURE),
     "enableChainOfTrust": WithoutEffect(FLAG, _NO_SIGNATURE),
     "enableInteractive": WithoutEffect(FLAG, _NO_SHELL),
-    "enableLiveLog": WithoutEffect(FLAG, _NO_LIVE_LOG),
     "enableLoopbackAudio": WithoutEffect(FLAG, _NO_DEVICES),
     "enableLoopbackVideo": WithoutEffect(FLAG, _NO_DEVICES),
     "enableMounts": WithoutEffect(FLAG, _NO_MOUNTS),

@@ -57,16 +57,17 @@ class ServerDeployment(Deployment):
         """Make a worker and let it claim. Raises L{ConfigError} for its settings."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         sources = worker_settings(self._options, self._folder, self._taskcluster.root_url, self._client)
-        features = [LiveLogFeature(self._logs, self._taskcluster.root_url)]
-        self.worker = new_worker(self._reactor, sources, features)
+        live_log = LiveLogFeature(self._logs, self._taskcluster.root_url)
+        self.worker = new_worker(self._reactor, sources, [live_log])
         self.at_end(self._logs.stop)
         self.run_worker(self.worker)
         # Why it could not boot is told to others.
-        self.worker.when_booted().addCallbacks(self._booted, lambda _: None)
+        self.worker.when_booted().addCallbacks(lambda config: self._booted(config, live_log), lambda _: None)
         return self.worker
 
-    def _booted(self, config: Config) -> None:
+    def _booted(self, config: Config, live_log: LiveLogFeature) -> None:
         self.grace = config.shutdown_grace_secs
+        live_log.enabled = config.enable_live_log
 
     def hurry(self, seconds: float) -> None:
         """Let running tasks have no more than so many seconds, if the end of the server has begun."""

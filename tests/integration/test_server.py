@@ -170,8 +170,7 @@ class AWholeTask(ServerCase):
         server = await self.start()
         begun = os.path.join(self.folder, "begun")
         task_id = await self.create(server, f"touch {begun}; {WAITS.format(go=self.go)}")
-        while not os.path.exists(begun):
-            await deferLater(reactor, 0.02)
+        await deferToThread(wait_for, begun)
         listed = await deferToThread(server.queue().listLatestArtifacts, task_id)
         self.assertEqual(listed["artifacts"], [])
         self.let_go()
@@ -199,6 +198,12 @@ class AWholeTask(ServerCase):
         file = queue.latestArtifact(task_id, "public/file.txt")
         self.assertEqual(requests.get(file["url"], timeout=10).text, "content\n")
         self.assertEqual(requests.get(self.live, timeout=10).status_code, 404)
+
+
+def wait_for(path: str) -> None:
+    """Wait until something is there."""
+    while not os.path.exists(path):
+        time.sleep(0.02)
 
 
 def live_address(queue: Any, task_id: str) -> str:

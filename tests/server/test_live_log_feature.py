@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,6 +14,7 @@ from tcworker.interfaces import Artifact, ReferenceArtifact
 from tcworker.server.live_log_feature import LiveLogFeature
 from tcworker.server.live_log_resource import LiveLogs
 from tcworker.testing.context import FakeTaskContext
+from tcworker.waiting import now
 
 NOTHING = cast(Any, None)
 """The engine and the result, which the feature does not look at."""
@@ -45,13 +47,28 @@ class ARun(LiveLogFeatureCase):
         artifact = self.published()
         self.assertEqual(artifact.name, "public/logs/live.log")
         self.assertEqual(artifact.content_type, "text/plain; charset=utf-8")
-        self.assertEqual(artifact.expires, self.context.expires)
         self.assertTrue(self.is_open(artifact.url))
 
     def test_may_give_its_live_log_another_name(self) -> None:
         self.context.payload = {"logs": {"live": "private/now.log", "backing": "private/all.log"}}
         self.load()
         self.assertEqual(self.published().name, "private/now.log")
+
+    def test_keeps_its_address_no_longer_than_it_may_run_and_be_published(self) -> None:
+        """Though the task wants no log at the end, and so no link that takes its place."""
+        self.context.payload = {"maxRunTime": 60, "features": {"backingLog": False}}
+        self.load()
+        self.assertEqual(self.published().expires, now(self.reactor) + timedelta(seconds=60 + 900))
+
+    def test_keeps_its_address_no_longer_than_the_task_is_kept(self) -> None:
+        self.context.payload = {"maxRunTime": 10**9}
+        self.load()
+        self.assertEqual(self.published().expires, self.context.expires)
+
+    def test_has_no_address_where_they_are_switched_off(self) -> None:
+        feature = LiveLogFeature(self.logs, "https://tc.example.com")
+        feature.enabled = False
+        self.assertIsNone(feature.for_task(self.context))
 
     def test_may_want_none(self) -> None:
         self.context.payload = {"features": {"liveLog": False}}
