@@ -105,7 +105,7 @@ class TaskContext:
     def replace_credentials(self, credentials: Credentials) -> None:
         """See L{IRunContext.replace_credentials}."""
         self._credentials = credentials
-        self.log.hide(forms_of_credentials(credentials))
+        self.log.mask_exactly(forms_of_credentials(credentials))
         # A proxy that cannot take them must not keep a shell from getting them.
         for call in list(self._told):
             try:

@@ -103,9 +103,9 @@ class TaskLog:
         forms = forms_of(secret)
         if not forms:
             _log.warn("a secret is too short to be masked in a task's log: it has fewer than 6 bytes")
-        self.hide(forms)
+        self.mask_exactly(forms)
 
-    def hide(self, literals: Iterable[bytes]) -> None:
+    def mask_exactly(self, literals: Iterable[bytes]) -> None:
         """Mask some bytes from now on, in no other form than this."""
         self._masks.add(literals)
 

@@ -17,10 +17,10 @@ from tcworker.interfaces import Credentials, IResult, Reach, SandboxRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
+from tcworker.task.frame_lines import closing_lines, opening_lines
 from tcworker.task.keeper import ClaimKeeper
 from tcworker.task.log_names import LogNames
 from tcworker.task.machine import new_run_machine
-from tcworker.task.opening import closing_lines, opening_lines
 from tcworker.task.outcome import Attempts, as_task_error
 from tcworker.task.publication import Publication
 from tcworker.task.report import Report, record_of
@@ -103,7 +103,7 @@ class TaskService(Service):
 
     def mask_credentials(self, credentials: Credentials) -> None:
         """Mask new credentials of the worker's own in the run's log."""
-        self._log.hide(forms_of_credentials(credentials))
+        self._log.mask_exactly(forms_of_credentials(credentials))
 
     def shut_down(self, seconds: float) -> None:
         """The worker must be gone in so many seconds."""

@@ -101,7 +101,7 @@ class FakeTaskContext:
     def replace_credentials(self, credentials: Credentials) -> None:
         """Tell all that asked, as a reclaim does."""
         self.credentials = credentials
-        self.log.hide(forms_of_credentials(credentials))
+        self.log.mask_exactly(forms_of_credentials(credentials))
         for call in list(self._told):
             call(credentials)
 

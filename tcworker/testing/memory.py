@@ -95,9 +95,9 @@ class MemoryLog:
 
     def mask(self, secret: str) -> None:
         """Hide a secret from all who read from now on; one of fewer than 6 bytes is not hidden."""
-        self.hide(forms_of(secret))
+        self.mask_exactly(forms_of(secret))
 
-    def hide(self, literals: Iterable[bytes]) -> None:
+    def mask_exactly(self, literals: Iterable[bytes]) -> None:
         """Hide some bytes, in no other form than this."""
         self._masks.add(literals)
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker import __version__
 from tcworker.config import Config
 from tcworker.interfaces import Credentials
-from tcworker.task.opening import closing_lines, opening_lines
+from tcworker.task.frame_lines import closing_lines, opening_lines
 from tcworker.testing.context import FakeTaskContext
 
 CONFIG = Config(
