@@ -19,8 +19,10 @@ _PEEK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
-def remove(path: str) -> None:
+def remove(path: str, parent: int | None = None) -> None:
     """Remove what is at a path, which need not be there: a folder with all in it, or something else.
+
+    @param parent: a descriptor of the folder that the path starts from, C{None} for the working directory.
 
     No link is followed, no mounted file system entered, and nothing read that is not below C{path}. All that can go is
     gone even when this fails.
@@ -28,10 +30,10 @@ def remove(path: str) -> None:
     @raise OSError: one of those that could not go, with its path; the names of folders on the way may have changed.
     """
     try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            _Removal(path).run()
+        if stat.S_ISDIR(os.lstat(path, dir_fd=parent).st_mode):
+            _Removal(path, parent).run()
         else:
-            os.unlink(path)
+            os.unlink(path, dir_fd=parent)
     except FileNotFoundError:
         # Somebody else was quicker: so be it.
         return
@@ -44,9 +46,9 @@ class _Removal:
     numbers alone; and the kernel lifts no folder that something is mounted on.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._top = _open(path)
+    def __init__(self, path: str, parent: int | None) -> None:
+        self._path, self._parent = path, parent
+        self._top = _open(path, parent)
         # A stranger cannot have made these names before.
         self._prefix = f".{os.urandom(8).hex()}-"
         self._lifted = self._emptied = 0
@@ -59,12 +61,15 @@ class _Removal:
                 self._problem = None
                 self._clear(self._top, "")
                 self._empty_lifted()
-                self._try("", os.rmdir, self._path)
+                self._try("", self._remove_top)
                 if self._problem is None:
                     return
             raise self._problem or AssertionError("there are rounds")
         finally:
             os.close(self._top)
+
+    def _remove_top(self) -> None:
+        os.rmdir(self._path, dir_fd=self._parent)
 
     def _empty_lifted(self) -> None:
         while self._emptied < self._lifted:
@@ -141,10 +146,12 @@ def _open(name: str, parent: int | None = None) -> int:
         _unlock(name, parent)
         folder = os.open(name, _FOLDER, dir_fd=parent)
     _thaw_open(folder)
-    if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        # Somebody else's cannot be changed; what we may do there is seen where we do it.
-        with contextlib.suppress(PermissionError):
-            os.fchmod(folder, stat.S_IRWXU)
+    # Somebody else's cannot be changed; what we may do there is seen where we do it.
+    with contextlib.suppress(OSError):
+        if os.geteuid() == 0:
+            os.fchown(folder, 0, 0)
+        # For nobody else: whoever lives on could fill it faster than it is emptied.
+        os.fchmod(folder, stat.S_IRWXU)
     return folder
 
 

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -30,10 +31,13 @@ class Private(NamedTuple):
 
     @ivar folder: holds one folder for each that lies on a disk, see L{folders_on_disk}.
     @ivar keep: paths that the run sees as all others do, though they may lie in one of those.
+    @ivar plain: whether in these no file gives its owner's rights to who runs it, and none is a device. Else a task
+        could leave one that makes another into it, long after its user has gone.
     """
 
     folder: str
     keep: Sequence[str]
+    plain: bool
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Private | None:
@@ -91,22 +95,30 @@ class Namespace:
 def _mount_all(private: Private) -> None:
     with contextlib.ExitStack() as stack:
         # By descriptors, for the first mount may hide where the others are.
-        keep = map(os.path.realpath, (*private.keep, *_SHARED))
-        kept = {path: _hold(stack, path) for path in keep if os.path.isdir(path)}
+        kept = {os.path.realpath(path): _hold(stack, path) for path in private.keep}
+        shared = {path: _hold(stack, path) for path in _SHARED if _is_of_root(path)}
+        # One may be a link to another.
         sources = {
             os.path.realpath(target): _hold(stack, os.path.join(private.folder, name))
             for target, name in _ON_DISK.items()
             if os.path.isdir(target)
         }
         for place, source in sources.items():
-            _bind(source, place)
-            _mount("none", place, "", _MS_BIND | _MS_REMOUNT | _MS_NOSUID | _MS_NODEV)
+            _bind(source, place, plain=True)
         if os.path.isdir(_IN_MEMORY):
             _mount("tmpfs", _IN_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
-        for path, descriptor in kept.items():
+        for path, descriptor in (shared | kept).items():
             if any(_is_within(path, place) for place in (*sources, os.path.realpath(_IN_MEMORY))):
                 _make_way(path)
-                _bind(descriptor, path)
+            _bind(descriptor, path, plain=path in kept and private.plain)
+
+
+def _is_of_root(path: str) -> bool:
+    """Whether there is a folder, and not one that anybody else can make lead elsewhere."""
+    with contextlib.suppress(OSError):
+        entry = os.lstat(path)
+        return stat.S_ISDIR(entry.st_mode) and entry.st_uid == 0
+    return False
 
 
 def _is_within(path: str, place: str) -> bool:
@@ -127,8 +139,11 @@ def _hold(stack: contextlib.ExitStack, path: str) -> int:
     return descriptor
 
 
-def _bind(descriptor: int, target: str) -> None:
+def _bind(descriptor: int, target: str, plain: bool) -> None:
     _mount(f"/proc/self/fd/{descriptor}", target, "", _MS_BIND | _MS_REC)
+    if plain:
+        # A bind takes no such flags at once.
+        _mount("none", target, "", _MS_BIND | _MS_REMOUNT | _MS_NOSUID | _MS_NODEV)
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:

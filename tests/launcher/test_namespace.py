@@ -49,7 +49,7 @@ class NamespaceTests(SynchronousTestCase):
         self.name = f"tcworker-test-{os.urandom(4).hex()}"
 
     def private(self, *keep: str) -> Private:
-        return Private(os.path.join(self.folder, "private"), keep)
+        return Private(os.path.join(self.folder, "private"), keep, plain=True)
 
     def inside(self, work: Callable[[], object], *keep: str) -> str:
         def enter_and_work() -> object:
@@ -133,7 +133,7 @@ class NamespaceTests(SynchronousTestCase):
 
         def fail() -> tuple[str, bool]:
             try:
-                Namespace().enter(Private("/no/such/folder", []))
+                Namespace().enter(Private("/no/such/folder", [], plain=True))
             except OSError as error:
                 return type(error).__name__, os.path.exists(path)
             return "entered", False
@@ -153,4 +153,4 @@ class ElsewhereTests(SynchronousTestCase):
 
     def test_another_system(self):
         self.patch(namespace.sys, "platform", "darwin")
-        self.assertFalse(Namespace().enter(Private("/no/such/folder", [])))
+        self.assertFalse(Namespace().enter(Private("/no/such/folder", [], plain=True)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
 from zope.interface import implementer
 
-from tcworker.engine.native.account import find_user
+from tcworker.engine.native import report
 from tcworker.engine.native.environment import task_environment
 from tcworker.engine.native.execution import NativeExecution
 from tcworker.engine.native.home import Home, make_home, remove_home, write_credentials
@@ -16,6 +16,7 @@ from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.sandbox import Sandbox
 from tcworker.engine.native.supervisor import SupervisorLink
+from tcworker.engine.native.task_user import find_user
 from tcworker.errors import (
     Discarded,
     FeatureNotSupported,
@@ -26,6 +27,9 @@ from tcworker.errors import (
 )
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, ITaskContext, Reach, SandboxRecord, Service
 from tcworker.waiting import OneShot, whatever_happens
+
+_FIRST_SECONDS = 300.0
+"""What a program may take that runs before a task: nothing that the task says limits it."""
 
 
 @implementer(IEngine)
@@ -138,7 +142,10 @@ class NativeEngine:
         means = self._means
         user = find_user(None) if self._as_worker else home.user
         loan = Loan(self._context.log)
-        private = {"folder": home.private, "keep": [home.folder]} if home.private else None
+        # The folder may lie in /tmp. A task with root's rights may want to make what has some of them.
+        private = (
+            {"folder": home.private, "keep": [home.folder], "plain": not self._as_worker} if home.private else None
+        )
         order = {
             "folder": home.folder,
             "env": task_environment(home.folder, user.name, means.inherited, self._env),
@@ -163,16 +170,20 @@ class NativeEngine:
             raise ResourceUnavailable(f"the task cannot be started: {started['broken']}")
         if sandbox.home.private and not started["private"]:
             self._context.log.warn("the kernel here lets no task have a /tmp of its own: others see what is put there")
-        if self._means.first_command:
-            await self._run_first(sandbox)
+        if self._means.first_command and self._means.users.own and not self._as_worker:
+            await self._run_first(sandbox, self._means.first_command)
         details = {name: started[name] for name in ("pid", "startTime", "groups")}
         return SandboxRecord("native", {**sandbox.home.details, **details})
 
-    async def _run_first(self, sandbox: Sandbox) -> None:
-        command = self._means.first_command
-        end = await sandbox.supervisor.run([command])
+    async def _run_first(self, sandbox: Sandbox, command: str) -> None:
+        """Run what each new user runs before its task, whose output the task's author reads as well."""
+        self._context.log.info(f"Executing {command} (runAfterUserCreation)")
+        try:
+            end = await sandbox.supervisor.run([command]).addTimeout(_FIRST_SECONDS, self._means.reactor)
+        except TimeoutError:
+            raise InternalError(f"{command} (runAfterUserCreation) took over {_FIRST_SECONDS:.0f} seconds") from None
         if end.get("status") != 0:
-            raise InternalError(f"{command} (runAfterUserCreation) failed: {end}")
+            raise InternalError(f"{command} (runAfterUserCreation) failed: {report.failure(end)}")
 
 
 def _check_commands(commands: Sequence[Sequence[str]]) -> None:

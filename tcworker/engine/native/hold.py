@@ -11,7 +11,9 @@ import fcntl
 import os
 import sys
 
-_MARK = "user.tcworker"
+_MARKS = ("trusted.tcworker", "user.tcworker")
+"""The first only root can set, and only root take away; the second a folder's owner can, which a task's user is."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 _held: dict[str, int] = {}
@@ -32,11 +34,6 @@ def let_go(path: str) -> None:
     """Hold a folder no longer, should we."""
     if (folder := _held.pop(path, None)) is not None:
         os.close(folder)
-
-
-def held(path: str) -> bool:
-    """Whether this process holds a folder."""
-    return path in _held
 
 
 def take_over(path: str) -> bool:
@@ -88,16 +85,18 @@ def _lock(folder: int) -> bool:
 
 def _set_mark(folder: int) -> bool:
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setxattr(folder, _MARK, b"1")
-            return True
+        for mark in _MARKS:
+            with contextlib.suppress(OSError):
+                os.setxattr(folder, mark, b"1")
+                return True
     return False
 
 
 def _has_mark(folder: int) -> bool:
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            return bool(os.getxattr(folder, _MARK))
+        for mark in _MARKS:
+            with contextlib.suppress(OSError):
+                return bool(os.getxattr(folder, mark))
     return False
 
 

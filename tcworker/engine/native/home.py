@@ -10,19 +10,19 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from tcworker.engine.native.account import TaskUser
 from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
 from tcworker.engine.native.hold import held_by_another, let_go
+from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.traces import kill_processes
+from tcworker.engine.native.task_user import TaskUser
 from tcworker.engine.native.users import new_password
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ITaskContext
 from tcworker.launcher.namespace import folders_on_disk
 from tcworker.waiting import OneShot, whatever_happens
 
-_OF_WORKER = "generic-worker"
-"""Folder in a task's, for what the worker puts there (contracts of generic-worker, 2)."""
+_CREDENTIALS = "task-user-credentials.json"
+"""File in a run's folder (contracts of generic-worker, 2 and 7)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Home:
     @property
     def details(self) -> Mapping[str, Any]:
         """For a sandbox record: what it takes to remove all of it."""
-        user = {"name": self.user.name, "uid": self.user.switch[0]} if self.own and self.user.switch else None
+        user = {"name": self.user.name, "uid": self.user.uid} if self.own else None
         return {"folder": self.folder, "private": self.private, "user": user}
 
 
@@ -95,7 +95,7 @@ def remove_left_home(means: Means, details: Mapping[str, Any]) -> None:
         return
     try:
         if user := details.get("user"):
-            means.own_users.remove(user["name"], user["uid"])
+            means.own_users.remove_left(user["name"], user["uid"], details["folder"])
     finally:
         for folder in filter(None, (details.get("private"), details["folder"])):
             remove_folder(folder)
@@ -108,18 +108,16 @@ def write_credentials(home: Home) -> tuple[str, str]:
     @raise InternalError: it cannot. C{OSError}: the file cannot be written. Blocks, for threads.
     """
     password = new_password(home.user)
-    folder = os.path.join(home.folder, _OF_WORKER)
-    os.mkdir(folder, 0o700)
-    path = os.path.join(folder, "task-user-credentials.json")
+    path = os.path.join(home.folder, _CREDENTIALS)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump({"username": home.user.name, "password": password}, file)
+        json.dump({"name": home.user.name, "password": password}, file)
     return path, password
 
 
 def _furnish(means: Means, folder: str, user: TaskUser) -> Home:
     private = make_beside(folder, folders_on_disk()) if means.private_tmp and means.users.own else None
     if user.owner is not None:
-        os.chown(folder, *user.owner)
+        os.chown(folder, *user.owner, follow_symlinks=False)
     return Home(folder, user, means.users.own, private)
 
 
@@ -141,8 +139,8 @@ async def _give_back(means: Means, taken: OneShot[TaskUser]) -> None:
 
 def _keep(home: Home) -> None:
     """Leave all as it is, for people to look at, without anything that lives."""
-    if home.own and home.user.switch is not None:
-        kill_processes(home.user.switch[0])
+    if home.own:
+        kill_processes(home.user.uid)
     for folder in filter(None, (home.private, home.folder)):
         let_go(folder)
 

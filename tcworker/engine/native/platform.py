@@ -11,8 +11,6 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.engine.native.account import check_way
-from tcworker.engine.native.accounts import CannotChangeUsers
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
 from tcworker.engine.native.folder import left_in, remove_left
@@ -20,8 +18,11 @@ from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.launcher import LauncherLink
 from tcworker.engine.native.leftovers import kill_left, sweep_groups
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.uids import PLACE, TaskUids
-from tcworker.engine.native.users import OwnUsers, check_programs, choose_users
+from tcworker.engine.native.task_user import check_way
+from tcworker.engine.native.uids import REGISTER_FOLDER, TaskUids
+from tcworker.engine.native.user_settings import check_programs, choose_users
+from tcworker.engine.native.useradd import CannotChangeUsers
+from tcworker.engine.native.users import OwnUsers
 from tcworker.errors import FeatureNotSupported
 from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
 from tcworker.launcher.limits import Limits
@@ -61,7 +62,7 @@ class NativePlatform:
 
     def __init__(self, reactor: IReactor, config: Config) -> None:
         threads = Threads(reactor, _THREADS, "native")
-        own_users = OwnUsers(threads, TaskUids(PLACE, *config.task_uid_range))
+        own_users = OwnUsers(threads, TaskUids(REGISTER_FOLDER, *config.task_uid_range))
         self._means = Means(
             reactor=reactor,
             launcher=LauncherLink(reactor, _limits(config)),
@@ -102,22 +103,17 @@ class NativePlatform:
             await self._try(str(record.details.get("folder")), _clean_up, means, record.details)
         await means.threads.run(_make_ready, means)
         await self._try("control groups", sweep_groups)
-        await self._sweep()
+        if means.clean_up:
+            # Tasks need not wait for this: whatever it is, it was in nobody's way before.
+            self._loose.run(self._sweep(), f"removing what was left in {means.tasks_dir}")
         await means.launcher.when_ready()
 
     async def _sweep(self) -> None:
-        """Remove what a dead worker left and no record names."""
+        """Remove what a dead worker left and no record names: first the users, who could still change the folders."""
         means = self._means
-        if not means.clean_up:
-            return
         if os.geteuid() == 0:
             await self._try("users", means.own_users.remove_left_in, means.tasks_dir)
-        # Tasks need not wait for this: whatever it is, it was in nobody's way before.
-        if folders := await means.threads.run(left_in, means.tasks_dir):
-            self._loose.run(self._remove_left(folders), f"removing what was left in {means.tasks_dir}")
-
-    async def _remove_left(self, folders: Sequence[str]) -> None:
-        for folder in folders:
+        for folder in await means.threads.run(left_in, means.tasks_dir):
             await self._try(folder, remove_left, folder)
 
     async def _try(self, place: str, work: Callable[..., None], *arguments: object) -> None:
@@ -157,6 +153,7 @@ def _make_ready(means: Means) -> None:
         os.makedirs(means.tasks_dir)
         # Whatever the worker's umask is: tasks' users pass through it.
         os.chmod(means.tasks_dir, 0o755)
+    check_way(means.tasks_dir, means.users.typical)
     if means.users.own:
         check_programs()
-    check_way(means.tasks_dir, means.users.typical)
+        means.own_users.check()

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from tcworker.interfaces import CommandRecord, ExitStatus
+from tcworker.launcher.wire import Message
 from tcworker.task.resolution import signal_name
 
 
@@ -34,6 +35,13 @@ def closing(command: CommandRecord, killed: str | None = None) -> str:
 def not_started(command: CommandRecord) -> str:
     """What is printed instead, when a command could not be started."""
     return f"Command could not be started: {command.problem}"
+
+
+def failure(end: Message) -> str:
+    """Why a program failed that is no command of the task, from what its supervisor says of its end."""
+    if why := end.get("broken") or end["problem"]:
+        return str(why)
+    return f"exit code {_exit(ExitStatus(end['status'], end['signal']))}"
 
 
 def _exit(ended: ExitStatus) -> str:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from tcworker.engine.native.account import TaskUser
 from tcworker.engine.native.home import Home, remove_home
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.supervisor import SupervisorLink
+from tcworker.engine.native.task_user import TaskUser
 
 
 @dataclass

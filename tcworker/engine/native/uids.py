@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from tcworker.errors import ResourceUnavailable
 
-PLACE = "/var/lib/tcworker"
-"""Folder of what the workers of a machine share."""
+REGISTER_FOLDER = "/var/lib/tcworker"
+"""Of what the workers of a machine share."""
 
 OUT_OF_USE = 1000
 """For so many users after its own a number is not given again: what a user left somewhere is not another's soon."""
@@ -34,6 +34,8 @@ class TaskUids:
     def __init__(self, folder: str, first: int, last: int) -> None:
         self._folder = folder
         self.first, self._last = first, last
+        # Each has a turn of its own: another worker's range would else begin ours anew.
+        self._range = f"{first}-{last}"
 
     def take(self, is_free: Callable[[int], bool]) -> int:
         """Give the next number.
@@ -42,9 +44,9 @@ class TaskUids:
         @raise ResourceUnavailable: there is none. C{OSError}: the file cannot be had.
         """
         with self._open() as register:
-            for uid in self._in_turn(register.last):
+            for uid in self._in_turn(register.last.get(self._range, 0)):
                 if uid not in register.freed and is_free(uid):
-                    register.last = uid
+                    register.last[self._range] = uid
                     return uid
         raise ResourceUnavailable(
             f"no number for the task's user is free from {self.first} to {self._last} (taskUidRange): look which users "
@@ -79,17 +81,18 @@ class TaskUids:
 
 @dataclass
 class _Register:
-    """What the file holds: the number given last, and those freed lately, in order."""
+    """What the file holds: the number given last of each range, and those freed lately, in order."""
 
-    last: int = 0
+    last: dict[str, int] = field(default_factory=dict)
     freed: Sequence[int] = field(default_factory=list)
 
 
 def _read(path: str) -> _Register:
     # One that is damaged costs the rotation, and no task.
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError), open(path) as file:
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError), open(path) as file:
         found = json.load(file)
-        return _Register(int(found["last"]), [int(uid) for uid in found["freed"]])
+        last = {str(numbers): int(uid) for numbers, uid in found["last"].items()}
+        return _Register(last, [int(uid) for uid in found["freed"]])
     return _Register()
 
 

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
-import pwd
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
-from tcworker.config import Config
-from tcworker.engine.native.account import TaskUser, find_user
-from tcworker.engine.native.accounts import (
+from tcworker.engine.native.hold import is_left
+from tcworker.engine.native.task_user import TaskUser
+from tcworker.engine.native.uids import TaskUids
+from tcworker.engine.native.useradd import (
     CannotChangeUsers,
+    NumberTaken,
     add_user,
     is_unused,
-    missing_programs,
     remove_user,
     set_password,
     users_at_home_in,
 )
-from tcworker.engine.native.hold import held, held_by_another
-from tcworker.engine.native.uids import OUT_OF_USE, TaskUids
 from tcworker.errors import ConfigError, Fault, InternalError, MalformedPayload, ResourceUnavailable
 from tcworker.interfaces import Reach
 from tcworker.waiting import Threads
+
+_TRIES = 10
+"""Numbers that are tried for one user."""
 
 
 class Users(Protocol):
@@ -48,8 +50,10 @@ class Users(Protocol):
     def check_group(self, name: str) -> None:
         """Make sure that a run can have a group. Raises L{MalformedPayload}."""
 
-    def take(self, home: str, groups: Sequence[str]) -> Deferred[TaskUser]:
+    def take(self, folder: str, groups: Sequence[str]) -> Deferred[TaskUser]:
         """Give a run a user that is a member of some groups as well. Fails with a L{tcworker.errors.TaskError}.
+
+        @param folder: the run's, which is the user's home.
 
         It cannot be cancelled: who wants it no more waits for it and gives it back.
         """
@@ -84,7 +88,7 @@ class OneUser:
                 "its user is in"
             )
 
-    def take(self, home: str, groups: Sequence[str]) -> Deferred[TaskUser]:
+    def take(self, folder: str, groups: Sequence[str]) -> Deferred[TaskUser]:
         """See L{Users.take}."""
         return succeed(self.typical.joining([_gid(name) for name in groups]))
 
@@ -106,14 +110,13 @@ class OwnUsers:
         """See L{Users.check_group}."""
         _gid(name)
 
-    def take(self, home: str, groups: Sequence[str]) -> Deferred[TaskUser]:
+    def take(self, folder: str, groups: Sequence[str]) -> Deferred[TaskUser]:
         """See L{Users.take}."""
-        return self._threads.run(self._make, home, groups)
+        return self._threads.run(self._make, folder, groups)
 
     def give_back(self, user: TaskUser) -> None:
         """See L{Users.give_back}."""
-        assert user.switch is not None
-        self.remove(user.name, user.switch[0])
+        self.remove(user.name, user.uid)
 
     def remove(self, name: str, uid: int) -> None:
         """Let nothing be left of a user; see L{remove_user}."""
@@ -125,11 +128,17 @@ class OwnUsers:
             raise
         self._uids.give_back(uid)
 
+    def remove_left(self, name: str, uid: int, folder: str) -> None:
+        """Let nothing be left of a dead worker's user, unless its name and number are somebody else's by now."""
+        if (name, uid, folder) in users_at_home_in(os.path.dirname(folder)):
+            self.remove(name, uid)
+
     def remove_left_in(self, tasks_dir: str) -> None:
         """Remove the users of runs whose worker died. Raises as L{Users.give_back}, after the last of them."""
         problem: Exception | None = None
         for name, uid, home in users_at_home_in(tasks_dir):
-            if held(home) or held_by_another(home):
+            # A home without our mark may be that of another worker, which could not set it there.
+            if os.path.lexists(home) and not is_left(home):
                 continue
             try:
                 self.remove(name, uid)
@@ -138,44 +147,29 @@ class OwnUsers:
         if problem is not None:
             raise problem
 
-    def _make(self, home: str, groups: Sequence[str]) -> TaskUser:
+    def check(self) -> None:
+        """Make sure that users can be made, and commands run as them. Blocks, for threads. Raises L{ConfigError}."""
         try:
-            uid = self._uids.take(is_unused)
-            name = add_user(uid, home, groups)
+            user = self._make("/", [])
+            self.give_back(user)
+        except (ResourceUnavailable, CannotChangeUsers, OSError) as error:
+            expected = "a machine on which users can be made, or false"
+            raise ConfigError([Fault("taskUsers", f"true, but {error}", expected)]) from error
+
+    def _make(self, folder: str, groups: Sequence[str]) -> TaskUser:
+        try:
+            return self._add(folder, groups)
         except (OSError, CannotChangeUsers) as error:
             raise ResourceUnavailable(f"no user for the task could be made: {error}") from error
-        entry = pwd.getpwnam(name)
-        return TaskUser(name, (uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid))))
 
-
-def choose_users(config: Config, own: OwnUsers) -> Users:
-    """Give what a configuration asks for. Raises L{ConfigError}."""
-    if not config.own_users:
-        return OneUser(find_user(config.task_user))
-    if faults := list(_faults(config)):
-        raise ConfigError(faults)
-    return own
-
-
-def _faults(config: Config) -> Iterator[Fault]:
-    if os.geteuid() != 0:
-        yield Fault("taskUsers", "true", "false, since only root can make users")
-    if config.task_user is not None:
-        yield Fault("taskUsers", "true", f"false, since all tasks shall run as {config.task_user} (taskUser)")
-    if set(config.tasks_dir) & set(":\n"):
-        yield Fault("tasksDir", config.tasks_dir, "a path that can be a user's home, without : and newlines")
-    first, last = config.task_uid_range
-    least = OUT_OF_USE + 2 * config.capacity
-    if last - first + 1 < least:
-        found = f"{first} to {last}"
-        yield Fault("taskUidRange", found, f"{least} numbers or more: each rests while {OUT_OF_USE} others are used")
-
-
-def check_programs() -> None:
-    """Make sure that users can be made here. Raises L{ConfigError}."""
-    if programs := missing_programs():
-        expected = f"a machine with {', '.join(programs)} (Debian: package passwd), or false"
-        raise ConfigError([Fault("taskUsers", "true", expected)])
+    def _add(self, folder: str, groups: Sequence[str]) -> TaskUser:
+        for _ in range(_TRIES):
+            uid = self._uids.take(is_unused)
+            # Another worker may have the same range, and somebody else may make users too.
+            with contextlib.suppress(NumberTaken):
+                name = add_user(uid, folder, groups)
+                return TaskUser(name, (uid, uid, (uid, *map(_gid, groups))))
+        raise CannotChangeUsers(f"useradd: the last {_TRIES} numbers were taken by others")
 
 
 def new_password(user: TaskUser) -> str:

@@ -12,8 +12,8 @@ from typing import ClassVar
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tcworker.engine.native.accounts import users_at_home_in
 from tcworker.engine.native.platform import NativePlatform
+from tcworker.engine.native.useradd import users_at_home_in
 from tcworker.interfaces import IPlatform, SandboxRecord
 from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Payload, ShellPayloads
 from tests.engine.native.harness import names_in, new_config, new_tasks_dir

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 
-from tcworker.engine.native.account import TaskUser
+from tcworker.engine.native.task_user import TaskUser
 from tcworker.engine.native.users import OneUser
 from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable
 from tcworker.interfaces import ExitStatus, Size

@@ -8,7 +8,7 @@ import pwd
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tcworker.engine.native.account import find_user
+from tcworker.engine.native.task_user import find_user
 from tcworker.engine.native.users import OneUser
 from tcworker.errors import MalformedPayload
 

@@ -9,10 +9,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 
-from tcworker.engine.native.account import TaskUser
 from tcworker.engine.native.home import make_home, remove_left_home
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.platform import NativePlatform
+from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable
 from tcworker.testing.context import FakeTaskContext
 from tests.engine.native.harness import exists, names_in, new_config

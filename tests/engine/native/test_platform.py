@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.engine.native import folder as folders
 from tcworker.engine.native import platform as platforms
-from tcworker.engine.native.account import TaskUser, find_user
 from tcworker.engine.native.folder import UNDELETABLE
 from tcworker.engine.native.platform import NativePlatform
+from tcworker.engine.native.task_user import TaskUser, find_user
 from tcworker.errors import ConfigError, MalformedPayload, ResourceUnavailable
 from tcworker.interfaces import SandboxRecord
 from tcworker.launcher import linux

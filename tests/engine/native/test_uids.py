@@ -53,14 +53,15 @@ class TaskUidsTests(SynchronousTestCase):
         error = self.assertRaises(ResourceUnavailable, self.uids(5, 7).take, lambda uid: False)
         self.assertIn("from 5 to 7 (taskUidRange)", str(error))
 
-    def test_another_range(self):
-        """An operator may move it."""
+    def test_each_range_has_its_turn(self):
+        """Two workers of a machine, or an operator who moves it."""
         self.uids(1, 9).take(always)
         self.assertEqual(self.uids(100, 109).take(always), 100)
-        self.assertEqual(self.uids(1, 9).take(always), 1)
+        self.assertEqual(self.uids(1, 9).take(always), 2)
+        self.assertEqual(self.uids(100, 109).take(always), 101)
 
     def test_a_damaged_file_stops_nobody(self):
-        for text in ("", "{", "[]", '{"last": 7}', '{"last": "x", "freed": 3}'):
+        for text in ("", "{", "[]", '{"last": 7, "freed": []}', '{"last": {"1-2000": "x"}, "freed": 3}'):
             self.uids().take(always)
             with open(os.path.join(self.folder, "task-uids.json"), "w") as file:
                 file.write(text)

@@ -8,27 +8,52 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
-from tcworker.engine.native import accounts, users
-from tcworker.engine.native.accounts import CannotChangeUsers, add_user, remove_user, users_at_home_in
+from tcworker.config import Source, parse
+from tcworker.engine.native import engine as engines
+from tcworker.engine.native import hold, user_settings, useradd, users
+from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
+from tcworker.engine.native.ipc import has_ipc
+from tcworker.engine.native.kill import processes_of
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.engine.native.traces import has_ipc, processes_of
+from tcworker.engine.native.supervisor import SupervisorLink
+from tcworker.engine.native.useradd import (
+    CannotChangeUsers,
+    NumberTaken,
+    add_user,
+    is_unused,
+    remove_user,
+    users_at_home_in,
+)
 from tcworker.errors import ConfigError, InternalError, MalformedPayload, ResourceUnavailable
 from tcworker.interfaces import IResult, Reach, SandboxRecord
 from tcworker.testing.context import FakeTaskContext
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, until
-from tests.engine.native.test_traces import MAKE_IPC
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
+from tests.engine.native.nobodys import MAKE_IPC
+from tests.test_config import LEAST
 
 
 def printed(context: FakeTaskContext) -> Sequence[str]:
     """What the task printed, without the worker's lines."""
     return [line for line in context.log.text.splitlines() if not line.startswith("[taskcluster")]
+
+
+def text_of(path: str) -> str:
+    """What is in a file."""
+    return Path(path).read_text()
+
+
+def is_known(uid: int) -> bool:
+    """Whether a user has a number."""
+    return any(entry.pw_uid == uid for entry in pwd.getpwall())
 
 
 class OwnUsersCase(NativeCase):
@@ -101,10 +126,11 @@ class IdentityTests(OwnUsersCase):
         engine.join_group("video")
         result = await (await engine.start()).when_finished()
         groups, entry = printed(context)
-        self.assertEqual(set(groups.split()[1:]), {"audio", "video"})
-        self.assertIn("task_", entry)
+        own, *others = groups.split()
+        self.assertEqual(set(others), {"audio", "video"})
+        self.assertIn(own, entry)
         await result.dispose()
-        self.assertNotIn("task_", " ".join(grp.getgrnam("audio").gr_mem))
+        self.assertNotIn(own, grp.getgrnam("audio").gr_mem)
 
     async def test_a_group_that_does_not_exist(self):
         platform = await self.new_platform()
@@ -124,7 +150,7 @@ class IdentityTests(OwnUsersCase):
         result = await (await engine.start()).when_finished()
         uid, file, text, owner = printed(context)
         self.assertEqual((uid, file), ("0", "root:600"))
-        self.assertEqual(json.loads(text), {"username": owner, "password": "[masked]"})
+        self.assertEqual(json.loads(text), {"name": owner, "password": "[masked]"})
         await result.dispose()
         self.assertEqual(self.left(), [])
 
@@ -139,8 +165,29 @@ class IdentityTests(OwnUsersCase):
         platform = await self.new_platform(run_after_user_creation="/bin/false")
         with self.assertRaises(InternalError) as caught:
             await self.start(shell("true"), platform)
-        self.assertIn("/bin/false (runAfterUserCreation)", str(caught.exception))
+        self.assertEqual(str(caught.exception), "/bin/false (runAfterUserCreation) failed: exit code 1")
         self.assertEqual(self.left(), [])
+
+    async def test_a_program_before_each_task_that_does_not_end(self):
+        self.patch(engines, "_FIRST_SECONDS", 0.2)
+        platform = await self.new_platform(run_after_user_creation="/usr/bin/yes")
+        with self.assertRaises(InternalError) as caught:
+            await self.start(shell("true"), platform)
+        self.assertIn("/usr/bin/yes (runAfterUserCreation) took over", str(caught.exception))
+        self.assertEqual(self.left(), [])
+
+    async def test_no_program_before_a_task_without_a_user_of_its_own(self):
+        """What the operator meant for tasks' users shall not have the worker's rights."""
+        program = {"run_after_user_creation": "/usr/bin/whoami"}
+        context, result = await self.run_task(shell("true"), task_users=False, **program)
+        self.assertEqual(printed(context), [])
+        await result.dispose()
+        platform = await self.new_platform(**program)
+        context = self.new_context(shell("true"))
+        engine = platform.new_engine(context)
+        engine.run_as_worker()
+        await (await (await engine.start()).when_finished()).dispose()
+        self.assertEqual(printed(context), [])
 
 
 class PrivateTests(OwnUsersCase):
@@ -155,6 +202,45 @@ class PrivateTests(OwnUsersCase):
             self.assertFalse(exists(os.path.join(folder, mark)), folder)
         self.assertEqual(self.left(), [])
 
+    async def test_the_display_of_the_machine_can_be_spoken_to(self):
+        place = "/tmp/.X11-unix"
+        if not exists(place):
+            os.mkdir(place, 0o1777)
+            self.addCleanup(os.rmdir, place)
+        name = f"tcworker-test-{os.urandom(4).hex()}"
+        touch(place, name)
+        self.addCleanup(os.unlink, os.path.join(place, name))
+        context, _ = await self.run_whole(shell(f"ls {place}"))
+        self.assertIn(name, printed(context))
+
+    async def test_where_the_kernel_allows_none_the_log_says_so(self):
+        platform = await self.new_platform()
+        context = self.new_context(shell("true"))
+        engine = platform.new_engine(context)
+        started = SupervisorLink.when_started
+
+        async def not_allowed(link: SupervisorLink) -> dict[str, object]:
+            return {**await started(link), "private": False}
+
+        self.patch(SupervisorLink, "when_started", lambda link: Deferred.fromCoroutine(not_allowed(link)))
+        await (await (await engine.start()).when_finished()).dispose()
+        self.assertIn("[taskcluster:warn", context.log.text)
+        self.assertIn("no task have a /tmp of its own", context.log.text)
+
+    async def test_no_file_in_its_folder_makes_it_another(self):
+        """One could have been put there by a user who is gone, and whose number somebody has again."""
+        context, _ = await self.run_whole(shell("findmnt -no OPTIONS --target ."))
+        self.assertIn("nosuid", printed(context)[0])
+        self.assertIn("nodev", printed(context)[0])
+
+    async def test_a_task_as_the_worker_may_make_such(self):
+        platform = await self.new_platform()
+        context = self.new_context(shell("findmnt -no OPTIONS --target ."))
+        engine = platform.new_engine(context)
+        engine.run_as_worker()
+        await (await (await engine.start()).when_finished()).dispose()
+        self.assertNotIn("nosuid", printed(context)[0])
+
     async def test_artifacts_from_there(self):
         _, result = await self.run_task(shell("echo there > /tmp/result; ln -s /tmp/result link"))
         for path in ("/tmp/result", "link"):
@@ -165,7 +251,7 @@ class PrivateTests(OwnUsersCase):
 
     async def test_shells_see_what_the_task_sees(self):
         context, execution = await self.start(shell("echo here > /tmp/seen; echo ready; exec sleep 100"))
-        await until(lambda: "ready" in context.log.text)
+        await until(lambda: "ready" in printed(context))
         output: list[bytes] = []
         shell_ = await execution.new_exec(Collector(output), ["cat", "/tmp/seen"], {}, None)
         self.assertTrue((await shell_.when_ended()).success)
@@ -174,7 +260,7 @@ class PrivateTests(OwnUsersCase):
     async def test_turned_off(self):
         path = f"/tmp/tcworker-test-{os.urandom(4).hex()}"
         context, execution = await self.start(shell(f"echo > {path}; echo ready; exec sleep 100"), private_tmp=False)
-        await until(lambda: "ready" in context.log.text)
+        await until(lambda: "ready" in printed(context))
         self.assertTrue(exists(path))
         execution.kill("enough", 0)
         await (await execution.when_finished()).dispose()
@@ -300,15 +386,15 @@ class RemovalTests(OwnUsersCase):
         context = self.new_context(shell("id -u"))
         result = await (await platform.new_engine(context).start()).when_finished()
         uid = self.uid_of(context)
-        self.patch(accounts, "kill_processes", lambda uid: {4711})
+        self.patch(useradd, "kill_processes", lambda uid: {4711})
         with self.assertRaises(CannotChangeUsers) as caught:
             await result.dispose()
         self.assertIn("4711", str(caught.exception))
         self.assertEqual(pwd.getpwuid(uid).pw_name, f"task_{uid}")
         self.assertEqual(names_in(self.tasks_dir), [])
-        self.patch(accounts, "kill_processes", lambda uid: set())
+        self.patch(useradd, "kill_processes", lambda uid: set())
         await platform.prepare([])
-        self.assertRaises(KeyError, pwd.getpwuid, uid)
+        await until(lambda: not is_known(uid))
 
 
 class LeftTests(OwnUsersCase):
@@ -316,12 +402,12 @@ class LeftTests(OwnUsersCase):
 
     async def leave(self, platform: NativePlatform) -> tuple[int, SandboxRecord]:
         """A user with a folder whose worker is gone."""
-        home = os.path.join(self.tasks_dir, "task_left_0")
-        os.mkdir(home)
-        uid = platform._means.own_users._uids.take(accounts.is_unused)
+        home = make_folder(self.tasks_dir, "left", 0)
+        self.addCleanup(hold.let_go, home)
+        uid = platform._means.own_users._uids.take(is_unused)
         name = add_user(uid, home, [])
-        private = os.path.join(self.tasks_dir, "task_left_0.private")
-        os.mkdir(private)
+        private = make_beside(home, [])
+        hold.let_go(private)
         details = {"pid": 1 << 30, "startTime": "1", "groups": [], "folder": home, "private": private}
         return uid, SandboxRecord("native", {**details, "user": {"name": name, "uid": uid}})
 
@@ -329,30 +415,67 @@ class LeftTests(OwnUsersCase):
         platform = await self.new_platform()
         uid, record = await self.leave(platform)
         await platform.prepare([record])
-        self.assertRaises(KeyError, pwd.getpwuid, uid)
+        self.assertFalse(is_known(uid))
         self.assertEqual(self.left(), [])
 
     async def test_without_a_record(self):
         """It died before it could write one."""
         platform = await self.new_platform()
-        uid, _ = await self.leave(platform)
+        uid, record = await self.leave(platform)
+        hold.let_go(record.details["folder"])
         await platform.prepare([])
-        self.assertRaises(KeyError, pwd.getpwuid, uid)
+        await until(lambda: not is_known(uid))
 
     async def test_users_that_live_stay(self):
         platform = await self.new_platform()
         context, _ = await self.start(shell("id -u; exec sleep 100"), platform)
         await until(lambda: printed(context))
-        await platform.prepare([])
+        platform._means.own_users.remove_left_in(self.tasks_dir)
         self.assertEqual(len(users_at_home_in(self.tasks_dir)), 1)
 
     async def test_users_of_other_folders_stay(self):
         platform = await self.new_platform()
-        uid = platform._means.own_users._uids.take(accounts.is_unused)
+        uid = platform._means.own_users._uids.take(is_unused)
         name = add_user(uid, "/nonexistent/task_x_0", [])
         self.addCleanup(remove_user, name, uid)
-        await platform.prepare([])
-        self.assertEqual(pwd.getpwuid(uid).pw_name, name)
+        platform._means.own_users.remove_left_in(self.tasks_dir)
+        self.assertTrue(is_known(uid))
+
+    async def test_users_whose_homes_have_no_mark_stay(self):
+        """On a file system that keeps none they may be another worker's."""
+        self.patch(hold, "_set_mark", lambda folder: False)
+        platform = await self.new_platform()
+        uid, record = await self.leave(platform)
+        hold.let_go(record.details["folder"])
+        platform._means.own_users.remove_left_in(self.tasks_dir)
+        self.assertTrue(is_known(uid))
+        # By a record it is known whose it was.
+        await platform.prepare([record])
+        self.assertFalse(is_known(uid))
+
+    async def test_users_whose_homes_are_gone_go(self):
+        platform = await self.new_platform()
+        uid, record = await self.leave(platform)
+        remove_folder(record.details["folder"])
+        platform._means.own_users.remove_left_in(self.tasks_dir)
+        self.assertFalse(is_known(uid))
+
+    async def test_an_old_record_does_nothing_to_who_has_the_number_now(self):
+        platform = await self.new_platform()
+        context, execution = await self.start(shell("id -u; exec sleep 100"), platform)
+        await until(lambda: printed(context))
+        uid = int(printed(context)[0])
+        gone = os.path.join(self.tasks_dir, "task_gone_0")
+        details = {
+            **execution.record.details,
+            "pid": 1 << 30,
+            "groups": [],
+            "folder": gone,
+            "private": None,
+        }
+        await platform.prepare([SandboxRecord("native", details)])
+        self.assertTrue(is_known(uid))
+        self.assertTrue(processes_of(uid))
 
 
 class SettingsTests(SynchronousTestCase):
@@ -373,10 +496,96 @@ class SettingsTests(SynchronousTestCase):
         self.patch(os, "geteuid", lambda: 0)
         self.assertIn("1002 numbers or more", self.refused(task_users=True, task_uid_range=(2000, 2999)))
 
+    def test_a_home_that_no_list_of_users_can_hold(self):
+        self.patch(os, "geteuid", lambda: 0)
+        config = new_config("/a:b", task_users=True)
+        self.assertIn("without :", str(self.assertRaises(ConfigError, NativePlatform, reactor, config)))
+
     def test_a_machine_without_the_programs(self):
-        self.patch(users, "missing_programs", lambda: ["useradd"])
-        error = self.assertRaises(ConfigError, users.check_programs)
+        self.patch(user_settings, "missing_programs", lambda: ["useradd"])
+        error = self.assertRaises(ConfigError, user_settings.check_programs)
         self.assertIn("useradd (Debian: package passwd)", str(error))
+
+
+class TrialTests(OwnUsersCase):
+    """What is found out before the first task."""
+
+    async def test_users_that_cannot_be_made(self):
+        def refuse(*arguments: object) -> str:
+            raise CannotChangeUsers("useradd: cannot lock /etc/passwd")
+
+        self.patch(users, "add_user", refuse)
+        with self.assertRaises(ConfigError) as caught:
+            await self.new_platform()
+        self.assertIn("taskUsers: found true, but no user for the task could be made", str(caught.exception))
+
+    async def test_nothing_is_left_of_it(self):
+        await self.new_platform()
+        self.assertEqual(users_at_home_in("/"), [])
+
+    async def test_a_folder_that_others_may_change(self):
+        """They could put another in its place."""
+        tasks_dir = new_tasks_dir(self.addCleanup)
+        os.chmod(os.path.dirname(tasks_dir), 0o777)
+        platform = NativePlatform(reactor, new_config(tasks_dir, task_users=True))
+        self.addCleanup(platform.dispose)
+        with self.assertRaises(ConfigError) as caught:
+            await platform.prepare([])
+        self.assertIn(f"others may change {os.path.dirname(tasks_dir)}", str(caught.exception))
+
+
+class NumberTests(OwnUsersCase):
+    """Numbers and who has them."""
+
+    async def test_one_that_somebody_took_meanwhile(self):
+        platform = await self.new_platform()
+        taken, add = [], add_user
+
+        def race(uid: int, home: str, groups: Sequence[str]) -> str:
+            taken.append(uid)
+            if len(taken) == 1:
+                raise NumberTaken("useradd: UID is not unique")
+            return add(uid, home, groups)
+
+        self.patch(users, "add_user", race)
+        context, _ = await self.run_task(shell("id -u"), platform)
+        self.assertEqual(printed(context), [str(taken[1])])
+
+    async def test_one_with_something_left_is_passed_over(self):
+        platform = await self.new_platform()
+        for left in ("has_ipc", "processes_of"):
+            first: list[int] = []
+
+            def remains(uid: int, first: list[int] = first) -> bool:
+                first[:] = first or [uid]
+                return uid == first[0]
+
+            with self.patched(useradd, left, remains):
+                uid = platform._means.own_users._uids.take(is_unused)
+            self.assertEqual(len(first), 1)
+            self.assertNotEqual(uid, first[0])
+
+    @contextmanager
+    def patched(self, module: object, name: str, value: object) -> Iterator[None]:
+        patch = self.patch(module, name, value)
+        yield
+        patch.restore()
+
+    async def test_a_user_with_ipc_objects_that_do_not_go_stays(self):
+        platform = await self.new_platform()
+        context = self.new_context(shell("id -u"))
+        result = await (await platform.new_engine(context).start()).when_finished()
+        uid = int(printed(context)[0])
+        with self.patched(useradd, "has_ipc", lambda uid: True), self.assertRaises(CannotChangeUsers):
+            await result.dispose()
+        self.assertTrue(is_known(uid))
+        remove_user(f"task_{uid}", uid)
+
+    async def test_none_for_containers(self):
+        """There are not so many."""
+        await self.run_whole(shell("true"))
+        for path in ("/etc/subuid", "/etc/subgid"):
+            self.assertNotIn("task_", text_of(path) if exists(path) else "")
 
 
 class DefaultTests(TestCase):
@@ -385,14 +594,14 @@ class DefaultTests(TestCase):
     timeout = 60
 
     def reach(self, **settings: Any) -> Reach:
-        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup), **settings))
+        platform = NativePlatform(reactor, parse([Source("f", {**LEAST, **settings})]))
         self.addCleanup(platform.dispose)
         reach: Reach = platform.new_engine(FakeTaskContext(reactor, shell("true"))).reach
         return reach
 
     def test_own_users_for_root(self):
         if os.geteuid() == 0:
-            self.assertEqual(self.reach(task_users=None), Reach.NOTHING)
-            self.assertEqual(self.reach(task_users=None, task_user="nobody"), Reach.EACH_OTHER)
+            self.assertEqual(self.reach(), Reach.NOTHING)
+            self.assertEqual(self.reach(taskUser="nobody"), Reach.EACH_OTHER)
         else:
-            self.assertEqual(self.reach(task_users=None), Reach.WORKER)
+            self.assertEqual(self.reach(), Reach.WORKER)

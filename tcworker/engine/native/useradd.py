@@ -8,9 +8,14 @@ import pwd
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from tcworker.engine.native.traces import has_ipc, kill_processes, processes_of, remove_files, remove_ipc
+from tcworker.engine.native.ipc import has_ipc, remove_ipc
+from tcworker.engine.native.kill import kill_processes, processes_of
+from tcworker.engine.native.shared_folders import SHARED_FOLDERS, SPOOLS, remove_files
+
+K = TypeVar("K")
 
 PREFIX = "task_"
 """How the names of tasks' users begin."""
@@ -20,6 +25,7 @@ PROGRAMS = ("useradd", "userdel", "groupdel", "chpasswd")
 _BUSY = (1, 10)
 """What C{useradd} and C{userdel} end with while another program changes the users."""
 
+_TAKEN = (4, 9)
 _NOT_THERE = 6
 
 _TRIES = 6
@@ -29,6 +35,10 @@ _FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 class CannotChangeUsers(Exception):
     """A user could not be made or removed; the text says why."""
+
+
+class NumberTaken(CannotChangeUsers):
+    """Somebody else has the number, or the name that goes with it."""
 
 
 def missing_programs() -> Sequence[str]:
@@ -46,12 +56,15 @@ def is_unused(uid: int) -> bool:
 
 
 def add_user(uid: int, home: str, groups: Sequence[str]) -> str:
-    """Make a user with a group of its own, and give its name. Raises L{CannotChangeUsers}."""
+    """Make a user with a group of its own and the same number, and give its name.
+
+    @raise NumberTaken: another one will do. L{CannotChangeUsers}: none will.
+    """
     name = f"{PREFIX}{uid}"
     options = ["--user-group", "--no-create-home", "--no-log-init", "--home-dir", home, "--shell", _shell()]
     # Without numbers to map for containers of its own: there are not so many for thousands of users.
     options += ["-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"]
-    # Its group has the same number, also beyond those that people have: any other would be given again at once.
+    # That of the group, also beyond those that people have: any other would be given again at once.
     options += ["-K", f"GID_MIN={uid}", "-K", f"GID_MAX={uid}"]
     if groups:
         options += ["--groups", ",".join(groups)]
@@ -70,13 +83,15 @@ def remove_user(name: str, uid: int) -> None:
     The account stays as long as a process or an IPC object has its number. Raises L{CannotChangeUsers} then, and
     C{OSError} for a file that cannot go.
     """
+    # First of all what would start something for it later.
+    remove_files(uid, SPOOLS)
     if left := kill_processes(uid):
         raise CannotChangeUsers(f"user {name} stays: processes {sorted(left)} of it do not die")
     remove_ipc(uid)
     if has_ipc(uid):
         raise CannotChangeUsers(f"user {name} stays: some of its IPC objects cannot be removed (see ipcs)")
     try:
-        remove_files(uid)
+        remove_files(uid, SHARED_FOLDERS)
     finally:
         _remove_account(name, uid)
 
@@ -86,7 +101,7 @@ def _remove_account(name: str, uid: int) -> None:
     if _has(pwd.getpwnam, name) and pwd.getpwnam(name).pw_uid == uid:
         _run(["userdel", name], fine=(0, _NOT_THERE))
     # Not every system takes a user's own group away with it.
-    if _has(grp.getgrnam, name):
+    if _has(grp.getgrnam, name) and not _has(pwd.getpwnam, name):
         _run(["groupdel", name], fine=(0, _NOT_THERE))
 
 
@@ -96,9 +111,9 @@ def users_at_home_in(folder: str) -> Sequence[tuple[str, int, str]]:
     return [user for user in found if user[0] == f"{PREFIX}{user[1]}" and os.path.dirname(user[2]) == folder]
 
 
-def _has(look_up: object, key: object) -> bool:
+def _has(look_up: Callable[[K], object], key: K) -> bool:
     try:
-        look_up(key)  # type: ignore[operator]  # one of four functions of the library, which have no common type
+        look_up(key)
     except KeyError:
         return False
     return True
@@ -118,7 +133,8 @@ def _run(command: Sequence[str], text: str = "", fine: Sequence[int] = (0,)) -> 
             break
         time.sleep(delay)
     said = ended.stderr.strip() or f"ended with {ended.returncode}"
-    raise CannotChangeUsers(f"{command[0]}: {said}")
+    kind = NumberTaken if ended.returncode in _TAKEN else CannotChangeUsers
+    raise kind(f"{command[0]}: {said}")
 
 
 def _run_once(command: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:

@@ -26,6 +26,11 @@ class TaskUser:
         """Uid and gid for what belongs to tasks; C{None} when it is theirs anyway."""
         return self.switch[:2] if self.switch else None
 
+    @property
+    def uid(self) -> int:
+        """Its number."""
+        return self.switch[0] if self.switch else os.geteuid()
+
     def joining(self, groups: Sequence[int]) -> TaskUser:
         """The same user, in some groups as well."""
         if not groups or self.switch is None:
@@ -51,16 +56,20 @@ def find_user(name: str | None) -> TaskUser:
 
 
 def check_way(path: str, user: TaskUser) -> None:
-    """Make sure that a user can reach a folder. Raises L{ConfigError}."""
+    """Make sure that a user can reach a folder, and that nobody can put another in its place. Raises L{ConfigError}."""
     if user.switch is None:
         return
     folders = [path]
     while folders[-1] != os.path.dirname(folders[-1]):
         folders.append(os.path.dirname(folders[-1]))
-    # From the top, so that the first that is closed is named.
+    # From the top, so that the first that is wrong is named.
     for folder in reversed(folders):
-        if not _may_enter(os.stat(folder), *user.switch):
+        entry = os.stat(folder)
+        if not _may_enter(entry, *user.switch):
             expected = f"a folder that {user.name} can reach: {folder} is closed to it (chmod o+x {folder})"
+            raise ConfigError([Fault("tasksDir", path, expected)])
+        if _others_may_change(entry):
+            expected = f"a folder that only root can change the way to: others may change {folder}"
             raise ConfigError([Fault("tasksDir", path, expected)])
 
 
@@ -70,6 +79,12 @@ def _may_enter(entry: os.stat_result, uid: int, gid: int, groups: Sequence[int])
     if entry.st_gid in (gid, *groups):
         return bool(entry.st_mode & stat.S_IXGRP)
     return bool(entry.st_mode & stat.S_IXOTH)
+
+
+def _others_may_change(entry: os.stat_result) -> bool:
+    # In a sticky folder everybody may make something, and take away no more than that.
+    writable = entry.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not entry.st_mode & stat.S_ISVTX
+    return entry.st_uid not in (0, os.geteuid()) or bool(writable)
 
 
 def _own_name() -> str:
