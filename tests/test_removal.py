@@ -58,6 +58,24 @@ class RemoveTests(Folders):
     def test_what_is_not_there(self):
         remove(self.top)
 
+    def test_somebody_fills_it_meanwhile(self):
+        """Faster than it could be emptied, were it still open to him."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root can be somebody else")
+        self.make("open/file")
+        os.chmod(os.path.join(self.top, "open"), 0o777)
+        script = "print qq(here\n); close STDOUT; for (my $n = 0; ; $n++) { open(my $f, '>', $n) }"
+        where = os.path.join(self.top, "open")
+        feeder = subprocess.Popen(["perl", "-e", script], user=NOBODY, cwd=where, stdout=subprocess.PIPE)
+        self.addCleanup(feeder.wait)
+        self.addCleanup(feeder.kill)
+        assert feeder.stdout is not None
+        with feeder.stdout:
+            feeder.stdout.readline()
+        remove(self.top)
+        self.assert_gone()
+        self.assertIsNone(feeder.poll())
+
     def test_what_root_made_immutable(self):
         """A task that runs as root may have."""
         self.make("a/file", "b/empty/", "c/log")
