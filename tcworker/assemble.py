@@ -31,7 +31,7 @@ PLATFORMS = {"native": "tcworker.engine.native.platform.NativePlatform"}
 
 BUILT_IN_FEATURES = {
     "env": "tcworker.feature.env.EnvFeature",
-    "artifacts": "tcworker.feature.artifacts.ArtifactsFeature",
+    "artifacts": "tcworker.feature.artifacts.feature.ArtifactsFeature",
     "max-run-time": "tcworker.feature.max_run_time.MaxRunTimeFeature",
     "idle-output": "tcworker.feature.idle_output.IdleOutputFeature",
     "on-exit-status": "tcworker.feature.on_exit_status.OnExitStatusFeature",

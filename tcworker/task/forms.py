@@ -14,6 +14,9 @@ BASE64 = "^[A-Za-z0-9/+]+={0,2}$"
 
 ARTIFACT_NAME = "^[\\x20-\\x7e]+$"
 
+LONGEST_ARTIFACT_NAME = 1024
+"""Characters of it."""
+
 IN_WORDS: Mapping[str, str] = {
     TASK_ID: "a taskId, a slugid of 22 characters such as dSlITZ4yQgmvxxAi4A8fHQ",
     SHA256: "a SHA-256, 64 digits and letters a to f in lower case",
@@ -21,3 +24,8 @@ IN_WORDS: Mapping[str, str] = {
     ARTIFACT_NAME: "the name of an artifact, in printable ASCII",
 }
 """What a pattern is in words."""
+
+
+def is_artifact_name(name: str) -> bool:
+    """Whether an artifact can have this name (contracts of the queue, 0.8)."""
+    return name.isascii() and name.isprintable() and len(name) <= LONGEST_ARTIFACT_NAME

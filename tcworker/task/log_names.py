@@ -11,14 +11,14 @@ from typing import Any
 
 from tcworker.errors import MalformedPayload
 from tcworker.task.feature_flag import FeatureFlag, flags_schema
-from tcworker.task.forms import ARTIFACT_NAME
+from tcworker.task.forms import ARTIFACT_NAME, LONGEST_ARTIFACT_NAME
 
 _LIVE = "public/logs/live.log"
 _BACKING = "public/logs/live_backing.log"
 
 
 def _name(default: str, description: str) -> Mapping[str, Any]:
-    form = {"type": "string", "pattern": ARTIFACT_NAME, "maxLength": 1024}
+    form = {"type": "string", "pattern": ARTIFACT_NAME, "maxLength": LONGEST_ARTIFACT_NAME}
     return {**form, "default": default, "description": description}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tcworker.task.forms import BASE64, SHA256, TASK_ID
+from tcworker.task.forms import BASE64, LONGEST_ARTIFACT_NAME, SHA256, TASK_ID
 
 _LONGEST = 65536
 
@@ -39,7 +39,7 @@ _SHA256: Mapping[str, Any] = {
 _ARTIFACT: Mapping[str, Any] = {
     "type": "string",
     "minLength": 1,
-    "maxLength": 1024,
+    "maxLength": LONGEST_ARTIFACT_NAME,
     "description": "The artifact's name.",
 }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import timedelta
 
-from tcworker.feature.artifacts.wanted import Wanted, is_name
+from tcworker.feature.artifacts.wanted import Wanted
 from tcworker.interfaces import ITaskContext
+from tcworker.task.forms import is_artifact_name
 
 
-def faults(wanted: Sequence[Wanted], context: ITaskContext) -> list[str]:
-    """Give a line for each fault."""
+def judge(wanted: Sequence[Wanted], context: ITaskContext) -> list[str]:
+    """Give a line for each thing that cannot be."""
     return [*_out_of_bounds(wanted, context), *_repeated(wanted), *_unnameable(wanted), *_untypeable(wanted)]
 
 
@@ -36,7 +37,7 @@ def _repeated(wanted: Sequence[Wanted]) -> Iterator[str]:
 
 def _unnameable(wanted: Sequence[Wanted]) -> Iterator[str]:
     for index, entry in enumerate(wanted):
-        if not is_name(entry.name):
+        if not is_artifact_name(entry.name):
             place = f"payload.artifacts[{index}]"
             yield f"{place}: no artifact can have the name {entry.name!r}; give it one in printable ASCII"
 

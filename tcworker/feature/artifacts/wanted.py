@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from tcworker.task.claim import read_date
-
-LONGEST_NAME = 1024
+from tcworker.task.forms import LONGEST_ARTIFACT_NAME
 
 _LONGEST_SHOWN = 400
 
-ONE: Mapping[str, Any] = {
+ENTRY_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "type": {"type": "string", "enum": ["file", "directory"], "description": "What is at the path."},
@@ -25,7 +24,7 @@ ONE: Mapping[str, Any] = {
         },
         "name": {
             "type": "string",
-            "maxLength": LONGEST_NAME,
+            "maxLength": LONGEST_ARTIFACT_NAME,
             "description": "Its name, of a directory what its files' names begin with. By default the path.",
         },
         "expires": {
@@ -52,12 +51,12 @@ ONE: Mapping[str, Any] = {
     "required": ["type", "path"],
     "additionalProperties": False,
 }
-"""Its JSON schema."""
+"""JSON schema of an entry."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """An entry.
+    """What an entry asks for.
 
     @ivar name: of the artifact; of a folder what the names of all its files begin with.
     """
@@ -91,11 +90,6 @@ class Wanted:
     def located(self, path: str = "") -> str:
         """Where it is, or where a file in the folder is, cleaned."""
         return _clean(posixpath.join(self.path, path))
-
-
-def is_name(name: str) -> bool:
-    """Whether an artifact can have this name (contracts of the queue, 0.8)."""
-    return name.isascii() and name.isprintable() and len(name) <= LONGEST_NAME
 
 
 def shown(path: str) -> str:

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import TaskError, TaskFailed
-from tcworker.feature.artifacts import ArtifactsFeature
+from tcworker.feature.artifacts.feature import ArtifactsFeature
 from tcworker.interfaces import Artifact, ErrorArtifact
 from tcworker.task.payload import PayloadSchema
 from tcworker.testing.context import FakeTaskContext

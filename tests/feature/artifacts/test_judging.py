@@ -9,7 +9,7 @@ from typing import Any, cast
 from twisted.internet.task import Clock
 
 from tcworker.errors import MalformedPayload
-from tcworker.feature.artifacts import ArtifactsFeature
+from tcworker.feature.artifacts.feature import ArtifactsFeature
 from tcworker.task.claim import read_date, write_date
 from tcworker.task.payload import PayloadSchema
 from tests.feature.artifacts.case import ArtifactsTest

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from tcworker.errors import ResourceUnavailable
-from tcworker.feature.artifacts import ArtifactsFeature
+from tcworker.feature.artifacts.feature import ArtifactsFeature
 from tcworker.interfaces import ArchiveFault, FileArtifact
 from tcworker.task.claim import write_date
 from tcworker.testing.files import Files, Folder, Link

@@ -1,10 +1,10 @@
-"""Names and paths as people read them."""
+"""Paths as people read them."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.feature.artifacts.wanted import is_name, shown
+from tcworker.feature.artifacts.wanted import shown
 
 
 class Shown(SynchronousTestCase):
@@ -23,11 +23,3 @@ class Shown(SynchronousTestCase):
 
     def test_long_ones_are_cut(self) -> None:
         self.assertEqual(shown("x" * 5000), "x" * 400 + "…")
-
-
-class Names(SynchronousTestCase):
-    """What the queue takes."""
-
-    def test_printable_ascii_of_limited_length(self) -> None:
-        for name, fits in {"a b/c~": True, "é": False, "a\n": False, "x" * 1024: True, "x" * 1025: False}.items():
-            self.assertEqual(is_name(name), fits, name)
