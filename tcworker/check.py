@@ -13,9 +13,6 @@ from tcworker.interfaces import JSON
 
 HIDDEN = "(not shown)"
 
-IN_EFFECT = {"taskUsers": "own_users"}
-"""Attributes of L{Config} that say what follows from a setting and others, where nothing is set."""
-
 
 def report(config: Config, missing: Collection[str] = ()) -> Iterator[str]:
     """Give a line for each setting: valid YAML, its origin as the comment; then what has no effect, and why.
@@ -43,7 +40,7 @@ def _value(config: Config, key: str) -> JSON:
 
 
 def _value_at(config: Config, place: str) -> JSON:
-    value = attrgetter(IN_EFFECT.get(place, field_of(place)))(config)
+    value = attrgetter(field_of(place))(config)
     return _without_values(value) if place in SECRET and value else value
 
 

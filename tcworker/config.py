@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tcworker.config_faults import fitting, missing, raise_faults
@@ -30,6 +30,7 @@ __all__ = [
     "parse",
     "raise_faults",
     "so_far",
+    "usual_tasks_dir",
 ]
 
 FEATURES = (
@@ -59,11 +60,12 @@ class Config:
     @ivar disable_native_payloads: whether tasks for the native platform are refused.
     @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
     @ivar enable_metadata: whether a file says which task the worker ran last.
-    @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
     @ivar enable_live_log: whether logs can be followed while tasks run, by whoever shows them.
+    @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
     @ivar logs_mask: what is masked in every task's log: texts, and C{{"pattern": "…"}}.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
-    @ivar task_users: whether each task has a user of its own; C{None}: if the worker is root and has no C{task_user}.
+    @ivar task_users: whether each task has a user of its own; where nothing is set, if the worker is root and has no
+        C{task_user}.
     @ivar task_uid_range: the first and the last number for those users.
     @ivar private_tmp: whether a task with a user of its own has its own /tmp, /var/tmp and /dev/shm.
     @ivar clean_up_task_dirs: whether what is left of a task is removed: its folder, and a user of its own.
@@ -99,9 +101,9 @@ class Config:
     enable_os_groups: bool = True
     enable_run_task_as_current_user: bool = True
     enable_metadata: bool = True
+    enable_live_log: bool = True
     kill_grace_secs: float = 5
     shutdown_grace_secs: float = 25
-    enable_live_log: bool = True
     overlap_uploads: bool = True
     tasks_dir: str = field(default_factory=lambda: os.path.abspath("tasks"))
     state_dir: str = field(default_factory=lambda: os.path.abspath("state"))
@@ -109,7 +111,7 @@ class Config:
     logs_mask: tuple[str | Mapping[str, str], ...] = field(default=(), repr=False)
     ca_bundle: str | None = None
     task_user: str | None = None
-    task_users: bool | None = None
+    task_users: bool = False
     task_uid_range: tuple[int, ...] = (40000, 49999)
     private_tmp: bool = True
     clean_up_task_dirs: bool = True
@@ -135,20 +137,15 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def own_users(self) -> bool:
-        """Whether each native task has a user of its own."""
-        if self.task_users is None:
-            return os.geteuid() == 0 and self.task_user is None
-        return self.task_users
+    def switched_off(self) -> Mapping[str, str]:
+        """The names of platforms whose tasks are refused, each with the key of the setting that says so."""
+        return {"native": "disableNativePayloads"} if self.disable_native_payloads else {}
 
     @property
     def task_queue_id(self) -> str:
         """The queue that this worker takes its tasks from, which is also its worker pool's id."""
         return f"{self.provisioner_id}/{self.worker_type}"
 
-
-HOMES = "/home"
-"""Where the folders of tasks are by default that have a user of their own (contracts of generic-worker, 6)."""
 
 READERS = {
     "string": str,
@@ -186,6 +183,14 @@ def lay_over(sources: Sequence[Source]) -> Merged:
     return merge(sources, NAMES)
 
 
+def usual_tasks_dir(task_users: bool, folder: str) -> str:
+    """Where the folders of tasks are when nobody says so (contracts of generic-worker, 6).
+
+    @param folder: the worker's own, where no user of a task may pass if the worker is root.
+    """
+    return "/home" if task_users else os.path.join(os.path.abspath(folder), "tasks")
+
+
 def field_of(place: str) -> str:
     """Name the attribute of L{Config} that holds what stands at a place: C{worker_id} for C{workerId}.
 
@@ -197,14 +202,15 @@ def field_of(place: str) -> str:
 
 def _config(merged: Merged) -> Config:
     values = merged.values
-    config = Config(
+    fields = {field_of(place): value for place, value in _readings(values)}
+    task_users = fields.setdefault("task_users", os.geteuid() == 0 and "task_user" not in fields)
+    fields.setdefault("tasks_dir", usual_tasks_dir(task_users, os.curdir))
+    return Config(
         credentials=Credentials.from_json(values),
         ignored=tuple(sorted(WITHOUT_EFFECT.keys() & values.keys())),
         origins={key: merged.origin(key) or "default" for key in KEYS} | dict(merged.origins),
-        **{field_of(place): value for place, value in _readings(values)},
+        **fields,
     )
-    # A worker that is root is often started where no user of a task may pass.
-    return replace(config, tasks_dir=HOMES) if config.own_users and "tasksDir" not in values else config
 
 
 def _readings(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

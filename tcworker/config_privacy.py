@@ -26,7 +26,7 @@ def keep_private(sources: Sequence[Source], config: Config) -> list[str]:
 
 
 def _tasks_are_others(config: Config) -> bool:
-    return config.own_users or config.task_user is not None
+    return config.task_users or config.task_user is not None
 
 
 def _close(sources: Sequence[Source]) -> Iterator[Fault]:

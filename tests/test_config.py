@@ -73,7 +73,7 @@ class TheTypedSide(SynchronousTestCase):
     def test_who_tasks_are_when_nobody_says_so(self) -> None:
         for uid, user, own in ((0, {}, True), (0, {"taskUser": "nobody"}, False), (4711, {}, False)):
             self.patch(os, "geteuid", lambda uid=uid: uid)
-            self.assertEqual(parsed(**user).own_users, own)
+            self.assertEqual(parsed(**user).task_users, own)
 
     def test_whole_numbers_may_be_written_as_json_of_other_programs_does(self) -> None:
         capacity = parsed(capacity=2.0).capacity

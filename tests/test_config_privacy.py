@@ -10,10 +10,11 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.config import Config, Source, load_file
+from tcworker.config import Config, Source, load_file, parse
 from tcworker.config_privacy import keep_private
 from tcworker.errors import ConfigError
 from tcworker.testing.facilities import FakeFacilities
+from tests.test_config import LEAST
 
 STRANGERS: list[dict[str, Any]] = [{"task_users": True}, {"task_user": "nobody"}]
 
@@ -45,7 +46,7 @@ class Privacy(SynchronousTestCase):
 
     def test_root_s_tasks_are_strangers_by_default(self) -> None:
         self.patch(os, "geteuid", lambda: 0)
-        self.keep(load_file(self.path))
+        keep_private([load_file(self.path)], parse([Source("f", LEAST)]))
         self.assertEqual(self.mode(), 0o600)
 
     def test_one_that_cannot_be_closed_ends_the_start(self) -> None:

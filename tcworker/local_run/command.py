@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError
 from twisted.logger import Logger
 
-from tcworker.config import HOMES
+from tcworker.config import usual_tasks_dir
 from tcworker.errors import ConfigError, TaskclusterError
 from tcworker.interfaces import Exit, IFeature
 from tcworker.local_run.artifacts import Downloads
@@ -139,7 +139,8 @@ class RunCommand:
         options = self._options
         features: list[IFeature] = [WitnessFeature(group.witness)]
         if options.checkout is not None:
-            checkout, scratch = os.path.abspath(options.checkout), HOMES if options.task_users else folder
+            # Where users of tasks may pass, if there are any.
+            checkout, scratch = os.path.abspath(options.checkout), usual_tasks_dir(options.task_users, folder)
             features.append(CheckoutFeature(self._files, checkout, scratch, for_others=options.task_users))
         return LocalDeployment(
             self._reactor, folder, capacity=options.capacity, task_users=options.task_users, features=features

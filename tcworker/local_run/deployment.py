@@ -9,7 +9,7 @@ from typing import Any
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.client.services import Queue
-from tcworker.config import HOMES, Source
+from tcworker.config import Source, usual_tasks_dir
 from tcworker.deployment import WORKER_GROUP, Deployment, worker_id
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
@@ -90,7 +90,7 @@ class LocalDeployment(Deployment):
             "capacity": self._capacity,
             # Who tries a task of his own wants it to see what he sees.
             "taskUsers": self._task_users,
-            "tasksDir": HOMES if self._task_users else os.path.join(self._folder, "tasks"),
+            "tasksDir": usual_tasks_dir(self._task_users, self._folder),
             "stateDir": os.path.join(self._folder, "state"),
             # A task of somebody's own may have the last byte of his disk.
             "requiredDiskSpaceMegabytes": 0,

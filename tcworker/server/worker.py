@@ -6,9 +6,10 @@ import os
 import secrets
 from collections.abc import Sequence
 
-from tcworker.config import HOMES, Source, load_files
+from tcworker.config import Source, fitting, lay_over, load_files, so_far, usual_tasks_dir
 from tcworker.deployment import WORKER_GROUP, worker_id
 from tcworker.embedded.auth.clients import StaticClient
+from tcworker.interfaces import JSON
 from tcworker.server.options import ServerOptions
 
 GRACE = 5
@@ -26,9 +27,7 @@ def new_client(pool: str) -> StaticClient:
 def settings(options: ServerOptions, folder: str, root_url: str, client: StaticClient) -> Sequence[Source]:
     """Give the worker's settings: a file of somebody's goes over what is usual here, and not over who it is."""
     provisioner_id, worker_type = options.pool.split("/")
-    usual = {
-        # Tasks of root's worker have users of their own, to whom this server's folder is closed.
-        "tasksDir": HOMES if os.geteuid() == 0 else os.path.join(folder, "tasks"),
+    usual: dict[str, JSON] = {
         # On a machine of one's own a task may have the last byte of the disk.
         "requiredDiskSpaceMegabytes": 0,
         # The folder in which somebody works is not the place for a file of the worker.
@@ -48,4 +47,6 @@ def settings(options: ServerOptions, folder: str, root_url: str, client: StaticC
     if options.capacity is not None:
         identity["capacity"] = options.capacity  # type: ignore[assignment]  # not a text, like the others
     files = [options.worker_config] if options.worker_config is not None else []
-    return [Source("usual", usual), *load_files(files), Source("tcworker server", identity)]
+    given = [*load_files(files), Source("tcworker server", identity)]
+    usual["tasksDir"] = usual_tasks_dir(so_far(fitting(lay_over(given))).task_users, folder)
+    return [Source("usual", usual), *given]

@@ -9,7 +9,8 @@ from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.interfaces import JSON, IPlatform, ITaskLog
 from tcworker.task.log_names import LOGS_SCHEMA
-from tcworker.task.payload import PayloadSchema
+from tcworker.task.payload import PayloadSchema, is_soon_checked
+from tcworker.waiting import Executor
 
 
 class Acceptance:
@@ -21,8 +22,8 @@ class Acceptance:
 
     def __init__(self, config: Config, platforms: Sequence[IPlatform], slices: Mapping[str, Mapping[str, Any]]) -> None:
         self._pool = config.task_queue_id
-        self._disabled = [each for each in platforms if each.name == "native" and config.disable_native_payloads]
-        self._platforms = [each for each in platforms if each not in self._disabled]
+        self._platforms = [each for each in platforms if each.name not in config.switched_off]
+        self._switched_off = {each: config.switched_off[each.name] for each in platforms if each not in self._platforms}
         self.schemas: Mapping[str, PayloadSchema] = {
             platform.name: PayloadSchema(
                 {platform.name: platform.schema, "logs": LOGS_SCHEMA, **slices},
@@ -31,11 +32,18 @@ class Acceptance:
             for platform in platforms
         }
 
-    def platform_for(self, payload: JSON, log: ITaskLog) -> IPlatform:
-        """The platform that is to run a payload. L{MalformedPayload} if there is none, or its schema is not met."""
+    async def platform_for(self, payload: JSON, log: ITaskLog, threads: Executor) -> IPlatform:
+        """The platform that is to run a payload. L{MalformedPayload} if there is none, or its schema is not met.
+
+        @param threads: for a payload whose check takes long.
+        """
         platform = self._choose(payload)
+        schema = self.schemas[platform.name]
         try:
-            self.schemas[platform.name].check(payload)
+            if is_soon_checked(payload):
+                schema.check(payload)
+            else:
+                await threads.run(schema.check, payload)
         except MalformedPayload:
             # The whole schema is long, and what is wrong would be hard to find below it.
             log.info(
@@ -53,8 +61,9 @@ class Acceptance:
             raise _refusal(
                 f"payload.image: a payload with an image is for docker, which workers of {self._pool} do not have"
             )
-        if not self._platforms or any(platform.accepts(asked) for platform in self._disabled):
-            raise _refusal(f"payload: workers of {self._pool} take no native payloads (disableNativePayloads: true)")
+        for platform, setting in self._switched_off.items():
+            if not self._platforms or platform.accepts(asked):
+                raise _refusal(f"payload: workers of {self._pool} take no {platform.name} payloads ({setting}: true)")
         # Where there is no choice, what is wrong can be said exactly.
         if len(self._platforms) == 1:
             return self._platforms[0]

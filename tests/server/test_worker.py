@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.config import HOMES, Config, parse
+from tcworker.config import Config, parse
 from tcworker.deployment import worker_id
 from tcworker.server.options import ServerOptions
 from tcworker.server.worker import new_client, settings
@@ -29,9 +29,12 @@ class Settings(SynchronousTestCase):
         self.assertEqual(config.state_dir, "/folder/state")
 
     def test_let_tasks_reach_their_folders(self) -> None:
-        for euid, expected in ((1000, "/folder/tasks"), (0, HOMES)):
+        for euid, expected in ((1000, "/folder/tasks"), (0, "/home")):
             self.patch(os, "geteuid", lambda euid=euid: euid)
             self.assertEqual(self.parse().tasks_dir, expected)
+            self.assertEqual(self.parse("{taskUsers: false}").tasks_dir, "/folder/tasks")
+            self.assertEqual(self.parse("{taskUsers: true}").tasks_dir, "/home")
+            self.assertEqual(self.parse("{taskUser: nobody}").tasks_dir, "/folder/tasks")
 
     def test_of_somebodys_file_go_over_what_is_usual(self) -> None:
         config = self.parse("{capacity: 3, tasksDir: /elsewhere, requiredDiskSpaceMegabytes: 5}")
