@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from twisted.internet import reactor
-from twisted.trial.unittest import SkipTest
 
 from tcworker.interfaces import JSON
 from tcworker.testing.engines import traces
@@ -20,6 +19,7 @@ from tests.integration.picture import (
 )
 from tests.integration.task_case import TaskCase
 from tests.integration.task_client import Outcome
+from tests.surroundings import only_root
 
 OF_NOBODY = {"taskUser": "nobody"}
 """The settings of a worker whose tasks all run as one user, who is not the worker's."""
@@ -39,6 +39,8 @@ class BadCase(TaskCase):
     async def prepare(self) -> None:
         self.addCleanup(self.nothing_left_at_all)
         only_root()
+        # A server that other tests share, for instance.
+        self.others = traces.processes()
         await super().prepare()
         self.nothing = {**self.picture(), "processes": frozenset(), "files": frozenset(), "users": frozenset()}
         # Launchers, pools, connections come with the first task, and stay.
@@ -71,11 +73,5 @@ class BadCase(TaskCase):
         """Fail if a worker that is gone has left a process, or a control group."""
         if hasattr(self, "before"):
             self.assertEqual(control_groups(self.families), [])
-            self.assertEqual(traces.processes(), [])
+            self.assertEqual(sorted(set(traces.processes()) - set(self.others)), [])
             self.assertEqual(grown(self.nothing, self.picture()), {})
-
-
-def only_root() -> None:
-    """Skip a test that needs what only root may do."""
-    if os.geteuid() != 0:
-        raise SkipTest("only root can do this")

@@ -115,7 +115,7 @@ class DecidedByTheQueue(TaskCase):
 
     async def test_a_task_past_its_deadline(self) -> None:
         task_id = await self.client.create(shell("sleep 60"), deadline=date(seconds=1))
-        self.assertEqual((await self.client.outcome(task_id)).resolution, "exception/deadline-exceeded")
+        self.assertResolved(await self.client.outcome(task_id), "exception/deadline-exceeded")
         await self.assertWorks()
 
     async def test_a_claim_that_is_lost_is_not_reported(self) -> None:

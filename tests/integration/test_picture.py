@@ -9,8 +9,9 @@ import threading
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.bad_case import UIDS, only_root
+from tests.integration.bad_case import UIDS
 from tests.integration.picture import grown, take_picture
+from tests.surroundings import only_root
 
 SOMEBODY = UIDS[-1]
 
