@@ -13,7 +13,8 @@ import pwd
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -86,11 +87,24 @@ def _introduce(folder: Path, **lines: str) -> None:
     etc = folder / "etc"
     etc.mkdir()
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", etc)
-    subprocess.run(["cp", "--archive", "/etc/.", etc], check=True)
+    with _locked():
+        subprocess.run(["cp", "--archive", "/etc/.", etc], check=True)
     for name, line in lines.items():
         with (etc / name).open("a") as file:
             file.write(line)
     _mount("--bind", etc, "/etc")
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Let nobody make or remove users: their programs leave files in /etc that are gone a moment later."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.lckpwdf():
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "/etc/.pwd.lock")
+    try:
+        yield
+    finally:
+        library.ulckpwdf()
 
 
 def open_ways(folder: Path, paths: Sequence[Path]) -> None:
