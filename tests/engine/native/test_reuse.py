@@ -36,7 +36,7 @@ from tests.engine.native.harness import (
 
 SURROUNDINGS = (
     "umask; env | sort; pwd; ls -l /proc/self/fd | grep -c pipe; ls /proc/self/fd | wc -l; "
-    "grep -E '^(Sig|Shd)' /proc/self/status; cat /proc/self/oom_score_adj; tail -n 1 /proc/self/cgroup; ulimit -a"
+    "grep -E '^(Sig[^Q]|Shd)' /proc/self/status; cat /proc/self/oom_score_adj; tail -n 1 /proc/self/cgroup; ulimit -a"
 )
 DISORDER = (
     "umask 0; trap '' HUP TERM INT; export A=1; ulimit -n 100; cd /; exec 9> /dev/null; echo disorder; "
