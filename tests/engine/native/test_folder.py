@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 import tests
 from tcworker.engine.native import folder, hold
@@ -31,7 +31,7 @@ def refuse(path: str) -> None:
     raise OSError(errno.EBUSY, "Device or resource busy", f"{path}/mounted")
 
 
-class FolderCase(SynchronousTestCase):
+class FolderCase(TestCase):
     """Tests with a folder for tasks."""
 
     def setUp(self) -> None:
