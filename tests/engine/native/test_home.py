@@ -41,7 +41,7 @@ class MakeTests(HomeCase):
         stranger = TaskUser("stranger", (4711, 4711, ()))
         self.patch(means.users, "take", lambda *_: succeed(stranger))
 
-        def refuse(*arguments: object) -> None:
+        def refuse(*arguments: object, **options: object) -> None:
             raise OSError(errno.EPERM, "Operation not permitted")
 
         self.patch(os, "chown", refuse)
