@@ -14,9 +14,9 @@ from zope.interface import implementer
 from tcworker.config import Config
 from tcworker.errors import NamingConflict, TaskFailed
 from tcworker.feature.base import WhileItRuns
-from tcworker.feature.resource_monitor.guard import Limits, MemoryGuard
+from tcworker.feature.resource_monitor.guard import MemoryGuard, MemoryThreshold
 from tcworker.feature.resource_monitor.machine import Memory, read_memory
-from tcworker.feature.resource_monitor.meter import Meter
+from tcworker.feature.resource_monitor.meter import RunMeter
 from tcworker.feature.resource_monitor.report import document, table
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import (
@@ -61,13 +61,13 @@ class ResourceMonitorFeature:
         self, reactor: IReactorTime, config: Config, read_memory: Callable[[], Memory | None] = read_memory
     ) -> None:
         self._enabled = config.enable_resource_monitor
-        limits = Limits(
+        threshold = MemoryThreshold(
             config.max_memory_usage_percent,
             config.min_available_memory_bytes,
             config.allowed_high_memory_duration_secs,
             config.disable_oom_protection,
         )
-        self._guard = MemoryGuard(reactor, limits, read_memory)
+        self._guard = MemoryGuard(reactor, threshold, read_memory)
 
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
@@ -106,41 +106,39 @@ class _Guarded(WhileItRuns):
         self._guard = guard
         self._logger = RunLogger(context.name)
         self._execution: IExecution | None = None
-        self._meter: Meter | None = None
+        self._meter = RunMeter(context.clock, self._logger)
         self._forget: Unsubscribe = lambda: None
 
     @property
     def memory(self) -> int | None:
-        """See L{IGuarded}."""
-        return self._meter.memory if self._meter is not None else None
+        """See L{GuardedRun}."""
+        return self._meter.memory
 
     def measure(self) -> None:
-        """See L{IGuarded.measure}."""
-        if self._meter is not None:
-            self._meter.measure()
+        """See L{GuardedRun.measure}."""
+        self._meter.measure()
 
-    def abort(self, why: str) -> None:
-        """See L{IGuarded.abort}."""
+    def end(self, why: str) -> None:
+        """See L{GuardedRun.end}."""
         self._context.fail(TaskFailed(why))
         # At once: for as long as it has time to end by itself, it can take even more.
         if self._execution is not None:
             self._execution.kill(why, 0)
 
     def warn(self, why: str) -> None:
-        """See L{IGuarded.warn}; the operator wants to know too."""
+        """See L{GuardedRun.warn}; the operator wants to know too."""
         self._logger.warn("{why}", why=why)
         self._context.log.warn(why)
 
     def started(self, execution: IExecution) -> Deferred[None]:
         self._execution = execution
-        self._meter = Meter(self._context.clock, execution, self._logger)
+        self._meter.begin(execution)
         self._forget = self._guard.watch(self)
         return succeed(None)
 
     def over(self) -> None:
         self._forget()
-        if self._meter is not None:
-            self._meter.stop()
+        self._meter.stop()
 
 
 class _Recorded(_Guarded):
@@ -158,15 +156,13 @@ class _Recorded(_Guarded):
 
     def started(self, execution: IExecution) -> Deferred[None]:
         started = super().started(execution)
-        assert self._meter is not None
         self._began = self._context.clock.seconds()
-        self._meter.start()
+        self._meter.go_on()
         return started
 
     def stopped(self, result: IResult) -> Deferred[None]:
         self._seconds = self._context.clock.seconds() - self._began
         if self._measured:
-            assert self._meter is not None
             self._context.log.info(table(self._meter.series.totals, result))
         return super().stopped(result)
 
@@ -177,10 +173,9 @@ class _Recorded(_Guarded):
 
     @property
     def _measured(self) -> bool:
-        return self._meter is not None and bool(self._meter.series.samples)
+        return bool(self._meter.series.samples)
 
     async def _upload(self, result: IResult) -> None:
-        assert self._meter is not None
         try:
             file = MemoryFile(self._name, document(self._meter.series, result, self._seconds))
             await self._publish(FileArtifact(self._name, self._context.expires, file, "application/json"))

@@ -18,25 +18,31 @@ _SHARE = 20
 """Thousands of processes take long to ask: so many times longer nobody asks them again."""
 
 
-class Meter:
-    """Asks a sandbox now and then what it uses; a question at a time, and none once it is over or cannot tell.
+class RunMeter:
+    """Asks the sandbox of a run now and then what it uses; a question at a time.
+
+    It asks nothing before there is one, and nothing once that is over or cannot tell.
 
     @ivar series: what came of it so far.
     @ivar memory: bytes in use when last measured, C{None} before the first measure.
     """
 
-    def __init__(self, clock: IReactorTime, execution: IExecution, log: RunLogger) -> None:
+    def __init__(self, clock: IReactorTime, log: RunLogger) -> None:
         self._clock = clock
-        self._execution = execution
         self._log = log
+        self._execution: IExecution | None = None
         self._asked: Deferred[Usage] | None = None
         self._timer: IDelayedCall | None = None
-        self._over = False
         self._asked_at = self._took = 0.0
         self.series = Series(clock.seconds())
         self.memory: int | None = None
 
-    def start(self) -> None:
+    def begin(self, execution: IExecution) -> None:
+        """The sandbox runs: from now on it can be measured."""
+        self._execution = execution
+        self.series = Series(self._clock.seconds())
+
+    def go_on(self) -> None:
         """Measure by itself from now on, the first time after a moment: short tasks are not to wait for it."""
         self._timer = self._clock.callLater(FIRST_WIDTH, self._due)
 
@@ -48,7 +54,7 @@ class Meter:
 
     def measure(self) -> None:
         """Measure now, unless a measure is on its way."""
-        if self._over or self._asked is not None:
+        if self._execution is None or self._asked is not None:
             return
         self._asked_at = self._clock.seconds()
         self._asked = maybeDeferred(self._execution.measure)
@@ -74,6 +80,6 @@ class Meter:
             self._log.failure("its resource use cannot be measured", failure=failure)
 
     def _end(self) -> None:
-        self._over = True
+        self._execution = None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.feature.resource_monitor.guard import Limits, MemoryGuard
+from tcworker.feature.resource_monitor.guard import MemoryGuard, MemoryThreshold
 from tcworker.feature.resource_monitor.machine import Memory
 
 GIB = 2**30
@@ -19,14 +19,14 @@ class Run:
     def __init__(self, memory: int | None) -> None:
         self.memory = memory
         self.measured = 0
-        self.aborted: list[str] = []
+        self.ended_for: list[str] = []
         self.warned: list[str] = []
 
     def measure(self) -> None:
         self.measured += 1
 
-    def abort(self, why: str) -> None:
-        self.aborted.append(why)
+    def end(self, why: str) -> None:
+        self.ended_for.append(why)
 
     def warn(self, why: str) -> None:
         self.warned.append(why)
@@ -41,7 +41,7 @@ class GuardTest(SynchronousTestCase):
         self.clock = Clock()
         self.machine: Memory | None = LITTLE
         self.reads = 0
-        self.guard = MemoryGuard(self.clock, Limits(90, GIB // 2, 5, self.only_warn), self.read)
+        self.guard = MemoryGuard(self.clock, MemoryThreshold(90, GIB // 2, 5, self.only_warn), self.read)
         self.small, self.large, self.middle = self.runs = [Run(GIB), Run(5 * GIB), Run(3 * GIB)]
         self.leave = [self.guard.watch(run) for run in self.runs]
         self.addCleanup(self.all_leave)
@@ -59,7 +59,7 @@ class GuardTest(SynchronousTestCase):
         self.clock.pump([1] * seconds)
 
     def ended(self) -> list[Run]:
-        return [run for run in self.runs if run.aborted]
+        return [run for run in self.runs if run.ended_for]
 
 
 class TheGuard(GuardTest):
@@ -71,7 +71,7 @@ class TheGuard(GuardTest):
 
     def test_what_it_says(self) -> None:
         self.pass_seconds(7)
-        [text] = self.large.aborted
+        [text] = self.large.ended_for
         for part in ("out of memory", "5 seconds", "90 %", "10.00 GiB", "512.00 MiB", "256.00 MiB", "uses 5.00 GiB"):
             self.assertIn(part, text)
 
@@ -129,7 +129,7 @@ class TheGuard(GuardTest):
             leave()
         self.leave = [self.guard.watch(unknown)]
         self.pass_seconds(7)
-        [text] = unknown.aborted
+        [text] = unknown.ended_for
         self.assertIn("unknown", text)
 
     def test_a_machine_that_tells_nothing(self) -> None:
