@@ -15,6 +15,8 @@ from tcworker.errors import MalformedPayload
 from tcworker.feature.registry import FeatureSet
 from tcworker.task.acceptance import Acceptance
 from tcworker.testing.context import FakeTaskContext
+from tcworker.testing.facilities import NoThreads
+from tests.feature.harness import result_of
 
 IMAGE_TASK = "dSlITZ4yQgmvxxAi4A8fHQ"
 
@@ -83,7 +85,8 @@ class FirefoxCase(SynchronousTestCase):
         features = FeatureSet(parts.features)
         context = FakeTaskContext(Clock(), payload)
         self.addCleanup(context.close)
-        Acceptance(config, parts.platforms, features.schemas).platform_for(payload, context.log)
+        acceptance = Acceptance(config, parts.platforms, features.schemas)
+        result_of(acceptance.platform_for(payload, context.log, NoThreads()))
         features.for_task(context)
 
     def refused(self, payload: Mapping[str, Any], **settings: Any) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from tcworker.errors import InternalError, MalformedPayload, TaskError
-from tcworker.interfaces import Credentials, IResult, Reach, SandboxRecord
+from tcworker.interfaces import Credentials, IPlatform, IResult, Reach, SandboxRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
@@ -78,6 +78,7 @@ class TaskService(Service):
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
         self._publication = Publication(self.context, self._log, self._failed)
         self._machine = new_run_machine(self)
+        self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
         self._uploaded = self._over = self._dropped = False
 
@@ -151,14 +152,20 @@ class TaskService(Service):
         # Reading takes as long as the disk does: do both at once.
         try:
             opening_lines(self.context, self._facilities.config)
-            self._read_payload()
+            self._prepare(await self._judge())
         finally:
             await remembered
 
-    def _read_payload(self) -> None:
-        """Decide who runs it and what else it asks for. Raises L{MalformedPayload} that says all that is wrong."""
+    def _judge(self) -> Deferred[IPlatform]:
+        """Find who runs the payload; given up when the run ends before. Fails with L{MalformedPayload}."""
+        payload, facilities = self.claim.task.get("payload"), self._facilities
+        judging = facilities.acceptance.platform_for(payload, self._log, facilities.threads)
+        self._judging = Deferred.fromCoroutine(judging)
+        return self._judging
+
+    def _prepare(self, platform: IPlatform) -> None:
+        """Find what else the payload asks for. Raises L{MalformedPayload} that says all that is wrong."""
         context = self.context
-        platform = self._facilities.acceptance.platform_for(self.claim.task.get("payload"), self._log)
         attempts = Attempts()
         # Before features reserve names: where one cannot have a name it may do without, but a task needs its log.
         self._publication.name_log(attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames())
@@ -175,6 +182,11 @@ class TaskService(Service):
             recorded=self._keep_sandbox,
             log=self._logger,
         )
+
+    def _stop_judging(self) -> None:
+        # Of a run that is over nothing more is prepared.
+        if self._judging is not None:
+            self._judging.cancel()
 
     def _keep_sandbox(self, record: SandboxRecord) -> None:
         kept = self._facilities.state.sandboxed(self.claim.task_id, self.claim.run_id, record)
@@ -232,6 +244,7 @@ class TaskService(Service):
 
     def upload(self, result: IResult | None) -> None:
         """See L{RunActions.upload}."""
+        self._stop_judging()
         self._published_down_to(Reach.NOTHING)
         self._begin_to(lambda: self._upload(result), "uploading")
 
@@ -281,6 +294,7 @@ class TaskService(Service):
 
     def clean_up(self) -> None:
         """See L{RunActions.clean_up}."""
+        self._stop_judging()
         self._keeper.stop()
         self._only_cleanup_left(self)
         self._begin_to(self._clean_up, "cleaning up")

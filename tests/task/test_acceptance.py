@@ -12,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.errors import MalformedPayload
 from tcworker.interfaces import IPlatform
 from tcworker.task.acceptance import Acceptance
+from tcworker.testing.facilities import NoThreads
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.platform import FakePlatform
-from tests.feature.harness import CONFIG
+from tests.feature.harness import CONFIG, result_of
 
 TIME: Mapping[str, Any] = {"properties": {"maxRunTime": {"type": "integer"}}, "required": ["maxRunTime"]}
 
@@ -42,7 +43,7 @@ class Choosing(SynchronousTestCase):
 
     def platform_for(self, payload: object, *platforms: IPlatform, **settings: Any) -> str:
         acceptance = Acceptance(replace(CONFIG, **settings), platforms or [NATIVE], {"time": TIME})
-        name: str = acceptance.platform_for(payload, self.log).name
+        name: str = result_of(acceptance.platform_for(payload, self.log, NoThreads())).name
         return name
 
     def refused(self, payload: object, *platforms: IPlatform, **settings: Any) -> str:

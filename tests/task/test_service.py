@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -18,7 +18,7 @@ from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskCon
 from tcworker.task.claim import Claim
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.service import TaskService
-from tcworker.testing.facilities import FakeFacilities
+from tcworker.testing.facilities import FakeFacilities, NoThreads
 
 BACKING = "public/logs/live_backing.log"
 LIVE = "public/logs/live.log"
@@ -109,6 +109,61 @@ class Running(TestCase):
     @property
     def published(self) -> list[str]:
         return [artifact.name for artifact in self.facilities.contexts[0].published]
+
+
+class BusyThreads(NoThreads):
+    """They do not come to check a payload before the test says so."""
+
+    def __init__(self) -> None:
+        self.free: Deferred[None] = Deferred()
+        self.asked = False
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        if work.__name__ != "check":
+            return super().run(work, *args)
+        self.asked = True
+        return self.free.addCallback(lambda _: work(*args))
+
+
+class ALargePayload(Running):
+    """The others go on while it is checked."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.threads = BusyThreads()
+        self.facilities.threads = self.threads
+
+    def begin(self, **payload: Any) -> TaskService:
+        task = self.run_task(*[{"print": "x"}] * 2000, **payload)
+        self.assertTrue(self.threads.asked)
+        self.assertEqual(self.published, [])
+        return task
+
+    def test_runs_when_it_is_checked(self) -> None:
+        self.begin()
+        self.threads.free.callback(None)
+        self.clock.advance(0)
+        self.assertEqual(self.queue.methods(), ["report_completed"])
+
+    def test_that_is_malformed(self) -> None:
+        self.begin(colour="red")
+        self.threads.free.callback(None)
+        self.assertIn("payload.colour: found an unknown key", self.log)
+        self.assertEqual(self.queue.methods(), ["report_exception"])
+
+    def test_that_is_canceled_meanwhile(self) -> None:
+        self.begin().taken_away(CANCELED)
+        self.assertEqual(sorted(self.published), [LIVE, BACKING])
+        self.assertEqual((self.ended, self.feature.hooks), ([CANCELED], []))
+
+    def test_of_which_the_worker_lets_go(self) -> None:
+        task = self.begin()
+        self.successResultOf(task.stopService())
+        self.assertEqual((self.published, self.feature.hooks), ([], []))
+
+    def test_a_small_one_needs_no_threads(self) -> None:
+        self.run_task({"print": "x"})
+        self.assertFalse(self.threads.asked)
 
 
 class WhenAllGoesWell(Running):
