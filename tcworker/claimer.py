@@ -120,7 +120,7 @@ class Claimer:
     async def _ask(self, most: int, idle_seconds: float | None) -> Callable[[], None]:
         """Do all that belongs to a claim; give the input that says what came of it."""
         if idle_seconds is not None and (exit := await self._idle_exit(idle_seconds)) is not None:
-            return lambda: self._machine.idle_over(exit)
+            return lambda: self._machine.must_go(exit)
         if (shortage := await self._room.shortage()) is not None:
             return self._without_room(shortage, idle_seconds or 0)
         answer = await self._queue.claim_work(
@@ -154,7 +154,7 @@ class Claimer:
         # No task of ours holds what lacks, and nobody else has given it back: somebody must look at this machine.
         if min(shortage.seconds, idle_seconds) >= SHORT_OF_DISK:
             exit = Exit(ProcessStatus.INTERNAL_ERROR, f"{shortage.text}, and no task to end")
-            return lambda: self._machine.idle_over(exit)
+            return lambda: self._machine.must_go(exit)
         return self._machine.no_room
 
     def _answered(self, tell: Callable[[], None]) -> None:

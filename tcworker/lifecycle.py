@@ -52,8 +52,8 @@ class WorkerInputs(Protocol):
     def count_reached(self, exit: Exit) -> None:
         """As many tasks as the worker is to run are done."""
 
-    def idle_over(self, exit: Exit) -> None:
-        """Nothing has run for so long that the worker is to go, or its host says so."""
+    def must_go(self, exit: Exit) -> None:
+        """Nothing runs, and has not for too long, or the host or a full disk says that the worker is to go."""
 
     def drain(self, seconds: float | None, exit: Exit) -> None:
         """Take no more tasks and go when the running ones are done, after so many seconds at the latest."""
@@ -217,7 +217,7 @@ claiming.upon(WorkerInputs.slot_freed).loop()(_claim)
 claiming.upon(WorkerInputs.pause_over).loop()(_claim)
 claiming.upon(WorkerInputs.no_room).loop()(_rest)
 claiming.upon(WorkerInputs.count_reached).to(draining)(_go)
-claiming.upon(WorkerInputs.idle_over).to(draining)(_go)
+claiming.upon(WorkerInputs.must_go).to(draining)(_go)
 claiming.upon(WorkerInputs.drain).to(draining)(_drain)
 claiming.upon(WorkerInputs.stop_now).to(stopping)(_stop)
 
@@ -242,16 +242,16 @@ stopping.upon(WorkerInputs.closed).to(stopped)(_leave)
 # What means nothing in a state: it is over, cannot be yet, or no longer matters.
 _MEANINGLESS = {
     booting: "tasks_claimed nothing_claimed claim_failed claim_refused slots_taken slot_freed pause_over no_room"
-    " count_reached idle_over grace_passed tasks_gone closed",
+    " count_reached must_go grace_passed tasks_gone closed",
     claiming: "booted boot_failed grace_passed tasks_gone closed",
     running: "booted boot_failed nothing_claimed claim_failed claim_refused slots_taken pause_over no_room"
-    " idle_over grace_passed tasks_gone closed",
+    " must_go grace_passed tasks_gone closed",
     draining: "booted boot_failed nothing_claimed claim_failed claim_refused slots_taken slot_freed pause_over"
-    " no_room count_reached idle_over closed",
+    " no_room count_reached must_go closed",
     stopping: "booted boot_failed nothing_claimed claim_failed claim_refused slots_taken slot_freed pause_over"
-    " no_room count_reached idle_over drain",
+    " no_room count_reached must_go drain",
     stopped: "booted boot_failed tasks_claimed nothing_claimed claim_failed claim_refused slots_taken slot_freed"
-    " pause_over no_room count_reached idle_over drain stop_now grace_passed tasks_gone closed",
+    " pause_over no_room count_reached must_go drain stop_now grace_passed tasks_gone closed",
 }
 for _state, _names in _MEANINGLESS.items():
     for _name in _names.split():

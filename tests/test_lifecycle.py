@@ -18,7 +18,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "tasks_claimed": (CLAIMS,),
     "claim_refused": (EXIT,),
     "count_reached": (EXIT,),
-    "idle_over": (EXIT,),
+    "must_go": (EXIT,),
     "drain": (120.0, EXIT),
     "stop_now": (25.0, EXIT),
 }
@@ -51,7 +51,7 @@ TABLE: dict[tuple[str, str], tuple[str, list[tuple[Any, ...]]]] = {
     ("claiming", "pause_over"): ("claiming", [("claim",)]),
     ("claiming", "no_room"): ("claiming", [("rest",)]),
     ("claiming", "count_reached"): ("draining", GO),
-    ("claiming", "idle_over"): ("draining", GO),
+    ("claiming", "must_go"): ("draining", GO),
     ("claiming", "drain"): ("draining", DRAIN),
     ("claiming", "stop_now"): ("stopping", STOP),
     ("running", "tasks_claimed"): ("running", [("start", CLAIMS), ("claim",)]),
