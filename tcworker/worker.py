@@ -134,6 +134,7 @@ class Worker(MultiService):
         sandboxes = [run.sandbox for run in left if run.sandbox is not None]
         for platform in parts.platforms:
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
+        # Not before nothing of them lives here: what the queue is told of may begin elsewhere at once.
         await settle(left, facilities)
         return facilities
 

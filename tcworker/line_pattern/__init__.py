@@ -2,7 +2,7 @@
 
 An expression is compiled for Python's own matcher, which is quick, but which tries every way that there is and so may
 be kept busy for ever. Hence only such are taken for which there are few: how many steps a byte can cost is counted
-beforehand (L{tcworker.line_pattern.tree}).
+beforehand (L{tcworker.line_pattern.cost}).
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tcworker.line_pattern.after import After
+from tcworker.line_pattern.cost import TooMuchWork, measure
+from tcworker.line_pattern.expression import as_expression
 from tcworker.line_pattern.needed import needed
 from tcworker.line_pattern.parser import PatternFault, parse
-from tcworker.line_pattern.tree import After, TooMuchWork, compiled, measure
 
 __all__ = ["MOST_STEPS", "LinePattern", "PatternFault", "compile_pattern"]
 
@@ -60,4 +62,4 @@ def compile_pattern(text: str) -> LinePattern:
             f"one that needs at most {MOST_STEPS} steps for each byte of the log, this one needs up to {steps}: "
             "lower the upper bounds of its repetitions"
         )
-    return LinePattern(re.compile(compiled(tree), re.MULTILINE), needed(tree))
+    return LinePattern(re.compile(as_expression(tree), re.MULTILINE), needed(tree))

@@ -207,8 +207,10 @@ class _Parser:
         return Byte(members)
 
     def _folded(self, members: int) -> int:
+        """Both cases of each letter, where case does not matter."""
         if not self._ignore_case:
             return members
+        # A to Z as bits 0 to 25, and a to z.
         upper = members >> ord("A") & (1 << 26) - 1
         lower = members >> ord("a") & (1 << 26) - 1
         return members | (upper | lower) << ord("A") | (upper | lower) << ord("a")

@@ -103,6 +103,7 @@ class Masker:
         for begin, end in spans:
             if begin >= safe:
                 break
+            # One that begins in another has that one's mask, and only makes it longer.
             if begin >= at:
                 parts += data[at:begin], MASK
             at = max(at, end)
@@ -111,7 +112,9 @@ class Masker:
         return b"".join(parts)
 
     def _keep(self, data: bytes, safe: int, at: int) -> None:
+        """Hold back what is not safe; up to C{at} all is given or masked, which may be more than what is safe."""
         self._held = data[safe:]
         self._covered = max(0, at - safe)
         self._looked_at = max(0, self._looked_at - safe)
+        # Of one that begins in what is given, the rest is covered.
         self._known = [(begin - safe, end - safe) for begin, end in self._known if begin >= safe]

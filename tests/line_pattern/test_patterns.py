@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.line_pattern import PatternFault, compile_pattern
+from tcworker.line_pattern.after import After
+from tcworker.line_pattern.cost import measure
 from tcworker.line_pattern.parser import parse
-from tcworker.line_pattern.tree import After, measure
 
 
 def found(pattern: str, text: str | bytes) -> list[bytes]:
