@@ -7,8 +7,9 @@ What the worker sends (C{do}):
  - C{{do: kill, key}}: let the supervisor of that key die, and its run with it.
 
 What it is told: C{{event: ready}} at first, or C{{event: refused, problem}} if the limits for tasks that it was given
-cannot be kept here, which is its end; and C{{event: gone, key, exceeded}} when the supervisor of that key is done and
-nothing of its run lives (C{exceeded}: should it have died, the limits that the run met, by their controllers).
+cannot be kept here, which is its end; and C{{event: gone, key, exceeded, left}} when the supervisor of that key is done
+and nothing of its run lives (C{exceeded}: should it have died, the limits that the run met, by their controllers;
+C{left}: processes of it that do not die whatever we do, as those that wait for a disk; others need not wait for them).
 
 A supervisor has one run at a time. It is given the worker's order as it came, and says C{{event: free}} when it can
 take another. It ends when the port between us closes.
@@ -22,47 +23,28 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 
 from tcworker.launcher.group import Group
 from tcworker.launcher.groups import Groups
 from tcworker.launcher.limits import CannotLimit, Limits
 from tcworker.launcher.supervisor import Post, Supervisor
 from tcworker.launcher.system import System
+from tcworker.launcher.undertaker import Employed, Undertaker
 from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
 
 FAREWELL = 5.0
 """Seconds that supervisors have to kill what they have, once the worker is gone."""
 
+_PAUSE = 0.01
+"""Seconds between two looks at those who are about to die."""
+
 MOST_WAITING = 8
 """Supervisors that may wait for work; more are let go."""
-
-
-class Employed:
-    """A supervisor process.
-
-    @ivar key: of the run that it has, C{None} while it waits for one.
-    """
-
-    def __init__(self, pid: int, port: Port, group: Group) -> None:
-        self.pid, self.port, self.group = pid, port, group
-        self.key: int | None = None
-        self._before: Mapping[str, int] = {}
-
-    def begin(self, key: int) -> None:
-        """It has a run from now on."""
-        self.key, self._before = key, self.group.exceeded()
-
-    def exceeded(self) -> list[str]:
-        """The limits that its run met; none if it has none."""
-        if self.key is None:
-            return []
-        return [name for name, count in self.group.exceeded().items() if count > self._before[name]]
 
 
 class Launcher:
@@ -72,6 +54,7 @@ class Launcher:
         self._system, self._port, self._limits = system, port, limits
         self._employed: dict[int, Employed] = {}
         self._waiting: list[Employed] = []
+        self._undertaker = Undertaker(system, self._employed, self._tell_gone)
         self._watch = Watch()
         self._watch.child_died = self._reap
         self._gone = False
@@ -95,21 +78,23 @@ class Launcher:
         self._have_one_waiting()
         self._tell({"event": "ready"})
         while not self._gone:
-            self._watch.wait()
+            self._watch.wait(_PAUSE if self._undertaker.busy else None)
+            self._undertaker.look()
         for employed in self._employed.values():
             employed.port.close()
-        # Whoever waits for our end relies on theirs.
+        # Whoever waits for our end relies on theirs, as far as they can die.
         until = time.monotonic() + FAREWELL
-        while self._employed:
+        while self._employed or self._undertaker.busy:
             if time.monotonic() > until:
                 self._kill_all()
             self._reap()
+            self._undertaker.look()
             time.sleep(0.002)
 
     def _kill_all(self) -> None:
         """End supervisors that do not: stopped by a task with our own rights, or waiting for a disk."""
-        for pid in self._employed:
-            os.kill(pid, signal.SIGKILL)
+        for employed in self._employed.values():
+            self._undertaker.kill(employed)
 
     def _receive(self) -> None:
         messages = self._port.receive()
@@ -132,13 +117,12 @@ class Launcher:
                 continue
             employed.begin(message["key"])
             return
-        self._tell({"event": "gone", "key": message["key"], "exceeded": []})
+        self._tell({"event": "gone", "key": message["key"], "exceeded": [], "left": []})
 
     def _kill(self, key: int) -> None:
         for employed in self._employed.values():
             if employed.key == key:
-                # What it leaves is killed when it is buried, as if it had died by itself.
-                os.kill(employed.pid, signal.SIGKILL)
+                self._undertaker.kill(employed)
 
     def _have_one_waiting(self) -> None:
         if not self._waiting and not self._gone and (employed := self._employ()):
@@ -193,17 +177,17 @@ class Launcher:
             self._watch.remove(employed.port.fileno())
             return
         # First: the worker waits for this.
-        self._tell_gone(employed, [])
-        if len(self._waiting) < MOST_WAITING:
+        self._tell_gone(employed)
+        if len(self._waiting) < MOST_WAITING and not self._undertaker.expects(employed):
             self._waiting.append(employed)
         else:
             self._watch.remove(employed.port.fileno())
             employed.port.close()
 
-    def _tell_gone(self, employed: Employed, exceeded: Sequence[str]) -> None:
+    def _tell_gone(self, employed: Employed, exceeded: Sequence[str] = (), left: Set[int] = frozenset()) -> None:
         key, employed.key = employed.key, None
         if key is not None:
-            self._tell({"event": "gone", "key": key, "exceeded": exceeded})
+            self._tell({"event": "gone", "key": key, "exceeded": exceeded, "left": sorted(left)})
 
     def _tell(self, message: Message) -> None:
         # That nobody listens any more is noticed where we listen.
@@ -211,37 +195,17 @@ class Launcher:
             self._port.send(message)
 
     def _reap(self) -> None:
-        """Bury dead children, and kill those whom a dead supervisor left to us."""
-        dead: list[Employed] = []
+        """Bury dead children."""
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                if pid in self._employed:
-                    dead.append(self._employed.pop(pid))
-        # One that waited left nobody, and looking for strays costs a walk through all processes.
-        if any(employed.key is not None for employed in dead):
-            self._kill_strays(dead)
-        for employed in dead:
-            exceeded = employed.exceeded()
-            employed.group.remove()
-            if employed in self._waiting:
-                self._waiting.remove(employed)
-            self._tell_gone(employed, exceeded)
-
-    def _kill_strays(self, dead: list[Employed]) -> None:
-        for employed in dead:
-            # At once, before it can fork: the walk below takes its time.
-            employed.group.kill()
-        while strays := self._system.children(os.getpid()) - self._employed.keys():
-            for stray in strays:
-                self._system.kill_all(stray, ())
-                with contextlib.suppress(OSError):
-                    os.kill(stray, signal.SIGKILL)
-            self._bury(strays)
-
-    def _bury(self, strays: set[int]) -> None:
-        for stray in strays:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(stray, 0)
+                if employed := self._employed.pop(pid, None):
+                    if employed in self._waiting:
+                        self._waiting.remove(employed)
+                    self._undertaker.died(employed)
+                else:
+                    self._undertaker.stray_died(pid)
+        # Those who are dead were maybe the last of a run.
+        self._undertaker.look()
 
 
 def _supervise_until_let_go(system: System, port: Port, group: Group) -> None:

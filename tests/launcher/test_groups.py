@@ -86,7 +86,7 @@ class PlaceTests(GroupsCase):
     def test_names_are_never_the_same(self):
         hierarchies = [self.version_2()]
         launchers = [Groups(hierarchies, NO_LIMITS, set()) for _ in range(2)]
-        made = [group.path for launcher in launchers for group in (launcher.new(), launcher.new())]
+        made = [group.folders[0] for launcher in launchers for group in (launcher.new(), launcher.new())]
         self.assertEqual(len(set(made)), 4)
 
 

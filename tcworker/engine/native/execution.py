@@ -71,12 +71,13 @@ class NativeExecution:
 
     def kill(self, why: str, grace: float) -> None:
         """See L{IExecution.kill}."""
-        if self._commands_over:
-            # What is left is being killed without any grace.
+        if self._finished.fired:
             return
-        # The first reason is why it ended; later ones only hurry.
-        self._killed = self._killed or why
-        self._supervisor.kill(grace)
+        if not self._commands_over:
+            # The first reason is why it ended; later ones only hurry.
+            self._killed = self._killed or why
+        # What nobody asked to end before is being killed without any grace.
+        self._supervisor.kill(grace if self._killed else 0)
 
     def abort(self, why: str) -> Deferred[None]:
         """See L{IExecution.abort}."""

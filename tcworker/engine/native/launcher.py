@@ -26,17 +26,27 @@ _log = Logger()
 _ITS_END = 3
 
 
+class Gone(NamedTuple):
+    """What is known of a run that is over.
+
+    @ivar exceeded: the limits that it met, by their controllers, if its supervisor died.
+    @ivar left: processes of it that do not die.
+    """
+
+    exceeded: Sequence[str] = ()
+    left: Sequence[int] = ()
+
+
 class Supervised(NamedTuple):
     """A run that has a supervisor.
 
     @ivar end: a socket to that.
-    @ivar gone: fires when nothing of the run lives and the supervisor is free for another, or dead: with the limits
-        that the run met, by their controllers.
+    @ivar gone: fires when nothing of the run lives that can die, and the supervisor is free for another, or dead.
     @ivar kill: lets it die, with all of the run; for one that does not listen any more.
     """
 
     end: socket.socket
-    gone: OneShot[Sequence[str]]
+    gone: OneShot[Gone]
     kill: Callable[[], None]
 
 
@@ -107,7 +117,7 @@ class LauncherProcess:
         ours, its = socket.socketpair()
         self.dead = self._stopping = self._refused = False
         self.ready: OneShot[None] = OneShot()
-        self._gone: dict[int, OneShot[Sequence[str]]] = {}
+        self._gone: dict[int, OneShot[Gone]] = {}
         self._limits = limits
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
@@ -121,7 +131,7 @@ class LauncherProcess:
         self._channel = Channel(reactor, ours, self._received, self._lost)
         self._child.when_ended().addCallback(lambda _: self._ended())
 
-    def supervise(self, key: int, order: Mapping[str, Any], descriptors: list[int]) -> OneShot[Sequence[str]]:
+    def supervise(self, key: int, order: Mapping[str, Any], descriptors: list[int]) -> OneShot[Gone]:
         """See L{LauncherLink.supervise}; the descriptors are the launcher's from now on."""
         gone = self._gone[key] = OneShot()
         self._channel.send({"do": "supervise", "key": key, **order}, descriptors)
@@ -144,7 +154,9 @@ class LauncherProcess:
             self._refused = True
             self.ready.fail(_cannot_limit(self._limits, message["problem"]))
         elif (gone := self._gone.pop(message["key"], None)) is not None:
-            gone.succeed(message["exceeded"])
+            if message["left"]:
+                _log.error("processes of a task do not die although they were killed: {left}", left=message["left"])
+            gone.succeed(Gone(message["exceeded"], message["left"]))
 
     def _lost(self) -> None:
         # Not worth a word yet: a reactor that stops closes all that is open.
@@ -161,7 +173,7 @@ class LauncherProcess:
         )
         # No supervisor is left either: they share its stderr, and it has ended for us when that is closed.
         for gone in self._gone.values():
-            gone.succeed(())
+            gone.succeed(Gone())
         self._gone.clear()
 
     def _says(self, line: str) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from tcworker.engine.native.launcher import Supervised
+from tcworker.engine.native.launcher import Gone, Supervised
 from tcworker.errors import InternalError, TaskError, TaskFailed
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor
@@ -19,6 +19,20 @@ from tcworker.waiting import OneShot
 _PATIENCE = 30.0
 """Seconds beyond the grace that a run may take to die. A supervisor does not listen while a command is about to start,
 and a task whose command lies on a file system of its own can make that last."""
+
+
+_DEAD = "the process that watches over the task's commands died, and they with it"
+
+_TOO_LATE = "what the task left did not die in time, and was killed with the process that watches over its commands"
+
+_LEFT = (
+    "processes of the task do not die although they were killed ({pids}): they may wait for a disk, another machine or "
+    "a file system of the task's own, and die when that answers or this machine starts anew"
+)
+
+
+_TIME_TO_FINISH = 30.0
+"""Seconds that what a task left may take to die."""
 
 
 class ExecEvents(Protocol):
@@ -38,7 +52,7 @@ class SupervisorLink:
     """Speaks with the supervisor of a run.
 
     Whatever it is asked fails with L{InternalError} if it dies, or L{TaskFailed} if it died of what the task did to it;
-    then every process of the run is dead.
+    then every process of the run is dead that can die.
 
     @param supervised: the run.
     """
@@ -47,6 +61,7 @@ class SupervisorLink:
         self._reactor, self._supervised = reactor, supervised
         self._gone = supervised.gone
         self._deadline: IDelayedCall | None = None
+        self._given_up = False
         self._log_broken: OneShot[str] = OneShot()
         self._answers: dict[str, OneShot[Message]] = {}
         self._execs: dict[int, ExecEvents] = {}
@@ -63,8 +78,13 @@ class SupervisorLink:
         return self._expect("ended")
 
     def finish(self) -> Deferred[Message]:
-        """Fires when every process is dead, what was printed or appended is in the log, and only we write to it."""
+        """Fires when every process is dead, what was printed or appended is in the log, and only we write to it.
+
+        It may take as long as L{kill} said before, or half a minute.
+        """
         self._channel.send({"do": "finish"})
+        if self._deadline is None:
+            self._must_end_within(_TIME_TO_FINISH)
         return self._expect("over")
 
     def measure(self) -> Deferred[Message]:
@@ -84,7 +104,7 @@ class SupervisorLink:
         return self._log_broken.wait()
 
     def kill(self, grace: float) -> None:
-        """SIGTERM, and SIGKILL after some seconds."""
+        """SIGTERM, and SIGKILL after some seconds; not after L{finish} has fired."""
         self._channel.send({"do": "kill", "grace": grace})
         self._must_end_within(grace + _PATIENCE)
 
@@ -107,7 +127,7 @@ class SupervisorLink:
         self._channel.send({"do": "exec-kill", "key": key})
 
     async def close(self) -> None:
-        """Let it go: it kills what there is. Returns when nothing of the run lives."""
+        """Let it go: it kills what there is. Returns when nothing of the run lives that can die."""
         self._channel.close()
         self._must_end_within(_PATIENCE)
         await self._gone.wait()
@@ -126,13 +146,14 @@ class SupervisorLink:
 
     def _too_late(self) -> None:
         self._deadline = None
+        self._given_up = True
         self._supervised.kill()
 
     def _expect(self, event: str) -> Deferred[Message]:
         answer = self._answers[event] = OneShot()
         if not self._channel.connected:
             # Not at once: whoever hears of its death relies on that of all its processes.
-            self._gone.wait().addCallback(lambda exceeded: answer.fail(_died(exceeded)))
+            self._gone.wait().addCallback(lambda gone: answer.fail(self._died(gone)))
         return answer.wait()
 
     def _received(self, message: Message, descriptors: list[int]) -> None:
@@ -158,22 +179,23 @@ class SupervisorLink:
     def _lost(self) -> None:
         self._gone.wait().addCallback(self._all_dead)
 
-    def _all_dead(self, exceeded: Sequence[str]) -> None:
+    def _all_dead(self, gone: Gone) -> None:
         # Nothing is left that could be late.
         self._need_not_end()
         answers, self._answers = self._answers, {}
         execs, self._execs = self._execs, {}
         for answer in answers.values():
-            answer.fail(_died(exceeded))
+            answer.fail(self._died(gone))
         for events in execs.values():
             events.ended(None, signal.SIGKILL)
 
-
-def _died(exceeded: Sequence[str]) -> TaskError:
-    # It is killed last, if at all: whoever did it had filled the memory with what is in no process.
-    if "memory" in exceeded:
-        return TaskFailed(
-            "the task filled the memory that it may have here (limits.memoryMB) with what no process held, as files in "
-            "/dev/shm, so that all of it had to be killed and nothing that it left can be read"
-        )
-    return InternalError("the process that watches over the task's commands died, and they with it")
+    def _died(self, gone: Gone) -> TaskError:
+        if gone.left:
+            return InternalError(_LEFT.format(pids=", ".join(map(str, gone.left))))
+        # It is killed last, if at all: whoever did it had filled the memory with what is in no process.
+        if "memory" in gone.exceeded:
+            return TaskFailed(
+                "the task filled the memory that it may have here (limits.memoryMB) with what no process held, as "
+                "files in /dev/shm, so that all of it had to be killed and nothing that it left can be read"
+            )
+        return InternalError(_TOO_LATE if self._given_up else _DEAD)
