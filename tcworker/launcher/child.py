@@ -40,19 +40,19 @@ class Surroundings(NamedTuple):
     """What all commands of a run have in common.
 
     @ivar account: C{None} for the user that we are.
-    @ivar alone: whether that user is this run's alone.
+    @ivar own_user: whether that user is this run's alone.
     """
 
     folder: bytes
     env: Mapping[bytes, bytes]
     account: Account | None
-    alone: bool = False
+    own_user: bool = False
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Surroundings:
         """Read them from the message that starts a run."""
         account = Account(*message["account"]) if message["account"] else None
-        return cls(to_bytes(message["folder"]), _variables(message["env"]), account, message["alone"])
+        return cls(to_bytes(message["folder"]), _variables(message["env"]), account, message["ownUser"])
 
 
 class CannotStart(Exception):

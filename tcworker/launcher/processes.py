@@ -9,12 +9,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NoReturn
 
-from tcworker.launcher.child import Account, Surroundings, start
+from tcworker.launcher.child import Surroundings, start
 from tcworker.launcher.group import Group
+from tcworker.launcher.strangers import kill_all_of
 from tcworker.launcher.system import System
 from tcworker.launcher.wire import Message
+
+_HELPER_PATIENCE = 3.0
+"""Seconds that a helper may take to end."""
 
 _EXIT_BY_KILL = 128 + signal.SIGKILL
 
@@ -55,7 +58,7 @@ class Processes:
         self._leaders: set[int] = set()
         self._helpers: set[int] = set()
         self._killing = False
-        self._stranger_killed = False
+        self._orphan_killed = False
         # A group has many runs.
         self._exceeded_before = group.exceeded()
 
@@ -84,22 +87,33 @@ class Processes:
         Only if that user is the run's alone.
         """
         account = self._surroundings.account
-        if account is None or not self._surroundings.alone:
+        if account is None or not self._surroundings.own_user:
             return
         with contextlib.suppress(OSError):
             pid = self.fork_helper()
             if pid == 0:
-                _kill_all_of(account)
-            os.waitpid(pid, 0)
-            self._helpers.discard(pid)
+                kill_all_of(account)
+            # Whatever the task does to it, we go on.
+            self._wait_for_helper(pid)
 
     def end_helpers(self) -> None:
-        """Let no helper be left."""
-        for pid in self._helpers:
+        """Let no helper be left. Raises C{TimeoutError} if one does not die."""
+        for pid in self._helpers.copy():
             os.kill(pid, signal.SIGKILL)
             # Not by the signal of its death: nobody would look for that any more.
-            os.waitpid(pid, 0)
-        self._helpers.clear()
+            if not self._wait_for_helper(pid):
+                raise TimeoutError(f"process {pid}, which opened files of a task, does not die although it was killed")
+
+    def _wait_for_helper(self, pid: int) -> bool:
+        """Wait some seconds for its end, and bury it; whether it ended."""
+        until, pause = time.monotonic() + _HELPER_PATIENCE, 0.0002
+        while not os.waitpid(pid, os.WNOHANG)[0]:
+            if time.monotonic() > until:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
+        self._helpers.discard(pid)
+        return True
 
     def reap(self) -> Iterator[tuple[Process, Message]]:
         """Bury who is dead, and say how those ended that we started."""
@@ -114,10 +128,10 @@ class Processes:
                     process.ended(code)
                     yield process, self._describe(process, code, usage)
                 elif code == -signal.SIGKILL:
-                    self._stranger_killed = True
+                    self._orphan_killed = True
 
     @property
-    def alone(self) -> bool:
+    def nobody_left(self) -> bool:
         """Whether nobody is left, dead ones not yet buried included."""
         # Whom we forked ourselves we know without asking: not every system can look at the dead without reaping them.
         return not (self._ours or self._helpers or self._system.anybody_left(self._leaders))
@@ -138,11 +152,11 @@ class Processes:
         self._killing = True
         # Somebody who is being born, or waits for a disk, may need another round.
         pause = 0.0005
-        while not self.alone:
+        while not self.nobody_left:
             self._group.kill()
             self._system.kill_all(os.getpid(), self._leaders)
             yield from self.reap()
-            if self.alone:
+            if self.nobody_left:
                 return
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
@@ -164,16 +178,6 @@ class Processes:
         if self._group.limits_memory:
             return "memory" in self.exceeded
         # Reading the count costs more than the rest of an ordinary end.
-        if self._killing or not (self._stranger_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)):
+        if self._killing or not (self._orphan_killed or code in (-signal.SIGKILL, _EXIT_BY_KILL)):
             return False
         return self._system.memory_kills() != process.memory_kills
-
-
-def _kill_all_of(account: Account) -> NoReturn:
-    """Kill all processes of a user, and end."""
-    try:
-        account.become()
-        # In one breath, and without ourselves.
-        os.kill(-1, signal.SIGKILL)
-    finally:
-        os._exit(0)

@@ -84,7 +84,7 @@ class Supervisor:
 
     @param port: to the worker.
     @param log: the raw file and its ring; closed here.
-    @param message: the launcher's order; see L{Surroundings.of}, and C{limit} of the log.
+    @param message: the order, see L{tcworker.launcher.server}.
     """
 
     def __init__(self, post: Post, port: Port, log: tuple[int, int], message: Message) -> None:
@@ -95,7 +95,7 @@ class Supervisor:
         self._namespace = Namespace()
         self._processes = Processes(post.system, post.group, self._surroundings)
         self._meter = post.system.new_meter(post.group)
-        sink = Sink(*log, message["limit"], post.system.move)
+        sink = Sink(*log, message["logLimit"], post.system.move)
         self._output = Output(sink, self._watch.add, self._watch.remove, self._log_broken)
         self._command: Process | None = None
         self._execs: dict[Process, int] = {}
@@ -138,7 +138,7 @@ class Supervisor:
         if time.monotonic() >= self._kill_at:
             self._kill()
         # Those who were asked to end may take their time; what nobody asked is of no use after the last command.
-        if self._finishing and not self._over and (self._kill_at == math.inf or self._processes.alone):
+        if self._finishing and not self._over and (self._kill_at == math.inf or self._processes.nobody_left):
             self._finish()
 
     def _receive(self) -> None:

@@ -150,9 +150,9 @@ class NativeEngine:
             "folder": home.folder,
             "env": task_environment(home.folder, user.name, means.inherited, self._env),
             "account": user.switch,
-            "alone": means.users.own,
+            "ownUser": means.users.own,
             "private": private,
-            "limit": loan.lent.limit,
+            "logLimit": loan.lent.limit,
         }
         try:
             supervised = means.launcher.supervise(order, loan.lent.descriptor, loan.lent.ring)
