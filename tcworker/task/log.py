@@ -79,6 +79,7 @@ class TaskLog:
         self._gap: list[int] = []
         self._last_printed = clock.seconds()
         self._printed = self._said = 0
+        self._last_line = b""
         self._append: Callable[[bytes], None] | None = None
         self._lent: LentLog | None = None
         self._timer: IDelayedCall | None = None
@@ -126,8 +127,14 @@ class TaskLog:
         """See L{ITaskLog.error}."""
         self._write_line(log_framing.error(message))
 
+    def end_with(self, error: str) -> None:
+        """Let an error be what the log ends with: write it, unless it has just been written."""
+        if log_framing.error(error) != self._last_line:
+            self.error(error)
+
     def write(self, data: bytes) -> None:
         """See L{ITaskLog.write}."""
+        self._last_line = b""
         if self._append is not None:
             self._append(data)
         elif not self._sealed:
@@ -165,6 +172,7 @@ class TaskLog:
 
     def _write_line(self, line: bytes) -> None:
         self._said += len(line)
+        self._last_line = line
         if self._sealed:
             _log.warn("a line came after the end of a task's log: {line}", line=line.decode(errors="replace").rstrip())
         elif self._append is not None:

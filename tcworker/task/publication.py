@@ -86,7 +86,7 @@ class Publication:
     async def log(self) -> None:
         """Seal the log, and publish it with its link."""
         if self._why is not None:
-            self._log.error(self._why)
+            self._log.end_with(self._why)
         try:
             await self._sealed_log()
         except Exception:

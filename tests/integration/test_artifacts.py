@@ -167,7 +167,7 @@ class WhatThereIsNot(ArtifactCase):
     async def test_names_that_clash_later_harm_no_other(self) -> None:
         script = "mkdir one two; touch one/a two/a one/b two/c"
         outcome = await self.left(script, *(folder(path, name="public/x") for path in ("one", "two")))
-        self.assertResolved(outcome, "exception/malformed-payload", "two artifacts have the name public/x/a")
+        self.assertResolved(outcome, "exception/malformed-payload", "public/x/a: one/a and two/a have one name")
         self.assertEqual(self.names(outcome), {"public/x/a", "public/x/b", "public/x/c"})
 
 

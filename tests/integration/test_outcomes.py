@@ -68,7 +68,15 @@ class Failed(TaskCase):
         outcome = await self.run_task(shell("true", artifacts=[FILE]))
         line = "TASK FAILURE during artifact upload: public/out.txt: file-missing-on-worker"
         self.assertResolved(outcome, "failed", "Result: SUCCEEDED", line)
+        self.assertEqual(len(outcome.errors), 1)
         self.assertEqual(outcome.artifacts["public/out.txt"]["storageType"], "error")
+
+    async def test_several_that_are_missing_are_told_once_each_and_the_first_again_at_the_end(self) -> None:
+        more = {"type": "file", "path": "b", "name": "public/z"}
+        outcome = await self.run_task(shell("true", artifacts=[FILE, more]))
+        names = [line.split(": ")[1] for line in outcome.errors]
+        self.assertEqual((len(names), set(names)), (3, {"public/out.txt", "public/z"}))
+        self.assertEqual(outcome.errors[0], outcome.errors[-1])
 
     async def test_an_artifact_that_is_a_folder(self) -> None:
         outcome = await self.run_task(shell("mkdir out.txt", artifacts=[FILE]))

@@ -73,6 +73,26 @@ class Writing(LogTest):
             f"[taskcluster:warn {STAMP}] beware\n[taskcluster:error] bad\n",
         )
 
+    async def test_an_error_that_it_ends_with_is_said_once(self) -> None:
+        self.log.error("bad\nand worse")
+        self.log.end_with("bad\nand worse")
+        self.assertEqual(await self.sealed(), b"[taskcluster:error] bad\n[taskcluster:error] and worse\n")
+
+    async def test_and_again_if_anything_came_after_it(self) -> None:
+        said: list[Callable[[], None]] = [
+            lambda: self.log.info("bad"),
+            lambda: self.log.error("worse"),
+            lambda: self.log.write(b"printed\n"),
+        ]
+        for say in said:
+            self.log.error("bad")
+            say()
+            self.log.end_with("bad")
+        text = await self.sealed()
+        self.assertEqual(
+            (text.count(b"[taskcluster:error] bad\n"), text.splitlines()[-1]), (6, b"[taskcluster:error] bad")
+        )
+
     async def test_an_empty_log(self) -> None:
         self.assertEqual(await self.sealed(), b"")
 

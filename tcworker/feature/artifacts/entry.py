@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import CancelledError, DeferredSemaphore
 from twisted.logger import Logger
 
-from tcworker.errors import ArchiveError, MalformedPayload, TaskError, TaskFailed
+from tcworker.errors import ArchiveError, MalformedPayload, NamingConflict, TaskError, TaskFailed
 from tcworker.feature.artifacts.names import Names
 from tcworker.feature.artifacts.telling import MANY, Faults, Lines
 from tcworker.feature.artifacts.wanted import Wanted, shown
@@ -122,6 +122,9 @@ class EntryPublisher:
             self._count()
         except ArchiveError as error:
             await self._miss(name, error.reason, str(error))
+        except NamingConflict as conflict:
+            places = " and ".join(map(shown, self._shared.names.places_of(name)))
+            self._shared.faults.add(wanted, name, f"{places} have one name; give them two", conflict)
         except TaskError as error:
             self._shared.faults.add(wanted, name, str(error), error)
         except CancelledError:
@@ -139,7 +142,7 @@ class EntryPublisher:
     async def _miss(self, name: str, reason: str, message: str) -> None:
         """Say in the queue and in the log why an artifact is not there."""
         message = shown(message)
-        error = TaskFailed(f"artifact {shown(name)} was not published: {message}")
+        error = TaskFailed(message)
         # Of an optional one as well the queue gets an error artifact, by which whoever looks for it learns why.
         self._shared.faults.add(self._wanted, name, f"{reason}: {message}", error, "is missing")
         try:

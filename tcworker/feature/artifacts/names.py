@@ -38,6 +38,12 @@ class Names:
             raise NamingConflict(f"{file.path} and {place} both have the name {name}; give them two")
         return True
 
+    def places_of(self, name: str) -> Sequence[str]:
+        """Where files may lie that have this name."""
+        file = self._files.get(name)
+        alone = [file.located()] if file else []
+        return list(dict.fromkeys([*alone, *(folder.located(rest) for folder, rest in self._around(name))]))
+
     def _around(self, name: str) -> Iterator[tuple[Wanted, str]]:
         """The folders that a name may be in, each with the name's rest."""
         at = name.find("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from tcworker.errors import TaskError
 from tcworker.feature.artifacts.wanted import Wanted, shown
@@ -41,11 +42,18 @@ class Faults:
         """Tell of an artifact that is not there, or not whole; of an optional one nothing follows."""
         self._counts[wanted.optional] += 1
         is_told = self._counts[wanted.optional] <= _MOST_FAULTS
+        if wanted.optional:
+            if is_told:
+                self._log.info(f"Optional artifact {shown(name)} {what}: {shown(message)}")
+            return
+        line = f"TASK FAILURE during artifact upload: {shown(name)}: {shown(message)}"
         if is_told:
-            self._tell(wanted, shown(name), what, shown(message))
-        # The kind of each error counts for the run's resolution, even if its text is one too many.
-        if not wanted.optional and (is_told or type(error) not in map(type, self._errors)):
-            self._errors.append(error)
+            # Treeherder shows every line that begins with "[taskcluster:error]" as a failure.
+            self._log.error(line)
+        # The kind of each error counts for the run's resolution, even if its text is one too many; of those of one kind
+        # the first stands for all, in the words in which it is told.
+        if type(error) not in map(type, self._errors):
+            self._errors.append(_in_words(error, line))
 
     def close(self) -> Sequence[TaskError]:
         """Say how many were not told, and give what matters for the run."""
@@ -55,9 +63,8 @@ class Faults:
                 say(f"so it is with {count - _MOST_FAULTS} more{' optional' if optional else ''} artifacts")
         return self._errors
 
-    def _tell(self, wanted: Wanted, name: str, what: str, message: str) -> None:
-        # Treeherder shows every line that begins with "[taskcluster:error]" as a failure.
-        if wanted.optional:
-            self._log.info(f"Optional artifact {name} {what}: {message}")
-        else:
-            self._log.error(f"TASK FAILURE during artifact upload: {name}: {message}")
+
+def _in_words(error: TaskError, words: str) -> TaskError:
+    other = copy(error)
+    other.messages = (words,)
+    return other

@@ -47,6 +47,14 @@ class Missing(ArtifactsTest):
             "[taskcluster:error] TASK FAILURE during artifact upload: public/x: file-missing-on-worker: ", self.log
         )
 
+    def test_the_task_fails_by_the_first_in_the_words_of_its_log(self) -> None:
+        """So that who reads the log is told of it once."""
+        self.wants({"type": "file", "path": "a"}, {"type": "file", "path": "b"})
+        error = self.failed()
+        self.assertIn("upload: a: file-missing-on-worker", error)
+        told = [line for line in self.log.splitlines() if line.startswith("[taskcluster:error] ")]
+        self.assertEqual((told[0], len(told)), (f"[taskcluster:error] {error}", 2))
+
     def test_an_optional_one_does_not_fail_the_task(self) -> None:
         self.wants({"type": "file", "path": "nothing", "optional": True})
         self.uploaded()
@@ -103,7 +111,7 @@ class Missing(ArtifactsTest):
         self.make("z")
         self.context.trouble["z"] = ResourceUnavailable("storage away")
         self.wants(*({"type": "file", "path": f"{number}"} for number in range(100)), {"type": "file", "path": "z"})
-        self.assertEqual(self.failed(ResourceUnavailable), "storage away")
+        self.assertEqual(self.failed(ResourceUnavailable), "TASK FAILURE during artifact upload: z: storage away")
 
     def test_nor_are_those_of_very_many_entries(self) -> None:
         self.wants(*({"type": "file", "path": f"{number}", "optional": number % 2 == 0} for number in range(1000)))
@@ -114,11 +122,10 @@ class Missing(ArtifactsTest):
     def test_what_a_name_is_made_of_stays_in_its_line(self) -> None:
         self.make("build/a\nb", "build/\udcff", "build/" + "x" * 255)
         self.wants({"type": "directory", "path": "build", "name": "public"})
-        failure = self.failed()
+        self.assertNotIn("\n", self.failed())
         for shown in ("public/a\\x0ab", "public/\\xff"):
-            self.assertIn(f"artifact {shown} was not published", failure)
-            self.assertIn(f" {shown}: ", self.log)
-        self.assertEqual(failure.count("\n"), 1)
+            self.assertIn(f"[taskcluster:error] TASK FAILURE during artifact upload: {shown}: ", self.log)
+        self.assertEqual(self.log.count("[taskcluster:error]"), 2)
         self.assertEqual(list(self.context.contents), ["public/" + "x" * 255])
 
     def test_a_name_that_is_longer_than_the_queue_knows(self) -> None:

@@ -7,6 +7,7 @@ from tcworker.interfaces import Artifact, FileArtifact
 from tcworker.testing.files import Fifo
 from tests.feature.artifacts.case import ArtifactsTest
 
+TOLD = "TASK FAILURE during artifact upload:"
 PUBLIC = {"type": "directory", "path": "public"}
 LOG = "public/logs/live_backing.log"
 
@@ -57,7 +58,7 @@ class Clashing(ArtifactsTest):
         self.make("out/a", "out/b", "else")
         self.wants({**PUBLIC, "path": "out"}, {"type": "file", "path": "else", "name": "out/a"})
         error = self.failed(NamingConflict)
-        self.assertEqual(error, "else and out/a both have the name out/a; give them two")
+        self.assertEqual(error, f"{TOLD} out/a: else and out/a both have the name out/a; give them two")
         self.assertEqual(self.context.contents, {"out/a": b"else", "out/b": b"out/b"})
 
     def test_those_of_files_in_two_folders(self) -> None:
@@ -71,7 +72,8 @@ class Clashing(ArtifactsTest):
             await publish(artifact)
 
         self.patch(self.context, "try_to_publish", once)
-        self.assertIn("public/a", self.failed(MalformedPayload))
+        error = self.failed(MalformedPayload)
+        self.assertEqual(error, f"{TOLD} public/a: one/a and two/a have one name; give them two")
         self.assertEqual(set(self.context.contents), {"public/a", "public/b", "public/c"})
 
 
