@@ -1,4 +1,4 @@
-"""What only Linux has: subreapers, splice, /proc, control groups, the count of out-of-memory kills.
+"""What only Linux has: subreapers, keyrings, splice, /proc, control groups, the count of out-of-memory kills.
 
 L{tcworker.launcher.portable} has the same functions for the rest of the world, and L{tcworker.launcher.system} chooses.
 """
@@ -23,6 +23,17 @@ if sys.platform != "linux":
     raise ImportError("this module is for Linux")
 
 _PR_SET_CHILD_SUBREAPER = 36
+_KEYCTL = {
+    "x86_64": 250,
+    "aarch64": 219,
+    "riscv64": 219,
+    "loongarch64": 219,
+    "ppc64": 271,
+    "ppc64le": 271,
+    "s390x": 280,
+}
+"""The number of the system call on each machine; the C library has no name for it."""
+_JOIN_SESSION_KEYRING = 1
 _KILLED_SOONER = b"500"
 """oom_score_adj of tasks: when memory is out, they go before the worker."""
 _KILLED_NEVER = "-1000"
@@ -32,6 +43,15 @@ _MOST_OF_PROC = 1 << 16
 def become_subreaper() -> None:
     """Let orphans among the descendants of this process become its own children."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def new_keyring() -> None:
+    """Have a session keyring of our own, with no keys of others in it, as far as the kernel lets us."""
+    # A program of 32 bits has other numbers.
+    number = _KEYCTL.get(os.uname().machine) if sys.maxsize > 1 << 32 else None
+    if number is not None:
+        # Without a name it is a new one.
+        ctypes.CDLL(None).syscall(number, _JOIN_SESSION_KEYRING, None)
 
 
 def move(pipe: int, file: int, most: int, offset: int | None) -> int:
@@ -106,9 +126,9 @@ def hierarchies() -> list[Hierarchy]:
     return _hierarchies(_read("/proc/self/mountinfo"), _read("/proc/self/cgroup"))
 
 
-def new_meter(group: Group) -> Meter | None:
-    """What measures a run of ours from now on, C{None} where nobody can."""
-    return Meter(group)
+def new_meter(group: Group, shm: str | None) -> Meter | None:
+    """What measures a run of ours from now on, see L{Meter}; C{None} where nobody can."""
+    return Meter(group, shm)
 
 
 def protect() -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "kill_all",
     "memory_kills",
     "move",
+    "new_keyring",
     "new_meter",
     "protect",
     "signal_all",
@@ -31,6 +32,10 @@ __all__ = [
 
 def become_subreaper() -> None:
     """Orphans go to the first process of the machine here."""
+
+
+def new_keyring() -> None:
+    """The kernel keeps no keys for sessions here."""
 
 
 def expendable() -> contextlib.AbstractContextManager[None]:
@@ -72,7 +77,7 @@ def hierarchies() -> list[Hierarchy]:
     return []
 
 
-def new_meter(group: Group) -> Meter | None:
+def new_meter(group: Group, shm: str | None) -> Meter | None:
     """Nobody measures here."""
     return None
 

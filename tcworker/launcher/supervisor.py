@@ -34,7 +34,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 from tcworker.launcher.child import CannotStart, Surroundings
 from tcworker.launcher.group import Group
-from tcworker.launcher.namespace import Namespace, Private
+from tcworker.launcher.namespace import IN_MEMORY, Namespace, Private
 from tcworker.launcher.opener import Opener
 from tcworker.launcher.output import Output
 from tcworker.launcher.processes import Process, Processes
@@ -94,7 +94,7 @@ class Supervisor:
         self._private = Private.of(message)
         self._namespace = Namespace()
         self._processes = Processes(post.system, post.group, self._surroundings)
-        self._meter = post.system.new_meter(post.group)
+        self._meter: Meter | None = None
         sink = Sink(*log, message["logLimit"], post.system.move)
         self._output = Output(sink, self._watch.add, self._watch.remove, self._log_broken)
         self._command: Process | None = None
@@ -122,12 +122,15 @@ class Supervisor:
         self._port.close()
 
     def _begin(self) -> None:
+        # Whoever is in a session can read its keys: the worker's, or those that the run before left.
+        self._post.system.new_keyring()
         try:
             private = self._private is not None and self._namespace.enter(self._private)
         except OSError as error:
             self._tell("started", broken=f"it can have no folders of its own: {error.strerror}")
         else:
             post = self._post
+            self._meter = post.system.new_meter(post.group, IN_MEMORY if private else None)
             run = {"pid": os.getpid(), "startTime": post.start_time, "groups": post.group.folders}
             self._tell("started", **run, private=private)
 
