@@ -7,7 +7,7 @@ What is asked (C{do}) and answered:
  - C{more}: C{{entries, done}}, each entry as the answer to C{open}, its C{path} relative to the folder;
  - C{tar} with a pipe: the task's folder is written there, and it is closed; no answer.
 
-C{fault} is C{missing}, C{unreadable} or C{kind} (not a file, or not a folder).
+C{fault} is C{missing}, C{unreadable} or C{kind} (not a file, one that the kernel makes up, or not a folder).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from tcworker.launcher.child import Surroundings, to_bytes
+from tcworker.launcher.kernel_files import is_of_kernel
 from tcworker.launcher.wire import Message, Port, close_all
 
 BATCH = 32
@@ -106,7 +107,7 @@ def open_file(path: str, name: str) -> int:
         mode = os.stat(to_bytes(path)).st_mode
         if stat.S_ISREG(mode):
             descriptor = os.open(to_bytes(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode) and not is_of_kernel(descriptor):
                 return descriptor
             os.close(descriptor)
     except (OSError, ValueError) as error:

@@ -54,6 +54,14 @@ class OpenerTests(SynchronousTestCase):
         os.symlink("nowhere", os.path.join(self.folder, "loose"))
         self.assertEqual(self.walked(), ["a/x", "file", "folder kind", "loose missing"])
 
+    def test_what_the_kernel_makes_up_is_no_file(self):
+        """It would tell of us, who open it, not of the task."""
+        link = os.path.join(self.folder, "link")
+        os.symlink("/proc/self/maps", link)
+        for path in ("/proc/self/maps", "/proc/self/ns/mnt", "/proc/cpuinfo", "/sys/kernel/uevent_seqnum", link):
+            if os.path.isfile(path):
+                self.assertEqual(self.fault(self.open, path), "kind", path)
+
     def test_names_that_are_no_text(self):
         self.make("\udcff")
         self.assertEqual(self.walked(), ["\udcff"])
