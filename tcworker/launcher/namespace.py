@@ -20,7 +20,8 @@ _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x2
 _NOT_ALLOWED = {errno.EPERM, errno.ENOSYS}
 
 _ON_DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}
-_IN_MEMORY = "/dev/shm"
+IN_MEMORY = "/dev/shm"
+"""Where a run has a file system in memory of its own."""
 
 _SHARED = ("/tmp/.X11-unix",)
 """What tasks need of the machine's own: where its display is spoken to."""
@@ -105,10 +106,10 @@ def _mount_all(private: Private) -> None:
         }
         for place, source in sources.items():
             _bind(source, place, plain=True)
-        if os.path.isdir(_IN_MEMORY):
-            _mount("tmpfs", _IN_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
+        if os.path.isdir(IN_MEMORY):
+            _mount("tmpfs", IN_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
         for path, descriptor in (shared | kept).items():
-            if any(_is_within(path, place) for place in (*sources, os.path.realpath(_IN_MEMORY))):
+            if any(_is_within(path, place) for place in (*sources, os.path.realpath(IN_MEMORY))):
                 _make_way(path)
             _bind(descriptor, path, plain=path in kept and private.plain)
 

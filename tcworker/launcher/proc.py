@@ -9,7 +9,6 @@ from typing import NamedTuple
 _MOST = 1 << 14
 """Bytes of a file about one process that are looked at."""
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -45,13 +44,30 @@ def fields(pid: int) -> Fields | None:
     return Fields(found[0], int(found[1]), int(found[17]), found[19].decode(), cpu) if found else None
 
 
-def memory(pid: int) -> int:
-    """Bytes of memory that a process shares with no file, 0 if there is none."""
+class Memory(NamedTuple):
+    """What a process has in memory that is in no file of a disk, in bytes.
+
+    @ivar own: what is its own.
+    @ivar shared: what others may have in common with it: files in memory, and what processes made to share.
+    """
+
+    own: int
+    shared: int
+
+
+def memory(pid: int) -> Memory:
+    """What a process has in memory, nothing if there is none."""
     try:
-        _, resident, shared, *_ = _read(pid, "statm").split()
-    except (OSError, ValueError):
-        return 0
-    return (int(resident) - int(shared)) * _PAGE
+        text = _read(pid, "status")
+    except OSError:
+        return Memory(0, 0)
+    return Memory(*(_kilobytes(text, name) << 10 for name in (b"RssAnon", b"RssShmem")))
+
+
+def _kilobytes(text: bytes, name: bytes) -> int:
+    # A whole table of all lines takes longer, and a dying process has no such lines.
+    found = text.partition(b"\n" + name + b":")[2].split(maxsplit=1)
+    return int(found[0]) if found else 0
 
 
 def disk(pid: int) -> int:

@@ -40,6 +40,7 @@ from tcworker.launcher.output import Output
 from tcworker.launcher.processes import Process, Processes
 from tcworker.launcher.sink import Sink
 from tcworker.launcher.system import System
+from tcworker.launcher.usage import Meter
 from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
 
@@ -130,7 +131,8 @@ class Supervisor:
             self._tell("started", broken=f"it can have no folders of its own: {error.strerror}")
         else:
             post = self._post
-            self._meter = post.system.new_meter(post.group, IN_MEMORY if private else None)
+            shm = IN_MEMORY if private and os.path.isdir(IN_MEMORY) else None
+            self._meter = post.system.new_meter(post.group, shm)
             run = {"pid": os.getpid(), "startTime": post.start_time, "groups": post.group.folders}
             self._tell("started", **run, private=private)
 

@@ -29,10 +29,12 @@ class Meter:
     """Measures a run from now on, by its group where that tells, else by its processes; without this process.
 
     Asking each process costs 10 microseconds or more a question, so what a group tells is not asked of them.
+
+    @param shm: a file system in memory that the run alone has.
     """
 
-    def __init__(self, group: Group) -> None:
-        self._group = group
+    def __init__(self, group: Group, shm: str | None = None) -> None:
+        self._group, self._shm = group, shm
         # A supervisor has many runs.
         self._memory_before = group.memory()
         self._cpu_before = self._cpu(())
@@ -63,7 +65,16 @@ class Meter:
     def _memory(self, pids: Iterable[int]) -> int:
         if self._group.limits_memory:
             return max(0, self._group.memory() - self._memory_before)
-        return sum(map(proc.memory, pids))
+        found = [proc.memory(pid) for pid in pids]
+        # How much of what they share is the same nobody tells: it is as much at least as the largest of them has.
+        shared = max((each.shared for each in found), default=0)
+        return sum(each.own for each in found) + max(shared, self._files_in_memory())
+
+    def _files_in_memory(self) -> int:
+        if self._shm is None:
+            return 0
+        whole = os.statvfs(self._shm)
+        return (whole.f_blocks - whole.f_bfree) * whole.f_frsize
 
     def _disk(self, pids: Iterable[int]) -> int:
         buried = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -62,14 +63,24 @@ class UseTests(ProcCase):
     def test_memory_is_its_own(self):
         before = proc.memory(os.getpid())
         block = b"x" * (50 << 20)
-        self.assertGreater(proc.memory(os.getpid()) - before, 40 << 20)
+        after = proc.memory(os.getpid())
+        self.assertGreater(after.own - before.own, 40 << 20)
+        self.assertEqual(after.shared, before.shared)
         del block
+
+    def test_memory_that_it_shares(self):
+        before = proc.memory(os.getpid())
+        with mmap.mmap(-1, 50 << 20) as block:
+            block.write(b"x" * (50 << 20))
+            after = proc.memory(os.getpid())
+        self.assertEqual(after.shared - before.shared, 50 << 20)
+        self.assertLess(after.own - before.own, 10 << 20)
 
     def test_disk(self):
         self.assertGreaterEqual(proc.disk(os.getpid()), 0)
 
     def test_nobody_uses_anything(self):
-        self.assertEqual((proc.memory(NOBODY), proc.disk(NOBODY)), (0, 0))
+        self.assertEqual((proc.memory(NOBODY), proc.disk(NOBODY)), ((0, 0), 0))
 
 
 class FamilyTests(ProcCase):

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 from twisted.trial.unittest import SkipTest
 
@@ -75,13 +76,26 @@ class ProcessTests(MeterCase):
         self.cpu = {7: 1.0, 8: 0.5}
         self.patch(proc, "descendants", lambda root: set(self.cpu))
         self.patch(proc, "fields", lambda pid: proc.Fields(b"S", 1, 1, "1", self.cpu[pid]) if pid in self.cpu else None)
-        self.patch(proc, "memory", lambda pid: 1000 * pid)
+        self.patch(proc, "memory", lambda pid: proc.Memory(1000 * pid, 100 * pid))
         self.patch(proc, "disk", lambda pid: 10 * pid)
 
     def test_no_group(self):
         used = Meter(Group()).measure()
         self.assertAlmostEqual(used["cpu"], 1.5)
-        self.assertEqual((used["memory"], used["disk"], used["processes"]), (15000, 150, 2))
+        self.assertEqual((used["memory"], used["disk"], used["processes"]), (15800, 150, 2))
+
+    def test_what_processes_share_counts_as_what_the_largest_has_of_it(self):
+        self.assertEqual(Meter(Group()).measure()["memory"], 15000 + 800)
+
+    def test_files_in_memory_count_though_no_process_has_them(self):
+        whole = SimpleNamespace(f_frsize=4, f_blocks=1000, f_bfree=400)
+        self.patch(os, "statvfs", {"/shm": whole}.__getitem__)
+        self.assertEqual(Meter(Group(), "/shm").measure()["memory"], 15000 + 600 * 4)
+
+    def test_files_in_memory_that_processes_have_count_once(self):
+        whole = SimpleNamespace(f_frsize=4, f_blocks=1000, f_bfree=900)
+        self.patch(os, "statvfs", {"/shm": whole}.__getitem__)
+        self.assertEqual(Meter(Group(), "/shm").measure()["memory"], 15000 + 800)
 
     def test_time_never_goes_backwards(self):
         """What nobody waited for is lost to the count with its process."""
@@ -94,7 +108,7 @@ class ProcessTests(MeterCase):
         meter = Meter(Group([self.cell(cgroup_v1, {**V1_PIDS, "cgroup.procs": "8\n"}, "pids")]))
         used = meter.measure()
         self.assertAlmostEqual(used["cpu"], 0.5)
-        self.assertEqual((used["memory"], used["processes"]), (8000, 1))
+        self.assertEqual((used["memory"], used["processes"]), (8800, 1))
 
     def test_a_hierarchy_that_counts_time_is_asked_for_that_alone(self):
         files = {**V1_CPU, "cgroup.procs": "7\n8\n"}
