@@ -65,6 +65,16 @@ class MeasureTests(NativeCase):
 
     async def test_processes_come_and_go(self):
         _, execution = await self.start(shell("sleep 600 & sleep 600 & until [ -e go ]; do :; done; kill $!; wait"))
+    async def test_memory_that_processes_share_once(self):
+        script = (
+            "import mmap, os, time; block = mmap.mmap(-1, 30 << 20); block.write(bytes(30 << 20))\n"
+            "for _ in range(3): os.fork() or (block[::4096], time.sleep(600))\n"
+            "block[::4096]; time.sleep(600)"
+        )
+        _, execution = await self.start({"command": [[sys.executable, "-c", script]]})
+        usage = await self.usage(execution, lambda usage: usage.processes == 4 and usage.memory > 30 << 20)
+        self.assertLess(usage.memory, 90 << 20)
+
         await self.usage(execution, lambda usage: usage.processes == 3)
         touch(execution.record.details["folder"], "go")
         await self.usage(execution, lambda usage: usage.processes == 2)
@@ -92,6 +102,22 @@ class MeasureTests(NativeCase):
 
 class MeasureWithLimitsTests(MeasureTests):
     """With a group that limits memory, which tells how much of it is used."""
+class MeasureOwnUsersTests(NativeCase):
+    """Of tasks with a file system in memory of their own."""
+
+    def setUp(self):
+        if os.geteuid() != 0 or sys.platform != "linux":
+            raise SkipTest("only root can make users")
+
+    async def test_files_in_memory(self):
+        full = "head -c 30M /dev/zero > /dev/shm/file; : > full; exec sleep 600"
+        _, execution = await self.start(shell(full), task_users=True)
+        await until(lambda: exists(os.path.join(execution.record.details["folder"], "full")))
+        usage = await execution.measure()
+        self.assertGreaterEqual(usage.memory, 30 << 20)
+        self.assertLess(usage.memory, 60 << 20)
+
+
 
     settings: ClassVar[dict[str, Any]] = {"limits_memory_mb": 200, "limits_pids": 100, "limits_cpus": 4}
 
