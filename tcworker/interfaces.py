@@ -120,6 +120,7 @@ class ExitStatus:
 class CommandRecord:
     """One command of a task that has ended; times in seconds, peak memory in bytes.
 
+    @ivar peak: 0 if it was less than C{least_peak}, below which nobody can tell.
     @ivar problem: why the command could not be started, C{None} when it was.
     """
 
@@ -130,6 +131,7 @@ class CommandRecord:
     wall: float = 0.0
     peak: int = 0
     problem: str | None = None
+    least_peak: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from tcworker.launcher.wire import Message
 _HELPER_PATIENCE = 3.0
 """Seconds that a helper may take to end."""
 
+_INEXACT = 1 << 20
+"""Bytes by which the kernel may be wrong, for it counts for each processor."""
+
 _EXIT_BY_KILL = 128 + signal.SIGKILL
 
 
@@ -26,12 +29,14 @@ class Process:
     """A process that we started.
 
     @ivar memory_kills: what the count of the machine was before it.
+    @ivar least_peak: the most memory that it may have had before it became the command, in bytes: ours.
     """
 
     def __init__(self, started: subprocess.Popen[bytes], memory_kills: int) -> None:
         self._started = started
         self.pid, self.memory_kills = started.pid, memory_kills
         self.began = time.monotonic()
+        self.least_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + _INEXACT
 
     def ended(self, code: int) -> None:
         """It was reaped, with this code as L{subprocess} has it (which would reap it otherwise)."""
@@ -162,13 +167,16 @@ class Processes:
             pause = min(2 * pause, 0.05)
 
     def _describe(self, process: Process, code: int, usage: resource.struct_rusage) -> Message:
+        # The kernel keeps the mark over the exec: a small command's is that of us, who started it.
+        peak, least = usage.ru_maxrss * 1024, process.least_peak
         return {
             "status": code if code >= 0 else None,
             "signal": -code if code < 0 else None,
             "user": usage.ru_utime,
             "system": usage.ru_stime,
             "wall": time.monotonic() - process.began,
-            "peak": usage.ru_maxrss * 1024,
+            "peak": peak if peak > least else 0,
+            "leastPeak": least,
             "outOfMemory": self._out_of_memory(process, code),
             "exceeded": self.exceeded,
         }

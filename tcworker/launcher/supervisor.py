@@ -5,9 +5,10 @@ What the worker sends (C{do}) and is answered (C{event}):
  - at first, C{{event: started, pid, startTime, groups, private}} (C{groups}: all folders of its control group,
    C{private}: whether it has the folders of its own that the order asks for), or C{{event: started, broken}} with a
    sentence that says why it cannot run;
- - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, outOfMemory, exceeded, problem}}, its
-   output being in the log (C{problem}: why it could not be started; C{exceeded}: the limits that the run met, see
-   L{Processes.exceeded}); or C{{event: ended, broken}}, which is not its fault;
+ - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, leastPeak, outOfMemory, exceeded,
+   problem}}, its output being in the log (C{leastPeak}: see L{Process}; C{problem}: why it could not be started;
+   C{exceeded}: the limits that the run met, see L{Processes.exceeded}); or C{{event: ended, broken}}, which is not
+   its fault;
  - C{{do: exec, key, argv, env}} with one descriptor (a terminal) or three: C{{event: exec-started, key}} or
    C{{event: exec-failed, key, problem}}, and at its end C{{event: exec-ended, key, status, signal}};
  - C{{do: exec-kill, key}}: no answer;
@@ -51,6 +52,7 @@ _NOT_STARTED = {
     "system": 0.0,
     "wall": 0.0,
     "peak": 0,
+    "leastPeak": 0,
     "outOfMemory": False,
 }
 

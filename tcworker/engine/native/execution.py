@@ -212,7 +212,8 @@ def _record(argv: Sequence[str], end: Message) -> CommandRecord:
     if "broken" in end:
         raise ResourceUnavailable(end["broken"])
     how = ExitStatus(end["status"], end["signal"])
-    return CommandRecord(argv, how, end["user"], end["system"], end["wall"], end["peak"], end["problem"])
+    use = (end["user"], end["system"], end["wall"], end["peak"])
+    return CommandRecord(argv, how, *use, end["problem"], end["leastPeak"])
 
 
 def _needed_more_than(limits: Limits) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ def closing(command: CommandRecord, killed: str | None = None) -> str:
         ("User Time", _seconds(command.user)),
         ("Kernel Time", _seconds(command.system)),
         ("Wall Time", _seconds(command.wall)),
-        ("Peak Memory", f"{command.peak / 2**20:.1f} MiB"),
+        ("Peak Memory", _peak(command)),
         ("Result", "ABORTED" if killed else "SUCCEEDED" if command.exit.success else "FAILED"),
     ]
     width = max(len(label) for label, _ in rows)
@@ -48,6 +49,12 @@ def _exit(ended: ExitStatus) -> str:
     if ended.signal is None:
         return str(ended.status)
     return f"none, killed by {signal_name(ended.signal)}"
+
+
+def _peak(command: CommandRecord) -> str:
+    if command.peak < command.least_peak:
+        return f"less than {math.ceil(command.least_peak / 2**20)} MiB"
+    return f"{command.peak / 2**20:.1f} MiB"
 
 
 def _seconds(seconds: float) -> str:

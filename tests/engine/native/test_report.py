@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,6 +38,10 @@ class Closing(SynchronousTestCase):
                 "     Result: SUCCEEDED",
             ],
         )
+
+    def test_memory_of_which_nobody_can_tell(self) -> None:
+        lines = closing(replace(record(0), peak=0, least_peak=8_000_000)).splitlines()
+        self.assertIn("Peak Memory: less than 8 MiB", lines)
 
     def test_one_that_failed(self) -> None:
         lines = closing(record(77)).splitlines()
