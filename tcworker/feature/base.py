@@ -1,4 +1,4 @@
-"""What features begin with: one at work that does nothing, and the word for one that a pool does without."""
+"""What features begin with: one at work that does nothing, and words for what a pool or a task does without."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from tcworker.errors import MalformedPayload
-from tcworker.interfaces import IEngine, IExecution, IResult, ITaskFeature, ITaskLog
+from tcworker.interfaces import IEngine, IExecution, IResult, ITaskContext, ITaskFeature, ITaskLog, ScopeExpression
 
 
 @implementer(ITaskFeature)
@@ -50,6 +50,15 @@ class WhileItRuns(TaskFeature):
         # An aborted sandbox has no result, and so no "stopped".
         self.over()
         return succeed(None)
+
+
+async def require_scopes(context: ITaskContext, place: str, *alternatives: ScopeExpression) -> None:
+    """See L{ITaskContext.require_scopes}; C{place}: what of the payload needs them."""
+    try:
+        await context.require_scopes(*alternatives)
+    except MalformedPayload as error:
+        first, *more = error.messages
+        raise MalformedPayload(f"{place}: {first}", *more) from error
 
 
 def switched_off(place: str, pool: str, setting: str) -> MalformedPayload:

@@ -11,8 +11,8 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload
-from tcworker.feature.base import PrefixedLog, TaskFeature, switched_off
-from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
+from tcworker.feature.base import PrefixedLog, TaskFeature, require_scopes, switched_off
+from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature, ScopeExpression
 from tcworker.task.feature_flag import RUN_AS_CURRENT_USER
 
 
@@ -68,7 +68,8 @@ class _OSGroups(TaskFeature):
 
     async def _load(self, engine: IEngine) -> None:
         # All at once, so that the author learns of every one that is missing.
-        await self._context.require_scopes({"AllOf": [f"{self._scope}/{group}" for group in self._groups]})
+        scopes: ScopeExpression = {"AllOf": [f"{self._scope}/{group}" for group in self._groups]}
+        await require_scopes(self._context, "payload.osGroups", scopes)
         if RUN_AS_CURRENT_USER.is_set(self._context.payload):
             self._log.info("no group is joined: the task runs as the worker's user, in its groups")
         else:

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload
-from tcworker.feature.base import TaskFeature, switched_off
+from tcworker.feature.base import TaskFeature, require_scopes, switched_off
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
 from tcworker.task.feature_flag import RUN_AS_CURRENT_USER, flags_schema
 
@@ -58,5 +58,5 @@ class _RunAsCurrentUser(TaskFeature):
         return Deferred.fromCoroutine(self._load(engine))
 
     async def _load(self, engine: IEngine) -> None:
-        await self._context.require_scopes(self._scope)
+        await require_scopes(self._context, _PLACE, self._scope)
         engine.run_as_worker()

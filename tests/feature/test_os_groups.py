@@ -46,6 +46,7 @@ class Joining(SynchronousTestCase):
     def test_all_scopes_that_lack_are_told_at_once(self) -> None:
         loading = self.load(["known", "docker", "kvm"], ["generic-worker:os-group:test-provisioner/t/known"])
         error = str(self.failureResultOf(loading, MalformedPayload).value)
+        self.assertTrue(error.startswith("payload.osGroups: "))
         for group in ("docker", "kvm"):
             self.assertIn(f"generic-worker:os-group:test-provisioner/t/{group}", error)
         self.assertNotIn("known", error)

@@ -40,6 +40,7 @@ class RunningAsTheWorker(SynchronousTestCase):
     def test_without_the_scope(self) -> None:
         self.context.task = {**self.context.task, "scopes": [SCOPE + "x"]}
         error = self.failureResultOf(self.feature().load(self.engine), MalformedPayload).value
+        self.assertTrue(str(error).startswith("payload.features.runTaskAsCurrentUser: "))
         self.assertIn(SCOPE, str(error))
         self.assertFalse(self.engine.as_worker)
 

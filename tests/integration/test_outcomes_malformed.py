@@ -113,14 +113,16 @@ class WithoutScopes(RefusedCase):
 
     async def test_for_groups(self) -> None:
         scopes = [f"generic-worker:os-group:{POOL}/{group}" for group in ("audio", "video")]
-        outcome = await self.refused(shell("true", osGroups=["audio", "video"]), f"the task lacks scopes: {scopes[0]}")
+        payload = shell("true", osGroups=["audio", "video"])
+        outcome = await self.refused(payload, f"payload.osGroups: the task lacks scopes: {scopes[0]}")
         # All that lack, and what the task has.
         self.assertIn(scopes[1], "".join(outcome.errors))
         self.assertIn("it has: none", outcome.errors)
 
     async def test_for_the_worker_s_rights(self) -> None:
         payload = shell("true", features={"runTaskAsCurrentUser": True})
-        await self.refused(payload, f"the task lacks scopes: generic-worker:run-task-as-current-user:{POOL}")
+        lacks = f"the task lacks scopes: generic-worker:run-task-as-current-user:{POOL}"
+        await self.refused(payload, f"payload.features.runTaskAsCurrentUser: {lacks}")
 
     async def test_a_group_that_is_not_there(self) -> None:
         scopes = [f"generic-worker:os-group:{POOL}/*"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tcworker.feature.artifacts.wanted import Wanted
 from tcworker.interfaces import ITaskContext
+from tcworker.task.claim import write_date
 from tcworker.task.forms import is_artifact_name
 
 
@@ -16,13 +17,14 @@ def judge(wanted: Sequence[Wanted], context: ITaskContext) -> list[str]:
 
 
 def _out_of_bounds(wanted: Sequence[Wanted], context: ITaskContext) -> Iterator[str]:
+    deadline, expiry = write_date(context.deadline), write_date(context.expires)
     for index, entry in enumerate(wanted):
-        place = f"payload.artifacts[{index}].expires"
+        found = f"payload.artifacts[{index}].expires: found {write_date(entry.expires)}: artifact '{entry.name}'"
         # The distance, for a second before or after the first or last of all dates is no date.
         if context.deadline - entry.expires > timedelta(seconds=1):
-            yield f"{place}: artifact '{entry.name}' expires before task deadline"
+            yield f"{found} expires before task deadline, {deadline}"
         elif entry.expires - context.expires > timedelta(seconds=1):
-            yield f"{place}: artifact '{entry.name}' expires after task expiry"
+            yield f"{found} expires after task expiry, {expiry}"
 
 
 def _repeated(wanted: Sequence[Wanted]) -> Iterator[str]:

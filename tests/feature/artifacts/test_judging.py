@@ -36,8 +36,16 @@ class Judging(ArtifactsTest):
         last = (self.context.expires - self.context.deadline).total_seconds()
         self.wants(self.entry(-1), self.entry(last + 1, "y"))
         self.judge()
-        self.assertIn("'x' expires before task deadline", self.refused(self.entry(-1.5))[0])
-        self.assertIn("'x' expires after task expiry", self.refused(self.entry(last + 1.5))[0])
+        early = self.entry(-1.5)
+        self.assertEqual(
+            self.refused(early),
+            (
+                f"payload.artifacts[0].expires: found {early['expires']}: artifact 'x' expires before task deadline, "
+                + write_date(self.context.deadline),
+            ),
+        )
+        late = self.refused(self.entry(last + 1.5))[0]
+        self.assertIn(f"'x' expires after task expiry, {write_date(self.context.expires)}", late)
 
     def test_a_task_that_expires_when_all_dates_end(self) -> None:
         self.context.expires = read_date("9999-12-31T23:59:59.999Z")
