@@ -38,7 +38,9 @@ def memory(group: str) -> int:
     """Bytes that a group needs, without what the kernel would give up."""
     cached = numbers(os.path.join(group, "memory.stat"))
     used = int(read(os.path.join(group, "memory.current")))
-    return used - cached["active_file"] - cached["inactive_file"] - cached.get("slab_reclaimable", 0)
+    # What the kernel keeps of folders and names; version 1 does not tell that.
+    kept = cached.get("slab_reclaimable", 0)
+    return used - cached["active_file"] - cached["inactive_file"] - kept
 
 
 def exceeded(group: str, controller: str) -> int:

@@ -26,7 +26,7 @@ class Version(Protocol):
 class Cell(NamedTuple):
     """What a group is in one hierarchy: a folder.
 
-    @ivar controllers: those that limit the group here.
+    @ivar controllers: those that limit the group here, or those within.
     @ivar outside: the folder of the group to which whoever leaves goes.
     """
 

@@ -6,11 +6,10 @@ import errno
 import os
 from collections.abc import Iterable, Sequence, Set
 from itertools import count
-from typing import NamedTuple
 
 from tcworker.launcher import cgroup_v1, cgroup_v2
 from tcworker.launcher.cgroups import Hierarchy, remove
-from tcworker.launcher.group import Cell, Group, Version
+from tcworker.launcher.group import Cell, Group
 from tcworker.launcher.limits import CannotLimit, Limits
 
 PREFIX = "tcworker_"
@@ -18,15 +17,6 @@ PREFIX = "tcworker_"
 
 _OURS = 1
 """The processes that are in a group beside those of the task: the supervisor."""
-
-
-class Place(NamedTuple):
-    """Where groups are made in one hierarchy; see L{Cell}."""
-
-    version: Version
-    controllers: Set[str]
-    folder: str
-    outside: str
 
 
 class Groups:
@@ -46,10 +36,11 @@ class Groups:
         """Make one that keeps the limits. Raises L{CannotLimit}."""
         group, name = Group(), next(self._names)
         for place in self._places:
-            cell = Cell(place.version, place.controllers, os.path.join(place.folder, name), place.outside)
+            cell = place._replace(folder=os.path.join(place.folder, name))
             try:
                 self._make(cell)
             except OSError as error:
+                # A group that would only be killed is done without: its processes are found all the same.
                 if cell.controllers:
                     group.remove()
                     raise _refused(cell, error) from error
@@ -69,13 +60,13 @@ class Groups:
             raise
 
 
-def find_places(hierarchies: Sequence[Hierarchy], limits: Limits, ours: Set[int]) -> list[Place]:
-    """Where groups must be made so that they can be killed, and keep the limits. Raises L{CannotLimit}."""
+def find_places(hierarchies: Sequence[Hierarchy], limits: Limits, ours: Set[int]) -> list[Cell]:
+    """The groups in which others must be made so that they can be killed and keep limits. Raises L{CannotLimit}."""
     places, missing = [], set(limits.controllers)
     for hierarchy in hierarchies:
         kept = missing & hierarchy.controllers
         if hierarchy.version == 1 and kept:
-            places.append(Place(cgroup_v1, kept, hierarchy.own, hierarchy.own))
+            places.append(Cell(cgroup_v1, kept, hierarchy.own, hierarchy.own))
             missing -= kept
     unified = next((hierarchy for hierarchy in hierarchies if hierarchy.version == 2), None)
     handed_down = cgroup_v2.controllers(unified.own) if unified else frozenset()
@@ -83,7 +74,8 @@ def find_places(hierarchies: Sequence[Hierarchy], limits: Limits, ours: Set[int]
         raise CannotLimit(_without(missing - handed_down, unified))
     if unified is not None:
         place = cgroup_v2.delegate(unified.own, missing, ours) if missing else (unified.own, unified.own)
-        places.insert(0, Place(cgroup_v2, missing, *place))
+        # Though it may limit nothing: it can be killed at once. First, since the first one is asked who lives there.
+        places.insert(0, Cell(cgroup_v2, missing, *place))
     return places
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_MEGA = 20
+"""A MB has two to the power of this bytes."""
+
 
 class Limits(NamedTuple):
     """What one task may have of the machine; C{None} for all that there is.
@@ -16,6 +19,16 @@ class Limits(NamedTuple):
     memory: int | None = None
     pids: int | None = None
     cpus: float | None = None
+
+    @classmethod
+    def of_megabytes(cls, memory: int | None, pids: int | None, cpus: float | None) -> Limits:
+        """Limits as people write them, memory in MB."""
+        return cls(None if memory is None else memory << _MEGA, pids, cpus)
+
+    @property
+    def megabytes(self) -> int | None:
+        """The memory in MB."""
+        return None if self.memory is None else self.memory >> _MEGA
 
     @property
     def controllers(self) -> frozenset[str]:

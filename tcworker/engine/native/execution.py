@@ -37,6 +37,9 @@ from tcworker.launcher.limits import Limits
 from tcworker.launcher.wire import Message
 from tcworker.waiting import Loose, OneShot
 
+_OF_MACHINE = "memory of the machine"
+"""Beside the controllers of limits: it was met when the kernel killed for want of memory at all."""
+
 _USES_NOTHING = "the sandbox has ended, it uses nothing"
 
 _log = Logger()
@@ -54,7 +57,6 @@ class NativeExecution:
         self._supervisor = sandbox.supervisor
         self._finished: OneShot[IResult] = OneShot()
         self._records: list[CommandRecord] = []
-        self._out_of_memory = False
         self._exceeded: set[str] = set()
         self._killed: str | None = None
         self._error: Exception | None = None
@@ -164,7 +166,8 @@ class NativeExecution:
             end = await self._supervisor.run(argv)
             record = _record(argv, end)
             self._records.append(record)
-            self._out_of_memory |= end["outOfMemory"]
+            if end["outOfMemory"]:
+                self._exceeded.add(_OF_MACHINE)
             self._report(record)
             self._look_at_limits(end)
             # As the reference: the first failure ends the task.
@@ -172,12 +175,11 @@ class NativeExecution:
                 return
 
     def _look_at_limits(self, message: Message) -> None:
-        """Whoever of a task was killed since it needed too much, and however its command ended: it has failed."""
+        """Tell of limits that the task met; one whose memory was too little has failed, however its commands ended."""
         new = set(message["exceeded"]) - self._exceeded
         self._exceeded |= new
         limits = self._sandbox.means.launcher.limits
         if "memory" in new:
-            self._out_of_memory = True
             self._context.log.error(_needed_more_than(limits))
         if "pids" in new:
             self._context.log.warn(_was_refused_more_than(limits))
@@ -185,6 +187,11 @@ class NativeExecution:
     @property
     def _over_memory(self) -> bool:
         return "memory" in self._exceeded
+
+    @property
+    def _out_of_memory(self) -> bool:
+        """Whether the kernel killed for want of memory, be it the task's or the machine's."""
+        return self._over_memory or _OF_MACHINE in self._exceeded
 
     @property
     def _stopping(self) -> bool:
@@ -217,8 +224,7 @@ def _record(argv: Sequence[str], end: Message) -> CommandRecord:
 
 
 def _needed_more_than(limits: Limits) -> str:
-    most = (limits.memory or 0) >> 20
-    return f"The task needed more than the {most} MB of memory that a task may have here (limits.memoryMB)"
+    return f"The task needed more than the {limits.megabytes} MB of memory that a task may have here (limits.memoryMB)"
 
 
 def _was_refused_more_than(limits: Limits) -> str:

@@ -181,7 +181,6 @@ class LauncherProcess:
 
 
 def _cannot_limit(limits: Limits, problem: str) -> ConfigError:
-    memory = None if limits.memory is None else limits.memory >> 20
-    values = {"memoryMB": memory, "pids": limits.pids, "cpus": limits.cpus}
+    values = {"memoryMB": limits.megabytes, "pids": limits.pids, "cpus": limits.cpus}
     asked = {name: value for name, value in values.items() if value is not None}
     return ConfigError([Fault("limits", json.dumps(asked), f"limits that this machine can keep: {problem}")])

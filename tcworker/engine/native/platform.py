@@ -62,10 +62,11 @@ class NativePlatform:
 
     def __init__(self, reactor: IReactor, config: Config) -> None:
         threads = Threads(reactor, _THREADS, "native")
+        limits = Limits.of_megabytes(config.limits_memory_mb, config.limits_pids, config.limits_cpus)
         own_users = OwnUsers(threads, TaskUids(REGISTER_FOLDER, *config.task_uid_range))
         self._means = Means(
             reactor=reactor,
-            launcher=LauncherLink(reactor, _limits(config)),
+            launcher=LauncherLink(reactor, limits),
             threads=threads,
             users=choose_users(config, own_users),
             own_users=own_users,
@@ -134,11 +135,6 @@ class NativePlatform:
         finally:
             # Threads that nobody stops would keep the process from ending.
             await self._means.threads.stop()
-
-
-def _limits(config: Config) -> Limits:
-    memory = config.limits_memory_mb
-    return Limits(memory and memory << 20, config.limits_pids, config.limits_cpus)
 
 
 def _clean_up(means: Means, details: Mapping[str, Any]) -> None:
