@@ -28,6 +28,6 @@ def open_folder(test: SynchronousTestCase) -> str:
     return folder
 
 
-async def until(true: Callable[[], object], complaint: Callable[[], object] = str, seconds: float = 30) -> None:
+async def until(true: Callable[[], object], seconds: float = 30, complaint: Callable[[], object] = str) -> None:
     """Wait until something is true. Raises C{AssertionError} with a complaint if that takes long."""
     await patience.until(reactor, true, complaint, seconds)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.utils import getProcessOutputAndValue
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
+
+from tests.surroundings import only_root
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,8 +19,7 @@ class OwnUsers(TestCase):
     timeout = 60
 
     async def test_each_is_measured(self) -> None:
-        if os.geteuid() != 0:
-            raise SkipTest("only root can make users")
+        only_root()
         command = [str(ROOT / "bench" / "own_users.py"), "--tasks", "4"]
         environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/sbin:/usr/bin:/bin"}
         out, err, status = await getProcessOutputAndValue(sys.executable, command, environ, reactor=reactor)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from tcworker.interfaces import ExitStatus
 from tcworker.launcher.wire import Port
 from tcworker.process import LONGEST_LINE, Channel, spawn
-from tests.engine.native.harness import until
+from tests.surroundings import until
 
 
 class SpawnTests(TestCase):

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tcworker import removal
 from tcworker.removal import remove
+from tests.surroundings import only_root
 
 NOBODY = 65534
 
@@ -60,8 +61,7 @@ class RemoveTests(Folders):
 
     def test_somebody_fills_it_meanwhile(self):
         """Faster than it could be emptied, were it still open to him."""
-        if os.geteuid() != 0:
-            raise SkipTest("only root can be somebody else")
+        only_root()
         self.make("open/file")
         os.chmod(os.path.join(self.top, "open"), 0o777)
         script = "print qq(here\n); close STDOUT; for (my $n = 0; ; $n++) { open(my $f, '>', $n) }"
@@ -314,5 +314,4 @@ for mode, place in ((0, "a/b/c"), (0o500, "a/r/s"), (0o100, "a/b"), (0o500, "a/r
         self.assert_gone()
 
     def need_root(self) -> None:
-        if os.geteuid() != 0:
-            raise SkipTest("only root can make files of others")
+        only_root()

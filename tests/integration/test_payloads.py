@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
-from twisted.trial.unittest import SkipTest
 
 from tcworker.waiting import pause
 from tests.definitions import shell
 from tests.integration.task_case import POOL, TaskCase
+from tests.surroundings import only_root
 
 GROUP = f"generic-worker:os-group:{POOL}"
 AS_WORKER = {"runTaskAsCurrentUser": True}
@@ -26,8 +26,7 @@ class AsRootCase(TaskCase):
     """Each task has a user of its own."""
 
     async def prepare(self) -> None:
-        if os.geteuid() != 0:
-            raise SkipTest("only root can make users")
+        only_root()
         await super().prepare()
 
 

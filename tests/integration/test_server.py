@@ -20,10 +20,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.protocols.portforward import ProxyFactory
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from tests.definitions import definition, shell
 from tests.integration.processes import Command
+from tests.surroundings import only_root
 
 WAITS = "echo begun; until [ -e {go} ]; do sleep 0.05; done; echo ended; echo content > file.txt"
 TOKEN = "a-token-of-22-letters-x"
@@ -219,8 +220,7 @@ def live_address(queue: Any, task_id: str) -> str:
 
 class UsersOfTasks(ServerCase):
     async def test_each_of_root_s_has_its_own(self) -> None:
-        if os.geteuid() != 0:
-            raise SkipTest("only root can make users")
+        only_root()
         self.write_worker_config("")
         server = await self.start("--data", self.data)
         task_id = await self.create(server, f"id -un > file.txt; ! ls {self.data}")

@@ -10,6 +10,7 @@ import tempfile
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.launcher.child import Account, CannotStart, Surroundings, start, to_bytes
+from tests.surroundings import only_root
 
 
 class StartTests(SynchronousTestCase):
@@ -93,8 +94,7 @@ class StartAsSomebodyElseTests(StartTests):
     account = Account(65534, 65534, (65534,))
 
     def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("only root can start commands as somebody else")
+        only_root()
         super().setUp()
 
     def test_who_it_is(self):

@@ -6,7 +6,8 @@ from twisted.internet import reactor
 
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.launcher.cgroups import remove
-from tests.engine.native.harness import NativeCase, exists, new_config, new_tasks_dir, shell
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, exists, new_config, new_tasks_dir
 from tests.launcher.test_cgroups import new_group
 
 
@@ -16,7 +17,7 @@ class TaskTests(NativeCase):
     async def test_groups_that_a_task_made_go_with_its_own(self):
         remove(new_group())
         own = "$(grep ' cgroup2 ' /proc/self/mounts | cut -d ' ' -f 2)$(sed -n s/^0:://p /proc/self/cgroup)"
-        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        self.tasks_dir = new_tasks_dir(self)
         platform = NativePlatform(reactor, new_config(self.tasks_dir))
         await platform.prepare([])
         context, execution = await self.start(

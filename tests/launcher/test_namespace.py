@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tcworker.launcher import namespace
 from tcworker.launcher.namespace import Namespace, Private, folders_on_disk
+from tests.surroundings import only_root
 
 
 def in_child(work: Callable[[], object]) -> str:
@@ -41,8 +41,7 @@ class NamespaceTests(SynchronousTestCase):
     """What a process sees, and what others see of it."""
 
     def setUp(self):
-        if os.geteuid() != 0 or sys.platform != "linux":
-            raise SkipTest("only root has mounts of its own")
+        only_root()
         self.folder = os.path.abspath(self.mktemp())
         for name in folders_on_disk():
             os.makedirs(os.path.join(self.folder, "private", name))

@@ -14,7 +14,8 @@ import tcworker
 import tests
 from tcworker.launcher import linux, portable, system
 from tcworker.testing.engines.traces import processes_with
-from tests.engine.native.harness import names_in, new_tasks_dir, shell
+from tests.definitions import shell
+from tests.engine.native.harness import names_in, new_tasks_dir
 
 _HIDE_WHAT_ONLY_LINUX_HAS = """
 import ctypes, os, socket
@@ -70,7 +71,7 @@ class RunTests(TestCase):
 
     async def run_task(self, payload) -> str:
         """Run a task, and give all that its worker printed."""
-        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        self.tasks_dir = new_tasks_dir(self)
         out, err, _ = await getProcessOutputAndValue(
             sys.executable,
             ["-m", "tests.engine.native.worker", self.tasks_dir, json.dumps(payload)],

@@ -14,7 +14,9 @@ from tcworker.launcher import portable
 from tcworker.launcher.child import Surroundings
 from tcworker.launcher.group import Group
 from tcworker.launcher.processes import Processes
-from tests.engine.native.harness import NativeCase, shell
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase
+from tests.surroundings import only_root
 
 KILLS_ITSELF = "kill -9 $$"
 
@@ -119,8 +121,7 @@ class RealTests(NativeCase):
 
     def new_group(self) -> str:
         """Of the memory controller, version 1 or 2; without swap, since that would be used first."""
-        if os.geteuid() != 0:
-            raise SkipTest("only root can limit the memory of a control group")
+        only_root()
         for parent, limit, swap, most_swap in (
             ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", self.most),
             ("/sys/fs/cgroup", "memory.max", "memory.swap.max", 0),

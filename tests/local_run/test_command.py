@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from tcworker.local_run.command import RunCommand, RunOptions
 from tcworker.waiting import pause
+from tests.surroundings import only_root
 
 
 class RunCase(TestCase):
@@ -112,8 +113,7 @@ class UsersOfTheirOwn(RunCase):
 
     def setUp(self) -> None:
         super().setUp()
-        if os.geteuid() != 0:
-            raise SkipTest("only root can make users")
+        only_root()
 
     async def test_each_task_has_one_and_a_home(self) -> None:
         self.patch(os, "environ", {**os.environ, "HOME": "/root", "COLOUR": "green"})

@@ -24,7 +24,8 @@ from tcworker.testing.engines.shells import Recorder
 from tcworker.testing.engines.traces import descriptors, processes, processes_with
 from tcworker.waiting import pause
 from tests.chances import SOAKING
-from tests.engine.native.harness import NativeCase, names_in, open_in, supervisors_of, until
+from tests.engine.native.harness import NativeCase, names_in, open_in, supervisors_of
+from tests.surroundings import until
 
 ROUNDS = 500 if SOAKING else 15
 SIDE_BY_SIDE = 2

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.config import Config
 from tcworker.engine.native.platform import NativePlatform
@@ -17,7 +15,7 @@ from tcworker.errors import SandboxEnded
 from tcworker.interfaces import Credentials, IExecution, IResult
 from tcworker.launcher.system import this_system
 from tcworker.testing.context import FakeTaskContext
-from tcworker.waiting import pause
+from tests.surroundings import open_folder
 
 
 def new_config(tasks_dir: str, **settings: Any) -> Config:
@@ -33,12 +31,9 @@ def new_config(tasks_dir: str, **settings: Any) -> Config:
     )
 
 
-def new_tasks_dir(add_cleanup: Callable[..., Any]) -> str:
-    """A folder for tasks that every user may pass through, removed after the test."""
-    parent = tempfile.mkdtemp(prefix="tcworker-tasks-")
-    add_cleanup(shutil.rmtree, parent, ignore_errors=True)
-    os.chmod(parent, 0o755)
-    return os.path.join(parent, "tasks")
+def new_tasks_dir(test: SynchronousTestCase) -> str:
+    """A folder for tasks that every user may pass through, yet to be made, and removed after the test."""
+    return os.path.join(open_folder(test), "tasks")
 
 
 def names_in(folder: str) -> Sequence[str]:
@@ -57,25 +52,17 @@ def touch(folder: str, name: str) -> None:
         pass
 
 
-def shell(*scripts: str) -> dict[str, Any]:
-    """A payload of one command for each script."""
-    return {"command": [["sh", "-c", script] for script in scripts]}
-
-
-async def until(true: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until something is true."""
-    end = reactor.seconds() + seconds
-    while not true():
-        if reactor.seconds() > end:
-            raise AssertionError(f"not so after {seconds} seconds")
-        await pause(reactor, 0.01)
-
-
 def launcher_of(platform: NativePlatform) -> int:
     """The launcher's process."""
     pid = platform._means.launcher.ensure()._child.pid
     assert pid is not None
     return pid
+
+
+def score_of(pid: int) -> str:
+    """How soon a process is killed when memory is out."""
+    with open(f"/proc/{pid}/oom_score_adj") as score:
+        return score.read()
 
 
 def supervisors_of(platform: NativePlatform) -> set[int]:
@@ -96,7 +83,7 @@ class NativeCase(TestCase):
 
     async def new_platform(self, **settings: Any) -> NativePlatform:
         """A platform that is disposed after the test."""
-        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        self.tasks_dir = new_tasks_dir(self)
         platform = NativePlatform(reactor, new_config(self.tasks_dir, **settings))
         self.addCleanup(platform.dispose)
         await platform.prepare([])

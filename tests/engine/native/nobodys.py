@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
-import sys
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.engine.native.kill import kill_processes
+from tests.surroundings import only_root
 
 UID = 39_117
 """A number that is nobody's, outside of the range that workers use."""
@@ -24,8 +23,7 @@ class NobodysCase(SynchronousTestCase):
     timeout = 60
 
     def setUp(self) -> None:
-        if os.geteuid() != 0 or sys.platform != "linux":
-            raise SkipTest("only root can be another user")
+        only_root()
         self.addCleanup(kill_processes, UID)
 
     def as_user(self, *command: str, most: int = 1000) -> subprocess.Popen[bytes]:

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from twisted.internet import reactor
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.engine.native.useradd import users_at_home_in
 from tcworker.interfaces import IPlatform, SandboxRecord
 from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Payload, ShellPayloads
 from tests.engine.native.harness import names_in, new_config, new_tasks_dir
+from tests.surroundings import only_root
 
 THERE = frozenset({SHELLS, TERMINALS, USAGE})
 
@@ -36,7 +37,7 @@ class NativeContract(EngineSuite, TestCase):
     settings: ClassVar[Mapping[str, object]] = {}
 
     def setUp(self):
-        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        self.tasks_dir = new_tasks_dir(self)
         return super().setUp()
 
     def new_platform(self) -> IPlatform:
@@ -82,8 +83,7 @@ class NativeContractAsNobody(NativeContract):
     settings: ClassVar[Mapping[str, object]] = {"task_user": "nobody"}
 
     def setUp(self):
-        if os.geteuid() != 0:
-            raise SkipTest("only root can run tasks as somebody else")
+        only_root()
         return super().setUp()
 
 

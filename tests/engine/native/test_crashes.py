@@ -25,8 +25,10 @@ from tcworker.launcher import linux
 from tcworker.launcher.cgroups import inhabitants
 from tcworker.testing.engines.traces import processes_with
 from tcworker.waiting import OneShot
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, touch
 from tests.launcher.headless import headless
+from tests.surroundings import until
 
 
 def daemon(marker: str) -> str:
@@ -87,7 +89,7 @@ class CrashTests(NativeCase):
 
     def start_worker(self, payload) -> Worker:
         worker = Worker()
-        self.tasks_dir = new_tasks_dir(self.addCleanup)
+        self.tasks_dir = new_tasks_dir(self)
         argv = [sys.executable, "-m", "tests.engine.native.worker", self.tasks_dir]
         argv += [json.dumps(payload), json.dumps(self.settings)]
         root = os.path.dirname(os.path.dirname(tests.__file__))
@@ -221,7 +223,7 @@ class CrashTests(NativeCase):
 
     async def test_a_stopped_supervisor_does_not_keep_the_platform(self):
         """A task with the worker's own rights can do that."""
-        tasks_dir = new_tasks_dir(self.addCleanup)
+        tasks_dir = new_tasks_dir(self)
         platform = NativePlatform(reactor, new_config(tasks_dir))
         await platform.prepare([])
         _, execution = await self.start(shell("kill -STOP $PPID; exec sleep 3600"), platform)
@@ -238,7 +240,7 @@ class CrashWithLimitsTests(CrashTests):
 
     async def setUp(self):
         super().setUp()
-        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup), **self.settings))
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self), **self.settings))
         self.addCleanup(platform.dispose)
         try:
             await platform.prepare([])

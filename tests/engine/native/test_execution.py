@@ -20,7 +20,9 @@ from tcworker.launcher.sink import read_tail
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.engines.traces import processes_with
 from tcworker.testing.memory import LentFile
-from tests.engine.native.harness import NativeCase, names_in, shell, until
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, names_in
+from tests.surroundings import until
 
 
 def printed(context: FakeTaskContext) -> list[str]:
@@ -70,8 +72,6 @@ class CommandTests(NativeCase):
         self.assertGreaterEqual(command.wall, 0.05)
         self.assertFalse(result.out_of_memory)
 
-    async def test_what_a_command_leaves_serves_the_next(self):
-        marker = f"marker-{uuid4().hex}"
     async def test_the_peak_of_memory_is_the_command_s_own(self):
         """Not that of whoever starts it."""
         small = ["/bin/true"]
@@ -83,6 +83,8 @@ class CommandTests(NativeCase):
             self.assertGreater(second.peak, 50 << 20)
             self.assertLess(second.peak, 60 << 20)
 
+    async def test_what_a_command_leaves_serves_the_next(self):
+        marker = f"marker-{uuid4().hex}"
         server = f"sh -c 'while [ ! -e asked ]; do sleep 0.01; done; echo served; exec sleep 3600' {marker} &"
         client = "touch asked; while ! grep -q up answer; do sleep 0.01; done"
         context, result = await self.run_task(

@@ -6,11 +6,12 @@ import grp
 import os
 import pwd
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.engine.native.task_user import find_user
 from tcworker.engine.native.users import OneUser
 from tcworker.errors import MalformedPayload
+from tests.surroundings import only_root
 
 
 class TheWorkersOwnUser(SynchronousTestCase):
@@ -46,8 +47,7 @@ class AnotherUser(SynchronousTestCase):
     """A C{taskUser}, whom root makes a member of any."""
 
     def setUp(self) -> None:
-        if os.geteuid() != 0:
-            raise SkipTest("only root runs tasks as somebody else")
+        only_root()
         self.users = OneUser(find_user("nobody"))
 
     def test_any_group_of_the_machine(self) -> None:

@@ -15,8 +15,8 @@ from tcworker.engine.native.platform import NativePlatform
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable
 from tcworker.testing.context import FakeTaskContext
+from tests.engine.native.folder_case import FolderCase
 from tests.engine.native.harness import exists, names_in, new_config
-from tests.engine.native.test_folder import FolderCase
 
 
 class HomeCase(FolderCase):

@@ -19,17 +19,9 @@ from tcworker.launcher.cgroups import inhabitants
 from tcworker.launcher.system import this_system
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.engines.shells import Recorder
-from tests.engine.native.harness import (
-    NativeCase,
-    exists,
-    new_config,
-    new_tasks_dir,
-    shell,
-    supervisors_of,
-    touch,
-    until,
-)
-from tests.engine.native.test_reuse import score_of
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, exists, new_config, new_tasks_dir, score_of, supervisors_of, touch
+from tests.surroundings import until
 
 EATS = "(dd if=/dev/zero of=/dev/null bs=300M count=1)"
 """In a process of its own, which the shell outlives."""
@@ -233,7 +225,7 @@ class RefusalTests(NativeCase):
     """Limits that cannot be kept are an error of the configuration, before the first task."""
 
     async def refused(self, **limits: Any) -> str:
-        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup), **limits))
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self), **limits))
         self.addCleanup(platform.dispose)
         with capturedLogs() as events:
             with self.assertRaises(ConfigError) as raised:

@@ -13,7 +13,9 @@ from twisted.trial.unittest import SkipTest
 from tcworker.errors import ConfigError
 from tcworker.interfaces import IExecution, Usage
 from tcworker.waiting import pause
-from tests.engine.native.harness import NativeCase, exists, shell, touch, until
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, exists, touch
+from tests.surroundings import until
 
 BURNS = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
 HOLDS = "(head -c 30000000 /dev/zero; exec sleep 600) | tail -c 30000000"
@@ -63,8 +65,6 @@ class MeasureTests(NativeCase):
         usage = await self.usage(execution, lambda usage: usage.processes == 9)
         self.assertLess(usage.memory, 10_000_000)
 
-    async def test_processes_come_and_go(self):
-        _, execution = await self.start(shell("sleep 600 & sleep 600 & until [ -e go ]; do :; done; kill $!; wait"))
     async def test_memory_that_processes_share_once(self):
         script = (
             "import mmap, os, time; block = mmap.mmap(-1, 30 << 20); block.write(bytes(30 << 20))\n"
@@ -75,6 +75,8 @@ class MeasureTests(NativeCase):
         usage = await self.usage(execution, lambda usage: usage.processes == 4 and usage.memory > 30 << 20)
         self.assertLess(usage.memory, 90 << 20)
 
+    async def test_processes_come_and_go(self):
+        _, execution = await self.start(shell("sleep 600 & sleep 600 & until [ -e go ]; do :; done; kill $!; wait"))
         await self.usage(execution, lambda usage: usage.processes == 3)
         touch(execution.record.details["folder"], "go")
         await self.usage(execution, lambda usage: usage.processes == 2)
@@ -100,8 +102,6 @@ class MeasureTests(NativeCase):
         await self.usage(execution, lambda usage: usage.disk >= 5 << 20)
 
 
-class MeasureWithLimitsTests(MeasureTests):
-    """With a group that limits memory, which tells how much of it is used."""
 class MeasureOwnUsersTests(NativeCase):
     """Of tasks with a file system in memory of their own."""
 
@@ -118,6 +118,8 @@ class MeasureOwnUsersTests(NativeCase):
         self.assertLess(usage.memory, 60 << 20)
 
 
+class MeasureWithLimitsTests(MeasureTests):
+    """With a group that limits memory, which tells how much of it is used."""
 
     settings: ClassVar[dict[str, Any]] = {"limits_memory_mb": 200, "limits_pids": 100, "limits_cpus": 4}
 

@@ -23,7 +23,9 @@ from tcworker.launcher import linux
 from tcworker.removal import remove
 from tcworker.task.payload import PayloadSchema
 from tcworker.testing.engines.traces import threads
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, touch
+from tests.surroundings import until
 
 
 class PayloadTests(SynchronousTestCase):
@@ -72,7 +74,7 @@ class PrepareTests(NativeCase):
     async def test_a_folder_that_the_user_cannot_reach(self):
         if os.geteuid() != 0:
             return
-        tasks_dir = new_tasks_dir(self.addCleanup)
+        tasks_dir = new_tasks_dir(self)
         os.chmod(os.path.dirname(tasks_dir), 0o700)
         platform = NativePlatform(reactor, new_config(tasks_dir, task_user="nobody"))
         self.addCleanup(platform.dispose)
@@ -209,7 +211,7 @@ class DisposeTests(TestCase):
     async def test_the_launcher_has_no_secrets_and_ends(self):
         os.environ["TCWORKER_TEST_SECRET"] = "secret"
         self.addCleanup(os.environ.pop, "TCWORKER_TEST_SECRET")
-        tasks_dir = new_tasks_dir(self.addCleanup)
+        tasks_dir = new_tasks_dir(self)
         platform = NativePlatform(reactor, new_config(tasks_dir))
         before = linux.children(os.getpid())
         await platform.prepare([])
@@ -221,7 +223,7 @@ class DisposeTests(TestCase):
 
     async def test_sweeping_that_takes_long_holds_up_nothing(self):
         """Neither the boot nor, but for what is under way, the end."""
-        tasks_dir = new_tasks_dir(self.addCleanup)
+        tasks_dir = new_tasks_dir(self)
         for name in ("task_a_0.1", "task_b_0.2"):
             os.makedirs(os.path.join(tasks_dir, UNDELETABLE, name))
         go_on, begun = threading.Event(), []
@@ -240,7 +242,7 @@ class DisposeTests(TestCase):
         self.assertEqual(len(begun), 1)
 
     async def test_threads_end_though_the_launcher_does_not(self):
-        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup)))
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self)))
         await platform.prepare([])
         stop = platform._means.launcher.stop
         self.patch(platform._means.launcher, "stop", lambda: fail(RuntimeError("it does not end")))
@@ -250,7 +252,7 @@ class DisposeTests(TestCase):
         await stop()
 
     async def test_threads_end_though_nobody_waits_any_more(self):
-        platform = NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup)))
+        platform = NativePlatform(reactor, new_config(new_tasks_dir(self)))
         await platform.prepare([])
         stop = platform._means.launcher.stop
         self.patch(platform._means.launcher, "stop", Deferred)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tcworker.errors import ArchiveError
 from tcworker.interfaces import IResult
-from tests.engine.native.harness import shell
+from tests.definitions import shell
 from tests.engine.native.test_users import OwnUsersCase
 
 GROUP = "audio"

@@ -21,6 +21,7 @@ from tcworker.launcher import linux
 from tcworker.launcher.server import MOST_WAITING
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.engines.shells import Recorder
+from tests.definitions import shell
 from tests.engine.native.harness import (
     NativeCase,
     exists,
@@ -29,10 +30,10 @@ from tests.engine.native.harness import (
     new_config,
     new_tasks_dir,
     open_in,
-    shell,
+    score_of,
     supervisors_of,
-    until,
 )
+from tests.surroundings import until
 
 SURROUNDINGS = (
     "umask; env | sort; pwd; ls -l /proc/self/fd | grep -c pipe; ls /proc/self/fd | wc -l; "
@@ -42,12 +43,6 @@ DISORDER = (
     "umask 0; trap '' HUP TERM INT; export A=1; ulimit -n 100; cd /; exec 9> /dev/null; echo disorder; "
     "( setsid sh -c 'trap \"\" TERM; sleep 600' & )"
 )
-
-
-def score_of(pid: int) -> str:
-    """How soon a process is killed when memory is out."""
-    with open(f"/proc/{pid}/oom_score_adj") as score:
-        return score.read()
 
 
 class ReuseTests(NativeCase):
@@ -237,7 +232,7 @@ class LauncherTests(TestCase):
     timeout = 30
 
     def new_platform(self) -> NativePlatform:
-        return NativePlatform(reactor, new_config(new_tasks_dir(self.addCleanup)))
+        return NativePlatform(reactor, new_config(new_tasks_dir(self)))
 
     def make_script(self, text: str) -> str:
         path = os.path.abspath(self.mktemp())
@@ -299,7 +294,7 @@ class LauncherTests(TestCase):
 
     async def test_a_reactor_that_stops_is_not(self):
         """It closes everything, should there be no time to wait for the platform."""
-        script = STOPPING.format(folder=new_tasks_dir(self.addCleanup))
+        script = STOPPING.format(folder=new_tasks_dir(self))
         root = os.path.dirname(os.path.dirname(tests.__file__))
         printed = (await getProcessOutput(sys.executable, ["-c", script], path=root, errortoo=True)).decode()
         self.assertIn("it has stopped", printed)

@@ -7,7 +7,6 @@ import json
 import os
 import pwd
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.config import Source, parse
 from tcworker.engine.native import engine as engines
@@ -36,8 +35,10 @@ from tcworker.engine.native.useradd import (
 from tcworker.errors import ConfigError, InternalError, MalformedPayload, ResourceUnavailable
 from tcworker.interfaces import IResult, Reach, SandboxRecord
 from tcworker.testing.context import FakeTaskContext
-from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, shell, touch, until
+from tests.definitions import shell
+from tests.engine.native.harness import NativeCase, exists, names_in, new_config, new_tasks_dir, touch
 from tests.engine.native.nobodys import MAKE_IPC
+from tests.surroundings import only_root, until
 from tests.test_config import LEAST
 
 
@@ -60,8 +61,7 @@ class OwnUsersCase(NativeCase):
     """As root, each task as a user of its own."""
 
     def setUp(self):
-        if os.geteuid() != 0 or sys.platform != "linux":
-            raise SkipTest("only root can make users")
+        only_root()
 
     async def new_platform(self, **settings: Any) -> NativePlatform:
         return await super().new_platform(**{"task_users": True, **settings})
@@ -466,13 +466,7 @@ class LeftTests(OwnUsersCase):
         await until(lambda: printed(context))
         uid = int(printed(context)[0])
         gone = os.path.join(self.tasks_dir, "task_gone_0")
-        details = {
-            **execution.record.details,
-            "pid": 1 << 30,
-            "groups": [],
-            "folder": gone,
-            "private": None,
-        }
+        details = {**execution.record.details, "pid": 1 << 30, "groups": [], "folder": gone, "private": None}
         await platform.prepare([SandboxRecord("native", details)])
         self.assertTrue(is_known(uid))
         self.assertTrue(processes_of(uid))
@@ -525,7 +519,7 @@ class TrialTests(OwnUsersCase):
 
     async def test_a_folder_that_others_may_change(self):
         """They could put another in its place."""
-        tasks_dir = new_tasks_dir(self.addCleanup)
+        tasks_dir = new_tasks_dir(self)
         os.chmod(os.path.dirname(tasks_dir), 0o777)
         platform = NativePlatform(reactor, new_config(tasks_dir, task_users=True))
         self.addCleanup(platform.dispose)
