@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 
@@ -10,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.engine.native.kill import kill_processes
 from tests.surroundings import only_root
 
-UID = 39_117
-"""A number that is nobody's, outside of the range that workers use."""
+UID = 30_000 + os.getpid() % 9_000
+"""A number that is nobody's, outside of the range that workers use; of this process's own, for tests run side by side."""
 
 MAKE_IPC = "defined shmget(0, 9, 01600) && defined semget(0, 1, 01600) && defined msgget(0, 01600) || die"
 """For perl, which any user of a Debian machine can run."""
