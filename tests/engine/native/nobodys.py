@@ -12,7 +12,7 @@ from tcworker.engine.native.kill import kill_processes
 from tests.surroundings import only_root
 
 UID = 30_000 + os.getpid() % 9_000
-"""A number that is nobody's, outside of the range that workers use; of this process's own, for tests run side by side."""
+"""A number that is nobody's, outside of the range of workers; of this process's own, for tests run side by side."""
 
 MAKE_IPC = "defined shmget(0, 9, 01600) && defined semget(0, 1, 01600) && defined msgget(0, 01600) || die"
 """For perl, which any user of a Debian machine can run."""
