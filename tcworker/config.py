@@ -137,7 +137,7 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def switched_off(self) -> Mapping[str, str]:
+    def refused_platforms(self) -> Mapping[str, str]:
         """The names of platforms whose tasks are refused, each with the key of the setting that says so."""
         return {"native": "disableNativePayloads"} if self.disable_native_payloads else {}
 

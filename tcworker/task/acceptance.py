@@ -22,8 +22,8 @@ class Acceptance:
 
     def __init__(self, config: Config, platforms: Sequence[IPlatform], slices: Mapping[str, Mapping[str, Any]]) -> None:
         self._pool = config.task_queue_id
-        self._platforms = [each for each in platforms if each.name not in config.switched_off]
-        self._switched_off = {each: config.switched_off[each.name] for each in platforms if each not in self._platforms}
+        self._platforms = [each for each in platforms if each.name not in config.refused_platforms]
+        self._refused = {each: config.refused_platforms[each.name] for each in platforms if each not in self._platforms}
         self.schemas: Mapping[str, PayloadSchema] = {
             platform.name: PayloadSchema(
                 {platform.name: platform.schema, "logs": LOGS_SCHEMA, **slices},
@@ -61,7 +61,7 @@ class Acceptance:
             raise _refusal(
                 f"payload.image: a payload with an image is for docker, which workers of {self._pool} do not have"
             )
-        for platform, setting in self._switched_off.items():
+        for platform, setting in self._refused.items():
             if not self._platforms or platform.accepts(asked):
                 raise _refusal(f"payload: workers of {self._pool} take no {platform.name} payloads ({setting}: true)")
         # Where there is no choice, what is wrong can be said exactly.
