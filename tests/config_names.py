@@ -35,7 +35,7 @@ EFFECTS: Mapping[str, str] = {
     "maxMemoryUsagePercent": f"{_GUARD}.TheGuard.test_both_limits_count",
     "maxTaskRunTime": "tests.feature.test_max_run_time.MaxRunTime.test_more_than_the_worker_allows",
     "minAvailableMemoryBytes": f"{_GUARD}.TheGuard.test_both_limits_count",
-    "numberOfTasksToRun": "tests.test_claims.ACountOfTasks.test_it_goes_after_them",
+    "numberOfTasksToRun": "tests.test_quota.ACountOfTasks.test_it_goes_after_them",
     "provisionerId": _CLAIM,
     "requiredDiskSpaceMegabytes": "tests.test_claims.TooLittleDisk.test_nothing_is_claimed",
     "rootURL": "tests.test_tap.NoTaskcluster.test_it_is_named",

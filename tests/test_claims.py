@@ -3,89 +3,18 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
-from twisted.trial.unittest import TestCase
 
 from tcworker.claims import ClaimService
-from tcworker.errors import CallFailed, ConfigError, Fault, StateUnusable
+from tcworker.errors import CallFailed, ConfigError, Fault
 from tcworker.feature.registry import RunFeatures
-from tcworker.interfaces import Credentials, Exit, ITaskContext, Reach
+from tcworker.interfaces import Credentials, ITaskContext, Reach
 from tcworker.room import Room, Shortage
-from tcworker.task.facilities import Facilities
-from tcworker.testing.facilities import FakeFacilities
-
-SLEEP = {"script": [{"sleep": 100}]}
-QUICK: dict[str, Any] = {"script": []}
-EXIT = Exit(72, "asked to")
-
-
-class FakeHost:
-    """A host that says when to go."""
-
-    def __init__(self) -> None:
-        self.go = False
-        self.asked: list[float] = []
-
-    def credentials(self) -> Credentials:
-        return Credentials("worker", "secret")
-
-    def on_credentials(self, call: Callable[[Credentials], None]) -> None:
-        self.renew = call
-
-    def should_shut_down_now(self, idle_seconds: float) -> Deferred[bool]:
-        self.asked.append(idle_seconds)
-        return succeed(self.go)
-
-
-class Working(TestCase):
-    """A worker that has booted."""
-
-    capacity = 1
-    settings: dict[str, Any] = {}  # noqa: RUF012  # replaced by subclasses, never changed
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.host = FakeHost()
-        self.facilities = FakeFacilities(self.clock, self.mktemp(), capacity=self.capacity, **self.settings)
-        self.queue = self.facilities.queue
-        self.booting: Deferred[Facilities] = Deferred()
-        self.closed: list[Exit] = []
-        self.claims = ClaimService(self.clock, self.host, lambda: self.booting, self.close)  # type: ignore[arg-type]
-        self.claims.startService()
-        self.addCleanup(self.claims.stopService)
-        self.stopped = self.claims.when_stopped()
-        self.boot()
-
-    def boot(self) -> None:
-        self.booting.callback(self.facilities)
-
-    def close(self, exit: Exit) -> Deferred[None]:
-        self.closed.append(exit)
-        return succeed(None)
-
-    def give(self, *payloads: dict[str, Any]) -> None:
-        """Answer the claimWork in flight with tasks of these payloads."""
-        first = len(self.facilities.contexts)
-        tasks = [
-            self.facilities.claim_answer(payload, task_id=f"task-{first + number}")
-            for number, payload in enumerate(payloads)
-        ]
-        self.queue.answer("claim_work", {"tasks": tasks})
-        self.clock.advance(0)
-
-    @property
-    def asking(self) -> list[int]:
-        """For how many tasks each claimWork in flight asks."""
-        return [call.body["tasks"] for call in self.queue.waiting("claim_work")]
-
-    def reasons(self) -> list[str]:
-        return [call.body["reason"] for call in self.queue.made("report_exception")]
+from tests.claims_case import EXIT, QUICK, SLEEP, Working
 
 
 class OneSlot(Working):
@@ -330,78 +259,6 @@ class MoreThanTheQueueGives(Working):
 
     def test_it_asks_for_32(self) -> None:
         self.assertEqual(self.asking, [32])
-
-
-class ACountOfTasks(Working):
-    """C{numberOfTasksToRun}."""
-
-    capacity = 4
-    settings = {"number_of_tasks_to_run": 2}  # noqa: RUF012  # as above
-
-    def test_it_goes_after_them(self) -> None:
-        self.assertEqual(self.asking, [2])
-        self.give(QUICK)
-        self.assertEqual(self.asking, [1])
-        self.give(QUICK)
-        self.assertEqual(self.asking, [])
-        self.queue.answer("report_completed")
-        self.assertNoResult(self.stopped)
-        self.queue.answer("report_completed")
-        self.assertEqual(self.successResultOf(self.stopped).status, 0)
-
-    def test_they_are_counted_when_they_begin(self) -> None:
-        self.give(SLEEP)
-        self.assertEqual(self.facilities.memory.counted, 1)
-
-    def test_one_that_is_turned_away_does_not_count(self) -> None:
-        self.claims.drain(None, EXIT)
-        self.give(QUICK)
-        self.assertEqual(self.facilities.memory.counted, 0)
-
-    def test_a_worker_that_is_told_to_go_while_the_last_one_runs_says_so(self) -> None:
-        self.give(QUICK, SLEEP)
-        self.queue.answer("report_completed")
-        self.claims.shut_down(20, EXIT)
-        self.clock.advance(1)
-        self.queue.answer("report_exception")
-        self.assertEqual(self.successResultOf(self.stopped), EXIT)
-
-
-class ACountOfEarlierTasks(Working):
-    """C{numberOfTasksToRun}, after a restart."""
-
-    capacity = 4
-    settings = {"number_of_tasks_to_run": 3}  # noqa: RUF012  # as above
-
-    def boot(self) -> None:
-        pass
-
-    def boot_after(self, count: int) -> None:
-        self.facilities.memory.counted = count
-        super().boot()
-
-    def test_what_ran_before_counts(self) -> None:
-        self.boot_after(2)
-        self.assertEqual(self.asking, [1])
-        self.give(QUICK)
-        self.queue.answer("report_completed")
-        self.assertEqual(self.successResultOf(self.stopped).status, 0)
-
-    def test_it_goes_at_once_when_the_number_is_reached_or_was_lowered(self) -> None:
-        for count in (3, 4):
-            self.setUp()
-            self.boot_after(count)
-            self.assertEqual((self.successResultOf(self.stopped).status, self.queue.calls), (0, []))
-
-    def test_a_start_without_a_number_forgets_it(self) -> None:
-        self.facilities.config = replace(self.facilities.config, number_of_tasks_to_run=0)
-        self.boot_after(3)
-        self.assertEqual((self.asking, self.facilities.memory.counted), ([4], 0))
-
-    def test_a_count_that_cannot_be_read_ends_the_boot(self) -> None:
-        self.patch(self.facilities.memory, "tasks_counted", lambda: fail(StateUnusable("broken")))
-        super().boot()
-        self.failureResultOf(self.stopped, StateUnusable)
 
 
 class WhenIdle(Working):
