@@ -40,7 +40,7 @@ class KillTests(NobodysCase):
         self.assertEqual(process.wait(), -9)
 
     def test_many_that_fork_all_the_time(self):
-        process = self.as_user("perl", "-e", "$| = 1; print qq(here\\n); fork while 1", most=60)
+        process = self.as_user("perl", "-e", "$| = 1; print qq(here\\n); fork while 1", most=30)
         process.stdout.readline()
         until = time.monotonic() + 10
         while len(processes_of(UID)) < 20 and time.monotonic() < until:
