@@ -6,7 +6,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.task.log_pump import SMALL, Pump
-from tests.task.test_jobs import Held
+from tests.task.held import Held
 
 MUCH = SMALL + 1
 

@@ -8,8 +8,8 @@ from typing import Any
 from tcworker.errors import CallFailed, ResourceUnavailable, Unreachable
 from tcworker.interfaces import LinkArtifact
 from tcworker.testing.queue import Call
+from tests.task.held import Held
 from tests.task.publish_case import SIGNED, WHEN, PublishingTest, artifact
-from tests.task.test_jobs import Held
 
 
 class Trouble(PublishingTest):
