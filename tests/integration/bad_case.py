@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-
-from twisted.internet import reactor
+from collections.abc import Mapping
 
 from tcworker.interfaces import JSON
 from tcworker.testing.engines import traces
-from tcworker.waiting import pause
 from tests.integration.picture import (
     Picture,
     control_groups,
@@ -19,7 +17,7 @@ from tests.integration.picture import (
 )
 from tests.integration.task_case import TaskCase
 from tests.integration.task_client import Outcome
-from tests.surroundings import only_root
+from tests.surroundings import only_root, until
 
 OF_NOBODY = {"taskUser": "nobody"}
 """The settings of a worker whose tasks all run as one user, who is not the worker's."""
@@ -63,11 +61,11 @@ class BadCase(TaskCase):
 
     async def nothing_left(self) -> None:
         """Fail if there is more on this machine than there was; what ends in the background has some time."""
-        until = reactor.seconds() + 20
-        while left := grown(self.before, self.picture()):
-            if reactor.seconds() > until:
-                self.fail(f"left behind: {dict(left)}")
-            await pause(reactor, 0.05)
+        await until(lambda: not self.left(), 20, self.left)
+
+    def left(self) -> Mapping[str, list[str]]:
+        """What there is more on this machine than there was."""
+        return grown(self.before, self.picture())
 
     def nothing_left_at_all(self) -> None:
         """Fail if a worker that is gone has left a process, or a control group."""

@@ -10,7 +10,6 @@ from glob import glob
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, ClassVar
-from unittest import skipIf
 from uuid import uuid4
 
 from twisted.internet.task import LoopingCall
@@ -22,6 +21,7 @@ from tcworker.task.claim import read_date, write_date
 from tests.definitions import shell
 from tests.integration.task_case import FILE, TaskCase
 from tests.integration.task_client import Outcome
+from tests.surroundings import only_root
 
 LOGS = {"public/logs/live.log", "public/logs/live_backing.log"}
 
@@ -171,11 +171,14 @@ class WhatThereIsNot(ArtifactCase):
         self.assertEqual(self.names(outcome), {"public/x/a", "public/x/b", "public/x/c"})
 
 
-@skipIf(os.getuid() != 0, "only root has users for tasks")
 class WhatTheTaskSees(ArtifactCase):
     """Paths are opened by the task's user, among the task's own mounts."""
 
     settings: ClassVar[Mapping[str, Any]] = {"taskUsers": True}
+
+    async def prepare(self) -> None:
+        only_root()
+        await super().prepare()
 
     async def test_a_file_in_a_tmp_of_its_own(self) -> None:
         name = f"/tmp/tcworker-{uuid4().hex}"

@@ -8,12 +8,9 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from twisted.internet import reactor
-
-from tcworker.waiting import pause
 from tests.definitions import shell
 from tests.integration.task_case import POOL, TaskCase
-from tests.surroundings import only_root
+from tests.surroundings import only_root, until
 
 GROUP = f"generic-worker:os-group:{POOL}"
 AS_WORKER = {"runTaskAsCurrentUser": True}
@@ -36,8 +33,7 @@ class Groups(AsRootCase):
         self.assertResolved(outcome, "completed")
         (groups,) = [line.split() for line in outcome.lines if line.startswith("task_")]
         self.assertEqual(set(groups[1:]), {"audio", "video"})
-        while groups[0] in grp.getgrnam("audio").gr_mem:
-            await pause(reactor, 0.02)
+        await until(lambda: groups[0] not in grp.getgrnam("audio").gr_mem)
 
 
 class AsTheWorker(AsRootCase):

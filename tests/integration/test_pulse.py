@@ -28,6 +28,7 @@ from tests.embedded.tasks import definition
 from tests.embedded.wire import WORKER
 from tests.integration import rabbitmq
 from tests.integration.pulse_consumer import Consumer, Delivery
+from tests.surroundings import until
 
 EVENTS = {"rootUrl": "http://taskcluster.test"}
 KEY = "primary.task.0.group.worker.prov.type.sched.group._"
@@ -80,8 +81,7 @@ class PulseTestCase(TestCase):
 
     async def logged(self, text: str) -> None:
         """Wait for a line of the log."""
-        while not any(text in line for line in self.log):
-            await pause(reactor, 0.05)
+        await until(lambda: any(text in line for line in self.log), 60, lambda: self.log)
 
 
 class Exchanges(PulseTestCase):

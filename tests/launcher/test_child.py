@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.launcher.child import Account, CannotStart, Surroundings, start, to_bytes
-from tests.surroundings import only_root
+from tests.surroundings import only_root, open_folder
 
 
 class StartTests(SynchronousTestCase):
@@ -19,9 +17,7 @@ class StartTests(SynchronousTestCase):
     account: Account | None = None
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="tcworker-child-")
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        os.chmod(self.folder, 0o755)
+        self.folder = open_folder(self)
         self.out = os.open(os.path.join(self.folder, "out"), os.O_RDWR | os.O_CREAT)
         self.addCleanup(os.close, self.out)
 

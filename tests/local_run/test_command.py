@@ -15,8 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tcworker.local_run.command import RunCommand, RunOptions
-from tcworker.waiting import pause
-from tests.surroundings import only_root
+from tests.surroundings import only_root, until
 
 
 class RunCase(TestCase):
@@ -54,8 +53,7 @@ class RunCase(TestCase):
             return file.read()
 
     async def until_printed(self, text: str) -> None:
-        while text not in self.lines:
-            await pause(reactor, 0.02)
+        await until(lambda: text in self.lines, complaint=lambda: self.lines)
 
 
 class OneTask(RunCase):
