@@ -106,8 +106,12 @@ class Undertaker:
         strays, now = self._kill_strays(), time.monotonic()
         for employed in self._ending.copy():
             lives = self._employed.get(employed.pid) is employed
-            if now >= employed.until:
-                self._give_up(employed, {employed.pid} if lives else _left_by(employed, strays))
+            if now >= employed.until and lives:
+                # Who comes from it is no stray yet.
+                self._system.kill_all(employed.pid, ())
+                self._give_up(employed, {employed.pid})
+            elif now >= employed.until:
+                self._give_up(employed, _left_by(employed, strays))
             elif not lives and not strays:
                 self._finish(employed, frozenset())
 

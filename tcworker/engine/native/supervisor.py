@@ -148,6 +148,8 @@ class SupervisorLink:
         self._deadline = None
         self._given_up = True
         self._supervised.kill()
+        # Should it not die either, nobody else ends the connection.
+        self._gone.wait().addCallback(lambda _: self._channel.close())
 
     def _expect(self, event: str) -> Deferred[Message]:
         answer = self._answers[event] = OneShot()

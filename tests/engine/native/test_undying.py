@@ -13,7 +13,7 @@ from tcworker.engine.native import supervisor as supervisor_module
 from tcworker.errors import InternalError, SandboxAborted
 from tcworker.interfaces import IExecution
 from tcworker.launcher import linux
-from tcworker.launcher.cgroups import members, remove, write
+from tcworker.launcher.cgroups import members, put, remove, write
 from tests.definitions import shell
 from tests.engine.native.harness import NativeCase, launcher_of, supervisors_of, touch
 from tests.surroundings import until
@@ -45,8 +45,16 @@ class UndyingTests(NativeCase):
             shell(f"{freezing} until grep -q ^sleep /proc/$!/cmdline; do :; done; echo up; {script}"), self.platform
         )
         await until(lambda: "up\n" in context.log.text)
-        write(os.path.join(self.group, "freezer.state"), "FROZEN")
+        self.freeze()
         return execution
+
+    def freeze(self) -> None:
+        write(os.path.join(self.group, "freezer.state"), "FROZEN")
+
+    async def assert_is_free(self, execution: IExecution) -> None:
+        """No control group of its run is there any more."""
+        groups = execution.record.details["groups"]
+        await until(lambda: not any(map(os.path.isdir, groups)))
 
     async def assert_harmless(self) -> None:
         _, result = await self.run_task(shell("exit 0"), self.platform)
@@ -104,9 +112,23 @@ class UndyingTests(NativeCase):
         (pid,) = members(self.group)
         self.thaw()
         await until(lambda: linux.start_time(pid) is None)
-        groups = execution.record.details["groups"]
-        await until(lambda: not any(map(os.path.isdir, groups)))
+        await self.assert_is_free(execution)
         self.assertNotIn(pid, linux.children(launcher_of(self.platform)))
+
+    async def test_a_supervisor(self):
+        """Those whom it watched die nevertheless."""
+        self.patch(supervisor_module, "_PATIENCE", 0.3)
+        context, execution = await self.start(shell("echo $$; exec sleep 3600"), self.platform)
+        await until(lambda: context.log.text.splitlines()[1:])
+        supervisor, command = execution.record.details["pid"], int(context.log.text.splitlines()[1])
+        put(supervisor, self.group)
+        self.freeze()
+        await execution.abort("claim lost")
+        await self.assert_harmless()
+        self.assertIsNone(linux.start_time(command))
+        self.thaw()
+        await until(lambda: linux.start_time(supervisor) is None)
+        await self.assert_is_free(execution)
 
     async def test_does_not_keep_the_platform(self):
         """It stops when its farewell is over."""
