@@ -46,8 +46,8 @@ class AsTheWorker(AsRootCase):
         outcome = await self.run_task(payload, scopes=[AS_WORKER_SCOPE])
         self.assertResolved(outcome, "completed", "0", "mode 600", "of task_")
         copied = json.loads(await self.client.content(outcome.task_id, 0, "public/copy"))
-        self.assertEqual(copied.keys(), {"username", "password"})
-        self.assertIn(f"of {copied['username']}", outcome.lines)
+        self.assertEqual(copied.keys(), {"name", "password"})
+        self.assertIn(f"of {copied['name']}", outcome.lines)
 
     async def test_it_joins_no_groups(self) -> None:
         scopes = [AS_WORKER_SCOPE, f"{GROUP}/audio"]

@@ -110,7 +110,7 @@ def write_credentials(home: Home) -> tuple[str, str]:
     password = new_password(home.user)
     path = os.path.join(home.folder, _CREDENTIALS)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump({"username": home.user.name, "password": password}, file)
+        json.dump({"name": home.user.name, "password": password}, file)
     return path, password
 
 
