@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import MalformedPayload
 from tcworker.schemas import acceptance_of
+from tests.hypotheses import given
 from tests.payload_table import properties
 from tests.task.test_payload import anything
 

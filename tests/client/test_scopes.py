@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from taskcluster.utils import scopeMatch
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.client.scopes import ScopeSet, missing, satisfies
+from tests.hypotheses import given
 
 scopes = st.text("ab:*", max_size=6)
 

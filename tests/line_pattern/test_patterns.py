@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,6 +11,7 @@ from tcworker.line_pattern import PatternFault, compile_pattern
 from tcworker.line_pattern.after import After
 from tcworker.line_pattern.cost import measure
 from tcworker.line_pattern.parser import parse
+from tests.hypotheses import given
 
 
 def found(pattern: str, text: str | bytes) -> list[bytes]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import MalformedPayload
 from tcworker.task.keywords import FORMATS
 from tcworker.task.payload import MOST_VALUES, PayloadSchema
+from tests.hypotheses import given
 
 NATIVE = {
     "properties": {
