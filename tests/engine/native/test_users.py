@@ -514,8 +514,15 @@ class TrialTests(OwnUsersCase):
         self.assertIn("taskUsers: found true, but no user for the task could be made", str(caught.exception))
 
     async def test_nothing_is_left_of_it(self):
+        made, add = [], add_user
+
+        def note(uid: int, home: str, groups: Sequence[str]) -> str:
+            made.append(uid)
+            return add(uid, home, groups)
+
+        self.patch(users, "add_user", note)
         await self.new_platform()
-        self.assertEqual(users_at_home_in("/"), [])
+        self.assertEqual([is_known(uid) for uid in made], [False])
 
     async def test_a_folder_that_others_may_change(self):
         """They could put another in its place."""
