@@ -6,24 +6,25 @@ import os
 import signal
 import subprocess
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.launcher import processes as processes_module
 from tcworker.launcher.child import Account, Surroundings
 from tcworker.launcher.group import Group
 from tcworker.launcher.processes import Processes
 from tcworker.launcher.system import this_system
+from tests.surroundings import only_root
 
 USER = 1_345_000_000 + os.getpid()
-"""A number that nobody has, on this machine and now."""
+OTHER = USER + 100_000_000
+"""Numbers that nobody has, on this machine and now."""
 
 
 class StrangerTests(SynchronousTestCase):
     """As root, who alone has users for runs."""
 
     def setUp(self):
-        if os.geteuid() != 0:
-            raise SkipTest("only root runs tasks as somebody else")
+        only_root()
 
     def processes(self, own_user: bool = True) -> Processes:
         surroundings = Surroundings(b"/", {}, Account(USER, USER, ()), own_user)
@@ -47,7 +48,7 @@ class StrangerTests(SynchronousTestCase):
         self.assertEqual(process.wait(), -signal.SIGKILL)
 
     def test_those_of_others_do_not(self):
-        process = self.start(["sleep", "100"], USER + 1)
+        process = self.start(["sleep", "100"], OTHER)
         self.processes().kill_strangers()
         self.assertIsNone(process.poll())
 
