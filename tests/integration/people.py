@@ -43,9 +43,9 @@ class Person:
         with urlopen(f"{self.root_url}/api/page/v1{path}") as answer:
             return json.load(answer)
 
-    def define(self, name: str, **more: Any) -> dict[str, Any]:
+    def define(self, name: str, payload: Mapping[str, Any] = PAYLOAD, **more: Any) -> dict[str, Any]:
         metadata = {"name": name, "description": f"About {name}.", "owner": "me@example.com", "source": SOURCE}
-        return definition("prov/type", PAYLOAD, **{"metadata": metadata, **more})
+        return definition("prov/type", payload, **{"metadata": metadata, **more})
 
     def create(self, name: str, **more: Any) -> str:
         task_id = str(slugid.nice())
