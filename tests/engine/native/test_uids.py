@@ -8,8 +8,11 @@ import threading
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.engine.native.uids import OUT_OF_USE, TaskUids
+from tcworker.engine.native import uids
+from tcworker.engine.native.uids import TaskUids
 from tcworker.errors import ResourceUnavailable
+
+FEW = 100
 
 
 def always(uid: int) -> bool:
@@ -25,6 +28,11 @@ class TaskUidsTests(SynchronousTestCase):
     def uids(self, first: int = 1, last: int = 2000) -> TaskUids:
         return TaskUids(self.folder, first, last)
 
+    def let_few_rest(self) -> None:
+        """Count to less than a thousand: each number is a file that is written."""
+        self.assertEqual(uids.OUT_OF_USE, 1000)
+        self.patch(uids, "OUT_OF_USE", FEW)
+
     def test_one_after_the_other_also_after_a_restart(self):
         self.assertEqual([self.uids().take(always) for _ in range(3)], [1, 2, 3])
 
@@ -33,18 +41,19 @@ class TaskUidsTests(SynchronousTestCase):
         self.assertEqual([uids.take(always) for _ in range(5)], [5, 6, 7, 5, 6])
 
     def test_one_that_was_freed_rests_while_a_thousand_others_are_used(self):
-        uids = self.uids(1, OUT_OF_USE + 5)
+        self.let_few_rest()
+        uids = self.uids(1, FEW + 5)
         late = uids.take(always)
         # A long task, whose number comes round again soon after its end.
-        for _ in range(OUT_OF_USE + 4):
+        for _ in range(FEW + 4):
             uids.give_back(uids.take(always))
         uids.give_back(late)
         taken = []
-        for _ in range(OUT_OF_USE):
+        for _ in range(FEW):
             taken.append(uids.take(always))
             uids.give_back(taken[-1])
         self.assertNotIn(late, taken)
-        self.assertIn(late, [uids.take(always) for _ in range(OUT_OF_USE)])
+        self.assertIn(late, [uids.take(always) for _ in range(FEW)])
 
     def test_one_that_is_in_use_is_passed_over(self):
         self.assertEqual(self.uids().take(lambda uid: uid > 3), 4)
@@ -68,11 +77,12 @@ class TaskUidsTests(SynchronousTestCase):
             self.assertEqual(self.uids().take(always), 1, text)
 
     def test_the_file_stays_small(self):
+        self.let_few_rest()
         uids = self.uids(1, 3000)
-        for _ in range(OUT_OF_USE + 100):
+        for _ in range(FEW + 100):
             uids.give_back(uids.take(always))
         with open(os.path.join(self.folder, "task-uids.json")) as file:
-            self.assertEqual(len(json.load(file)["freed"]), OUT_OF_USE)
+            self.assertEqual(len(json.load(file)["freed"]), FEW)
 
     def test_side_by_side_no_two_get_the_same(self):
         taken: list[int] = []
