@@ -92,6 +92,9 @@ class QueueMachine(RuleBasedStateMachine):
     def create_dependent(self, number: int, requires: str) -> None:
         """One that waits, and that nobody will claim."""
         needed, task_id = self._pick(number), new_id()
+        # Of one that was over and runs again, a queue may still be telling that it is over.
+        if needed.ever_resolved and needed.state not in OVER:
+            return
         waiting = {"taskQueueId": "conformance/nobody", "dependencies": [needed.task_id], "requires": requires}
         self.queue.createTask(task_id, self._define(**waiting))
         self.dependents.append((task_id, needed, requires))
