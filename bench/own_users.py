@@ -56,7 +56,8 @@ def overhead(folder: Path, tasks: int) -> Iterator[Row]:
 
 async def growth(reactor: Any, folder: Path, tasks: int) -> Row:
     """How much longer the last of many sandboxes take to start than the first."""
-    config = Config("https://tc.example.com", Credentials("bench", ""), "bench", "bench", tasks_dir=f"{folder}/tasks")
+    worker = ("https://tc.example.com", Credentials("bench", ""), "bench", "bench")
+    config = Config(*worker, task_users=True, tasks_dir=f"{folder}/tasks")
     platform = NativePlatform(reactor, config)
     await platform.prepare([])
     try:
