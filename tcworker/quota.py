@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from tcworker.interfaces import Exit, ProcessStatus
 from tcworker.state import RunStore
@@ -41,7 +41,8 @@ class Quota:
     def begin(self) -> Deferred[None]:
         """One more begins; fires when that is remembered."""
         self._begun += 1
-        return self._state.count_task()
+        # What nobody asks for is not worth a write for each task.
+        return self._state.count_task() if self._most else succeed(None)
 
     def exit(self) -> Exit:
         """Why a worker goes that has no task left to begin."""

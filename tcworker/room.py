@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
@@ -47,10 +48,9 @@ class Room:
 
     async def shortage(self) -> Shortage | None:
         """Look; what is found is said in the log when it is new, and rarely after that."""
-        for path, needed in self._needed.items():
-            text = await self._threads.run(_lack, path, needed)
-            if text:
-                return self._short(text)
+        # All at once: this comes before each claim, and a thread and back takes longer than a look.
+        if text := await self._threads.run(_first_lack, self._needed):
+            return self._short(text)
         if self._since is not None:
             _log.info("there is disk enough again")
         self._since = None
@@ -63,6 +63,10 @@ class Room:
             self._said = now
         self._since = now if self._since is None else self._since
         return Shortage(text, now - self._since)
+
+
+def _first_lack(needed: Mapping[str, int]) -> str:
+    return next(filter(None, (_lack(path, megabytes) for path, megabytes in needed.items())), "")
 
 
 def _lack(path: str, needed: int) -> str:
