@@ -24,7 +24,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.definitions import definition, shell
 from tests.integration.processes import Command
-from tests.surroundings import only_root
+from tests.surroundings import only_root, until
 
 WAITS = "echo begun; until [ -e {go} ]; do sleep 0.05; done; echo ended; echo content > file.txt"
 TOKEN = "a-token-of-22-letters-x"
@@ -282,6 +282,8 @@ class Killed(ServerCase):
         server = await self.start("--data", self.data)
         task_id = await self.create(server, WAITS.format(go=self.go))
         await self.until(server, task_id, "running")
+        # The queue says so as soon as it answers; who dies before it has the answer knows nothing of the run.
+        await until(lambda: os.listdir(self.tasks))
         server.command.signal(signal.SIGKILL)
         await server.command.until_ended()
         self.let_go()
