@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,15 +75,8 @@ def remove_home(means: Means, home: Home) -> None:
     if not means.clean_up:
         _keep(home)
         return
-    try:
-        # First, for what has the user's rights could go on making files.
+    with _removing(home.private, home.folder):
         means.users.give_back(home.user)
-    finally:
-        try:
-            if home.private is not None:
-                remove_folder(home.private)
-        finally:
-            remove_folder(home.folder)
 
 
 def remove_left_home(means: Means, details: Mapping[str, Any]) -> None:
@@ -93,12 +87,19 @@ def remove_left_home(means: Means, details: Mapping[str, Any]) -> None:
     # Where workers share a folder of tasks, another one may have a run of this name by now.
     if held_by_another(details["folder"]):
         return
-    try:
+    with _removing(details.get("private"), details["folder"]):
         if user := details.get("user"):
             means.own_users.remove_left(user["name"], user["uid"], details["folder"])
-    finally:
-        for folder in filter(None, (details.get("private"), details["folder"])):
-            remove_folder(folder)
+
+
+@contextmanager
+def _removing(private: str | None, folder: str) -> Iterator[None]:
+    """Remove a run's folders after its user, who could go on filling them; each, whatever fails before it."""
+    with ExitStack() as afterwards:
+        afterwards.callback(remove_folder, folder)
+        if private is not None:
+            afterwards.callback(remove_folder, private)
+        yield
 
 
 def write_credentials(home: Home) -> tuple[str, str]:

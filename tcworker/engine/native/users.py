@@ -148,7 +148,7 @@ class OwnUsers:
             raise problem
 
     def check(self) -> None:
-        """Make sure that users can be made, and commands run as them. Blocks, for threads. Raises L{ConfigError}."""
+        """Make sure that users can be made and removed, by doing so. Blocks, for threads. Raises L{ConfigError}."""
         try:
             user = self._make("/", [])
             self.give_back(user)

@@ -9,6 +9,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 
+from tcworker.engine.native import home
+from tcworker.engine.native.folder import remove_folder
 from tcworker.engine.native.home import make_home, remove_left_home
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.platform import NativePlatform
@@ -69,4 +71,16 @@ class LeftTests(HomeCase):
     def test_a_folder_that_a_dead_worker_held(self):
         path = self.make_left()
         remove_left_home(self.means(), {"folder": path})
+        self.assertFalse(exists(path))
+
+    def test_one_that_cannot_go_does_not_keep_the_other(self):
+        path, private = self.make_left(), self.make_left("private")
+
+        def refuse(folder: str) -> None:
+            if folder == private:
+                raise OSError(errno.EBUSY, "Device or resource busy", folder)
+            remove_folder(folder)
+
+        self.patch(home, "remove_folder", refuse)
+        self.assertRaises(OSError, remove_left_home, self.means(), {"folder": path, "private": private})
         self.assertFalse(exists(path))
