@@ -20,6 +20,7 @@ from tcworker.task.facilities import Facilities
 from tcworker.task.frame_lines import closing_lines, opening_lines
 from tcworker.task.keeper import ClaimKeeper
 from tcworker.task.log_names import LogNames
+from tcworker.task.log_publication import LogPublication
 from tcworker.task.machine import new_run_machine
 from tcworker.task.outcome import Attempts, as_task_error
 from tcworker.task.publication import Publication
@@ -76,7 +77,8 @@ class TaskService(Service):
         queue = self.context.queue
         self._keeper = ClaimKeeper(claim, queue, clock, renewed=self._renewed, ended=self.taken_away)
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
-        self._publication = Publication(self.context, self._log, self._failed)
+        self._publication = Publication(self.context, self._failed)
+        self._log_publication = LogPublication(self.context, self._log, self._failed)
         self._machine = new_run_machine(self)
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
@@ -168,7 +170,7 @@ class TaskService(Service):
         context = self.context
         attempts = Attempts()
         # Before features reserve names: where one cannot have a name it may do without, but a task needs its log.
-        self._publication.name_log(attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames())
+        self._log_publication.name_log(attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames())
         features = attempts.make(lambda: self._facilities.features.for_task(context))
         engine = attempts.make(lambda: platform.new_engine(context))
         attempts.check()
@@ -231,7 +233,7 @@ class TaskService(Service):
     def explain(self, why: str) -> None:
         """See L{RunActions.explain}; the operator wants to know too."""
         self._logger.info("ends because {why}", why=why)
-        self._publication.explain(why)
+        self._log_publication.explain(why)
 
     def hurry(self, seconds: float) -> None:
         """See L{RunActions.hurry}."""
@@ -255,11 +257,11 @@ class TaskService(Service):
         if self._report.begun:
             # The worker must go: what is most wanted comes first.
             await self._report.when_told()
-            await self._publication.log()
+            await self._log_publication.publish()
             await self._publish_artifacts(result)
         else:
             await self._publish_artifacts(result)
-            await self._publication.log()
+            await self._log_publication.publish()
         self._uploaded = True
         self._machine.uploaded()
 

@@ -1,4 +1,4 @@
-"""What leaves the machine at a run's end, and what becomes of a log that cannot."""
+"""How a log leaves the machine at a run's end, and what becomes of one that cannot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailabl
 from tcworker.interfaces import Artifact, LinkArtifact
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
-from tcworker.task.publication import Publication
+from tcworker.task.log_publication import LogPublication
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import NoThreads
 
@@ -45,10 +45,10 @@ class TheLog(SynchronousTestCase):
         self.log = TaskLog(folder, self.context.clock, NoThreads(), limit=0, broken=lambda _: None)
         self.addCleanup(lambda: self.log.dispose())
         self.failed: list[Failure] = []
-        self.publication = Publication(self.context, self.log, self.failed.append)
+        self.publication = LogPublication(self.context, self.log, self.failed.append)
 
     def publish(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.publication.log())
+        return Deferred.fromCoroutine(self.publication.publish())
 
     def kinds(self) -> list[Any]:
         return [failure.type for failure in self.failed]
@@ -70,11 +70,11 @@ class TheLog(SynchronousTestCase):
 
     def test_nobody_else_can_have_its_names(self) -> None:
         context = FakeTaskContext(Clock())
-        publication = Publication(context, self.log, self.failed.append)
+        publication = LogPublication(context, self.log, self.failed.append)
         publication.name_log(LogNames("live", "whole"))
         self.assertRaises(NamingConflict, context.reserve, "live")
         self.assertRaises(NamingConflict, context.reserve, "whole")
-        self.successResultOf(Deferred.fromCoroutine(publication.log()))
+        self.successResultOf(Deferred.fromCoroutine(publication.publish()))
         self.assertEqual({artifact.name for artifact in context.published}, {"live", "whole"})
         self.assertEqual(self.failed, [])
 
