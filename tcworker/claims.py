@@ -7,18 +7,20 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.claimer import Claimer
 from tcworker.config import Config
 from tcworker.errors import ConfigError, InternalError
+from tcworker.grace import Grace
 from tcworker.host.service import HostService
 from tcworker.interfaces import Credentials, Exit, ITaskContext, ProcessStatus, Unsubscribe
 from tcworker.lifecycle import new_worker_machine
 from tcworker.quota import Quota
 from tcworker.room import Room
+from tcworker.slots import Slots
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
@@ -27,9 +29,6 @@ from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import CANCELED, WORKER_SHUTDOWN, Resolution, resolution_of
 from tcworker.task.service import TaskService
 from tcworker.waiting import Loose, OneShot
-
-GRACE = 25.0
-"""Seconds for stopping when there is no configuration yet to say."""
 
 _log = Logger()
 
@@ -63,14 +62,11 @@ class ClaimService(MultiService):
         self._claimer: Claimer | None = None
         self._watchers: list[Callable[[ITaskContext], None]] = []
         self._tasks: set[TaskService] = set()
-        self._slots: set[TaskService] = set()
-        self._uploading: set[TaskService] = set()
+        self._slots: Slots[TaskService] | None = None
         self._giving_back = 0
         self._idle_since = clock.seconds()
         self._closing: Deferred[None] | None = None
-        self._grace_secs = GRACE
-        self._end: float | None = None
-        self._grace: IDelayedCall | None = None
+        self._grace = Grace(clock, self._machine.grace_passed)
 
     def startService(self) -> None:
         """Boot, then claim."""
@@ -85,7 +81,7 @@ class ClaimService(MultiService):
 
     def configured(self, config: Config) -> None:
         """The configuration is known, though not everything that it names is there yet."""
-        self._grace_secs = config.shutdown_grace_secs
+        self._grace.usual = config.shutdown_grace_secs
 
     async def _boot_whole(self) -> Facilities:
         facilities = await self._boot()
@@ -95,6 +91,7 @@ class ClaimService(MultiService):
     def _has_booted(self, facilities: Facilities) -> None:
         self._booting = None
         self._facilities = facilities
+        self._slots = Slots(facilities.config.capacity, facilities.config.overlap_uploads, self._machine.slot_freed)
         self._host.on_credentials(self._renewed)
         config, queue = facilities.config, facilities.new_queue(self._host.credentials)
         room = Room(self._clock, config, facilities.threads)
@@ -163,8 +160,8 @@ class ClaimService(MultiService):
             self._machine.slots_taken()
 
     def _free_slots(self) -> int:
-        assert self._facilities is not None and self._quota is not None
-        free, left = self._facilities.config.capacity - len(self._slots), self._quota.left
+        assert self._slots is not None and self._quota is not None
+        free, left = self._slots.free, self._quota.left
         return free if left is None else min(free, left)
 
     def rest(self) -> None:
@@ -192,18 +189,18 @@ class ClaimService(MultiService):
                 self._give_back(claim, resolution_of(error))
 
     def _start(self, claim: Claim) -> None:
-        assert self._facilities is not None and self._quota is not None
+        assert self._facilities is not None and self._quota is not None and self._slots is not None
         task = TaskService(
             claim,
             self._facilities,
-            out_of_reach=self._may_overlap,
-            only_cleanup_left=self._only_cleanup_left,
+            out_of_reach=self._slots.out_of_reach,
+            only_cleanup_left=self._slots.leave,
             ended=self._ended,
             suspect=self._suspect,
         )
         self._loose.run(self._quota.begin(), "counting a task")
         self._tasks.add(task)
-        self._slots.add(task)
+        self._slots.take(task)
         self._tell_watchers(task.context)
         task.setServiceParent(self)
 
@@ -213,29 +210,6 @@ class ClaimService(MultiService):
                 call(context)
             except Exception:
                 _log.failure("somebody who watches runs failed", run=context.name)
-
-    def _only_cleanup_left(self, task: TaskService) -> None:
-        self._uploading.discard(task)
-        self._free(task)
-        self._free_what_may_overlap()
-
-    def _may_overlap(self, task: TaskService) -> None:
-        self._uploading.add(task)
-        self._free_what_may_overlap()
-
-    def _free_what_may_overlap(self) -> None:
-        """Free the slots of runs that only publish what no later task can reach."""
-        assert self._facilities is not None
-        config = self._facilities.config
-        for task in self._uploading & self._slots:
-            already = len(self._uploading - self._slots)
-            if config.overlap_uploads and already < config.capacity:
-                self._free(task)
-
-    def _free(self, task: TaskService) -> None:
-        if task in self._slots:
-            self._slots.remove(task)
-            self._machine.slot_freed()
 
     def _ended(self, task: TaskService, resolution: Resolution) -> None:
         self._tasks.discard(task)
@@ -266,7 +240,7 @@ class ClaimService(MultiService):
     async def _report(self, claim: Claim, resolution: Resolution) -> None:
         assert self._facilities is not None
         state, queue = self._facilities.state, self._facilities.new_queue(lambda: claim.credentials)
-        report = Report(claim, Reporter(claim, queue, self._clock, self._seconds_left), state, self._loose)
+        report = Report(claim, Reporter(claim, queue, self._clock, lambda: self._grace.left), state, self._loose)
         try:
             # Whoever dies now leaves a note for the next worker process. Without room for it the queue is told no less.
             await state.claimed(record_of(claim)).addErrback(self._not_remembered)
@@ -291,31 +265,16 @@ class ClaimService(MultiService):
     def stop_tasks(self) -> None:
         """See L{WorkerActions.stop_tasks}."""
         for task in tuple(self._tasks):
-            task.shut_down(self._seconds_left())
+            task.shut_down(self._grace.left)
         self._see_whether_gone()
 
     def limit_drain(self, seconds: float | None) -> None:
         """See L{WorkerActions.limit_drain}."""
-        if seconds is not None:
-            self._shorten(seconds)
-            self._set_grace(self._seconds_left() - self._grace_secs)
+        self._grace.limit_drain(seconds)
 
     def limit(self, seconds: float | None) -> None:
         """See L{WorkerActions.limit}."""
-        self._shorten(self._grace_secs if seconds is None else seconds)
-        self._set_grace(self._seconds_left())
-
-    def _shorten(self, seconds: float) -> None:
-        end = self._clock.seconds() + seconds
-        self._end = end if self._end is None else min(end, self._end)
-
-    def _seconds_left(self) -> float:
-        return self._grace_secs if self._end is None else max(0.0, self._end - self._clock.seconds())
-
-    def _set_grace(self, seconds: float) -> None:
-        if self._grace is not None and self._grace.active():
-            self._grace.cancel()
-        self._grace = self._clock.callLater(max(0.0, seconds), self._machine.grace_passed)
+        self._grace.limit(seconds)
 
     def _see_whether_gone(self) -> None:
         in_flight = self._claimer is not None and self._claimer.in_flight
@@ -343,8 +302,7 @@ class ClaimService(MultiService):
 
     def ended(self, exit: Exit) -> None:
         """See L{WorkerActions.ended}."""
-        if self._grace is not None and self._grace.active():
-            self._grace.cancel()
+        self._grace.end()
         if self._claimer is not None:
             self._claimer.give_up()
         if self._failure is not None:

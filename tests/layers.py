@@ -28,6 +28,8 @@ LAYERS: Mapping[str, int] = {
     "tcworker.waiting": 1,
     "tcworker.worker_log": 1,
     "tcworker.lifecycle": 1,
+    "tcworker.slots": 1,
+    "tcworker.grace": 1,
     "tcworker.task.machine": 1,
     "tcworker.task.resolution": 1,
     "tcworker.task.outcome": 1,
