@@ -21,6 +21,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.folder_lock": BELOW_ALL,
     "tcworker.interfaces": 0,
     "tcworker.errors": 0,
+    "tcworker.causes": 0,
     "tcworker.arguments": 0,
     "tcworker.config": 1,
     "tcworker.line_pattern": 1,
@@ -41,7 +42,12 @@ LAYERS: Mapping[str, int] = {
     "tcworker.task.keywords": 1,
     "tcworker.task.mount_schema": 1,
     "tcworker.task.log_names": 1,
+    "tcworker.task.verdict": 1,
+    "tcworker.task.verdict_file": 5,
+    "tcworker.amqp.address": 1,
+    "tcworker.amqp": 2,
     "tcworker.client": 2,
+    "tcworker.pulse": 2,
     "tcworker.state": 2,
     "tcworker.power": 2,
     "tcworker.process": 2,
@@ -82,6 +88,9 @@ COMMANDS = {"tcworker.cli", "tcworker.deployment", "tcworker.local_run", "tcwork
 
 FOR_EMBEDDED = {
     "tcworker",
+    "tcworker.amqp.address",
+    "tcworker.amqp.connection",
+    "tcworker.amqp.link",
     "tcworker.embedded",
     "tcworker.errors",
     "tcworker.folder_lock",
@@ -91,11 +100,17 @@ FOR_EMBEDDED = {
     "tcworker.client.hawk",
     "tcworker.client.scopes",
 }
-"""All that the embedded Taskcluster shares with a worker: what is pure."""
+"""All that the embedded Taskcluster shares with a worker: what is pure, and what connects to a broker."""
 
 MACHINES = {"tcworker.lifecycle", "tcworker.task.machine"}
 
-PURE = {"tcworker.interfaces", "tcworker.errors", "tcworker.task.resolution", "tcworker.task.claim"}
+PURE = {
+    "tcworker.interfaces",
+    "tcworker.errors",
+    "tcworker.task.resolution",
+    "tcworker.task.verdict",
+    "tcworker.task.claim",
+}
 
 
 @dataclass(frozen=True)

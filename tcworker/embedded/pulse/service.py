@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tcworker.amqp.address import read_address
+from tcworker.amqp.link import Link, no_answer
 from tcworker.embedded.outbox import Message, Outbox
-from tcworker.embedded.pulse.address import read_address
 from tcworker.embedded.pulse.backlog import Backlog, letter_of
 from tcworker.interfaces import Unsubscribe
-from tcworker.retry import Backoff
-from tcworker.waiting import Loose, OneShot, pause
+from tcworker.waiting import OneShot
 
 if TYPE_CHECKING:
-    from tcworker.embedded.pulse.protocol import Channel
+    from tcworker.embedded.pulse.protocol import PublishingChannel
 
 QUEUE = (
     "task-defined",
@@ -54,8 +52,7 @@ EXCHANGES = (
     *(f"exchange/taskcluster-auth/v1/{name}" for name in AUTH),
 )
 
-RETRIES = Backoff(first=1.0, most=60.0)
-CONNECT_SECONDS = 30.0
+HEARTBEAT = 120
 PUBLISH_SECONDS = 30.0
 FLUSH_SECONDS = 5.0
 
@@ -89,18 +86,25 @@ class Pulse(Service):
         self._address = read_address(url)
         self._outbox = outbox
         self._backlog = Backlog(most_waiting, largest_waiting)
-        self._channel: Channel | None = None
-        self._ended = False
+        self._channel: PublishingChannel | None = None
         self._drained: OneShot[None] = OneShot()
         self._log = Logger()
-        self._publishing = Loose(self._log)
+        self._link = Link(
+            reactor,
+            self._address,
+            heartbeat=HEARTBEAT,
+            tls=lambda: optionsForClientTLS(self._address.host),
+            new=self._new_channel,
+            serve=self._serve,
+            lost=self._has_lost,
+        )
         self._unsubscribe: Unsubscribe
 
     def startService(self) -> None:
         """Begin to listen to the outbox, and to look for the broker."""
         super().startService()
         self._unsubscribe = self._outbox.listen(self._add)
-        self._publishing.run(self._publish(), "publishing by pulse")
+        self._link.start()
 
     def stopService(self) -> Deferred[None]:
         """Publish what still waits, as long as that goes quickly, and close the connection."""
@@ -112,8 +116,7 @@ class Pulse(Service):
         if self._backlog:
             drained = self._drained.wait().addTimeout(FLUSH_SECONDS, self._reactor)
             await drained.addErrback(lambda _: None)
-        self._ended = True
-        await self._publishing.cancel()
+        await self._link.stop()
         if self._backlog:
             self._tell("pulse ends without the broker at {address}, messages lost: {count}")
 
@@ -124,48 +127,21 @@ class Pulse(Service):
             )
         self._send()
 
-    async def _publish(self) -> None:
-        """Have a connection, and a new one when it is lost, until this service ends."""
-        delays = RETRIES.delays()
-        while True:
-            try:
-                channel = await self._connect()
-                delays = RETRIES.delays()
-                trouble = await self._serve(channel)
-            except Exception as error:
-                trouble = error
-            # It is also how the end of this service comes about.
-            if self._ended:
-                return
-            delay = next(delays)
-            text = "no broker at {address}: {trouble!r}; next attempt in {delay:.1f} s, messages waiting: {count}"
-            self._tell(text, delay=delay, trouble=trouble)
-            await pause(self._reactor, delay)
-
-    async def _connect(self) -> Channel:
+    def _new_channel(self, protocol: Any) -> PublishingChannel:
         # Not before there is a reactor.
-        from tcworker.embedded.pulse.protocol import Channel, make_factory
+        from tcworker.embedded.pulse.protocol import PublishingChannel
 
-        protocol = await self._endpoint().connect(make_factory(self._reactor, self._address))
-        channel = Channel(self._reactor, protocol)
-        try:
-            opening = Deferred.fromCoroutine(channel.open(EXCHANGES, self._blocked))
-            await opening.addTimeout(CONNECT_SECONDS, self._reactor, _no_answer)
-        except BaseException:
-            await channel.close()
-            raise
-        return channel
+        return PublishingChannel(self._reactor, protocol, EXCHANGES, self._blocked)
+
+    def _has_lost(self, trouble: object, delay: float) -> None:
+        text = "no broker at {address}: {trouble!r}; next attempt in {delay:.1f} s, messages waiting: {count}"
+        self._tell(text, delay=delay, trouble=trouble)
 
     def _blocked(self, why: str) -> None:
         # Nothing else need be done: it confirms nothing now, and what is not confirmed is sent again.
         self._tell("the broker at {address} takes no messages for now: {why}; messages waiting: {count}", why=why)
 
-    def _endpoint(self) -> IStreamClientEndpoint:
-        host = self._address.host
-        endpoint = HostnameEndpoint(self._reactor, host, self._address.port, timeout=CONNECT_SECONDS)
-        return wrapClientTLS(optionsForClientTLS(host), endpoint) if self._address.secure else endpoint
-
-    async def _serve(self, channel: Channel) -> object:
+    async def _serve(self, channel: PublishingChannel) -> object:
         """Publish by a channel as long as it lasts; gives the reason why it does not any more."""
         self._log.info(
             "connected to the broker at {address}, messages waiting: {count}",
@@ -179,7 +155,6 @@ class Pulse(Service):
         finally:
             self._channel = None
             self._backlog.rewind()
-            await channel.close()
 
     def _send(self) -> None:
         """Send what waits, as long as few are on their way."""
@@ -187,7 +162,7 @@ class Pulse(Service):
             if (taken := self._backlog.take()) is None:
                 return
             number, letter = taken
-            sent = channel.publish(letter).addTimeout(PUBLISH_SECONDS, self._reactor, _no_answer)
+            sent = channel.publish(letter).addTimeout(PUBLISH_SECONDS, self._reactor, no_answer)
             sent.addCallbacks(
                 self._confirmed,
                 self._refused,
@@ -199,7 +174,7 @@ class Pulse(Service):
         self._forget(number)
         self._send()
 
-    def _refused(self, reason: Failure, number: int, channel: Channel) -> None:
+    def _refused(self, reason: Failure, number: int, channel: PublishingChannel) -> None:
         if reason.check(ValueError):
             # Nor would it be the next time, and all others would wait behind it for ever.
             self._tell(
@@ -218,7 +193,3 @@ class Pulse(Service):
 
     def _tell(self, text: str, **more: object) -> None:
         self._log.warn(text, address=self._address, count=len(self._backlog), **more)
-
-
-def _no_answer(_: object, seconds: float) -> NoReturn:
-    raise TimeoutError(f"no answer within {seconds:.0f} s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.embedded.pulse.address import Address, read_address
+from tcworker.amqp.address import Address, read_address
 from tcworker.errors import ConfigError
 
 
