@@ -23,7 +23,6 @@ class Literals:
 
     def __init__(self, literals: Iterable[bytes]) -> None:
         self._literals = [literal for literal in literals if literal]
-        self._overlapping = {literal for literal in self._literals if _overlaps_itself(literal)}
         self.longest = max(map(len, self._literals), default=0)
 
     def __bool__(self) -> bool:
@@ -34,12 +33,11 @@ class Literals:
         return [span for literal in self._literals for span in self._spans_of(literal, data)]
 
     def _spans_of(self, literal: bytes, data: bytes) -> Iterator[Span]:
-        size = len(literal)
         begin = data.find(literal)
+        # Asked only of what is there: it takes longer than to see that most texts are not.
+        chained = begin >= 0 and _overlaps_itself(literal)
         while begin >= 0:
-            end = begin + size
-            if literal in self._overlapping:
-                end = _end_of_chain(literal, data, begin)
+            end = _end_of_chain(literal, data, begin) if chained else begin + len(literal)
             yield begin, end
             begin = data.find(literal, end)
 
