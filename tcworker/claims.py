@@ -52,6 +52,7 @@ class ClaimService(MultiService):
         self._boot = boot
         self._close = close
         self._loose = Loose(_log)
+        self._state = "booting"
         self._machine = new_worker_machine(self)
         self._booted: OneShot[Config] = OneShot()
         self._stopped: OneShot[Exit] = OneShot()
@@ -69,8 +70,12 @@ class ClaimService(MultiService):
         self._grace = Grace(clock, self._machine.grace_passed)
 
     def startService(self) -> None:
-        """Boot, then claim."""
+        """Boot, then claim, unless it has been told to go before."""
         super().startService()
+        if self._state == "booting":
+            self._begin_to_boot()
+
+    def _begin_to_boot(self) -> None:
         self._booting = Deferred.fromCoroutine(self._boot_whole())
         self._loose.run(self._booting.addCallback(self._has_booted).addErrback(self._boot_failed), "booting")
 
@@ -148,7 +153,20 @@ class ClaimService(MultiService):
         self._watchers.append(call)
         return lambda: self._watchers.remove(call) if call in self._watchers else None
 
+    @property
+    def seconds_left(self) -> float:
+        """Until the worker must be gone; those configured while nobody has said."""
+        return self._grace.left
+
+    def watch_deadline(self, call: Callable[[float], None]) -> None:
+        """Be told in how many seconds the worker must be gone, and again when they become less."""
+        self._grace.watch(call)
+
     # What the machine can have done.
+
+    def entered(self, state: str) -> None:
+        """See L{WorkerActions.entered}."""
+        self._state = state
 
     def claim(self) -> None:
         """See L{WorkerActions.claim}."""
@@ -295,9 +313,10 @@ class ClaimService(MultiService):
 
     def give_up(self, exit: Exit) -> None:
         """See L{WorkerActions.give_up}."""
-        for task in tuple(self._tasks):
-            _log.warn("given up; the next start with this state directory deals with it", run=task.claim.name)
-            self._loose.run(_disown(task), "giving up a run")
+        if self._closing is None:
+            for task in tuple(self._tasks):
+                _log.warn("given up; the next start with this state directory deals with it", run=task.claim.name)
+                self._loose.run(_disown(task), "giving up a run")
         self.close(exit)
 
     def ended(self, exit: Exit) -> None:

@@ -9,13 +9,19 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 GRACE = 25.0
 """Seconds for stopping when there is no configuration yet to say."""
 
+CLOSING_SHARE = 0.05
+"""The part of that time in which nothing runs any more, and what the worker has open is closed."""
+
+CLOSING = 10.0
+"""Seconds that closing takes at the most."""
+
 
 class Grace:
     """Counts down to the end of a worker; a later order shortens it and never prolongs it.
 
     @ivar usual: the seconds for stopping when nobody says how many (C{shutdownGraceSecs}).
-    @param passed: called when it is time to stop what a draining worker still runs, and when the time for stopping is
-        over.
+    @param passed: called when it is time to stop what a draining worker still runs, and when it is time to give up what
+        is being stopped: while there still is time to close.
     """
 
     def __init__(self, clock: IReactorTime, passed: Callable[[], None]) -> None:
@@ -24,6 +30,7 @@ class Grace:
         self._passed = passed
         self._end: float | None = None
         self._timer: IDelayedCall | None = None
+        self._told: list[Callable[[float], None]] = []
 
     def limit_drain(self, seconds: float | None) -> None:
         """It is over so early that stopping still fits into so many seconds; C{None}: never."""
@@ -32,14 +39,18 @@ class Grace:
             self._wait(self.left - self.usual)
 
     def limit(self, seconds: float | None) -> None:
-        """It is over after so many seconds, C{None} for the usual ones, or earlier if it already would be."""
+        """The worker must be gone in so many seconds, C{None} for the usual ones, or earlier if it already must."""
         self._shorten(self.usual if seconds is None else seconds)
-        self._wait(self.left)
+        self._wait(self.left - min(CLOSING, self.left * CLOSING_SHARE))
 
     @property
     def left(self) -> float:
         """Seconds until the worker must be gone; the usual ones while nobody has said."""
         return self.usual if self._end is None else max(0.0, self._end - self._clock.seconds())
+
+    def watch(self, call: Callable[[float], None]) -> None:
+        """Be told how many seconds are left whenever they become less than was said before."""
+        self._told.append(call)
 
     def end(self) -> None:
         """Count no more."""
@@ -48,7 +59,10 @@ class Grace:
 
     def _shorten(self, seconds: float) -> None:
         end = self._clock.seconds() + seconds
-        self._end = end if self._end is None else min(end, self._end)
+        if self._end is None or end < self._end:
+            self._end = end
+            for call in self._told:
+                call(seconds)
 
     def _wait(self, seconds: float) -> None:
         self.end()

@@ -71,8 +71,15 @@ class WorkerInputs(Protocol):
         """All that the worker had open is closed."""
 
 
+class _State(Protocol):
+    name: str
+
+
 class WorkerActions(Protocol):
     """What a machine can have done. None of these may raise."""
+
+    def entered(self, state: str) -> None:
+        """The worker is in another state now; said before all else that belongs to it."""
 
     def claim(self) -> None:
         """Ask for tasks for the free slots, unless that is being done or paused."""
@@ -262,4 +269,11 @@ _machine: Callable[[WorkerCore], WorkerInputs] = _builder.build()
 
 def new_worker_machine(actions: WorkerActions) -> WorkerInputs:
     """A machine for one worker that begins to boot."""
-    return _machine(WorkerCore(actions))
+    machine = _machine(WorkerCore(actions))
+
+    def told(before: _State, name: str, after: _State) -> None:
+        if after is not before:
+            actions.entered(after.name)
+
+    machine.__automat_transitioner__.setTrace(told)  # type: ignore[attr-defined]  # Automat has no public way
+    return machine

@@ -30,6 +30,9 @@ HURRY = 5.0
 LAST_RESORT = 5.0
 """Seconds that a process has to end by itself once its worker has ended."""
 
+LEAST = 1.0
+"""Seconds that it has at least once it is told to go: closing takes its time, too."""
+
 NOW, DRAIN = "now", "drain"
 
 SIGNALS = {signal.SIGTERM: NOW, signal.SIGHUP: NOW, signal.SIGINT: DRAIN}
@@ -44,9 +47,13 @@ class WorkerProcess(MultiService):
     ignored when the process began stays ignored (C{nohup}, or C{&} in a script).
 
     @param ended: called with the status that the process should end with.
+    @param must_end: called with the seconds after which the process may not be there any more, whatever its worker
+        does; again when they become less.
     """
 
-    def __init__(self, reactor: Any, worker: Worker, ended: Callable[[int], None]) -> None:
+    def __init__(
+        self, reactor: Any, worker: Worker, ended: Callable[[int], None], must_end: Callable[[float], None]
+    ) -> None:
         super().__init__()
         self._reactor = reactor
         self._worker = worker
@@ -54,6 +61,7 @@ class WorkerProcess(MultiService):
         self._signalled = False
         self._leave_signals: Unsubscribe = _nothing
         worker.setServiceParent(self)
+        worker.watch_deadline(must_end)
 
     def startService(self) -> None:
         """Start the worker, and listen to signals once the reactor's own handlers are in place."""
@@ -131,13 +139,27 @@ def end_for_sure(status: int, seconds: float = LAST_RESORT) -> None:
 
     @param seconds: how long it has to end by itself.
     """
-    timer = threading.Timer(seconds, _end_now, [status, seconds])
+    _end_after(seconds, status, f"a thread did not end within {seconds:.0f} s, the process ends without it")
+
+
+def end_in_time(seconds: float) -> None:
+    """Let this process end within so many seconds even if its worker does not, or its reactor is held up.
+
+    Whoever set the time (a machine that is taken away, a service manager) would end it the hard way; the launcher then
+    ends the tasks, as it does when a worker dies.
+    """
+    why = f"the worker is not gone within {seconds:.0f} s, the process ends; the next start deals with what is left"
+    _end_after(max(LEAST, seconds), ProcessStatus.SHUTDOWN, why)
+
+
+def _end_after(seconds: float, status: int, why: str) -> None:
+    timer = threading.Timer(seconds, _end_now, [status, why])
     timer.daemon = True
     timer.start()
 
 
-def _end_now(status: int, seconds: float) -> None:
-    print(f"tcworker: a thread did not end within {seconds:.0f} s, the process ends without it", file=sys.stderr)
+def _end_now(status: int, why: str) -> None:
+    print(f"tcworker: {why}", file=sys.stderr)
     sys.stderr.flush()
     os._exit(status)
 
@@ -175,7 +197,7 @@ def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) 
         end_for_sure(status)
 
     globalLogBeginner.beginLoggingTo([OBSERVERS[log_format](stream)])
-    process = WorkerProcess(reactor, worker, ended)
+    process = WorkerProcess(reactor, worker, ended, end_in_time)
     # Somebody else may stop the reactor, too: the worker is then stopped all the same.
     reactor.addSystemEventTrigger("before", "shutdown", process.stopService)
     reactor.callWhenRunning(process.startService)

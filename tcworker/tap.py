@@ -16,7 +16,7 @@ from twisted.python.logfile import LogFile
 from tcworker.assemble import new_worker
 from tcworker.config import load_files
 from tcworker.errors import ConfigError, ProcessStatus
-from tcworker.running import WorkerProcess, end_for_sure
+from tcworker.running import WorkerProcess, end_for_sure, end_in_time
 from tcworker.worker_log import OBSERVERS
 
 
@@ -101,7 +101,7 @@ def makeService(options: Options) -> TwistdWorker:
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_status) from None
-    service = TwistdWorker(reactor, worker, StatusAtExit().set)
+    service = TwistdWorker(reactor, worker, StatusAtExit().set, end_in_time)
     service.observer = _observer(options, reactor)
     return service
 

@@ -17,6 +17,7 @@ from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
+from tcworker.grace import CLOSING
 from tcworker.host.service import HostService
 from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
 from tcworker.recovery import settle
@@ -24,11 +25,8 @@ from tcworker.state import StateStore
 from tcworker.task.facilities import Facilities
 from tcworker.waiting import Threads
 
-CLOSE_WITHIN = 10.0
-"""Seconds for closing all: what hangs must not keep the process from ending."""
-
 LEAST = 0.5
-"""Seconds that each step of it has even then."""
+"""Seconds that each step of closing has: what hangs must not keep the process from ending."""
 
 FILE_THREADS = 4
 SPARE_CONNECTIONS = 14
@@ -67,6 +65,7 @@ class Worker(MultiService):
         self._assemble = assemble
         self._closers: list[tuple[str, Callable[[], Deferred[None]]]] = []
         self._leaves_host = True
+        self._unsubscribe: Unsubscribe = _nothing
         self._host = HostService(reactor, host, configure)
         self._host.setServiceParent(self)
         self._claims = ClaimService(reactor, self._host, self._boot, self._close)
@@ -74,8 +73,9 @@ class Worker(MultiService):
 
     def startService(self) -> None:
         """Boot and claim; L{when_booted} and L{when_stopped} say how that goes."""
-        super().startService()
+        # First, for a notice may already be known: then nothing is to boot.
         self._unsubscribe = self._host.on_shutting_down(self._noticed)
+        super().startService()
 
     def stopService(self) -> Deferred[None]:
         """Stop within the seconds that the configuration gives (C{shutdownGraceSecs}); fires when nothing is left."""
@@ -109,6 +109,10 @@ class Worker(MultiService):
     def when_stopped(self) -> Deferred[Exit]:
         """Fire when the last run is over and all is closed; fails with what prevented the boot."""
         return self._claims.when_stopped()
+
+    def watch_deadline(self, call: Callable[[float], None]) -> None:
+        """Be told in how many seconds the worker must be gone, once that is known, and again when they become less."""
+        self._claims.watch_deadline(call)
 
     def watch_runs(self, call: Callable[[ITaskContext], None]) -> Unsubscribe:
         """Be told of each claimed run, before anything happens to it."""
@@ -163,7 +167,7 @@ class Worker(MultiService):
     async def _close_all(self, exit: Exit) -> None:
         """Close what was opened, last first, whatever fails on the way."""
         _log.info("stopped: {why}", why=exit.why)
-        until = self._reactor.seconds() + CLOSE_WITHIN
+        until = self._reactor.seconds() + min(CLOSING, self._claims.seconds_left)
         if self._leaves_host:
             self._closers.append(("the host", lambda: self._host.leave(exit)))
         while self._closers:
@@ -172,6 +176,10 @@ class Worker(MultiService):
                 await close().addTimeout(max(LEAST, until - self._reactor.seconds()), self._reactor)
             except Exception:
                 _log.failure("closing {what} failed", what=what)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _say_what_has_no_effect(config: Config) -> None:

@@ -22,15 +22,15 @@ class TheTimeLeft(SynchronousTestCase):
         self.assertEqual((self.grace.left, self.wait(100)), (GRACE, []))
 
     def test_an_order_without_a_time_gives_the_usual_one(self) -> None:
-        self.grace.usual = 7
+        self.grace.usual = 8
         self.grace.limit(None)
-        self.assertEqual(self.wait(20), [7])
+        self.assertEqual((self.grace.left, self.wait(20)), (8, [8]))
 
     def test_a_second_order_shortens(self) -> None:
-        self.grace.limit(20)
+        self.grace.limit(25)
         self.wait(5)
-        self.grace.limit(5)
-        self.assertEqual(self.wait(20), [10])
+        self.grace.limit(10)
+        self.assertEqual((self.grace.left, self.wait(20)), (10, [15]))
 
     def test_and_never_prolongs(self) -> None:
         self.grace.limit(20)
@@ -38,6 +38,24 @@ class TheTimeLeft(SynchronousTestCase):
         self.grace.limit(60)
         self.assertEqual(self.grace.left, 15)
         self.assertEqual(self.wait(30), [20])
+
+    def test_there_is_time_to_close_when_it_is_over(self) -> None:
+        for seconds, closing in ((30, 1.5), (120, 6), (3600, 10)):
+            self.setUp()
+            self.grace.limit(seconds)
+            (timer,) = self.clock.getDelayedCalls()
+            self.assertEqual(timer.getTime(), seconds - closing)
+
+    def test_who_watches_is_told_when_it_becomes_less(self) -> None:
+        told: list[float] = []
+        self.grace.watch(told.append)
+        self.grace.limit_drain(None)
+        self.grace.limit_drain(120)
+        self.wait(60)
+        self.grace.limit(60)
+        self.grace.limit(90)
+        self.grace.limit(5)
+        self.assertEqual(told, [120, 5])
 
     def test_a_drain_is_over_while_there_is_time_to_stop(self) -> None:
         self.grace.limit_drain(60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
@@ -23,6 +24,7 @@ class ScriptedWorker(Service):
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.watching: list[Callable[[float], None]] = []
         self.end: OneShot[Exit] = OneShot()
 
     def drain(self, why: str) -> None:
@@ -30,6 +32,9 @@ class ScriptedWorker(Service):
 
     def stop_now(self, seconds: float | None, why: str) -> None:
         self.told.append(("stop_now", seconds, why))
+
+    def watch_deadline(self, call: Callable[[float], None]) -> None:
+        self.watching.append(call)
 
     def when_booted(self) -> Deferred[Any]:
         return Deferred()
@@ -61,8 +66,13 @@ class ProcessTestCase(SynchronousTestCase):
         for number in SIGNALS:
             self.addCleanup(signal.signal, number, signal.getsignal(number))
             signal.signal(number, signal.SIG_DFL)
-        self.reactor, self.worker, self.statuses = StartedReactor(), ScriptedWorker(), []
-        self.process = WorkerProcess(self.reactor, self.worker, self.statuses.append)  # type: ignore[arg-type]  # a fake
+        self.reactor, self.worker = StartedReactor(), ScriptedWorker()
+        self.statuses: list[int] = []
+        self.limits: list[float] = []
+        self.process = self.new_process(self.statuses.append)
+
+    def new_process(self, ended: Callable[[int], None]) -> WorkerProcess:
+        return WorkerProcess(self.reactor, self.worker, ended, self.limits.append)  # type: ignore[arg-type]  # a fake
 
     def tell(self, *numbers: signal.Signals) -> list[Any]:
         self.process.startService()
@@ -134,7 +144,8 @@ class TheEnd(ProcessTestCase):
         self.assertEqual((self.statuses, self.logged()), ([69], ["unforeseen"]))
 
     def test_a_status_that_nobody_takes_is_logged(self) -> None:
-        self.process = WorkerProcess(self.reactor, self.worker, {}.__getitem__)  # type: ignore[arg-type]  # a fake
+        statuses: dict[int, None] = {}
+        self.process = self.new_process(statuses.__getitem__)
         self.process.startService()
         self.worker.end.succeed(Exit(72, "SIGTERM"))
         self.assertEqual(self.logged(), ["72"])
@@ -143,6 +154,11 @@ class TheEnd(ProcessTestCase):
         self.process.stopService()
         self.worker.end.succeed(Exit(72, "the service is being stopped"))
         self.assertEqual((self.statuses, self.reactor.stopped), ([72], 0))
+
+    def test_it_has_no_more_time_than_its_worker(self) -> None:
+        for seconds in (25, 5):
+            self.worker.watching[0](seconds)
+        self.assertEqual(self.limits, [25, 5])
 
     def test_the_worker_is_stopped_with_it(self) -> None:
         self.successResultOf(self.process.stopService())
@@ -157,8 +173,24 @@ running.end_for_sure(72, 0.1)
 """
 
 
+REACTOR_THAT_HANGS = """
+import time
+from tcworker import running
+running.LEAST = 0.1
+running.end_in_time(600)
+running.end_in_time(0)
+time.sleep(600)
+"""
+
+
 class LastResort(SynchronousTestCase):
     timeout = 60
+
+    def test_a_reactor_that_hangs_does_not_keep_the_process_either(self) -> None:
+        code = [sys.executable, "-c", REACTOR_THAT_HANGS]
+        ended = subprocess.run(code, capture_output=True, text=True, check=False)
+        self.assertEqual(ended.returncode, 72)
+        self.assertIn("the next start deals with what is left", ended.stderr)
 
     def test_a_thread_that_hangs_does_not_keep_the_process(self) -> None:
         ended = subprocess.run([sys.executable, "-c", THREAD_THAT_HANGS], capture_output=True, text=True, check=False)

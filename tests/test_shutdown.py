@@ -1,0 +1,89 @@
+"""A worker that is told to go: in every state, twice, and in the time that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.claims import ClaimService
+from tcworker.interfaces import Exit
+from tests.claims_case import EXIT, SLEEP, FakeHost, Working
+
+
+class BeforeItStarts(SynchronousTestCase):
+    """An order may be there before the worker is: a notice that the machine goes, most likely."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.booted = 0
+        self.claims = ClaimService(self.clock, FakeHost(), self.boot, lambda exit: succeed(None))  # type: ignore[arg-type]  # a fake
+
+    def boot(self) -> Deferred[Any]:
+        self.booted += 1
+        return Deferred()
+
+    def test_nothing_boots(self) -> None:
+        orders: list[Callable[[], None]] = [
+            lambda: self.claims.drain(None, EXIT),
+            lambda: self.claims.shut_down(5, EXIT),
+        ]
+        for order in orders:
+            self.setUp()
+            order()
+            self.claims.startService()
+            self.assertEqual((self.successResultOf(self.claims.when_stopped()), self.booted), (EXIT, 0))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Twice(Working):
+    """Whoever asks again is in a hurry."""
+
+    def stop_with_a_task_that_hangs(self, seconds: float) -> None:
+        self.give({"script": [{"ignore_term": True}, {"sleep": 5000}]})
+        self.claims.shut_down(seconds, EXIT)
+        self.clock.advance(1)
+
+    def test_the_first_reason_counts(self) -> None:
+        self.give(SLEEP)
+        self.claims.drain(None, EXIT)
+        self.claims.shut_down(5, Exit(0, "another one"))
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+
+    def test_a_run_is_told_how_little_is_left(self) -> None:
+        self.stop_with_a_task_that_hangs(100)
+        self.claims.shut_down(5, EXIT)
+        self.clock.pump([1.0] * 4)
+        self.assertNoResult(self.stopped)
+        self.clock.pump([1.0])
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+
+    def test_a_later_one_leaves_no_more_time(self) -> None:
+        self.stop_with_a_task_that_hangs(5)
+        self.claims.shut_down(100, EXIT)
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+
+    def test_while_all_is_closed_already(self) -> None:
+        closing: Deferred[None] = Deferred()
+        self.patch(self.claims, "_close", lambda exit: closing)
+        self.stop_with_a_task_that_hangs(5)
+        self.clock.pump([1.0] * 5)
+        self.claims.shut_down(1, EXIT)
+        self.clock.pump([1.0] * 2)
+        closing.callback(None)
+        self.assertEqual(self.successResultOf(self.stopped), EXIT)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_who_watches_is_told_of_each_deadline(self) -> None:
+        told: list[float] = []
+        self.claims.watch_deadline(told.append)
+        self.give(SLEEP)
+        self.claims.drain(120, EXIT)
+        self.claims.shut_down(None, EXIT)
+        self.claims.shut_down(5, EXIT)
+        self.assertEqual((told, self.claims.seconds_left), ([120, 25, 5], 5))
