@@ -6,10 +6,15 @@ its caller decides about; the rest is about the worker itself and Taskcluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
+
+from tcworker.causes import Cause as Cause  # part of the contract of TaskError
+
+Evidence: TypeAlias = Mapping[str, Any]
+"""JSON that shows what caused something; which keys belong to which cause is in docs/verdict.md."""
 
 
 class ProcessStatus(IntEnum):
@@ -29,15 +34,20 @@ class ProcessStatus(IntEnum):
 class TaskError(Exception):
     """Something that ends a run; C{state} and C{reason} are the queue's words for how.
 
+    @cvar usual_cause: what an error of this kind is caused by when nobody says it more exactly.
     @ivar messages: what the task's author reads in the log, one line or more each.
+    @ivar cause: for the run's verdict.
     """
 
     state: ClassVar[str] = "exception"
     reason: ClassVar[str] = "internal-error"
+    usual_cause: ClassVar[Cause] = Cause.WORKER_FAULT
 
-    def __init__(self, *messages: str) -> None:
+    def __init__(self, *messages: str, cause: Cause | None = None, evidence: Evidence | None = None) -> None:
         super().__init__(*messages)
         self.messages: tuple[str, ...] = messages
+        self.cause = cause or self.usual_cause
+        self.evidence: Evidence = evidence or {}
 
     def __str__(self) -> str:
         return "\n".join(self.messages)
@@ -47,6 +57,7 @@ class MalformedPayload(TaskError):
     """The task's author asked for what cannot be; each message names the place in the payload."""
 
     reason = "malformed-payload"
+    usual_cause = Cause.MALFORMED_PAYLOAD
 
 
 class FeatureNotSupported(MalformedPayload):
@@ -62,24 +73,37 @@ class TaskFailed(TaskError):
 
     state = "failed"
     reason = "failed"
+    usual_cause = Cause.TASK_FAULT
 
 
 class ResourceUnavailable(TaskError):
     """What the run needs was not to be had: disk, a service, a storage."""
 
     reason = "resource-unavailable"
+    usual_cause = Cause.RESOURCE_UNAVAILABLE
+
+    @classmethod
+    def no_disk(cls, message: str, path: str, error: OSError) -> ResourceUnavailable:
+        """A disk did not take what the run had to write.
+
+        @param path: what was to be written.
+        """
+        evidence = {"path": path, "error": error.strerror or str(error)}
+        return cls(message, cause=Cause.NO_DISK, evidence=evidence)
 
 
 class IntermittentTask(TaskError):
     """The task asked by its exit status to be run again."""
 
     reason = "intermittent-task"
+    usual_cause = Cause.EXIT_STATUS
 
 
 class WorkerShutdown(TaskError):
     """The worker must go before the task is done; the queue gives it to another."""
 
     reason = "worker-shutdown"
+    usual_cause = Cause.WORKER_SHUTDOWN
 
 
 class InternalError(TaskError):
@@ -88,8 +112,10 @@ class InternalError(TaskError):
     @ivar fatal: whether the worker itself is suspect and should take no more tasks.
     """
 
-    def __init__(self, *messages: str, fatal: bool = False) -> None:
-        super().__init__(*messages)
+    def __init__(
+        self, *messages: str, fatal: bool = False, cause: Cause | None = None, evidence: Evidence | None = None
+    ) -> None:
+        super().__init__(*messages, cause=cause, evidence=evidence)
         self.fatal = fatal
 
 

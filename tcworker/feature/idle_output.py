@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.errors import TaskFailed
+from tcworker.errors import Cause, TaskFailed
 from tcworker.feature.base import WhileItRuns
 from tcworker.interfaces import IExecution, IFeature, ITaskContext, ITaskFeature
 
@@ -69,4 +69,5 @@ class _IdleOutput(WhileItRuns):
         if left > 0:
             self._timer = self._context.clock.callLater(left, self._look)
         else:
-            self._context.fail(TaskFailed(f"task aborted - it printed nothing for {self._seconds} seconds"))
+            why = f"task aborted - it printed nothing for {self._seconds} seconds"
+            self._context.fail(TaskFailed(why, cause=Cause.IDLE_OUTPUT, evidence={"seconds": self._seconds}))

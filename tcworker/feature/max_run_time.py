@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.errors import MalformedPayload, TaskFailed
+from tcworker.errors import Cause, MalformedPayload, TaskFailed
 from tcworker.feature.base import WhileItRuns
 from tcworker.interfaces import IExecution, IFeature, ITaskContext, ITaskFeature
 
@@ -65,4 +65,5 @@ class _MaxRunTime(WhileItRuns):
 
     def _passed(self) -> None:
         # "failed" and no exception, as with the reference worker: it would take as long the next time.
-        self._context.fail(TaskFailed(f"task aborted - max run time exceeded ({self._seconds} seconds)"))
+        why = f"task aborted - max run time exceeded ({self._seconds} seconds)"
+        self._context.fail(TaskFailed(why, cause=Cause.MAX_RUN_TIME, evidence={"seconds": self._seconds}))

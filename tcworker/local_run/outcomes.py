@@ -9,7 +9,8 @@ from tcworker.interfaces import JSON, IResult
 from tcworker.local_run.definitions import LocalTask
 from tcworker.local_run.output import GREEN, RED, YELLOW
 from tcworker.task.claim import read_date
-from tcworker.task.resolution import DECIDED_BY_QUEUE, Resolution, why_failed
+from tcworker.task.resolution import DECIDED_BY_QUEUE, Resolution
+from tcworker.task.verdict import why_failed
 
 COMPLETED, FAILED, EXCEPTION, UNUSABLE = 0, 1, 2, 64
 """Exit statuses."""

@@ -10,9 +10,10 @@ from zope.interface import implementer
 
 from tcworker.client.http import HTTP
 from tcworker.client.scopes import missing, satisfies
+from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Auth, Object, Queue
 from tcworker.config import Config
-from tcworker.errors import MalformedPayload, ResourceUnavailable, TaskclusterError, TaskError
+from tcworker.errors import Cause, MalformedPayload, ResourceUnavailable, TaskclusterError, TaskError
 from tcworker.interfaces import (
     Artifact,
     Credentials,
@@ -54,6 +55,7 @@ class TaskContext:
     """See L{ITaskContext}.
 
     @param fail: ends the run with an error's resolution.
+    @param time: of Taskcluster.
     @param time_left: seconds until uploads must end.
     @param uploads: shared by all runs of a worker, so that they have no more than so many uploads together.
     """
@@ -65,6 +67,7 @@ class TaskContext:
         clock: IReactorTime,
         config: Config,
         http: HTTP,
+        time: ServerTime,
         folder: str,
         log: TaskLog,
         threads: Executor,
@@ -81,8 +84,8 @@ class TaskContext:
         self.log = log
         self._credentials: Credentials = claim.credentials
         # Asked at each call: a reclaim replaces the credentials while uploads go on.
-        self.queue = Queue(http, config.root_url, lambda: self._credentials, clock)
-        self._auth = Auth(http, config.root_url, lambda: self._credentials, clock)
+        self.queue = Queue(http, config.root_url, lambda: self._credentials, clock, time=time)
+        self._auth = Auth(http, config.root_url, lambda: self._credentials, clock, time=time)
         self._told: list[Callable[[Credentials], None]] = []
         self._reserved = ReservedNames()
         self._fail = fail
@@ -90,7 +93,7 @@ class TaskContext:
         self._logger = RunLogger(claim.name)
         run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, time_left))
         upload: Upload = (
-            ObjectUpload(http, run, lambda credentials: Object(http, config.root_url, lambda: credentials, clock))
+            ObjectUpload(http, run, lambda given: Object(http, config.root_url, lambda: given, clock, time=time))
             if config.create_object_artifacts
             else S3Upload(http, run)
         )
@@ -169,6 +172,8 @@ class TaskContext:
         try:
             answer = await self._auth.expand_scopes({"scopes": list(scopes)})
         except TaskclusterError as error:
-            raise ResourceUnavailable(f"the task's scopes could not be expanded: {error}") from error
+            why = f"the task's scopes could not be expanded: {error}"
+            evidence = {"what": error.method, "error": error.message}
+            raise ResourceUnavailable(why, cause=Cause.TASKCLUSTER_AWAY, evidence=evidence) from error
         expanded: Sequence[str] = answer["scopes"]
         return expanded

@@ -91,7 +91,8 @@ class TaskLog:
         try:
             self._raw, self._compressed = _open(folder, limit)
         except OSError as error:
-            raise ResourceUnavailable(f"cannot begin the task's log in {folder}: {error.strerror}") from error
+            why = f"cannot begin the task's log in {folder}: {error.strerror}"
+            raise ResourceUnavailable.no_disk(why, folder, error) from error
         self._stream = GzipStream(self._new_reader(), self._keep, self._forget)
         at_once = self._masks.at_once
         self._pump = Pump(threads, self._behind, self._stream.step, lambda _: None, self._cannot_compress, at_once)
@@ -320,7 +321,8 @@ class TaskLog:
         # Telling it ends the run, whose last lines are then written, and fail, in here.
         tell, self._tell_broken = self._tell_broken, None
         if tell is not None:
-            tell(ResourceUnavailable(f"cannot write the task's log, {self._raw.path}: {error.strerror}"))
+            why = f"cannot write the task's log, {self._raw.path}: {error.strerror}"
+            tell(ResourceUnavailable.no_disk(why, self._raw.path, error))
 
 
 def _open(folder: str, limit: int) -> tuple[RawLog, int]:

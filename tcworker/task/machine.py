@@ -15,17 +15,8 @@ from automat import TypeMachineBuilder
 
 from tcworker.errors import TaskError
 from tcworker.interfaces import IResult
-from tcworker.task.resolution import (
-    CANCELED,
-    CLAIM_LOST,
-    COMPLETED,
-    DECIDED_BY_QUEUE,
-    FAILED,
-    WORKER_SHUTDOWN,
-    Resolution,
-    resolution_of,
-    why_failed,
-)
+from tcworker.task.resolution import CLAIM_LOST, COMPLETED, DECIDED_BY_QUEUE, Resolution
+from tcworker.task.verdict import BY_QUEUE, Verdict, by_error, by_result, by_shutdown
 
 
 class RunInputs(Protocol):
@@ -92,8 +83,8 @@ class RunActions(Protocol):
     def hurry(self, seconds: float) -> None:
         """All that is still to be done must fit into so many seconds."""
 
-    def explain(self, why: str) -> None:
-        """Say in the log why the run ends."""
+    def explain(self, verdict: Verdict) -> None:
+        """Say in the log, and beside it, why the run ends; the last one that comes before the log is sealed counts."""
 
     def report(self, resolution: Resolution) -> None:
         """Tell the queue, unless it knows already; answers C{reported}."""
@@ -112,41 +103,37 @@ class RunActions(Protocol):
 class RunCore:
     """What the machine knows of a run.
 
-    @ivar resolution: how it ends, C{None} as long as nothing went wrong.
+    @ivar verdict: how it ends, C{None} as long as nothing went wrong.
     @ivar reported: whether the queue has been told.
     """
 
     actions: RunActions
-    resolution: Resolution | None = None
+    verdict: Verdict | None = None
     reported: bool = False
 
     @property
     def outcome(self) -> Resolution:
         """How it ends as things stand."""
-        return self.resolution or COMPLETED
+        return COMPLETED if self.verdict is None else self.verdict.resolution
 
-    def fail(self, resolution: Resolution, why: str) -> None:
+    def fail(self, verdict: Verdict) -> None:
         """Set how it ends, if nothing did before: the first one wins."""
-        if self.resolution is None:
-            self.resolution = resolution
-            self.actions.explain(why)
+        if self.verdict is None:
+            self.verdict = verdict
+            self.actions.explain(verdict)
 
-    def fail_by(self, error: TaskError) -> None:
-        """Set how it ends by an error."""
-        self.fail(resolution_of(error), str(error))
-
-    def obey(self, resolution: Resolution, why: str) -> None:
+    def obey(self, resolution: Resolution) -> None:
         """Take over what the queue decided, unless it has already been told something else."""
         if not self.reported:
-            self.resolution = resolution
-            self.actions.explain(why)
+            self.verdict = BY_QUEUE[resolution]
+            self.actions.explain(self.verdict)
 
     def report_first(self, seconds: float) -> None:
         """The worker goes: what can be told before the uploads is told now.
 
         Only an exception can be: a completed or failed run takes no artifacts any more (contracts of the queue, 1.9).
         """
-        self.fail(WORKER_SHUTDOWN, "the worker is shutting down; the queue gives the task to another worker")
+        self.fail(by_shutdown(seconds))
         self.actions.hurry(seconds)
         if self.outcome.state == "exception" and self.outcome not in DECIDED_BY_QUEUE:
             self.actions.report(self.outcome)
@@ -158,7 +145,7 @@ def _load(machine: RunInputs, core: RunCore) -> None:
 
 def _finish(machine: RunInputs, core: RunCore, result: IResult) -> None:
     if not result.success:
-        core.fail(FAILED, why_failed(result))
+        core.fail(by_result(result))
     core.actions.upload(result)
 
 
@@ -185,54 +172,54 @@ def _done(machine: RunInputs, core: RunCore) -> None:
 
 
 def _obey_at_once(machine: RunInputs, core: RunCore, resolution: Resolution) -> None:
-    core.obey(resolution, _why(resolution))
+    core.obey(resolution)
     core.actions.upload(None)
 
 
 def _obey_and_discard(machine: RunInputs, core: RunCore, resolution: Resolution) -> None:
-    core.obey(resolution, _why(resolution))
+    core.obey(resolution)
     core.actions.discard()
     core.actions.upload(None)
 
 
 def _obey_and_kill(machine: RunInputs, core: RunCore, resolution: Resolution) -> None:
-    core.obey(resolution, _why(resolution))
-    core.actions.kill(_why(resolution))
+    core.obey(resolution)
+    core.actions.kill(BY_QUEUE[resolution].why)
 
 
 def _obey(machine: RunInputs, core: RunCore, resolution: Resolution) -> None:
-    core.obey(resolution, _why(resolution))
+    core.obey(resolution)
 
 
 def _obey_unreported(machine: RunInputs, core: RunCore, resolution: Resolution) -> None:
-    core.obey(resolution, _why(resolution))
+    core.obey(resolution)
     core.actions.drop_report()
     core.actions.clean_up()
 
 
 def _lose(machine: RunInputs, core: RunCore) -> None:
-    core.obey(CLAIM_LOST, _LOST)
-    core.actions.clean_up()
+    core.obey(CLAIM_LOST)
+    core.actions.upload(None)
 
 
 def _lose_and_discard(machine: RunInputs, core: RunCore) -> None:
-    core.obey(CLAIM_LOST, _LOST)
+    core.obey(CLAIM_LOST)
     core.actions.discard()
-    core.actions.clean_up()
+    core.actions.upload(None)
 
 
 def _lose_and_abort(machine: RunInputs, core: RunCore) -> None:
-    core.obey(CLAIM_LOST, _LOST)
-    core.actions.abort(_LOST)
+    core.obey(CLAIM_LOST)
+    core.actions.abort(BY_QUEUE[CLAIM_LOST].why)
 
 
 def _lose_artifacts(machine: RunInputs, core: RunCore) -> None:
-    core.obey(CLAIM_LOST, _LOST)
+    core.obey(CLAIM_LOST)
     core.actions.only_log()
 
 
 def _lose_unreported(machine: RunInputs, core: RunCore) -> None:
-    core.obey(CLAIM_LOST, _LOST)
+    core.obey(CLAIM_LOST)
     core.actions.drop_report()
     core.actions.clean_up()
 
@@ -258,30 +245,23 @@ def _hurry(machine: RunInputs, core: RunCore, seconds: float) -> None:
 
 
 def _fail_at_once(machine: RunInputs, core: RunCore, error: TaskError) -> None:
-    core.fail_by(error)
+    core.fail(by_error(error))
     core.actions.upload(None)
 
 
 def _fail_and_discard(machine: RunInputs, core: RunCore, error: TaskError) -> None:
-    core.fail_by(error)
+    core.fail(by_error(error))
     core.actions.discard()
     core.actions.upload(None)
 
 
 def _fail_and_kill(machine: RunInputs, core: RunCore, error: TaskError) -> None:
-    core.fail_by(error)
+    core.fail(by_error(error))
     core.actions.kill(str(error))
 
 
 def _fail(machine: RunInputs, core: RunCore, error: TaskError) -> None:
-    core.fail_by(error)
-
-
-_LOST = "the claim was lost; another worker may run the task by now"
-
-
-def _why(resolution: Resolution) -> str:
-    return "the task was canceled" if resolution == CANCELED else "the task's deadline is over"
+    core.fail(by_error(error))
 
 
 _builder = TypeMachineBuilder(RunInputs, RunCore)
@@ -297,13 +277,13 @@ done = _builder.state("done")
 claimed.upon(RunInputs.accepted).to(loading)(_load)
 claimed.upon(RunInputs.rejected).to(uploading)(_fail_at_once)
 claimed.upon(RunInputs.decided_by_queue).to(uploading)(_obey_at_once)
-claimed.upon(RunInputs.claim_lost).to(cleanup)(_lose)
+claimed.upon(RunInputs.claim_lost).to(uploading)(_lose)
 claimed.upon(RunInputs.shutting_down).to(uploading)(_leave_at_once)
 claimed.upon(RunInputs.error).to(uploading)(_fail_at_once)
 
 loading.upon(RunInputs.loaded).to(running).returns(None)
 loading.upon(RunInputs.decided_by_queue).to(uploading)(_obey_and_discard)
-loading.upon(RunInputs.claim_lost).to(cleanup)(_lose_and_discard)
+loading.upon(RunInputs.claim_lost).to(uploading)(_lose_and_discard)
 loading.upon(RunInputs.shutting_down).to(uploading)(_leave_and_discard)
 loading.upon(RunInputs.error).to(uploading)(_fail_and_discard)
 

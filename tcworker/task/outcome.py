@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.errors import (
+    Cause,
     IntermittentTask,
     InternalError,
     MalformedPayload,
@@ -38,7 +39,7 @@ _GRAVEST_FIRST: tuple[type[TaskError], ...] = (
 
 
 def join(errors: Sequence[TaskError]) -> TaskError | None:
-    """Make one error of several: the gravest kind wins, with the messages of all of that kind."""
+    """Make one error of several: the gravest kind wins, with all messages of that kind and the cause of the first."""
     for kind in _GRAVEST_FIRST:
         same = [error for error in errors if isinstance(error, kind)]
         if same:
@@ -69,9 +70,11 @@ class Attempts:
 def _merge(kind: type[TaskError], errors: Sequence[TaskError]) -> TaskError:
     # Each once: many artifacts fail for one and the same reason.
     messages = dict.fromkeys(message for error in errors for message in error.messages)
+    first = errors[0]
     if kind is InternalError:
-        return InternalError(*messages, fatal=any(getattr(error, "fatal", False) for error in errors))
-    return kind(*messages)
+        fatal = any(getattr(error, "fatal", False) for error in errors)
+        return InternalError(*messages, fatal=fatal, cause=first.cause, evidence=first.evidence)
+    return kind(*messages, cause=first.cause, evidence=first.evidence)
 
 
 def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
@@ -90,19 +93,23 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
         return failure.value
     # Taskcluster being away is not the worker's fault.
     if isinstance(failure.value, Unreachable):
-        return ResourceUnavailable(str(failure.value))
+        evidence = {"what": failure.value.method, "error": failure.value.message}
+        return ResourceUnavailable(str(failure.value), cause=Cause.TASKCLUSTER_AWAY, evidence=evidence)
     # Its text may hold what is not for the task's author, who gets a name to ask about.
     if (full := _full_disk(failure.value)) is not None:
-        return ResourceUnavailable(f"{what}: {full}")
+        path, problem = full
+        evidence = {"path": path, "error": problem}
+        return ResourceUnavailable(f"{what}: {path}: {problem}", cause=Cause.NO_DISK, evidence=evidence)
     incident = uuid4().hex[:12]
     _log.failure("incident {incident}: {what}", failure=failure, incident=incident, what=what, run=run)
-    return InternalError(f"internal error of the worker, incident {incident}; its log says more under this name")
+    why = f"internal error of the worker, incident {incident}; its log says more under this name"
+    return InternalError(why, evidence={"incident": incident})
 
 
-def _full_disk(error: BaseException | None) -> str | None:
-    """What there is to say of a disk that is full, which is nobody's fault; C{None} for any other error."""
+def _full_disk(error: BaseException | None) -> tuple[str, str] | None:
+    """What of a disk that is full, which is nobody's fault, and in whose words; C{None} for any other error."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{error.filename or 'the disk'}: {error.strerror}"
+        return str(error.filename or "the disk"), str(error.strerror)
     if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return f"the worker's state: {error}"
+        return "the worker's state", str(error)
     return None

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from tcworker.errors import CallFailed, ResourceUnavailable, Unreachable
+from tcworker.errors import CallFailed, Cause, ResourceUnavailable, Unreachable
 from tcworker.retry import Backoff
 from tcworker.task.put import Refused
 from tcworker.waiting import pause
@@ -57,7 +57,7 @@ class Patience:
                 left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds())
                 # It never passes, the address is wrong, the tries are used up, or the next one would come too late.
                 if not error.may_pass or refusals >= _MOST_REFUSALS or number >= tries or delay >= left:
-                    raise ResourceUnavailable(f"{what}: {error}") from error
+                    raise _unavailable(what, error) from error
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
             await pause(self.clock, delay)
         raise AssertionError("delays never end")
@@ -73,9 +73,16 @@ class Patience:
             if not watch.over:
                 raise
             # From None: what was cut off says nothing that the artifact's name does not.
-            raise ResourceUnavailable(f"{what}: no time is left") from None
+            why = f"{what}: no time is left"
+            raise ResourceUnavailable(why, cause=Cause.OUT_OF_TIME, evidence={"what": what}) from None
         finally:
             watch.stop()
+
+
+def _unavailable(what: str, error: Unreachable | CallFailed | Refused) -> ResourceUnavailable:
+    refused = error.lasting if isinstance(error, Refused) else not error.may_pass
+    cause = Cause.UPLOAD_REFUSED if refused else Cause.TASKCLUSTER_AWAY
+    return ResourceUnavailable(f"{what}: {error}", cause=cause, evidence={"what": what, "error": str(error)})
 
 
 class _Watch:

@@ -29,6 +29,7 @@ from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
 from tcworker.task.secret_forms import forms_of_credentials
+from tcworker.task.verdict import Verdict
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
 
@@ -82,7 +83,7 @@ class TaskService(Service):
         self._machine = new_run_machine(self)
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
-        self._uploaded = self._over = self._dropped = False
+        self._uploaded = self._over = self._dropped = self._taken_away = False
 
     def startService(self) -> None:
         """Begin: the claim is in the state store before anything of the task happens."""
@@ -113,7 +114,11 @@ class TaskService(Service):
         self._machine.shutting_down(seconds)
 
     def taken_away(self, resolution: Resolution) -> None:
-        """The queue ended the run: C{CANCELED}, C{DEADLINE_EXCEEDED} or C{CLAIM_LOST}."""
+        """The queue ended the run: C{CANCELED}, C{DEADLINE_EXCEEDED} or C{CLAIM_LOST}; the first one counts."""
+        if self._taken_away:
+            # By pulse and by a refused reclaim, for example.
+            return
+        self._taken_away = True
         self._logger.info("the queue ended the run: {resolution}", resolution=str(resolution))
         # Whoever noticed: there is no claim left to keep.
         self._keeper.stop()
@@ -230,10 +235,10 @@ class TaskService(Service):
         assert self._sandbox is not None
         self._sandbox.abort(why)
 
-    def explain(self, why: str) -> None:
+    def explain(self, verdict: Verdict) -> None:
         """See L{RunActions.explain}; the operator wants to know too."""
-        self._logger.info("ends because {why}", why=why)
-        self._log_publication.explain(why)
+        self._logger.info("ends by {cause}: {why}", cause=verdict.cause, why=verdict.why)
+        self._log_publication.explain(verdict.why)
 
     def hurry(self, seconds: float) -> None:
         """See L{RunActions.hurry}."""

@@ -105,7 +105,7 @@ async def transform(file: IArchivedFile, coder: Coder, folder: str, threads: Exe
 
 
 def _full(path: str, folder: str, error: OSError) -> ResourceUnavailable:
-    return ResourceUnavailable(f"cannot prepare {path} for upload in {folder}: {error.strerror}")
+    return ResourceUnavailable.no_disk(f"cannot prepare {path} for upload in {folder}: {error.strerror}", folder, error)
 
 
 async def _in_memory(body: IBodyProducer, coder: Coder) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import IntermittentTask, MalformedPayload, ResourceUnavailable, TaskFailed
+from tcworker.errors import Cause, IntermittentTask, MalformedPayload, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import CommandRecord, ExitStatus
 from tcworker.task import machine
 from tcworker.task.resolution import (
@@ -19,6 +19,7 @@ from tcworker.task.resolution import (
     WORKER_SHUTDOWN,
     Resolution,
 )
+from tcworker.task.verdict import BY_QUEUE, Verdict, by_error, by_shutdown
 from tests.machines import Calls, decided, pairs, state_of
 
 
@@ -37,7 +38,6 @@ BROKEN = Result(success=False, commands=(CommandRecord(("false",), ExitStatus(1)
 ERROR = ResourceUnavailable("no disk")
 UNAVAILABLE = Resolution("exception", "resource-unavailable")
 LOST = "the claim was lost; another worker may run the task by now"
-GONE = "the worker is shutting down; the queue gives the task to another worker"
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "rejected": (ERROR,),
@@ -57,37 +57,39 @@ WAYS: dict[str, list[tuple[Any, ...]]] = {
     "done": [("accepted",), ("loaded",), ("finished", FINE), ("uploaded",), ("reported",), ("cleaned",)],
 }
 
-CANCEL = ("explain", "the task was canceled")
-REPORT_FIRST = [("explain", GONE), ("hurry", 60.0), ("report", WORKER_SHUTDOWN)]
+NO_DISK = ("explain", by_error(ERROR))
+CANCEL = ("explain", BY_QUEUE[CANCELED])
+LOSE = ("explain", BY_QUEUE[CLAIM_LOST])
+REPORT_FIRST = [("explain", by_shutdown(60.0)), ("hurry", 60.0), ("report", WORKER_SHUTDOWN)]
 
 TABLE: dict[tuple[str, str], tuple[str, list[tuple[Any, ...]]]] = {
     ("claimed", "accepted"): ("loading", [("load",)]),
-    ("claimed", "rejected"): ("uploading", [("explain", "no disk"), ("upload", None)]),
+    ("claimed", "rejected"): ("uploading", [NO_DISK, ("upload", None)]),
     ("claimed", "decided_by_queue"): ("uploading", [CANCEL, ("upload", None)]),
-    ("claimed", "claim_lost"): ("cleanup", [("explain", LOST), ("clean_up",)]),
+    ("claimed", "claim_lost"): ("uploading", [LOSE, ("upload", None)]),
     ("claimed", "shutting_down"): ("uploading", [*REPORT_FIRST, ("upload", None)]),
-    ("claimed", "error"): ("uploading", [("explain", "no disk"), ("upload", None)]),
+    ("claimed", "error"): ("uploading", [NO_DISK, ("upload", None)]),
     ("loading", "loaded"): ("running", []),
     ("loading", "decided_by_queue"): ("uploading", [CANCEL, ("discard",), ("upload", None)]),
-    ("loading", "claim_lost"): ("cleanup", [("explain", LOST), ("discard",), ("clean_up",)]),
+    ("loading", "claim_lost"): ("uploading", [LOSE, ("discard",), ("upload", None)]),
     ("loading", "shutting_down"): ("uploading", [*REPORT_FIRST, ("discard",), ("upload", None)]),
-    ("loading", "error"): ("uploading", [("explain", "no disk"), ("discard",), ("upload", None)]),
+    ("loading", "error"): ("uploading", [NO_DISK, ("discard",), ("upload", None)]),
     ("running", "finished"): ("uploading", [("upload", FINE)]),
     ("running", "aborted"): ("uploading", [("only_log",), ("upload", None)]),
     ("running", "reported"): ("running", []),
     ("running", "decided_by_queue"): ("running", [CANCEL, ("kill", "the task was canceled")]),
-    ("running", "claim_lost"): ("running", [("explain", LOST), ("abort", LOST)]),
+    ("running", "claim_lost"): ("running", [LOSE, ("abort", LOST)]),
     ("running", "shutting_down"): ("running", [*REPORT_FIRST, ("kill", "the worker is shutting down")]),
-    ("running", "error"): ("running", [("explain", "no disk"), ("kill", "no disk")]),
+    ("running", "error"): ("running", [NO_DISK, ("kill", "no disk")]),
     ("uploading", "uploaded"): ("reporting", [("report", COMPLETED)]),
     ("uploading", "reported"): ("uploading", []),
     ("uploading", "decided_by_queue"): ("uploading", [CANCEL]),
-    ("uploading", "claim_lost"): ("uploading", [("explain", LOST), ("only_log",)]),
+    ("uploading", "claim_lost"): ("uploading", [LOSE, ("only_log",)]),
     ("uploading", "shutting_down"): ("uploading", [("hurry", 60.0)]),
-    ("uploading", "error"): ("uploading", [("explain", "no disk")]),
+    ("uploading", "error"): ("uploading", [NO_DISK]),
     ("reporting", "reported"): ("cleanup", [("clean_up",)]),
     ("reporting", "decided_by_queue"): ("cleanup", [CANCEL, ("drop_report",), ("clean_up",)]),
-    ("reporting", "claim_lost"): ("cleanup", [("explain", LOST), ("drop_report",), ("clean_up",)]),
+    ("reporting", "claim_lost"): ("cleanup", [LOSE, ("drop_report",), ("clean_up",)]),
     ("reporting", "shutting_down"): ("reporting", [("hurry", 60.0)]),
     ("cleanup", "cleaned"): ("done", [("done", COMPLETED)]),
     ("cleanup", "shutting_down"): ("cleanup", [("hurry", 60.0)]),
@@ -143,7 +145,7 @@ class WhichOutcomeWins(Driven):
     def test_a_command_that_fails_is_failed_and_says_which(self) -> None:
         self.say(*WAYS["running"])
         effects = self.say(("finished", BROKEN))
-        self.assertEqual(effects[0], ("explain", "command 0 exited with status 1"))
+        self.assertEqual(effects[0], ("explain", Verdict(FAILED, Cause.EXIT_STATUS, "command 0 exited with status 1")))
         self.assertEqual(self.go_on_to_the_end("uploading"), FAILED)
 
     def test_the_first_error_stays(self) -> None:

@@ -14,6 +14,7 @@ from tcworker.engine.native.exec import start_exec
 from tcworker.engine.native.result import NativeResult
 from tcworker.engine.native.sandbox import Sandbox
 from tcworker.errors import (
+    Cause,
     FeatureNotSupported,
     InternalError,
     ResourceUnavailable,
@@ -129,7 +130,9 @@ class NativeExecution:
             self._supervisor.kill(0)
 
     def _log_broken(self, problem: str) -> None:
-        self._end_with(ResourceUnavailable(f"the task's log in {self._context.folder} cannot be written: {problem}"))
+        folder = self._context.folder
+        why = f"the task's log in {folder} cannot be written: {problem}"
+        self._end_with(ResourceUnavailable(why, cause=Cause.NO_DISK, evidence={"path": folder, "error": problem}))
 
     async def _drive(self) -> None:
         try:

@@ -147,4 +147,5 @@ def _keep(home: Home) -> None:
 
 
 def _no_folder(means: Means, error: OSError) -> ResourceUnavailable:
-    return ResourceUnavailable(f"no folder for the task can be made in {means.tasks_dir}: {error.strerror}")
+    why = f"no folder for the task can be made in {means.tasks_dir}: {error.strerror}"
+    return ResourceUnavailable.no_disk(why, means.tasks_dir, error)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tcworker.interfaces import CommandRecord, ExitStatus
 from tcworker.launcher.wire import Message
-from tcworker.task.resolution import signal_name
+from tcworker.task.verdict import signal_name
 
 
 def opening(index: int, argv: Sequence[str]) -> str:

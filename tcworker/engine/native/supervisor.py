@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from tcworker.engine.native.launcher import Gone, Supervised
-from tcworker.errors import InternalError, TaskError, TaskFailed
+from tcworker.errors import Cause, InternalError, TaskError, TaskFailed
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor
 from tcworker.waiting import OneShot
@@ -198,6 +198,7 @@ class SupervisorLink:
         if "memory" in gone.exceeded:
             return TaskFailed(
                 "the task filled the memory that it may have here (limits.memoryMB) with what no process held, as "
-                "files in /dev/shm, so that all of it had to be killed and nothing that it left can be read"
+                "files in /dev/shm, so that all of it had to be killed and nothing that it left can be read",
+                cause=Cause.OUT_OF_MEMORY,
             )
         return InternalError(_TOO_LATE if self._given_up else _DEAD)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import CancelledError, DeferredSemaphore
 from twisted.logger import Logger
 
-from tcworker.errors import ArchiveError, MalformedPayload, NamingConflict, TaskError, TaskFailed
+from tcworker.errors import ArchiveError, Cause, MalformedPayload, NamingConflict, TaskError, TaskFailed
 from tcworker.feature.artifacts.names import Names
 from tcworker.feature.artifacts.telling import MANY, Faults, Lines
 from tcworker.feature.artifacts.wanted import Wanted, shown
@@ -142,7 +142,8 @@ class EntryPublisher:
     async def _miss(self, name: str, reason: str, message: str) -> None:
         """Say in the queue and in the log why an artifact is not there."""
         message = shown(message)
-        error = TaskFailed(message)
+        evidence = {"artifact": name, "reason": reason}
+        error = TaskFailed(message, cause=Cause.ARTIFACT_MISSING, evidence=evidence)
         # Of an optional one as well the queue gets an error artifact, by which whoever looks for it learns why.
         self._shared.faults.add(self._wanted, name, f"{reason}: {message}", error, "is missing")
         try:

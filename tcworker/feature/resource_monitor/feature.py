@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tcworker.config import Config
-from tcworker.errors import NamingConflict, TaskFailed
+from tcworker.errors import Cause, NamingConflict, TaskFailed
 from tcworker.feature.base import WhileItRuns
 from tcworker.feature.resource_monitor.guard import MemoryGuard, MemoryThreshold
 from tcworker.feature.resource_monitor.machine import Memory, read_memory
@@ -120,7 +120,7 @@ class _Guarded(WhileItRuns):
 
     def end(self, why: str) -> None:
         """See L{GuardedRun.end}."""
-        self._context.fail(TaskFailed(why))
+        self._context.fail(TaskFailed(why, cause=Cause.OUT_OF_MEMORY))
         # At once: for as long as it has time to end by itself, it can take even more.
         if self._execution is not None:
             self._execution.kill(why, 0)
