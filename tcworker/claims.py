@@ -15,6 +15,7 @@ from tcworker.claimer import Claimer
 from tcworker.config import Config
 from tcworker.errors import ConfigError, InternalError
 from tcworker.grace import Grace
+from tcworker.hand import Hand
 from tcworker.host.service import HostService
 from tcworker.interfaces import Credentials, Exit, ITaskContext, ProcessStatus, Unsubscribe
 from tcworker.lifecycle import new_worker_machine
@@ -24,10 +25,9 @@ from tcworker.slots import Slots
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
-from tcworker.task.report import Report, record_of
-from tcworker.task.reporter import Reporter
-from tcworker.task.resolution import CANCELED, WORKER_SHUTDOWN, Resolution, resolution_of
+from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution, resolution_of
 from tcworker.task.service import TaskService
+from tcworker.task.settlement import Settlement
 from tcworker.waiting import Loose, OneShot
 
 _log = Logger()
@@ -37,6 +37,7 @@ class ClaimService(MultiService):
     """Claims tasks and runs them until it is told to go; implements L{tcworker.lifecycle.WorkerActions}.
 
     @param close: closes all else of the worker, last of all; given why it ends.
+    @ivar hand: is to be told of runs that the queue has ended.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ClaimService(MultiService):
         self._host = host
         self._boot = boot
         self._close = close
+        self.hand = Hand(clock)
         self._loose = Loose(_log)
         self._state = "booting"
         self._machine = new_worker_machine(self)
@@ -136,9 +138,7 @@ class ClaimService(MultiService):
 
     def canceled(self, task_id: str) -> None:
         """The queue cancelled a task; nothing happens if it does not run here."""
-        for task in tuple(self._tasks):
-            if task.claim.task_id == task_id:
-                task.taken_away(CANCELED)
+        self.hand.canceled(task_id)
 
     def when_booted(self) -> Deferred[Config]:
         """Fire with the configuration when the first claim is made; fails with what prevented that."""
@@ -221,6 +221,7 @@ class ClaimService(MultiService):
         self._slots.take(task)
         self._tell_watchers(task.context)
         task.setServiceParent(self)
+        self.hand.take(task)
 
     def _tell_watchers(self, context: ITaskContext) -> None:
         for call in tuple(self._watchers):
@@ -231,6 +232,7 @@ class ClaimService(MultiService):
 
     def _ended(self, task: TaskService, resolution: Resolution) -> None:
         self._tasks.discard(task)
+        self.hand.drop(task)
         self._idle_since = self._clock.seconds()
         self._loose.run(_disown(task), "ending a run")
         self._see_whether_count_reached()
@@ -253,24 +255,15 @@ class ClaimService(MultiService):
 
     def _give_back(self, claim: Claim, resolution: Resolution) -> None:
         self._giving_back += 1
-        self._loose.run(self._report(claim, resolution), "giving a task back")
-
-    async def _report(self, claim: Claim, resolution: Resolution) -> None:
         assert self._facilities is not None
-        state, queue = self._facilities.state, self._facilities.new_queue(lambda: claim.credentials)
-        report = Report(claim, Reporter(claim, queue, self._clock, lambda: self._grace.left), state, self._loose)
-        try:
-            # Whoever dies now leaves a note for the next worker process. Without room for it the queue is told no less.
-            await state.claimed(record_of(claim)).addErrback(self._not_remembered)
-            await report.tell(resolution)
-            if not report.owed:
-                await state.done(claim.task_id, claim.run_id)
-        finally:
-            self._giving_back -= 1
-            self._see_whether_gone()
+        settlement = Settlement(claim, self._facilities, lambda: self._grace.left)
+        giving_back = Deferred.fromCoroutine(settlement.give_back(resolution))
+        self._loose.run(giving_back.addBoth(self._given_back), "giving a task back")
 
-    def _not_remembered(self, failure: Failure) -> None:
-        _log.failure("a task that is given back cannot be remembered", failure=failure)
+    def _given_back(self, result: Failure | None) -> Failure | None:
+        self._giving_back -= 1
+        self._see_whether_gone()
+        return result
 
     def stop_claiming(self) -> None:
         """See L{WorkerActions.stop_claiming}."""

@@ -57,6 +57,8 @@ class Config:
     @ivar required_disk_space_megabytes: of 2**20 bytes each.
     @ivar shutdown_machine_on_idle: whether the host is to power the machine off behind a worker that was idle for too
         long; C{shutdown_machine_on_internal_error} is about one that ends with an internal error.
+    @ivar status_poll_secs: how often the queue is asked whether tasks were cancelled, while there is no pulse.
+    @ivar pulse: the address of the broker that tells of it, with the password.
     @ivar disable_native_payloads: whether tasks for the native platform are refused.
     @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
     @ivar enable_metadata: whether a file says which task the worker ran last.
@@ -104,6 +106,8 @@ class Config:
     enable_live_log: bool = True
     kill_grace_secs: float = 5
     shutdown_grace_secs: float = 25
+    status_poll_secs: float = 10
+    pulse: str | None = field(default=None, repr=False)
     overlap_uploads: bool = True
     tasks_dir: str = field(default_factory=lambda: os.path.abspath("tasks"))
     state_dir: str = field(default_factory=lambda: os.path.abspath("state"))

@@ -7,11 +7,13 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from tcworker.amqp.address import read_address
 from tcworker.config_schema import KEYS, REQUIRED, SCHEMA, SHORTEST_MASK, may_be_shown
 from tcworker.config_source import Merged, type_name
 from tcworker.errors import ConfigError, Fault, ProcessStatus
@@ -101,6 +103,8 @@ def _own_rules(merged: Merged) -> Iterator[Fault]:
     if isinstance(values.get("certificate"), str) and not _is_certificate(values["certificate"]):
         yield _breach(merged, "certificate", "text that is not shown")
     yield from (Fault(merged.locate(path), str(value), "a number with an end") for path, value in _endless(values))
+    if isinstance(values.get("pulse"), str):
+        yield from _address_faults(merged, values["pulse"])
     logs = values.get("logs")
     masks = logs.get("mask") if isinstance(logs, Mapping) else None
     for index, mask in enumerate(masks if isinstance(masks, list | tuple) else ()):
@@ -115,6 +119,13 @@ def _endless(values: Mapping[str, Any], schemas: Mapping[str, Any] = KEYS) -> It
             yield [key], value
         elif "properties" in schema and isinstance(value, Mapping):
             yield from (([key, *path], found) for path, found in _endless(value, schema["properties"]))
+
+
+def _address_faults(merged: Merged, url: str) -> Iterator[Fault]:
+    try:
+        read_address(url)
+    except ConfigError as error:
+        yield from (replace(fault, place=merged.locate([fault.place])) for fault in error.faults)
 
 
 def _mask_faults(merged: Merged, path: Sequence[str | int], mask: JSON) -> Iterator[Fault]:

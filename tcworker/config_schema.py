@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tcworker.amqp.address import SHAPE
 from tcworker.config_without_effect import WITHOUT_EFFECT
 
 # \Z everywhere: $ would let a newline at the end pass.
@@ -87,6 +88,8 @@ KEYS: dict[str, dict[str, Any]] = {
     "stateDir": _text("a folder's path", r"[^\0]"),
     "killGraceSecs": _number("seconds"),
     "shutdownGraceSecs": _number("seconds"),
+    "statusPollSecs": {"type": "number", "minimum": 1, "expected": "a number of seconds, 1 or more"},
+    "pulse": _text(SHAPE),
     "overlapUploads": _flag(),
     "logs": _object(maxMegabytes=_whole(1), mask=_MASKS),
     "caBundle": _text("the path of a file of certificates in PEM", r"[^\0]"),
@@ -122,7 +125,7 @@ KEYS: dict[str, dict[str, Any]] = {
 
 REQUIRED = ("rootURL", "clientId", "accessToken", "workerType", "workerId")
 
-SECRET = frozenset({"accessToken", "certificate", "extensions", "logs.mask"})
+SECRET = frozenset({"accessToken", "certificate", "extensions", "logs.mask", "pulse"})
 """Places whose values nobody may read in a log or an error."""
 
 

@@ -539,6 +539,8 @@ class QueueCalls(Protocol):
 
     def status(self, task_id: str, /) -> Deferred[JSON]: ...
 
+    def statuses(self, body: JSON, /) -> Deferred[JSON]: ...
+
 
 class ITaskContext(Interface):
     """One run, as platforms and features see it."""
@@ -590,7 +592,19 @@ class ITaskContext(Interface):
         """Whether no artifact of the payload can have this name: the log or a feature has it."""
 
     def time_left() -> float:
-        """Seconds until uploads must end."""
+        """Seconds until uploads of files must end."""
+
+    def in_haste() -> bool:
+        """Whether the worker must go: what is most wanted is to be published first, and small files before large ones.
+
+        Nothing prolongs L{time_left} then, and L{publish} fails with L{TooLate} for files that would take longer.
+        """
+
+    def on_haste(call: Callable[[], None]) -> Unsubscribe:
+        """Be told when that begins."""
+
+    def seconds_to_publish(size: int) -> float:
+        """How long files of so many bytes take after those that are on their way, by the speed measured so far."""
 
     def fail(error: TaskError) -> None:
         """End the run with that error's resolution; from any hook, at any time."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
+from tcworker.cancellations import CancellationService
 from tcworker.claims import ClaimService
 from tcworker.client.http import HTTP
+from tcworker.client.server_time import ServerTime, steady_seconds
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.errors import StateDirectoryTaken
@@ -20,7 +22,7 @@ from tcworker.feature.registry import FeatureSet
 from tcworker.grace import CLOSING
 from tcworker.host.service import HostService
 from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
-from tcworker.recovery import settle
+from tcworker.recovery import Recovery
 from tcworker.state import StateStore
 from tcworker.task.facilities import Facilities
 from tcworker.waiting import Threads
@@ -134,13 +136,23 @@ class Worker(MultiService):
         parts = self._assemble(config)
         self._closers.extend((platform.name, platform.dispose) for platform in parts.platforms)
         facilities = await self._open(config, parts)
+        recovery = Recovery(facilities)
+        self._closers.append(("what a dead worker left", recovery.close))
         left = await facilities.state.runs()
         sandboxes = [run.sandbox for run in left if run.sandbox is not None]
         for platform in parts.platforms:
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
         # Not before nothing of them lives here: what the queue is told of may begin elsewhere at once.
-        await settle(left, facilities)
+        await recovery.settle(left)
+        self._listen(facilities)
         return facilities
+
+    def _listen(self, facilities: Facilities) -> None:
+        """Begin to hear of cancellations; nobody waits for the broker."""
+        queue = facilities.new_queue(self._host.credentials)
+        cancellations = CancellationService(self._reactor, facilities.config, queue, self._claims.hand)
+        cancellations.setServiceParent(self)
+        self._closers.append(("listening for cancellations", lambda: maybeDeferred(cancellations.disownServiceParent)))
 
     async def _open(self, config: Config, parts: Parts) -> Facilities:
         state = await self._open_state(config.state_dir)
@@ -151,7 +163,8 @@ class Worker(MultiService):
         http = HTTP(self._reactor, connections=connections, ca_bundle=config.ca_bundle, environ=os.environ)
         self._closers.append(("the connections", http.close))
         features = FeatureSet(parts.features)
-        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features)
+        time = ServerTime(self._reactor.seconds, steady_seconds)
+        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time)
 
     async def _open_state(self, folder: str) -> StateStore:
         try:

@@ -70,6 +70,8 @@ OWN: Mapping[str, str] = {
     "logs.mask": "tests.integration.test_settings.Logs.test_what_the_operator_names_is_masked",
     "logs.maxMegabytes": "tests.integration.test_settings.Logs.test_what_is_too_long_is_cut_in_its_middle",
     "overlapUploads": "tests.test_claims.WithoutOverlap.test_the_next_task_waits_until_the_last_one_is_published",
+    "pulse": "tests.integration.test_worker_pulse.ABroker.test_a_task_that_is_cancelled_ends_at_once",
+    "statusPollSecs": "tests.test_statuses.Polling.test_every_so_many_seconds",
     "platforms": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
     "privateTmp": f"{_USERS}.PrivateTests.test_turned_off",
     "shutdownGraceSecs": "tests.test_claims.Booting.test_the_configured_time_counts_as_soon_as_it_is_known",

@@ -244,6 +244,9 @@ class Secrets(SynchronousTestCase):
             {"logs": {"mask": [{"pattern": "(123454321"}]}},
             {"logs": {"mask": [{"pattern": ["123454321"]}]}},
             {"rootURL": "https://user:123454321@tc.example.com"},
+            {"pulse": "amqp://user:123454321@broker:many/"},
+            {"pulse": "user:123454321@broker"},
+            {"pulse": ["amqp://user:123454321@broker"]},
         ):
             error = self.assertRaises(ConfigError, parsed, **values)
             self.assertNotIn("123454321", str(error), values)
@@ -265,6 +268,7 @@ class Consistency(SynchronousTestCase):
             "logs": {"maxMegabytes": 9, "mask": ["a secret"]},
             "taskUidRange": [20000, 29999],
             "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
+            "pulse": "amqp://x",
         }
         untouched = parsed()
         flags = {key for key, schema in KEYS.items() if schema["type"] == "boolean"}

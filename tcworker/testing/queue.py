@@ -93,6 +93,10 @@ class FakeQueue:
         """Ask how a task stands; to be answered with C{{"status": ...}}."""
         return self._call("status", task_id)
 
+    def statuses(self, body: JSON) -> Deferred[JSON]:
+        """Ask how many tasks stand; to be answered with C{{"statuses": [{"taskId": ..., "status": ...}]}}."""
+        return self._call("statuses", body)
+
     def task(self, task_id: str) -> Deferred[JSON]:
         """Ask for a task's definition."""
         return self._call("task", task_id)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded.outbox import Message, Outbox
 from tcworker.embedded.pulse.service import EXCHANGES, MOST_UNCONFIRMED, Pulse
-from tests.embedded.pulse.broker import MemoryBroker
+from tests.amqp.broker import MemoryBroker
 
 URL = "amqp://user:secret@127.0.0.1:1234/vhost"
 EXCHANGE = "exchange/taskcluster-queue/v1/task-pending"

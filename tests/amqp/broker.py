@@ -1,4 +1,5 @@
-"""A broker in memory: says what RabbitMQ says when somebody logs in, and leaves it to a test what is confirmed."""
+"""A broker in memory: says what RabbitMQ says when somebody logs in, and leaves it to a test what is
+confirmed and delivered."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ ANSWERS = {
     spec.Channel.Open: spec.Channel.OpenOk(),
     spec.Confirm.Select: spec.Confirm.SelectOk(),
     spec.Exchange.Declare: spec.Exchange.DeclareOk(),
+    spec.Basic.Qos: spec.Basic.QosOk(),
+    spec.Queue.Bind: spec.Queue.BindOk(),
 }
 
 
@@ -49,6 +52,8 @@ class MemoryBroker:
         self._client.makeConnection(self._transport)
         self.methods: list[Any] = []
         self.published: list[tuple[str, str, Any, Any]] = []
+        self.consumer = ""
+        self._delivered = 0
 
     @property
     def open(self) -> bool:
@@ -69,7 +74,7 @@ class MemoryBroker:
         self.say(START, channel=0)
 
     def say(self, method: Any, channel: int = 1) -> None:
-        self._client.dataReceived(frame.Method(channel, method).marshal())
+        self.send(frame.Method(channel, method).marshal())
 
     def read(self) -> None:
         """Read and answer all that the client says."""
@@ -85,13 +90,36 @@ class MemoryBroker:
         self.say(spec.Basic.Ack(number, multiple))
         self.read()
 
+    def deliver(self, body: bytes, exchange: str = "exchange") -> None:
+        """Give the client a message, as the consumer that it asked for last."""
+        self._delivered += 1
+        self.say(spec.Basic.Deliver(self.consumer, self._delivered, False, exchange, "key"))
+        self.send(frame.Header(1, len(body), spec.BasicProperties()).marshal() + frame.Body(1, body).marshal())
+        self.read()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, whatever they are."""
+        self._client.dataReceived(data)
+
+    def said(self, kind: type[Any]) -> list[Any]:
+        """All that the client said of one class."""
+        return [method for method in self.methods if isinstance(method, kind)]
+
     def hang_up(self, reason: Exception = connectionDone.value) -> None:
         self._transport.loseConnection(reason)
+
+    def _answer(self, method: Any) -> Any:
+        if isinstance(method, spec.Queue.Declare):
+            return spec.Queue.DeclareOk(method.queue, 0, 0)
+        if isinstance(method, spec.Basic.Consume):
+            self.consumer = method.consumer_tag
+            return spec.Basic.ConsumeOk(self.consumer)
+        return ANSWERS.get(type(method))
 
     def _take(self, one: Any) -> None:
         if isinstance(one, frame.Method):
             self.methods.append(one.method)
-            answer = ANSWERS.get(type(one.method))
+            answer = self._answer(one.method)
             if answer is not None:
                 self.say(answer, one.channel_number)
         elif isinstance(one, frame.Header):
