@@ -19,10 +19,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tcworker.client.answers import check
 from tcworker.client.hawk import sign
 from tcworker.client.http import HTTP, Answer
 from tcworker.client.routes import Route, routes
-from tcworker.client.trouble import Unsent, without_queries
+from tcworker.client.server_time import ServerTime
+from tcworker.client.trouble import UnexpectedAnswer, Unsent, without_queries
 from tcworker.errors import CallFailed, TaskclusterError, Unreachable
 from tcworker.interfaces import JSON, Credentials
 from tcworker.retry import Backoff
@@ -41,18 +43,24 @@ BACKOFF = Backoff(0.1, 30.0)
 ATTEMPTS = 6
 """How often a call is made before its failure is passed on."""
 
+SKEW = 60.0
+"""Seconds by which the time in a refused signature must have been wrong for that to be the likely cause; a server takes
+what is wrong by some minutes (contracts of the queue, 3.1)."""
+
 
 @dataclass
 class _Call:
     """One call, ready to be made as often as it takes.
 
     @ivar target: path and query.
+    @ivar content: what it is given, C{None} if it takes nothing.
     @ivar given_up: whether nobody wants its answer any more.
     """
 
     name: str
     method: str
     target: str
+    content: JSON = field(repr=False)
     body: bytes | None = field(repr=False)
     given_up: bool = False
 
@@ -60,13 +68,15 @@ class _Call:
 class Service:
     """A service of Taskcluster. Its calls fail with L{CallFailed} or L{Unreachable}.
 
-    A call whose answer is lost, or is the server's own failure (5xx), is made again, signed anew; one that is refused
-    (4xx) is not. Cancelling it ends the request.
+    A call whose answer is lost, or is not Taskcluster's (L{UnexpectedAnswer}), or is the server's own failure (5xx), is
+    made again, signed anew; one that is refused (4xx) is not, unless it was for the time in its signature. Cancelling
+    it ends the request.
 
     @cvar module: where the C{taskcluster} package describes it.
     @param credentials: asked at every attempt, so that they may be replaced while a call waits; C{None} from it sends
         the call unsigned.
     @param authorized_scopes: what the calls may be used for at the most.
+    @param time: what is known of the server's clock, to be shared by all who call that server.
     """
 
     module: ClassVar[str]
@@ -80,12 +90,14 @@ class Service:
         clock: IReactorTime,
         *,
         authorized_scopes: Sequence[str] | None = None,
+        time: ServerTime | None = None,
     ) -> None:
         self._http = http
         self._root_url = root_url.rstrip("/")
         self._credentials = credentials
         self._clock = clock
         self._authorized_scopes = authorized_scopes
+        self._time = ServerTime(clock.seconds) if time is None else time
 
     def __getattr__(self, name: str) -> Callable[..., Deferred[JSON]]:
         route = routes(type(self).module).get(name)
@@ -118,6 +130,16 @@ class Service:
         return await self._attempt(call, SECONDS)
 
     async def _attempt(self, call: _Call, seconds: float) -> JSON:
+        signed = self._time.seconds()
+        try:
+            return await self._send(call, seconds)
+        except CallFailed as error:
+            # Had the clock been right, it might have been taken. (A claimWork that is refused has claimed nothing.)
+            if error.status != 401 or call.given_up or abs(self._time.seconds() - signed) < SKEW:
+                raise
+        return await self._send(call, seconds)
+
+    async def _send(self, call: _Call, seconds: float) -> JSON:
         url = self._root_url + call.target
         headers = {} if call.body is None else {"Content-Type": "application/json"}
         # Signed anew each time: by then a signature is old, and the credentials may be others.
@@ -127,14 +149,19 @@ class Service:
                 call.method,
                 url,
                 credentials,
-                time=self._clock.seconds(),
+                time=self._time.seconds(),
                 authorized_scopes=self._authorized_scopes,
             )
+        asked = self._time.steady()
         try:
             answer = await self._http.request(call.method, url, headers=headers, body=call.body, timeout=seconds)
         except Unreachable as error:
             raise type(error)(call.name, f"{self._root_url}: {error.message}") from None
-        return _read(call.name, answer)
+        content = _content(call.name, answer)
+        # Only now: whoever poses as Taskcluster may have another clock.
+        if content is not None and "date" in answer.headers and "age" not in answer.headers:
+            self._time.heard(answer.headers["date"], asked)
+        return _judge(call, answer, content)
 
 
 class Queue(Service):
@@ -224,7 +251,7 @@ def _prepare(route: Route, arguments: Sequence[JSON], query: Mapping[str, JSON])
         raise TypeError(f"{route.name} takes ({wanted}), got {len(arguments)} arguments")
     body = json.dumps(arguments[-1], separators=(",", ":")).encode() if route.has_body else None
     target = route.path(arguments[: len(route.arguments)]) + route.query_string(query)
-    return _Call(route.name, route.method, target, body)
+    return _Call(route.name, route.method, target, arguments[-1] if route.has_body else None, body)
 
 
 def _may_have_claimed(error: BaseException | None) -> bool:
@@ -234,15 +261,15 @@ def _may_have_claimed(error: BaseException | None) -> bool:
     return not isinstance(error, Unsent)
 
 
-def _read(name: str, answer: Answer) -> JSON:
-    content = _content(name, answer)
+def _judge(call: _Call, answer: Answer, content: JSON) -> JSON:
     if answer.status < 400:
+        check(call.name, answer.status, content, call.content)
         return content
     words = content if isinstance(content, dict) else {}
     message = str(words.get("message") or words.get("error") or "no reason given").split("\n\n---\n")[0].strip()
     # Error artifacts have a reason where errors of the API have a code.
     code = str(words.get("code") or words.get("reason") or "")
-    raise CallFailed(name, answer.status, code, without_queries(message))
+    raise CallFailed(call.name, answer.status, code, without_queries(message))
 
 
 def _content(name: str, answer: Answer) -> JSON:
@@ -253,7 +280,7 @@ def _content(name: str, answer: Answer) -> JSON:
         if answer.status >= 400:
             return None
         kind = answer.headers.get("content-type", "something")
-        raise Unreachable(name, f"answered {answer.status} with {kind} where JSON was expected") from None
+        raise UnexpectedAnswer(name, f"answered {answer.status} with {kind} where JSON was expected") from None
     except RecursionError:
         # A task's payload may be as deep as its author likes, and comes with a claim.
-        raise Unreachable(name, f"answered {answer.status} with JSON that is nested too deeply to be read") from None
+        raise UnexpectedAnswer(name, f"answered {answer.status} with JSON nested too deeply to be read") from None

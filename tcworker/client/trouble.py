@@ -19,6 +19,10 @@ class Unsent(Unreachable):
     """The server cannot have seen the request, since there was no connection to it."""
 
 
+class UnexpectedAnswer(Unreachable):
+    """Something answered, but not as Taskcluster does: a page, an empty body, JSON of another shape."""
+
+
 def explain(what: str, error: Exception) -> Exception:
     """The error that a caller gets for one of Twisted's: C{CancelledError} if somebody gave up, else L{Unreachable}.
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from twisted.internet.interfaces import IReactorTime
-
-from tcworker.waiting import seconds_until
+from tcworker.client.server_time import ServerTime
 
 AFTER_RESOLUTION = 25 * 60.0
 """Seconds in which the queue takes artifacts of a run that ended as an exception (contracts of the queue, 1.9)."""
@@ -19,17 +17,18 @@ class Allowance:
     """The time in which uploads must end; the shortest limit counts.
 
     @ivar taken_until: when the claim, and with it its credentials, ends; set anew at each reclaim.
+    @param time: of the server, whose the claim is; its steady clock measures the other limits.
     """
 
-    def __init__(self, clock: IReactorTime, taken_until: datetime) -> None:
+    def __init__(self, time: ServerTime, taken_until: datetime) -> None:
         self.taken_until = taken_until
-        self._clock = clock
+        self._time = time
         self._until: float | None = None
         self._tolerance = 0.0
 
     def limit(self, seconds: float) -> None:
         """From now so many seconds and no more; repeatable."""
-        until = self._clock.seconds() + seconds
+        until = self._time.steady() + seconds
         self._until = until if self._until is None else min(until, self._until)
 
     def claim_lost(self) -> None:
@@ -38,6 +37,6 @@ class Allowance:
 
     def left(self) -> float:
         """Seconds; 0 when the time is over."""
-        claim = seconds_until(self._clock, self.taken_until) + self._tolerance
-        limit = claim if self._until is None else self._until - self._clock.seconds()
+        claim = self._time.until_past(self.taken_until) + self._tolerance
+        limit = claim if self._until is None else self._until - self._time.steady()
         return max(0.0, min(claim, limit))

@@ -10,6 +10,7 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.http import HTTP
+from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Queue
 from tcworker.config import Config
 from tcworker.errors import TaskError
@@ -29,6 +30,7 @@ from tcworker.waiting import Executor
 class Facilities:
     """The parts of a booted worker that a run uses, and the run's own made from them.
 
+    @ivar time: of Taskcluster, by which claims and deadlines end.
     @ivar acceptance: says which platform runs a payload.
     """
 
@@ -39,6 +41,7 @@ class Facilities:
     state: RunStore
     platforms: Sequence[IPlatform]
     features: FeatureSet
+    time: ServerTime
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
     def __post_init__(self) -> None:
@@ -52,7 +55,7 @@ class Facilities:
 
     def new_queue(self, credentials: Callable[[], Credentials]) -> QueueCalls:
         """A queue that signs with what C{credentials} gives at each call."""
-        return Queue(self.http, self.config.root_url, credentials, self.clock)
+        return Queue(self.http, self.config.root_url, credentials, self.clock, time=self.time)
 
     def folder_of(self, claim: Claim) -> str:
         """Where the worker keeps what it needs for a run."""
@@ -78,6 +81,7 @@ class Facilities:
             clock=self.clock,
             config=self.config,
             http=self.http,
+            time=self.time,
             folder=folder,
             log=log,
             threads=self.threads,

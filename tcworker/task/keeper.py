@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from tcworker.client.answers import Renewal, read_renewal, read_run, reading
+from tcworker.client.server_time import ServerTime
 from tcworker.errors import CallFailed, TaskclusterError, Unreachable
 from tcworker.interfaces import JSON, Credentials, QueueCalls
 from tcworker.retry import Backoff
-from tcworker.task.claim import Claim, read_date
+from tcworker.task.claim import Claim
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
-from tcworker.waiting import pause, seconds_until
+from tcworker.waiting import pause
 from tcworker.worker_log import RunLogger
 
 MARGIN = 180.0
 """Seconds before C{takenUntil} at which a claim is renewed, when it is long enough."""
+
+LEAST = 0.5
+"""Seconds between two renewals of a claim that seems to be over as soon as it is made."""
+
+ANSWER_SECONDS = 10.0
+"""For a question whose answer no longer decides whether the run goes on, but only what it is called."""
 
 # Without jitter: each claim was made at its own time, so that they do not come back all at once.
 RETRIES = Backoff(first=1.0, most=30.0, jitter=0.0)
@@ -27,8 +36,10 @@ RETRIES = Backoff(first=1.0, most=30.0, jitter=0.0)
 class ClaimKeeper:
     """Holds one claim until it is stopped, and says when it ends by itself.
 
+    @param time: of the server, by which claim and deadline end.
     @param renewed: given the new credentials and the new C{takenUntil} after each reclaim, before their first use.
-    @param ended: called once, with L{CANCELED}, L{DEADLINE_EXCEEDED} or L{CLAIM_LOST}, when the run was taken away.
+    @param ended: called once, when the run was taken away: with L{CANCELED}, L{DEADLINE_EXCEEDED} or L{CLAIM_LOST}, or
+        with what else the queue says that somebody reported.
     """
 
     def __init__(
@@ -36,6 +47,7 @@ class ClaimKeeper:
         claim: Claim,
         queue: QueueCalls,
         clock: IReactorTime,
+        time: ServerTime,
         *,
         renewed: Callable[[Credentials, datetime], Deferred[None]],
         ended: Callable[[Resolution], None],
@@ -43,17 +55,17 @@ class ClaimKeeper:
         self._claim = claim
         self._queue = queue
         self._clock = clock
+        self._time = time
         self._renewed = renewed
         self._ended = ended
         self._log = RunLogger(claim.name)
         self._keeping: Deferred[Resolution] | None = None
+        self._deadline: IDelayedCall | None = None
         self.taken_until = claim.taken_until
 
     def start(self) -> None:
         """Begin; the timers end with L{stop} or with the claim."""
-        self._keeping = Deferred.fromCoroutine(self._keep())
-        self._keeping.addErrback(self._broken).addCallback(self._end)
-        self._deadline = self._clock.callLater(max(0.0, self._left(self._claim.deadline)), self._end, DEADLINE_EXCEEDED)
+        self._begin(at_once=False)
 
     def stop(self) -> None:
         """Let the claim run out, without a word; repeatable."""
@@ -61,53 +73,109 @@ class ClaimKeeper:
             return
         keeping, self._keeping = self._keeping, None
         keeping.cancel()
-        if self._deadline.active():
-            self._deadline.cancel()
+        self._forget_deadline()
 
-    def _left(self, moment: datetime) -> float:
-        return seconds_until(self._clock, moment)
+    def look_again(self) -> None:
+        """The machine slept, or its clock was set, so timers are wrong: see at once whether the claim is still there.
 
-    async def _keep(self) -> Resolution:
-        while (left := self._left(self.taken_until)) > 0:
-            await pause(self._clock, left - MARGIN if left >= 2 * MARGIN else left / 2)
-            if (gone := await self._reclaim()) is not None:
-                return gone
-        return CLAIM_LOST
+        A call under way is made anew, for its connection may be dead.
+        """
+        if self._keeping is not None:
+            self.stop()
+            self._begin(at_once=True)
+
+    def _begin(self, at_once: bool) -> None:
+        self._keeping = keeping = Deferred.fromCoroutine(self._keep(at_once))
+        keeping.addErrback(self._broken).addCallback(self._end)
+        # It may have ended on the spot.
+        if self._keeping is not None:
+            self._watch_deadline()
+
+    async def _keep(self, at_once: bool) -> Resolution:
+        if not at_once:
+            await pause(self._clock, self._until_renewal())
+        while (gone := await self._reclaim()) is None:
+            self._watch_deadline()
+            await pause(self._clock, self._until_renewal())
+        return gone
+
+    def _until_renewal(self) -> float:
+        left = self._time.left(self.taken_until)
+        return max(LEAST, left - MARGIN if left >= 2 * MARGIN else left / 2)
 
     async def _reclaim(self) -> Resolution | None:
-        """Reclaim until it works or the claim is over; answer how the run ended when it did."""
-        delays = RETRIES.delays()
-        while self._left(self.taken_until) > 0:
+        """Reclaim until it works or the claim is over; answer how the run ended when it did.
+
+        Asked once at least, whatever the clocks say: the queue knows best.
+        """
+        for delay in RETRIES.delays():
             try:
-                answer = await self._call()
+                renewal = await self._call()
             except TaskclusterError as error:
-                if isinstance(error, CallFailed) and error.status == 409:
-                    return await self._how_it_ended()
+                if _is_conflict(error) and (gone := await self._how_it_ended()) is not None:
+                    return gone
                 # Another refusal too: a claim is worth more than to be given up for a fault that may be mended.
                 self._log.warn("reclaiming failed, trying again: {error}", error=error)
             else:
-                self.taken_until = read_date(answer["takenUntil"])
-                await self._renewed(Credentials.from_json(answer["credentials"]), self.taken_until)
+                self.taken_until = renewal.taken_until
+                await self._renewed(renewal.credentials, renewal.taken_until)
                 return None
-            await pause(self._clock, min(next(delays), max(0.0, self._left(self.taken_until))))
+            await pause(self._clock, min(delay, max(0.0, self._until_over())))
+            if self._until_over() <= 0:
+                break
         return CLAIM_LOST
 
-    def _call(self) -> Deferred[JSON]:
+    def _until_over(self) -> float:
+        return self._time.until_past(self.taken_until)
+
+    async def _call(self) -> Renewal:
         """Reclaim; a call that takes longer than the claim lasts is none."""
         answer = self._queue.reclaim_task(self._claim.task_id, self._claim.run_id)
-        left = max(0.0, self._left(self.taken_until))
-        return answer.addTimeout(left, self._clock, _too_late)
+        return reading("reclaimTask", read_renewal, await self._in_time("reclaimTask", answer, self._until_over()))
 
-    async def _how_it_ended(self) -> Resolution:
+    async def _how_it_ended(self) -> Resolution | None:
         """A 409 says that the run is over, its status why. Whoever cannot tell publishes what there is: canceled."""
+        answer = self._queue.status(self._claim.task_id)
         try:
-            answer = await self._queue.status(self._claim.task_id)
+            status = await self._in_time("status", answer, ANSWER_SECONDS)
+            run = reading("status", lambda given: read_run(given, self._claim.run_id), status)
         except TaskclusterError as error:
             self._log.warn("the run is over, the queue does not say why: {error}", error=error)
             return CANCELED
-        reason = answer["status"]["runs"][self._claim.run_id].get("reasonResolved")
-        known = (CANCELED, DEADLINE_EXCEEDED)
-        return next((resolution for resolution in known if resolution.reason == reason), CLAIM_LOST)
+        return self._meaning(run)
+
+    def _meaning(self, run: Mapping[str, Any]) -> Resolution | None:
+        """How a run ended, by the queue's record of it; C{None} if it has not."""
+        state, reason = run.get("state"), run.get("reasonResolved")
+        if isinstance(reason, str):
+            return Resolution("exception" if state is None else str(state), reason)
+        # The queue does not prolong a claim past the deadline, but takes its time to resolve the task.
+        return DEADLINE_EXCEEDED if self._time.left(self._claim.deadline) <= 0 else None
+
+    def _in_time(self, method: str, answer: Deferred[JSON], seconds: float) -> Deferred[JSON]:
+        def too_late(result: object, seconds: float) -> None:
+            raise Unreachable(method, f"no answer in {seconds:.0f} s")
+
+        return answer.addTimeout(seconds if seconds > 0 else ANSWER_SECONDS, self._clock, too_late)
+
+    def _watch_deadline(self) -> None:
+        """Set the timer of the deadline, by what is known of the server's clock now."""
+        self._forget_deadline()
+        self._deadline = self._clock.callLater(max(0.0, self._until_deadline()), self._see_whether_dead)
+
+    def _see_whether_dead(self) -> None:
+        # A clock that is set makes timers come early.
+        if self._until_deadline() > 0:
+            self._watch_deadline()
+        else:
+            self._end(DEADLINE_EXCEEDED)
+
+    def _until_deadline(self) -> float:
+        return self._time.until_past(self._claim.deadline)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
 
     def _end(self, resolution: Resolution) -> None:
         if self._keeping is not None:
@@ -120,5 +188,5 @@ class ClaimKeeper:
         return CLAIM_LOST
 
 
-def _too_late(result: object, seconds: float) -> None:
-    raise Unreachable("reclaimTask", f"no answer in {seconds:.0f} s, when the claim ended")
+def _is_conflict(error: TaskclusterError) -> bool:
+    return isinstance(error, CallFailed) and error.code == "RequestConflict"

@@ -72,11 +72,13 @@ class TaskService(Service):
         self._began = clock.seconds()
         self._folder = facilities.folder_of(claim)
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        self._allowance = Allowance(clock, claim.taken_until)
+        self._allowance = Allowance(facilities.time, claim.taken_until)
         self._log = facilities.new_log(claim, self._folder, self.fail)
         self.context = facilities.new_context(claim, self._folder, self._log, self.fail, self._allowance.left)
         queue = self.context.queue
-        self._keeper = ClaimKeeper(claim, queue, clock, renewed=self._renewed, ended=self.taken_away)
+        self._keeper = ClaimKeeper(
+            claim, queue, clock, facilities.time, renewed=self._renewed, ended=self._claim_ended
+        )
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
         self._publication = Publication(self.context, self._failed)
         self._log_publication = LogPublication(self.context, self._log, self._failed)
@@ -112,6 +114,17 @@ class TaskService(Service):
     def shut_down(self, seconds: float) -> None:
         """The worker must be gone in so many seconds."""
         self._machine.shutting_down(seconds)
+
+    def look_again(self) -> None:
+        """Timers cannot be trusted just now: see whether the claim is still there."""
+        self._keeper.look_again()
+
+    def _claim_ended(self, resolution: Resolution) -> None:
+        if resolution in DECIDED_BY_QUEUE:
+            self.taken_away(resolution)
+        # What we have told it ourselves, the queue may say before it answers the report: that goes on, and learns it.
+        elif not self._report.begun:
+            self.taken_away(CLAIM_LOST)
 
     def taken_away(self, resolution: Resolution) -> None:
         """The queue ended the run: C{CANCELED}, C{DEADLINE_EXCEEDED} or C{CLAIM_LOST}; the first one counts."""

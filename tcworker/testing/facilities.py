@@ -11,6 +11,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from tcworker.client.server_time import ServerTime
 from tcworker.config import Config
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
@@ -144,6 +145,7 @@ class FakeFacilities(Facilities):
             state=self.memory,
             platforms=[platform or FakePlatform(clock)],
             features=FeatureSet(features),
+            time=ServerTime(clock.seconds),
         )
 
     def new_queue(self, credentials: Callable[[], Credentials]) -> FakeQueue:

@@ -113,8 +113,8 @@ class CallTests(Case):
 
     def test_the_answer_comes_as_it_is(self) -> None:
         call = self.queue().status("task")
-        self.wire.answer(200, {"status": {"state": "running"}})
-        self.assertEqual(self.successResultOf(call), {"status": {"state": "running"}})
+        self.wire.answer(200, {"status": {"state": "running", "runs": []}})
+        self.assertEqual(self.successResultOf(call), {"status": {"state": "running", "runs": []}})
 
     def test_an_empty_answer_is_none(self) -> None:
         call = self.queue().finish_artifact("task", 0, "x", {"uploadId": "u"})
@@ -205,8 +205,8 @@ class TroubleTests(Case):
             self.clock.advance(delay - 0.01)
             self.assertEqual(len(self.wire.sent), number)
             self.clock.advance(0.01)
-        self.wire.answer(200, {"status": {}})
-        self.assertEqual(self.successResultOf(call), {"status": {}})
+        self.wire.answer(200, {"status": {"runs": []}})
+        self.assertEqual(self.successResultOf(call), {"status": {"runs": []}})
         self.assertEqual(len({sent.url for sent in self.wire.sent}), 1)
 
     def test_not_for_ever(self) -> None:
@@ -228,8 +228,8 @@ class TroubleTests(Case):
         call = self.queue().status("task")
         self.wire.answer(200, b"<html>please log in</html>", {"content-type": "text/html"})
         self.clock.advance(1)
-        self.wire.answer(200, {"status": {}})
-        self.assertEqual(self.successResultOf(call), {"status": {}})
+        self.wire.answer(200, {"status": {"runs": []}})
+        self.assertEqual(self.successResultOf(call), {"status": {"runs": []}})
 
     def test_json_without_a_bottom_is_no_answer_either(self) -> None:
         call = self.queue().claim_work("proj/queue", {})
@@ -334,12 +334,12 @@ class ClaimWorkTests(Case):
         self.wire.answer(200, {"tasks": [{"runId": 0}]})
         self.assertEqual(queue.lost_claims, 1)
 
-    def test_an_odd_answer_that_nobody_waits_for_is_logged(self) -> None:
-        _, call = self.claim()
+    def test_an_odd_answer_that_nobody_waits_for_may_have_held_a_claim(self) -> None:
+        queue, call = self.claim()
         call.cancel()
         self.failureResultOf(call, CancelledError)
         self.wire.answer(200, ["odd"])
-        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual(queue.lost_claims, 1)
 
     def test_an_empty_answer_that_nobody_waits_for_is_no_loss(self) -> None:
         queue, call = self.claim()

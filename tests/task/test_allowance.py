@@ -7,6 +7,7 @@ from datetime import timedelta
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.client.server_time import ServerTime
 from tcworker.task.allowance import TOLERANCE, Allowance
 from tcworker.waiting import now
 
@@ -17,7 +18,7 @@ class AllowanceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1_900_000_000)
-        self.allowance = Allowance(self.clock, now(self.clock) + timedelta(seconds=1000))
+        self.allowance = Allowance(ServerTime(self.clock.seconds), now(self.clock) + timedelta(seconds=1000))
 
     def test_as_long_as_the_claim_lasts(self) -> None:
         self.clock.advance(400)

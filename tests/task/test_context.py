@@ -44,6 +44,7 @@ class ContextTest(SynchronousTestCase):
             clock=self.clock,
             config=self.config(),
             http=cast(HTTP, None),
+            time=self.facilities.time,
             folder=self.mktemp(),
             log=cast(TaskLog, self.log),
             threads=self.facilities.threads,

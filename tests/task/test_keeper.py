@@ -11,8 +11,8 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.errors import CallFailed
 from tcworker.interfaces import Credentials
-from tcworker.task.keeper import ClaimKeeper
-from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
+from tcworker.task.keeper import ANSWER_SECONDS, ClaimKeeper
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, WORKER_SHUTDOWN, Resolution
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
 
@@ -33,6 +33,7 @@ class Keeping(TestCase):
             self.facilities.claim(seconds=seconds),
             self.queue,
             self.clock,
+            self.facilities.time,
             renewed=self.renewed,
             ended=self.ended.append,
         )
@@ -42,6 +43,9 @@ class Keeping(TestCase):
     def renewed(self, credentials: Credentials, taken_until: Any) -> Deferred[None]:
         self.credentials.append(credentials.access_token)
         return succeed(None)
+
+    def say_status(self, **run: Any) -> None:
+        self.queue.answer("status", {"status": {"runs": [run]}})
 
     def waiting(self) -> int:
         return len(self.queue.waiting("reclaim_task"))
@@ -101,12 +105,12 @@ class Keeping(TestCase):
             "canceled": CANCELED,
             "deadline-exceeded": DEADLINE_EXCEEDED,
             "claim-expired": CLAIM_LOST,
-            "worker-shutdown": CLAIM_LOST,
+            "worker-shutdown": WORKER_SHUTDOWN,
         }.items():
             self.setUp()
             self.clock.advance(1020)
             self.queue.refuse("reclaim_task")
-            self.queue.answer("status", {"status": {"runs": [{"reasonResolved": reason}]}})
+            self.say_status(reasonResolved=reason)
             self.assertEqual(self.ended, [expected])
 
     def test_a_conflict_that_cannot_be_looked_up_counts_as_cancelled(self) -> None:
@@ -115,11 +119,62 @@ class Keeping(TestCase):
         self.queue.refuse("status", 403, "InsufficientScopes")
         self.assertEqual(self.ended, [CANCELED])
 
-    def test_an_answer_without_sense_loses_the_claim_and_is_logged(self) -> None:
+    def test_a_conflict_whose_reason_does_not_come_is_not_waited_for(self) -> None:
         self.clock.advance(1020)
-        self.queue.answer("reclaim_task", {"takenUntil": "soon"})
-        self.assertEqual(self.ended, [CLAIM_LOST])
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.queue.refuse("reclaim_task")
+        self.clock.advance(ANSWER_SECONDS)
+        self.assertEqual(self.ended, [CANCELED])
+
+    def test_a_conflict_and_a_status_without_sense(self) -> None:
+        for status in (None, [], {"status": {"runs": []}}, {"status": {"runs": [7]}}, {"status": {"runs": {"0": {}}}}):
+            self.setUp()
+            self.clock.advance(1020)
+            self.queue.refuse("reclaim_task")
+            self.queue.waiting("status")[0].answer.callback(status)
+            self.assertEqual(self.ended, [CANCELED])
+
+    def test_past_the_deadline_a_conflict_means_that(self) -> None:
+        self.queue.always("reclaim_task", lambda call: self.facilities.reclaim_answer(seconds=3600))
+        self.clock.advance(1020)
+        self.queue.always("reclaim_task", CallFailed("reclaimTask", 409, "RequestConflict", "past deadline"))
+        self.patch(self.keeper, "_until_deadline", lambda: 5.0)
+        self.clock.advance(3600)
+        self.say_status(state="running")
+        self.assertEqual(self.ended, [DEADLINE_EXCEEDED])
+
+    def test_a_conflict_about_a_run_that_goes_on_is_none(self) -> None:
+        self.clock.advance(1020)
+        self.queue.refuse("reclaim_task")
+        self.say_status(state="running")
+        self.assertEqual(self.ended, [])
+        self.clock.advance(1)
+        self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+        self.assertEqual((self.ended, self.credentials), ([], ["next"]))
+
+    def test_what_says_409_but_is_not_the_queue_ends_nothing(self) -> None:
+        self.clock.advance(1020)
+        self.queue.refuse("reclaim_task", 409, "")
+        self.clock.advance(1)
+        self.assertEqual((self.waiting(), self.ended), (1, []))
+
+    def test_an_answer_without_sense_is_asked_for_again(self) -> None:
+        self.clock.advance(1020)
+        good = self.facilities.reclaim_answer()
+        for answer in (None, [], {"takenUntil": "soon"}, {**good, "takenUntil": 7}, {**good, "credentials": {}}):
+            self.queue.waiting("reclaim_task")[0].answer.callback(answer)
+            self.clock.advance(20)
+        self.assertEqual((self.ended, self.credentials, self.waiting()), ([], [], 1))
+        self.queue.answer("reclaim_task", good)
+        self.assertEqual(self.credentials, ["next"])
+
+    def test_refused_credentials_lose_nothing_before_the_claim_is_over(self) -> None:
+        for status in (401, 403, 404):
+            self.setUp()
+            self.queue.always("reclaim_task", CallFailed("reclaimTask", status, "AuthenticationFailed", "no"))
+            self.clock.pump([1.0] * 1160)
+            self.queue.always("reclaim_task", lambda call: self.facilities.reclaim_answer())
+            self.clock.pump([1.0] * 100)
+            self.assertEqual((self.ended, self.credentials), ([], ["next"]))
 
     def test_the_deadline_is_watched_without_the_queue(self) -> None:
         self.queue.always("reclaim_task", lambda call: self.facilities.reclaim_answer())
