@@ -23,6 +23,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """Read a time."""
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", text):
+        raise ArgumentTypeError(f"{text} is no number of seconds like 30 or 2.5")
+    return float(text)
+
+
 def port(text: str) -> int:
     """Read a port, or 0 for any."""
     if not text.isascii() or not text.isdigit() or int(text) > 65535:

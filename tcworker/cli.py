@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import tcworker
 from tcworker import arguments
+from tcworker.control.orders import ORDERS, STATUS, Order
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.server.arguments import add_arguments as add_server_arguments
 from tcworker.server.arguments import options_of
@@ -34,6 +35,12 @@ docs/server.md tells more."""
 
 WORKER = """\
 Run a worker until it is told to go: tasks may finish after SIGINT, and end at once after SIGTERM."""
+
+CONTROL = """\
+Tell a running worker to go, or ask how it stands. How it stands then is printed as JSON.
+
+drain: take no more tasks, and end when the running ones are done. stop: end them, so that other workers take them.
+A second order can only shorten the time. Only the worker's own user, and root, can call it."""
 
 CHECK = """\
 Show what settings a worker would have, and where each value comes from. Secrets are not shown."""
@@ -65,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(_command(commands, "run", "run tasks on this machine", RUN))
     _add_server(_command(commands, "server", "run a Taskcluster on this machine", SERVER))
     _add_worker(_command(commands, "worker", "run a worker of a Taskcluster", WORKER))
+    _add_control(_command(commands, "control", "tell a running worker to go, or ask how it stands", CONTROL))
     _add_check(_command(commands, "check", "show a worker's settings", CHECK))
     _add_schema(_command(commands, "schema", "print what a task's payload may be", SCHEMA))
     return parser
@@ -113,6 +121,17 @@ def _add_worker_options(parser: argparse._ActionsContainer, *, required: bool) -
     # worker-runner gives these; refused with a reason, they say more than "unrecognized".
     parser.add_argument("--with-worker-runner", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker-runner-protocol-pipe", metavar="PATH", help=argparse.SUPPRESS)
+
+
+def _add_control(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("order", choices=ORDERS, metavar="ORDER", help=" or ".join(ORDERS))
+    parser.add_argument(
+        "--seconds", type=arguments.seconds, metavar="N", help="drain and stop: be gone after so many at the latest"
+    )
+    place = parser.add_mutually_exclusive_group(required=True)
+    _add_config(place, required=False)
+    place.add_argument("--state-dir", metavar="DIR", help="the worker's state directory")
+    parser.set_defaults(do=_control)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -182,6 +201,15 @@ def _worker(options: argparse.Namespace) -> int:
     except ConfigError as error:
         return _refuse(error)
     return run_forever(reactor, worker, options.log_format, sys.stderr)
+
+
+def _control(options: argparse.Namespace) -> int:
+    if options.order == STATUS and options.seconds is not None:
+        print("tcworker control: status takes no --seconds", file=sys.stderr)
+        return UNUSABLE
+    from tcworker.control.command import main as call_worker
+
+    return call_worker(Order(options.order, options.seconds), options.config, options.state_dir)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -69,6 +69,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.cancellations": 6,
     "tcworker.recovery": 6,
     "tcworker.room": 6,
+    "tcworker.control": 6,
     "tcworker.claimer": 6,
     "tcworker.claims": 6,
     "tcworker.worker": 7,

@@ -7,8 +7,18 @@ from argparse import ArgumentTypeError
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.arguments import pool
+from tcworker.arguments import pool, seconds
 from tcworker.embedded.schemas import TASK_QUEUE
+
+
+class Seconds(SynchronousTestCase):
+    def test_with_a_fraction_or_without(self) -> None:
+        for text in ("0", "30", "2.5", "86400"):
+            self.assertEqual(seconds(text), float(text))
+
+    def test_what_no_clock_counts(self) -> None:
+        for text in ("", "-1", "x", "nan", "inf", "1e3", "5s", "99999999", "1.", "٣"):
+            self.assertRaises(ArgumentTypeError, seconds, text)
 
 
 class Pools(SynchronousTestCase):

@@ -8,11 +8,14 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import tcworker
 from tcworker import assemble, cli
+from tcworker.control import command as control
+from tcworker.control.orders import Order
 from tcworker.embedded.times import Times
 from tcworker.host.local import LocalHost
 from tcworker.local_run import main as local_run
@@ -57,7 +60,7 @@ class TheCommand(CommandCase):
 
     def test_lists_its_commands(self) -> None:
         self.assertEqual(self.command("--help"), 0)
-        for name in ("run", "server", "worker", "check", "schema"):
+        for name in ("run", "server", "worker", "control", "check", "schema"):
             self.assertIn(f"\n    {name} ", self.out)
 
     def test_what_it_does_not_understand_ends_with_64(self) -> None:
@@ -165,6 +168,52 @@ class Running(CommandCase):
         arguments = ("run", "--config", self.config(), "--with-worker-runner", "--worker-runner-protocol-pipe", "/p")
         self.assertEqual(self.command(*arguments), 64)
         self.assertIn("worker-runner", self.err)
+
+
+class Controlling(CommandCase):
+    def setUp(self) -> None:
+        self.given: list[Any] = []
+
+        def call(*given: Any) -> int:
+            self.given.append(given)
+            return 3
+
+        self.patch(control, "main", call)
+
+    def test_gives_on_what_it_was_told(self) -> None:
+        self.assertEqual(self.command("control", "drain", "--config", "a.yml", "--config", "b.yml"), 3)
+        self.command("control", "stop", "--seconds", "2.5", "--state-dir", "state")
+        first = (Order("drain"), ["a.yml", "b.yml"], None)
+        self.assertEqual(self.given, [first, (Order("stop", 2.5), [], "state")])
+
+    def test_refuses_what_cannot_be(self) -> None:
+        for arguments in (
+            "--state-dir s",
+            "walk --state-dir s",
+            "stop",
+            "stop --state-dir s --config c",
+            "stop --seconds -1 --state-dir s",
+            "status --seconds 5 --state-dir s",
+        ):
+            self.assertEqual(self.command("control", *arguments.split()), 64, arguments)
+        self.assertEqual(self.given, [])
+
+
+class CallingNobody(CommandCase):
+    """C{tcworker control}, where no worker is."""
+
+    def test_the_settings_say_which_one_is_called(self) -> None:
+        path = self.config(CONFIG + "stateDir: of-the-file\n")
+        self.assertEqual(self.command("control", "status", "--config", path), 69)
+        self.assertIn(os.path.abspath("of-the-file"), self.err)
+
+    def test_or_who_calls(self) -> None:
+        self.assertEqual(self.command("control", "status", "--state-dir", "another"), 69)
+        self.assertIn(os.path.abspath("another"), self.err)
+
+    def test_settings_that_cannot_be_read(self) -> None:
+        self.assertEqual(self.command("control", "status", "--config", "/nonexist.yml"), 64)
+        self.assertIn("/nonexist.yml", self.err)
 
 
 class Checking(CommandCase):

@@ -1,0 +1,67 @@
+"""What is said on a worker's control socket: an order as one line of JSON, and a line of JSON in answer."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+SOCKET = "control"
+"""The socket's name in the state directory, which nobody but the worker's own user may enter."""
+
+DRAIN, STOP, STATUS = "drain", "stop", "status"
+
+ORDERS = (DRAIN, STOP, STATUS)
+
+LONGEST = 1024
+"""Bytes of an order."""
+
+MOST_SECONDS = 1e7
+
+_LONGEST_PATH = 100
+"""Bytes of a socket's address: some systems take no more."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One call.
+
+    @ivar seconds: in which the worker must be gone; C{None} for as long as it takes, or is configured.
+    """
+
+    what: str
+    seconds: float | None = None
+
+
+def write_order(order: Order) -> bytes:
+    """Give the line that says an order, without its end."""
+    return json.dumps({"order": order.what, "seconds": order.seconds}).encode()
+
+
+def read_order(line: bytes) -> Order:
+    """Read such a line. Raises C{ValueError} that says what is wrong."""
+    said = json.loads(line)
+    if not isinstance(said, dict) or said.get("order") not in ORDERS:
+        raise ValueError(f"found no order, expected {' or '.join(ORDERS)}")
+    seconds = said.get("seconds")
+    if seconds is None:
+        return Order(said["order"])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
+        raise ValueError(f"found no number of seconds, expected 0 to {MOST_SECONDS:.0f}")
+    return Order(said["order"], float(seconds))
+
+
+@contextmanager
+def address_in(folder: str) -> Iterator[str]:
+    """Give an address of the socket that is short enough, however long the folder's path is, while this lasts."""
+    path = os.path.join(folder, SOCKET)
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield path
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{SOCKET}"
+    finally:
+        os.close(descriptor)

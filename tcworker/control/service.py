@@ -1,0 +1,157 @@
+"""A worker's control socket."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.protocols.policies import TimeoutMixin
+
+from tcworker.control.orders import DRAIN, LONGEST, STOP, Order, address_in, read_order
+from tcworker.interfaces import JSON
+from tcworker.waiting import OneShot
+
+PATIENCE = 10.0
+"""Seconds that somebody who has called has to say an order and to take the answer."""
+
+_log = Logger()
+
+
+class Controlled(Protocol):
+    """A worker, as far as it can be told to do something."""
+
+    def drain(self, why: str, /, *, seconds: float | None) -> None: ...
+
+    def stop_now(self, seconds: float | None, why: str, /) -> None: ...
+
+    def status(self) -> JSON: ...
+
+
+class ControlService(Service):
+    """Listens in the state directory, whose lock the worker holds: a socket that is there already is a dead worker's.
+
+    A worker that cannot listen does its work all the same.
+
+    @param reactor: C{IReactorUNIX} and C{IReactorTime}.
+    """
+
+    def __init__(self, reactor: Any, folder: str, worker: Controlled) -> None:
+        self._reactor = reactor
+        self._folder = folder
+        self._calls = _Calls(reactor, worker)
+        self._held = ExitStack()
+        self._port: IListeningPort | None = None
+
+    def startService(self) -> None:
+        """Listen, or say why not."""
+        super().startService()
+        try:
+            address = self._held.enter_context(address_in(self._folder))
+            with suppress(FileNotFoundError):
+                os.unlink(address)
+            self._port = self._reactor.listenUNIX(address, self._calls, mode=0o600)
+        except (OSError, CannotListenError) as error:
+            self._held.close()
+            _log.warn("tcworker control cannot reach this worker: {error}", error=error)
+
+    def stopService(self) -> Deferred[None]:
+        """Listen no more; fires when whoever called has the answer."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        port, self._port = self._port, None
+        try:
+            if port is not None:
+                await maybeDeferred(port.stopListening)
+        finally:
+            self._held.close()
+            await self._calls.end()
+
+
+class _Calls(Factory):
+    """The calls that are being made."""
+
+    noisy = False
+
+    def __init__(self, clock: IReactorTime, worker: Controlled) -> None:
+        self._clock = clock
+        self._worker = worker
+        self._open: set[_Call] = set()
+
+    def buildProtocol(self, addr: object) -> _Call:
+        call = _Call(self._clock, self._worker)
+        self._open.add(call)
+        call.over.wait().addCallback(lambda _: self._open.discard(call))
+        return call
+
+    async def end(self) -> None:
+        """Return when all are over; one that has said nothing gets no answer."""
+        waiting = [call.over.wait() for call in self._open]
+        for call in tuple(self._open):
+            call.transport.loseConnection()
+        await DeferredList(waiting)
+
+
+class _Call(LineOnlyReceiver, TimeoutMixin):
+    """An order and its answer.
+
+    @ivar over: fires when the connection is gone.
+    """
+
+    transport: ITCPTransport
+    delimiter = b"\n"
+    MAX_LENGTH = LONGEST
+
+    def __init__(self, clock: IReactorTime, worker: Controlled) -> None:
+        self._clock = clock
+        self.over: OneShot[None] = OneShot()
+        self._worker: Controlled | None = worker
+
+    def callLater(self, period: float, func: Callable[[], None]) -> IDelayedCall:
+        return self._clock.callLater(period, func)
+
+    def connectionMade(self) -> None:
+        self.setTimeout(PATIENCE)
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.setTimeout(None)
+        self.over.succeed(None)
+
+    def timeoutConnection(self) -> None:
+        self.transport.abortConnection()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.transport.abortConnection()
+
+    def lineReceived(self, line: bytes) -> None:
+        # One order a call: what comes after it is not read.
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            self.sendLine(json.dumps(_answer(worker, line)).encode())
+            self.transport.loseConnection()
+
+
+def _answer(worker: Controlled, line: bytes) -> JSON:
+    try:
+        _obey(worker, read_order(line))
+    except ValueError as error:
+        return {"error": str(error)}
+    return worker.status()
+
+
+def _obey(worker: Controlled, order: Order) -> None:
+    if order.what == DRAIN:
+        worker.drain("tcworker control drain", seconds=order.seconds)
+    elif order.what == STOP:
+        worker.stop_now(order.seconds, "tcworker control stop")

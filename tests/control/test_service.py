@@ -1,0 +1,178 @@
+"""A worker's control socket, called as people and programs do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import stat
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from tcworker.control import service
+from tcworker.control.client import NoWorker, call
+from tcworker.control.orders import SOCKET, Order, address_in
+from tcworker.control.service import ControlService
+from tests.surroundings import open_folder, until
+
+
+class ScriptedWorker:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def drain(self, why: str, *, seconds: float | None) -> None:
+        self.told.append(("drain", seconds))
+
+    def stop_now(self, seconds: float | None, why: str) -> None:
+        self.told.append(("stop", seconds))
+
+    def status(self) -> Any:
+        return {"told": len(self.told), "runs": ["a run" * 100] * 300}
+
+
+class ControlCase(TestCase):
+    timeout = 60
+    name = "state"
+
+    def setUp(self) -> None:
+        self.folder = os.path.join(open_folder(self), self.name)
+        os.mkdir(self.folder, 0o700)
+        self.worker = ScriptedWorker()
+        self.service = ControlService(reactor, self.folder, self.worker)
+        self.service.startService()
+        self.addCleanup(self.stop)
+
+    def stop(self) -> Deferred[None] | None:
+        return self.service.stopService() if self.service.running else None
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.folder, SOCKET)
+
+    def leave_a_dead_one(self) -> None:
+        with socket.socket(socket.AF_UNIX) as dead, address_in(self.folder) as address:
+            dead.bind(address)
+
+    def say(self, order: Order) -> Deferred[Any]:
+        return deferToThread(call, self.folder, order)
+
+    def connect(self) -> socket.socket:
+        """Call, and say nothing yet."""
+        connection = socket.socket(socket.AF_UNIX)
+        self.addCleanup(connection.close)
+        with address_in(self.folder) as address:
+            connection.connect(address)
+        return connection
+
+    def answer_to(self, said: bytes) -> Deferred[bytes]:
+        connection = self.connect()
+        connection.sendall(said)
+        return deferToThread(lambda: connection.makefile("rb").read())
+
+
+class Calls(ControlCase):
+    async def test_the_worker_does_what_it_is_told(self) -> None:
+        for order in (Order("drain"), Order("drain", 60.0), Order("stop"), Order("stop", 5.0)):
+            await self.say(order)
+        self.assertEqual(self.worker.told, [("drain", None), ("drain", 60.0), ("stop", None), ("stop", 5.0)])
+
+    async def test_the_answer_is_how_it_stands_then(self) -> None:
+        self.assertEqual((await self.say(Order("status")))["told"], 0)
+        answer = await self.say(Order("stop"))
+        self.assertEqual((answer["told"], len(answer["runs"])), (1, 300))
+
+    async def test_what_is_no_order_changes_nothing(self) -> None:
+        answer = await self.answer_to(b'{"order": "explode"}\n')
+        self.assertIn("expected drain", json.loads(answer)["error"])
+        self.assertEqual(self.worker.told, [])
+
+    async def test_one_order_a_call(self) -> None:
+        await self.answer_to(b'{"order": "drain"}\n{"order": "stop"}\n')
+        self.assertEqual(self.worker.told, [("drain", None)])
+
+    async def test_more_than_an_order_is_cut_off(self) -> None:
+        for said in (b"x" * 100_000, b"x" * 100_000 + b"\n"):
+            connection = self.connect()
+            reading = deferToThread(lambda c=connection: c.makefile("rb").read())  # type: ignore[misc]  # bound now
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(said)
+            self.assertEqual(await reading.addErrback(lambda failure: b""), b"")
+        self.assertEqual(self.worker.told, [])
+
+    async def test_who_says_nothing_is_cut_off(self) -> None:
+        self.patch(service, "PATIENCE", 0.01)
+        self.assertEqual(await self.answer_to(b'{"order":'), b"")
+
+    async def test_the_worker_ends_while_it_answers(self) -> None:
+        def end(seconds: float | None, why: str) -> None:
+            self.ending = self.service.stopService()
+
+        self.patch(self.worker, "stop_now", end)
+        self.assertEqual((await self.say(Order("stop")))["told"], 0)
+        await self.ending
+
+    async def test_one_who_says_nothing_does_not_hold_up_its_end(self) -> None:
+        connection = self.connect()
+        await until(lambda: self.service._calls._open)
+        await self.service.stopService()
+        self.assertEqual(connection.recv(1), b"")
+
+
+class TheSocket(ControlCase):
+    def test_is_its_user_s_alone(self) -> None:
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    async def test_is_gone_with_the_service(self) -> None:
+        await self.service.stopService()
+        self.assertEqual(os.listdir(self.folder), [])
+
+    async def test_of_a_dead_worker_gives_way(self) -> None:
+        second = ControlService(reactor, self.folder, self.worker)
+        second.startService()
+        await self.say(Order("drain"))
+        self.assertEqual(self.worker.told, [("drain", None)])
+        await second.stopService()
+        # Each removes a socket of this name at its end.
+        self.leave_a_dead_one()
+
+    async def test_is_none_where_none_can_be(self) -> None:
+        os.makedirs(os.path.join(self.folder, "elsewhere", SOCKET))
+        other = ControlService(reactor, os.path.join(self.folder, "elsewhere"), self.worker)
+        other.startService()
+        await other.stopService()
+
+
+class InALongFolder(Calls):
+    """The path of a socket has a limit, that of a state directory none."""
+
+    name = "long" * 30
+
+
+class NobodyThere(ControlCase):
+    async def complaint(self) -> str:
+        return str(await self.assertFailure(self.say(Order("status")), NoWorker))
+
+    async def test_no_worker_has_the_folder(self) -> None:
+        await self.service.stopService()
+        self.assertIn(f"no worker runs with the state directory {self.folder}", await self.complaint())
+
+    async def test_no_folder(self) -> None:
+        self.folder += "-not"
+        self.assertIn("no worker runs", await self.complaint())
+
+    async def test_the_worker_died(self) -> None:
+        await self.service.stopService()
+        self.leave_a_dead_one()
+        self.assertIn("no worker runs", await self.complaint())
+
+    async def test_the_worker_ends_before_it_answers(self) -> None:
+        self.patch(self.worker, "status", lambda: 1 / 0)
+        self.assertIn("may just have ended", await self.complaint())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
