@@ -17,16 +17,19 @@ from tcworker.errors import Cause, MalformedPayload, ResourceUnavailable, Taskcl
 from tcworker.interfaces import (
     Artifact,
     Credentials,
+    GzippedArtifact,
     ITaskContext,
     Publish,
     ScopeExpression,
     Unsubscribe,
 )
 from tcworker.task.claim import Claim
+from tcworker.task.haste import Haste
 from tcworker.task.log import TaskLog
 from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
+from tcworker.task.republish import Republisher
 from tcworker.task.reserved_names import ReservedNames
 from tcworker.task.s3_upload import S3Upload
 from tcworker.task.secret_forms import forms_of_credentials
@@ -49,6 +52,15 @@ class IRunContext(ITaskContext):
     def replace_credentials(credentials: Credentials) -> None:
         """Sign with these from now on, and tell all who asked to be told."""
 
+    def is_held(name: str) -> bool:
+        """Whether a reference of somebody else is in the place of what the worker publishes under a reserved name."""
+
+    def republish(artifact: GzippedArtifact) -> Deferred[None]:
+        """Publish content in the place of what was there before, trying but once; always to S3.
+
+        Fails with L{TaskclusterError}, L{tcworker.task.put.Refused}, L{ArchiveError} or a L{TaskError}.
+        """
+
 
 @implementer(IRunContext)
 class TaskContext:
@@ -56,7 +68,7 @@ class TaskContext:
 
     @param fail: ends the run with an error's resolution.
     @param time: of Taskcluster.
-    @param time_left: seconds until uploads must end.
+    @param haste: how much time uploads have.
     @param uploads: shared by all runs of a worker, so that they have no more than so many uploads together.
     """
 
@@ -72,7 +84,7 @@ class TaskContext:
         log: TaskLog,
         threads: Executor,
         fail: Callable[[TaskError], None],
-        time_left: Callable[[], float],
+        haste: Haste,
         uploads: DeferredSemaphore,
     ) -> None:
         self.task_id, self.run_id, self.name = claim.task_id, claim.run_id, claim.name
@@ -89,14 +101,15 @@ class TaskContext:
         self._told: list[Callable[[Credentials], None]] = []
         self._reserved = ReservedNames()
         self._fail = fail
-        self._time_left = time_left
+        self._haste = haste
         self._logger = RunLogger(claim.name)
-        run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, time_left))
+        run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, haste.all_left), haste)
         upload: Upload = (
             ObjectUpload(http, run, lambda given: Object(http, config.root_url, lambda: given, clock, time=time))
             if config.create_object_artifacts
             else S3Upload(http, run)
         )
+        self._republisher = Republisher(http, run)
         own_uploads = DeferredSemaphore(uploads_of_one(config.capacity))
         self._publisher = Publisher(run, upload, folder, threads, uploads, own_uploads)
 
@@ -142,9 +155,29 @@ class TaskContext:
         """See L{ITaskContext.is_reserved}."""
         return name in self._reserved
 
+    def is_held(self, name: str) -> bool:
+        """See L{IRunContext.is_held}."""
+        return self._reserved.is_held(name)
+
+    def republish(self, artifact: GzippedArtifact) -> Deferred[None]:
+        """See L{IRunContext.republish}."""
+        return Deferred.fromCoroutine(self._republisher.publish(artifact))
+
     def time_left(self) -> float:
         """See L{ITaskContext.time_left}."""
-        return self._time_left()
+        return self._haste.files_left()
+
+    def in_haste(self) -> bool:
+        """See L{ITaskContext.in_haste}."""
+        return self._haste.begun
+
+    def on_haste(self, call: Callable[[], None]) -> Unsubscribe:
+        """See L{ITaskContext.on_haste}."""
+        return self._haste.on_begin(call)
+
+    def seconds_to_publish(self, size: int) -> float:
+        """See L{ITaskContext.seconds_to_publish}."""
+        return self._haste.speed.seconds_for(size)
 
     def fail(self, error: TaskError) -> None:
         """See L{ITaskContext.fail}."""

@@ -20,9 +20,13 @@ from tcworker.state import RunStore
 from tcworker.task.acceptance import Acceptance
 from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, IRunContext, TaskContext
+from tcworker.task.haste import Haste
 from tcworker.task.log import TaskLog
+from tcworker.task.log_raw import RawLog
+from tcworker.task.log_record import LogRecord, RecordFile
 from tcworker.task.masks import LogMasks
 from tcworker.task.secret_forms import forms_of_credentials
+from tcworker.task.speed import Speed
 from tcworker.waiting import Executor
 
 
@@ -46,6 +50,7 @@ class Facilities:
 
     def __post_init__(self) -> None:
         self.acceptance = Acceptance(self.config, self.platforms, self.features.schemas)
+        self._speed = Speed(self.time.steady)
         self._masks = LogMasks.from_config(self.config.logs_mask)
         self.mask_credentials(self.config.credentials)
 
@@ -59,13 +64,29 @@ class Facilities:
 
     def folder_of(self, claim: Claim) -> str:
         """Where the worker keeps what it needs for a run."""
-        return os.path.join(self.config.state_dir, "runs", f"{claim.task_id}-{claim.run_id}")
+        return self.folder_of_run(claim.task_id, claim.run_id)
+
+    def folder_of_run(self, task_id: str, run_id: int) -> str:
+        """The same for a run of which no claim is at hand."""
+        return os.path.join(self.config.state_dir, "runs", f"{task_id}-{run_id}")
 
     def new_log(self, claim: Claim, folder: str, broken: Callable[[TaskError], None]) -> TaskLog:
         """The log of a run; C{broken} is told when it cannot be written."""
         limit = self.config.logs_max_megabytes * 1_000_000
         masks = self._masks.with_own(forms_of_credentials(claim.credentials))
-        return TaskLog(folder, self.clock, self.threads, limit=limit, broken=broken, masks=masks)
+        known = LogRecord(limit, claim.expires, patterns=list(masks.patterns), literals=masks.literals)
+        record = RecordFile(folder, known, self.threads)
+        return TaskLog(folder, self.clock, self.threads, limit=limit, broken=broken, masks=masks, record=record)
+
+    def left_log(self, claim: Claim, left: LogRecord, folder: str) -> TaskLog:
+        """The log that a dead worker left of a run, open again. Raises L{RecordUnreadable}, L{ResourceUnavailable}."""
+        masks = left.masks(self._masks.with_own(forms_of_credentials(claim.credentials)))
+        opening, limit = RawLog.go_on, left.limit
+        return TaskLog(folder, self.clock, self.threads, limit=limit, broken=_ignore, masks=masks, opening=opening)
+
+    def new_haste(self, all_left: Callable[[], float]) -> Haste:
+        """The time of a run's uploads; C{all_left} gives the seconds for all of them."""
+        return Haste(self.time.steady, self._speed, all_left)
 
     def new_context(
         self,
@@ -73,7 +94,7 @@ class Facilities:
         folder: str,
         log: TaskLog,
         fail: Callable[[TaskError], None],
-        time_left: Callable[[], float],
+        haste: Haste,
     ) -> IRunContext:
         """A run as platforms and features see it."""
         return TaskContext(
@@ -86,6 +107,10 @@ class Facilities:
             log=log,
             threads=self.threads,
             fail=fail,
-            time_left=time_left,
+            haste=haste,
             uploads=self.uploads,
         )
+
+
+def _ignore(error: TaskError) -> None:
+    """Of a run that is over nothing is to be ended."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tcworker.errors import ResourceUnavailable
-from tcworker.filebody import DescriptorFile
-from tcworker.interfaces import IArchivedFile, ILentLog, ITaskLog, Unsubscribe
-from tcworker.launcher.sink import write_all
+from tcworker.interfaces import ILentLog, ITaskLog, Unsubscribe
 from tcworker.task import log_framing
 from tcworker.task.jobs import Jobs
+from tcworker.task.log_compression import LogCompression, SealedLog
 from tcworker.task.log_follow import Follower
-from tcworker.task.log_gzip import PIECE, GzipStream, LogReader
+from tcworker.task.log_gzip import PIECE, LogReader
 from tcworker.task.log_memory import compress_in_memory
-from tcworker.task.log_pump import SMALL, Pump
-from tcworker.task.log_raw import LentLog, RawLog, unnamed_file
+from tcworker.task.log_names import LogNames
+from tcworker.task.log_pump import SMALL
+from tcworker.task.log_raw import LentLog, RawLog
+from tcworker.task.log_record import RecordFile
+from tcworker.task.log_snapshot import Snapshot
 from tcworker.task.masks import LogMasks
 from tcworker.task.secret_forms import forms_of
 from tcworker.waiting import Executor, Loose, now
@@ -32,19 +32,11 @@ _log = Logger()
 _LOOK_EVERY = 0.25
 """Seconds between two looks at a log that somebody else writes."""
 
+_CATCH_UP = 5.0
+"""Seconds for which a snapshot waits for what is compressed as the log grows; a task may print faster than that."""
+
 _MOST_UNWRITTEN = 64 * 1024
 """Bytes kept in memory for the end of a log that the disk did not take."""
-
-
-@dataclass(frozen=True)
-class SealedLog:
-    """The whole log, as gzip.
-
-    @ivar length: bytes before compression.
-    """
-
-    file: IArchivedFile
-    length: int
 
 
 @implementer(ITaskLog)
@@ -58,6 +50,8 @@ class TaskLog:
     @param limit: bytes that the log may have, 0 for no limit; of a longer one the middle is missing.
     @param broken: is told, once, that the log cannot be written; it goes on as well as it can.
     @param masks: what must not leave the machine in this log; this log's own from now on.
+    @param record: where all of that is kept for another process, should this one die.
+    @param opening: makes the raw log's files, or opens them again.
     @raise ResourceUnavailable: the log cannot even be begun.
     """
 
@@ -70,12 +64,16 @@ class TaskLog:
         limit: int,
         broken: Callable[[ResourceUnavailable], None],
         masks: LogMasks | None = None,
+        record: RecordFile | None = None,
+        opening: Callable[[str, int], RawLog] = RawLog.begin,
     ) -> None:
+        self._folder = folder
         self._clock = clock
         self._threads = threads
         self._jobs = Jobs(threads)
         self._tell_broken: Callable[[ResourceUnavailable], None] | None = broken
         self._masks = masks or LogMasks()
+        self._record = record
         self._gap: list[int] = []
         self._last_printed = clock.seconds()
         self._printed = self._said = 0
@@ -85,17 +83,28 @@ class TaskLog:
         self._timer: IDelayedCall | None = None
         self._followers: list[Follower] = []
         self._finishing = Loose(_log)
-        self._sealed = self._disposed = self._compressing_failed = False
+        self._sealed = self._disposed = False
         self._unwritten = bytearray()
-        self._file: IArchivedFile | None = None
         try:
-            self._raw, self._compressed = _open(folder, limit)
+            self._raw = opening(folder, limit)
+            self._compression = self._compress()
         except OSError as error:
             why = f"cannot begin the task's log in {folder}: {error.strerror}"
             raise ResourceUnavailable.no_disk(why, folder, error) from error
-        self._stream = GzipStream(self._new_reader(), self._keep, self._forget)
-        at_once = self._masks.at_once
-        self._pump = Pump(threads, self._behind, self._stream.step, lambda _: None, self._cannot_compress, at_once)
+
+    def _compress(self) -> LogCompression:
+        try:
+            return LogCompression(
+                f"{self._raw.path}.gz",
+                self._new_reader(),
+                self._threads,
+                size=lambda: self._raw.size,
+                broken=self._broken,
+                at_once=self._masks.at_once,
+            )
+        except OSError:
+            self._raw.close()
+            raise
 
     def mask(self, secret: str) -> None:
         """Let a secret not leave the machine in this log from now on, earlier output included.
@@ -109,7 +118,22 @@ class TaskLog:
 
     def mask_exactly(self, literals: Iterable[bytes]) -> None:
         """Mask some bytes from now on, in no other form than this."""
-        self._masks.add(literals)
+        new = self._masks.add(literals)
+        if new and self._record is not None:
+            self._record.mask(new)
+
+    def on_late_secret(self, call: Callable[[], None]) -> None:
+        """Have this called when something that must not be seen is found in what snapshots may have had."""
+        self._compression.late_secret = call
+
+    def name(self, names: LogNames) -> None:
+        """Say under which names it is to be published; without this they are the usual ones."""
+        if self._record is not None and names != LogNames():
+            self._record.name(names)
+
+    def hide(self, text: str) -> str:
+        """Give a text as it may be published beside this log: what is masked in here is masked in it."""
+        return self._masks.hide(text)
 
     def last_printed(self) -> float:
         """See L{ITaskLog.last_printed}."""
@@ -163,6 +187,17 @@ class TaskLog:
             follower.kick()
         return follower.leave
 
+    def snapshot(self) -> Deferred[SealedLog]:
+        """Give the log as it is now, to whoever closes the file; not of a sealed log, and over before L{dispose}.
+
+        Fails with C{OSError} where there is no room for it.
+        """
+        return Deferred.fromCoroutine(self._take_snapshot())
+
+    def published(self) -> None:
+        """The sealed log is where it belongs: no other process is to publish it once more."""
+        self._raw.forget()
+
     def seal(self) -> Deferred[SealedLog]:
         """Give the whole log; nothing is written to it from now on. To be called once."""
         return Deferred.fromCoroutine(self._seal())
@@ -203,17 +238,14 @@ class TaskLog:
         for follower in self._followers:
             follower.kick()
         # A short log is compressed once, at its end: that is what makes it cheap.
-        if self._behind() > much:
-            self._pump.kick()
+        if self._compression.behind() > much:
+            self._compression.kick()
 
     def _see_output(self) -> None:
         # A line that the worker said may still be on its way: then it looks as if there was less, for a moment.
         printed = self._raw.written - self._said
         if printed > self._printed:
             self._printed, self._last_printed = printed, self._clock.seconds()
-
-    def _behind(self) -> int:
-        return self._stream.behind(self._raw.size)
 
     def _given_back(self) -> None:
         self._append = self._lent = None
@@ -226,6 +258,16 @@ class TaskLog:
         if timer is not None:
             timer.cancel()
 
+    async def _take_snapshot(self) -> SealedLog:
+        # What is found too late in the log is found in what was read for its end: no snapshot has more of it.
+        with suppress(TimeoutError):
+            await self._compression.caught_up().addTimeout(_CATCH_UP, self._clock)
+        size = self._compression.offset
+        reader = LogReader(self._raw.descriptor, self._masks, end=size)
+        last = log_framing.so_far(now(self._clock), self._raw.written - size)
+        snapshot = Snapshot(reader, size, self._folder, self._threads, self._masks.at_once)
+        return SealedLog(*await snapshot.take(last))
+
     async def _seal(self) -> SealedLog:
         # A sandbox that was dropped never gives it back.
         if self._lent is not None:
@@ -233,26 +275,11 @@ class TaskLog:
         self._sealed = True
         if self._raw.has_end:
             await self._join_end()
-        await self._pump.caught_up()
+        await self._compression.caught_up()
         # Followers may take their time: the upload does not wait for them.
         for follower in self._followers:
             self._finish(follower)
-        sealed = self._finish_stream()
-        if sealed is None:
-            sealed = await self._jobs.run(self._seal_in_memory)
-        self._file = sealed.file
-        return sealed
-
-    def _finish_stream(self) -> SealedLog | None:
-        """End the stream in its file; C{None} if that cannot be."""
-        try:
-            if self._compressing_failed:
-                return None
-            self._stream.finish(bytes(self._unwritten))
-            return SealedLog(DescriptorFile(f"{self._raw.path}.gz", os.dup(self._compressed)), self._stream.length)
-        except OSError as error:
-            self._broken(error)
-            return None
+        return self._compression.finish(bytes(self._unwritten)) or await self._jobs.run(self._seal_in_memory)
 
     def _seal_in_memory(self) -> SealedLog:
         file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz", bytes(self._unwritten))
@@ -279,7 +306,7 @@ class TaskLog:
         self._stop_looking()
         # No file is closed while a thread may still read it.
         await self._jobs.settled()
-        await self._pump.stop()
+        await self._compression.stop()
         await self._finishing.wait()
         for follower in self._followers:
             await follower.stop()
@@ -293,28 +320,10 @@ class TaskLog:
 
     def _close(self) -> None:
         self._raw.close()
-        os.close(self._compressed)
-        if self._file is not None:
-            self._file.close()
+        self._compression.close()
 
     def _finish(self, follower: Follower) -> None:
         self._finishing.run(follower.finish(), "giving the rest of a task's log to a follower")
-
-    def _keep(self, data: bytes) -> None:
-        write_all(self._compressed, data)
-
-    def _forget(self) -> None:
-        os.lseek(self._compressed, 0, os.SEEK_SET)
-        os.ftruncate(self._compressed, 0)
-
-    def _cannot_compress(self, failure: Failure) -> None:
-        self._compressing_failed = True
-        # Half a stream is of no use; its room is, for the raw log.
-        self._forget()
-        if isinstance(failure.value, OSError):
-            self._broken(failure.value)
-        else:
-            _log.failure("a task's log cannot be compressed", failure=failure)
 
     def _broken(self, error: OSError) -> None:
         """Say once that the disk does not take the log."""
@@ -323,13 +332,3 @@ class TaskLog:
         if tell is not None:
             why = f"cannot write the task's log, {self._raw.path}: {error.strerror}"
             tell(ResourceUnavailable.no_disk(why, self._raw.path, error))
-
-
-def _open(folder: str, limit: int) -> tuple[RawLog, int]:
-    """The two files of a log: the raw one, and the descriptor of what is compressed; both or none."""
-    raw = RawLog(folder, limit)
-    try:
-        return raw, unnamed_file(folder)
-    except OSError:
-        raw.close()
-        raise

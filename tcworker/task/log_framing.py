@@ -46,3 +46,9 @@ def cut(time: datetime, missing: int, limit: int) -> bytes:
     """Say that the middle of a log is not there."""
     text = f"{missing} bytes of the log are missing here: it is longer than the {limit} bytes that it may have"
     return b"\n" + warn(time, text)
+
+
+def so_far(time: datetime, missing: int) -> bytes:
+    """Say that a log goes on, and how much was printed already that is not in it."""
+    more = f"; {missing} bytes more were printed already" if missing else ""
+    return b"\n" + info(time, f"the task was still running when its log was as long as this{more}")

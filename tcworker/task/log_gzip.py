@@ -26,16 +26,18 @@ class LogReader:
     @param masks: what to mask; more literals may come at any time.
     @param gap: where in the raw file something of the log is lost, once that is known: the offset at which what was
         printed ends, and the one at which it goes on; between the two is what the worker says about it.
+    @param end: where reading ends, whatever is behind; C{None} for the end of the file.
     @ivar offset: how much of the raw file was read.
     """
 
-    def __init__(self, descriptor: int, masks: LogMasks, gap: Sequence[int] = ()) -> None:
+    def __init__(self, descriptor: int, masks: LogMasks, gap: Sequence[int] = (), end: int | None = None) -> None:
         self.offset = 0
+        self._end = end
         self._descriptor = descriptor
         self._masks = masks
         self._known = 0
         self._gap = gap
-        self._masker = Masker((), masks.patterns)
+        self._masker = Masker((), list(masks.patterns.values()))
 
     @property
     def is_slow(self) -> bool:
@@ -85,8 +87,9 @@ class LogReader:
         self._masker.flush()
 
     def _to_edge(self) -> int:
-        """How far it is to the next edge of the gap."""
-        return next((edge - self.offset for edge in self._gap if edge > self.offset), PIECE)
+        """How far it is to the next edge of the gap, or to the end."""
+        edges = self._gap if self._end is None else (self._end,)
+        return next((edge - self.offset for edge in edges if edge > self.offset), PIECE if self._end is None else 0)
 
     def _pass_edge(self) -> bytes:
         """Give what was held back at an edge of the gap; nothing if there is none here."""
@@ -107,14 +110,20 @@ class GzipStream:
 
     @param write: takes what is compressed; @param truncate: takes it all away again.
     @ivar length: bytes before compression, so far.
+    @ivar restarts: how often something was found in what was compressed already that must not be seen.
     """
 
     def __init__(self, reader: LogReader, write: Callable[[bytes], None], truncate: Callable[[], None]) -> None:
-        self.length = 0
+        self.length = self.restarts = 0
         self._reader = reader
         self._write = write
         self._truncate = truncate
         self._compressor = new_gzip()
+
+    @property
+    def offset(self) -> int:
+        """How much of the raw log it has read."""
+        return self._reader.offset
 
     def behind(self, size: int) -> int:
         """How many bytes of a raw log that now has C{size} bytes are to be read, for compression or for new secrets."""
@@ -142,6 +151,14 @@ class GzipStream:
         self._compress(self._reader.rest(more))
         self._write(self._compressor.flush())
 
+    def break_off(self, last: bytes) -> None:
+        """End the stream where it is, with some lines of the worker's own.
+
+        What is held back is not in it: what comes next may show that it is a secret.
+        """
+        self._compress(last)
+        self._write(self._compressor.flush())
+
     def restart(self) -> None:
         """Compress from the beginning of the log again."""
         # A gzip stream cannot be mended in its middle.
@@ -149,6 +166,7 @@ class GzipStream:
         self._truncate()
         self._compressor = new_gzip()
         self.length = 0
+        self.restarts += 1
 
     def _compress(self, data: bytes) -> None:
         self.length += len(data)

@@ -15,6 +15,7 @@ from tcworker.task.forms import ARTIFACT_NAME, LONGEST_ARTIFACT_NAME
 
 _LIVE = "public/logs/live.log"
 _BACKING = "public/logs/live_backing.log"
+_CHECKPOINT = "checkpoint.log"
 
 
 def _name(default: str, description: str) -> Mapping[str, Any]:
@@ -59,6 +60,17 @@ class LogNames:
     live: str = _LIVE
     backing: str = _BACKING
     published: bool = True
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Where there is what is there of the log while it grows; C{None} where that has no place, or no business."""
+        name = self.beside(_CHECKPOINT)
+        possible = self.published and name not in (self.live, self.backing) and len(name) <= LONGEST_ARTIFACT_NAME
+        return name if possible else None
+
+    def beside(self, name: str) -> str:
+        """The name of something in the folder of the log."""
+        return f"{self.backing.rpartition('/')[0]}/{name}" if "/" in self.backing else name
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> LogNames:

@@ -1,15 +1,25 @@
-"""A run's log leaves the machine: the whole of it at the run's end, and the link that leads there."""
+"""A run's log leaves the machine: what there is of it now and then, at the run's end all of it, and what leads there.
+
+Until the link is there that leads to the whole log, and unless somebody shows the log as it grows, the live log's name
+is a reference to the newest checkpoint.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from tcworker.interfaces import GzippedArtifact, ITaskContext, LinkArtifact, Publish
+from tcworker.errors import TaskError
+from tcworker.interfaces import GzippedArtifact, LinkArtifact, Publish, ReferenceArtifact
+from tcworker.task.checkpoints import Checkpoints
+from tcworker.task.context import IRunContext
 from tcworker.task.log import TaskLog
+from tcworker.task.log_compression import SealedLog
 from tcworker.task.log_names import LogNames
+from tcworker.worker_log import RunLogger
 
 LOG_TYPE = "text/plain; charset=utf-8"
 
@@ -20,7 +30,7 @@ class LogPublication:
     @param failed: told of what could not be published.
     """
 
-    def __init__(self, context: ITaskContext, log: TaskLog, failed: Callable[[Failure], None]) -> None:
+    def __init__(self, context: IRunContext, log: TaskLog, failed: Callable[[Failure], None]) -> None:
         self._context = context
         self._log = log
         self._failed = failed
@@ -28,11 +38,28 @@ class LogPublication:
         self._publish_backing: Publish = context.publish
         self._publish_live: Publish = context.publish
         self._why: str | None = None
+        self._logger = RunLogger(context.name)
+        self._checkpoints = Checkpoints(
+            context.clock, self._logger, take=log.snapshot, publish=self._publish_checkpoint, refer=self._refer
+        )
+        log.on_late_secret(self._checkpoints.late_secret)
 
     def name_log(self, names: LogNames) -> None:
         """Publish the log under these names; nobody else can have them then. Without this it has the usual ones."""
         self._publish_backing, self._publish_live = map(self._context.reserve, (names.backing, names.live))
+        if names.checkpoint is not None:
+            self._context.reserve(names.checkpoint)
         self._names = names
+        self._log.name(names)
+
+    def keep_up(self) -> None:
+        """From now on publish what there is of the log, now and then, until all of it is published."""
+        if self._names.checkpoint is not None:
+            self._checkpoints.begin()
+
+    def close(self) -> Deferred[None]:
+        """Fire when nothing of it is on its way any more; before the log is disposed."""
+        return Deferred.fromCoroutine(self._checkpoints.close(self._context.time_left()))
 
     def explain(self, why: str) -> None:
         """Say in the log's last lines why the run ends."""
@@ -40,6 +67,7 @@ class LogPublication:
 
     async def publish(self) -> None:
         """Seal the log, and publish it with its link."""
+        self._checkpoints.stop()
         if self._why is not None:
             self._log.end_with(self._why)
         try:
@@ -49,14 +77,37 @@ class LogPublication:
 
     async def _sealed_log(self) -> None:
         sealed = await self._log.seal()
-        names, expires = self._names, self._context.expires
+        names = self._names
         if not names.published:
             return
-        backing = GzippedArtifact(names.backing, expires, sealed.file, LOG_TYPE, sealed.length)
-        live = LinkArtifact(names.live, expires, names.backing, LOG_TYPE)
         # Side by side: the queue takes a link to what is not there yet, and one call less to wait for shows.
-        both = [self._publish_backing(backing), self._publish_live(live)]
-        # Both to their ends: a log on its way would lose its file to the cleanup.
-        for _, outcome in await DeferredList(both, consumeErrors=True):
-            if isinstance(outcome, Failure):
-                self._failed(outcome)
+        both = [self._publish_backing(self._artifact(names.backing, sealed)), self._publish_live(self._link())]
+        replaced = Deferred.fromCoroutine(self._checkpoints.finish(sealed))
+        # All to their ends: a log on its way would lose its file to the cleanup.
+        (logged, outcome), *others = await DeferredList([*both, replaced], consumeErrors=True)
+        if logged:
+            self._log.published()
+        for failure in (outcome, *(other for _, other in others)):
+            if isinstance(failure, Failure):
+                self._failed(failure)
+
+    def _artifact(self, name: str, log: SealedLog) -> GzippedArtifact:
+        return GzippedArtifact(name, self._context.expires, log.file, LOG_TYPE, log.length)
+
+    def _link(self) -> LinkArtifact:
+        return LinkArtifact(self._names.live, self._context.expires, self._names.backing, LOG_TYPE)
+
+    def _publish_checkpoint(self, log: SealedLog) -> Deferred[None]:
+        assert self._names.checkpoint is not None
+        return self._context.republish(self._artifact(self._names.checkpoint, log))
+
+    async def _refer(self) -> None:
+        context, name = self._context, self._names.checkpoint
+        assert name is not None
+        if context.is_held(self._names.live):
+            return
+        url = f"{context.root_url}/api/queue/v1/task/{context.task_id}/runs/{context.run_id}/artifacts/{quote(name)}"
+        try:
+            await self._publish_live(ReferenceArtifact(self._names.live, context.expires, url, LOG_TYPE))
+        except TaskError as error:
+            self._logger.warn("nothing leads to what there is of the log: {error}", error=str(error))

@@ -9,9 +9,13 @@ from itertools import chain
 from zope.interface import implementer
 
 from tcworker.interfaces import ILentLog
-from tcworker.launcher.sink import Sink, read_tail, read_total, write_all
+from tcworker.launcher.sink import Sink, head_size, read_tail, read_total, write_all
 
 NAME = "live.log"
+END = "live.log.end"
+"""The ring's file has a name too, for it must outlive the worker."""
+
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class RawLog:
@@ -19,22 +23,35 @@ class RawLog:
 
     All methods may raise C{OSError}, for a full disk most of all.
 
+    @param opening: makes its files, or opens those that are there.
     @ivar path: of the raw file.
     @ivar descriptor: of the raw file.
     """
 
-    def __init__(self, folder: str, limit: int) -> None:
+    def __init__(self, folder: str, limit: int, opening: Callable[[str], int]) -> None:
         self.path = os.path.join(folder, NAME)
         self.limit = limit
-        self.descriptor = _create(self.path)
+        self.descriptor = opening(self.path)
         try:
             # Without a limit nobody ever writes to the ring.
-            self._ring = unnamed_file(folder) if limit else os.dup(self.descriptor)
+            self._ring = opening(os.path.join(folder, END)) if limit else os.dup(self.descriptor)
         except OSError:
             os.close(self.descriptor)
             raise
         self._sink: Sink | None = self._new_sink()
         self._closed = False
+
+    @classmethod
+    def begin(cls, folder: str, limit: int) -> RawLog:
+        """Make the files of a new log."""
+        return cls(folder, limit, _create)
+
+    @classmethod
+    def go_on(cls, folder: str, limit: int) -> RawLog:
+        """Open those of a log that nobody writes any more. Raises C{FileNotFoundError} if there is none."""
+        raw = cls(folder, limit, _open_again)
+        raw._part_end()
+        return raw
 
     @property
     def size(self) -> int:
@@ -80,6 +97,10 @@ class RawLog:
         for piece in chain(between, tail.read(self._ring)):
             write_all(self.descriptor, piece)
 
+    def forget(self) -> None:
+        """Let no other process find it; whoever has it open reads on."""
+        os.unlink(self.path)
+
     @property
     def has_end(self) -> bool:
         """Whether the ring has something."""
@@ -91,6 +112,14 @@ class RawLog:
             self._closed = True
             os.close(self.descriptor)
             os.close(self._ring)
+
+    def _part_end(self) -> None:
+        """Stand where the log ends."""
+        # Whoever died in the midst of L{join_end} would else leave the end twice.
+        if self.has_end:
+            os.ftruncate(self.descriptor, head_size(self.limit))
+        os.lseek(self.descriptor, 0, os.SEEK_END)
+        self._sink = self._new_sink()
 
     def _new_sink(self) -> Sink:
         return Sink(self.descriptor, self._ring, self.limit)
@@ -126,4 +155,9 @@ def unnamed_file(folder: str) -> int:
 
 
 def _create(path: str) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _open_again(path: str) -> int:
+    # The ring may not have come to be, but without a raw file there is no log.
+    return os.open(path, _FLAGS | (os.O_CREAT if path.endswith(END) else 0), 0o600)

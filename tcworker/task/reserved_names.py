@@ -11,6 +11,7 @@ class ReservedNames:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
+        self._held: set[str] = set()
 
     def add(self, name: str) -> None:
         """Reserve one. L{NamingConflict} if it is reserved already."""
@@ -23,6 +24,13 @@ class ReservedNames:
 
     def check(self, artifact: Artifact) -> None:
         """Raise L{NamingConflict} for an artifact of somebody else under such a name."""
+        if artifact.name not in self:
+            return
         # A reference holds the place of a log that still grows.
-        if artifact.name in self and not isinstance(artifact, ReferenceArtifact):
+        if not isinstance(artifact, ReferenceArtifact):
             raise NamingConflict(f"artifact {artifact.name}: the name is reserved for something else; use another one")
+        self._held.add(artifact.name)
+
+    def is_held(self, name: str) -> bool:
+        """Whether somebody holds the place of what the worker is to publish under a name."""
+        return name in self._held

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
 from twisted.python.failure import Failure
 
 from tcworker.errors import InternalError, MalformedPayload, TaskError
 from tcworker.interfaces import Credentials, IPlatform, IResult, Reach, SandboxRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import Claim
+from tcworker.task.definition import check_definition
 from tcworker.task.facilities import Facilities
 from tcworker.task.frame_lines import closing_lines, opening_lines
 from tcworker.task.keeper import ClaimKeeper
@@ -30,11 +32,15 @@ from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
 from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.task.verdict import Verdict
+from tcworker.task.verdict_file import VerdictFile
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
 
 FOR_ALL = 0.9
 """The part of a worker's last seconds that its runs may use; then it must still close."""
+
+REPORT_SHARE = 3
+"""A report may take this part of it before the log is published beside it."""
 
 GRACE_SHARE = 4
 """A killed task may take this part of the time that is left for everything: publishing needs the rest."""
@@ -74,14 +80,16 @@ class TaskService(Service):
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         self._allowance = Allowance(facilities.time, claim.taken_until)
         self._log = facilities.new_log(claim, self._folder, self.fail)
-        self.context = facilities.new_context(claim, self._folder, self._log, self.fail, self._allowance.left)
+        haste = facilities.new_haste(self._allowance.left)
+        self.context = facilities.new_context(claim, self._folder, self._log, self.fail, haste)
         queue = self.context.queue
         self._keeper = ClaimKeeper(
             claim, queue, clock, facilities.time, renewed=self._renewed, ended=self._claim_ended
         )
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
-        self._publication = Publication(self.context, self._failed)
+        self._publication = Publication(self.context, haste, self._failed)
         self._log_publication = LogPublication(self.context, self._log, self._failed)
+        self._verdict = VerdictFile(self.context, facilities.config, self._log.hide)
         self._machine = new_run_machine(self)
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
@@ -105,6 +113,7 @@ class TaskService(Service):
         await self._loose.cancel()
         if self._sandbox is not None:
             await self._sandbox.drop()
+        await self._log_publication.close()
         await self._log.dispose()
 
     def mask_credentials(self, credentials: Credentials) -> None:
@@ -140,6 +149,7 @@ class TaskService(Service):
             self._machine.claim_lost()
         else:
             self._allowance.limit(AFTER_RESOLUTION)
+            self._publication.hurry(self._allowance.left())
             self._machine.decided_by_queue(resolution)
 
     def fail(self, error: TaskError) -> None:
@@ -172,6 +182,7 @@ class TaskService(Service):
         # Reading takes as long as the disk does: do both at once.
         try:
             opening_lines(self.context, self._facilities.config)
+            check_definition(self.claim.task)
             self._prepare(await self._judge())
         finally:
             await remembered
@@ -188,7 +199,9 @@ class TaskService(Service):
         context = self.context
         attempts = Attempts()
         # Before features reserve names: where one cannot have a name it may do without, but a task needs its log.
-        self._log_publication.name_log(attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames())
+        names = attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames()
+        self._log_publication.name_log(names)
+        self._verdict.put_beside(names)
         features = attempts.make(lambda: self._facilities.features.for_task(context))
         engine = attempts.make(lambda: platform.new_engine(context))
         attempts.check()
@@ -227,6 +240,7 @@ class TaskService(Service):
     def load(self) -> None:
         """See L{RunActions.load}."""
         assert self._sandbox is not None
+        self._log_publication.keep_up()
         self._sandbox.load()
 
     def discard(self) -> None:
@@ -252,11 +266,12 @@ class TaskService(Service):
         """See L{RunActions.explain}; the operator wants to know too."""
         self._logger.info("ends by {cause}: {why}", cause=verdict.cause, why=verdict.why)
         self._log_publication.explain(verdict.why)
+        self._verdict.explain(verdict)
 
     def hurry(self, seconds: float) -> None:
         """See L{RunActions.hurry}."""
         self._allowance.limit(seconds * FOR_ALL)
-        self._publication.hurry(seconds)
+        self._publication.hurry(seconds * FOR_ALL)
 
     def only_log(self) -> None:
         """See L{RunActions.only_log}."""
@@ -271,17 +286,35 @@ class TaskService(Service):
     async def _upload(self, result: IResult | None) -> None:
         if self._sandbox is not None:
             await self._sandbox.settled()
+        self._verdict.saw(result)
         closing_lines(self.context, self._facilities.clock.seconds() - self._began)
+        publishing = None if self._report.begun else self._begin_artifacts(result)
+        if publishing is not None:
+            # The worker may have to go meanwhile, and then report and log wait for no artifacts any more.
+            await DeferredList([publishing, self._report.when_begun()], fireOnOneCallback=True)
         if self._report.begun:
-            # The worker must go: what is most wanted comes first.
-            await self._report.when_told()
-            await self._log_publication.publish()
-            await self._publish_artifacts(result)
-        else:
-            await self._publish_artifacts(result)
-            await self._log_publication.publish()
+            await self._told_soon()
+        await self._publish_log()
+        await (publishing or self._begin_artifacts(result))
         self._uploaded = True
         self._machine.uploaded()
+
+    async def _told_soon(self) -> None:
+        """Wait for the report, which is most wanted, but not for so long that nothing else could be published."""
+        with suppress(TimeoutError):
+            await self._report.when_told().addTimeout(self._allowance.left() / REPORT_SHARE, self._facilities.clock)
+
+    def _begin_artifacts(self, result: IResult | None) -> Deferred[None]:
+        publishing = Deferred.fromCoroutine(self._publish_artifacts(result))
+        self._loose.run(publishing, "publishing artifacts")
+        return publishing
+
+    async def _publish_log(self) -> None:
+        verdict = self._verdict.publish()
+        await self._log_publication.publish()
+        await verdict
+        # What is wrong with the log itself is known only now.
+        await self._verdict.publish()
 
     async def _publish_artifacts(self, result: IResult | None) -> None:
         await self._publication.artifacts(result)
@@ -298,6 +331,7 @@ class TaskService(Service):
             self.drop_report()
             self._machine.reported()
         elif not self._dropped:
+            self._publication.report_first()
             self._loose.run(self._report.tell(resolution).addCallback(lambda _: self._reported()), "reporting")
 
     def _reported(self) -> None:
@@ -323,6 +357,7 @@ class TaskService(Service):
         await self._try(self._publication.features.cleanup(), "cleaning up after the features")
         if self._sandbox is not None:
             await self._try(self._sandbox.dispose(), "removing the sandbox")
+        await self._try(self._log_publication.close(), "ending the checkpoints of the log")
         await self._try(self._log.dispose(), "closing the log")
         await self._try(self._facilities.threads.run(shutil.rmtree, self._folder), "removing the run's folder")
         if not self._report.owed:

@@ -26,8 +26,10 @@ from tcworker.interfaces import (
 )
 from tcworker.task.claim import write_date
 from tcworker.task.context import IRunContext
+from tcworker.task.haste import Haste
 from tcworker.task.reserved_names import ReservedNames
 from tcworker.task.secret_forms import forms_of_credentials
+from tcworker.task.speed import Speed
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.queue import FakeQueue
 from tcworker.waiting import now
@@ -42,8 +44,11 @@ class FakeTaskContext:
     @ivar log: what the task and the worker printed, C{log.text}.
     @ivar published: every artifact, in the order in which they were published.
     @ivar contents: the bytes of published files by the artifact's name.
+    @ivar republished: those whose place the next of the same name took or may take, in order; the last one's content
+        is in C{contents}.
     @ivar errors: what L{fail} was called with.
-    @ivar seconds_left: what L{time_left} answers.
+    @ivar seconds_left: how long the claim lasts.
+    @ivar haste: how much time uploads have; its C{begin} says that the worker must go.
     @param task: replaces parts of the task's definition.
     @param folder: a folder of the test's own; without one, a temporary folder that C{close} removes.
     """
@@ -69,9 +74,11 @@ class FakeTaskContext:
         self.queue = FakeQueue(lambda: self.credentials)
         self.log = MemoryLog(clock)
         self.published: list[Artifact] = []
+        self.republished: list[GzippedArtifact] = []
         self.contents: dict[str, bytes] = {}
         self.errors: list[TaskError] = []
         self.seconds_left = 3600.0
+        self.haste = Haste(clock.seconds, Speed(clock.seconds), lambda: self.seconds_left)
         self._folder = folder
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
         self._told: list[Callable[[Credentials], None]] = []
@@ -122,9 +129,29 @@ class FakeTaskContext:
         """See L{ITaskContext.is_reserved}."""
         return name in self._reserved
 
+    def is_held(self, name: str) -> bool:
+        """See L{IRunContext.is_held}."""
+        return self._reserved.is_held(name)
+
+    def republish(self, artifact: GzippedArtifact) -> Deferred[None]:
+        """See L{IRunContext.republish}."""
+        return Deferred.fromCoroutine(self._republish(artifact))
+
     def time_left(self) -> float:
         """See L{ITaskContext.time_left}."""
-        return self.seconds_left
+        return self.haste.files_left()
+
+    def in_haste(self) -> bool:
+        """See L{ITaskContext.in_haste}."""
+        return self.haste.begun
+
+    def on_haste(self, call: Callable[[], None]) -> Unsubscribe:
+        """See L{ITaskContext.on_haste}."""
+        return self.haste.on_begin(call)
+
+    def seconds_to_publish(self, size: int) -> float:
+        """See L{ITaskContext.seconds_to_publish}; without an upload that would tell, as fast as is assumed."""
+        return self.haste.speed.seconds_for(size)
 
     def fail(self, error: TaskError) -> None:
         """See L{ITaskContext.fail}."""
@@ -142,10 +169,16 @@ class FakeTaskContext:
             raise MalformedPayload("the task lacks the scopes " + ", or ".join(lacking))
 
     async def _publish(self, artifact: Artifact) -> None:
+        if isinstance(artifact, FileArtifact):
+            self.haste.check(artifact.file.size)
         if isinstance(artifact, FileArtifact | GzippedArtifact):
             self.contents[artifact.name] = await read_archived(artifact.file)
             artifact.file.close()
         self.published.append(artifact)
+
+    async def _republish(self, artifact: GzippedArtifact) -> None:
+        self.contents[artifact.name] = await read_archived(artifact.file)
+        self.republished.append(artifact)
 
     def _definition(self) -> dict[str, Any]:
         return {

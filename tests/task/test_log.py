@@ -17,7 +17,8 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ILentLog
-from tcworker.task.log import SealedLog, TaskLog
+from tcworker.task.log import TaskLog
+from tcworker.task.log_compression import SealedLog
 from tcworker.testing.context import read_archived
 from tcworker.waiting import Threads
 
@@ -203,21 +204,21 @@ class Masking(LogTest):
     async def test_a_secret_that_is_known_after_it_was_compressed(self) -> None:
         self.log.write(b"x" * 100_000 + b"hunter2" + b"y" * 300_000)
         self.clock.advance(1)
-        await self.log._pump.caught_up()
+        await self.log._compression.caught_up()
         self.log.mask("hunter2")
         self.assertEqual(await self.sealed(), b"x" * 100_000 + b"[masked]" + b"y" * 300_000)
 
     async def test_a_secret_whose_beginning_was_compressed_before_it_was_known(self) -> None:
         self.log.write(b"the password is hun")
-        await self.log._pump.caught_up()
+        await self.log._compression.caught_up()
         self.log.mask("hunter2")
         self.log.write(b"ter2, truly")
         self.assertEqual(await self.sealed(), b"the password is [masked], truly")
 
     async def test_a_secret_that_never_was_in_it_changes_nothing(self) -> None:
         self.log.write(b"x" * 300_000)
-        await self.log._pump.caught_up()
-        with patch.object(self.log._stream, "restart") as restart:
+        await self.log._compression.caught_up()
+        with patch.object(self.log._compression._stream, "restart") as restart:
             self.log.mask("hunter2")
             self.log.mask("")
             self.assertEqual(await self.sealed(), b"x" * 300_000)
@@ -348,16 +349,16 @@ class FullDisks(LogTest):
 
     async def test_a_log_that_cannot_be_compressed_on_disk_is_compressed_in_memory(self) -> None:
         self.log.write(b"before\n")
-        with patch.object(self.log._stream, "_write", full):
+        with patch.object(self.log._compression._stream, "_write", full):
             _, text = await self.seal()
         self.assertTrue(text.startswith(b"before\n"))
         self.assertIn(b"the disk was full", text)
         self.assert_told_once()
 
     async def test_a_disk_that_is_full_in_the_middle(self) -> None:
-        with patch.object(self.log._stream, "_write", full):
+        with patch.object(self.log._compression._stream, "_write", full):
             self.log.write(os.urandom(3_000_000))
-            await self.log._pump.caught_up()
+            await self.log._compression.caught_up()
         self.log.write(b"after\n")
         _, text = await self.seal()
         self.assertIn(b"after\n", text)
@@ -368,7 +369,7 @@ class FullDisks(LogTest):
         self.log.mask("secret")
         with patch("tcworker.launcher.sink.os.write", full):
             self.log.error("the secret reason why it ends")
-        with patch.object(self.log._stream, "_write", full):
+        with patch.object(self.log._compression._stream, "_write", full):
             _, text = await self.seal()
         self.assertTrue(text.startswith(b"before\n"))
         self.assertTrue(text.endswith(b"[taskcluster:error] the [masked] reason why it ends\n"))

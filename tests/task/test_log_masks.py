@@ -14,7 +14,6 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ResourceUnavailable
-from tcworker.line_pattern import compile_pattern
 from tcworker.task.log import TaskLog
 from tcworker.task.masks import LogMasks
 from tcworker.task.secret_forms import forms_of
@@ -78,7 +77,7 @@ class AnyLog(MaskedLog):
                 log.write(piece)
                 if secret is not None:
                     log.mask(secret)
-                await log._pump.caught_up()
+                await log._compression.caught_up()
             for secret in secrets:
                 log.mask(secret)
             forms = [form for secret in secrets for form in forms_of(secret)]
@@ -87,7 +86,7 @@ class AnyLog(MaskedLog):
     async def test_those_who_follow_see_the_same(self) -> None:
         for _ in range(ROUNDS):
             secrets = [self.secret() for _ in range(3)]
-            log = self.begin(masks=LogMasks(patterns=[compile_pattern("[0-9]{3} [0-9]")]))
+            log = self.begin(masks=LogMasks().with_patterns(["[0-9]{3} [0-9]"]))
             pieces: list[bytes] = []
             for secret in secrets:
                 log.mask(secret)
@@ -117,14 +116,14 @@ class CutLines(MaskedLog):
     """Patterns, in a log that is longer than it may be."""
 
     async def test_the_lines_that_are_cut_are_masked(self) -> None:
-        log = self.begin(limit=60, masks=LogMasks(patterns=[compile_pattern("token=[a-z]{8}")]))
+        log = self.begin(limit=60, masks=LogMasks().with_patterns(["token=[a-z]{8}"]))
         log.write(b"first line\nand then token=abcd" + b"." * 100 + b"token=abcdefgh, and then the end\nlast line\n")
         first, half, notice, rest, last = (await self.sealed(log)).splitlines()
         self.assertEqual((first, half, rest, last), (b"first line", b"[masked]", b"[masked]", b"last line"))
         self.assertIn(b"are missing here", notice)
 
     async def test_an_uncut_log_is_matched_as_one(self) -> None:
-        log = self.begin(limit=60, masks=LogMasks(patterns=[compile_pattern("token=[a-z]{8}")]))
+        log = self.begin(limit=60, masks=LogMasks().with_patterns(["token=[a-z]{8}"]))
         log.write(b"." * 25 + b"token=abcdefgh" + b"." * 10)
         self.assertEqual(await self.sealed(log), b"." * 25 + b"[masked]" + b"." * 10)
 
@@ -153,7 +152,7 @@ class SlowWork(MaskedLog):
     """Looking for patterns."""
 
     def test_it_is_done_in_threads(self) -> None:
-        log = self.begin(masks=LogMasks(patterns=[compile_pattern("secret")]))
+        log = self.begin(masks=LogMasks().with_patterns(["secret"]))
         jobs: list[tuple[Callable[[], object], Deferred[object]]] = []
 
         def run(work: Callable[[], object]) -> Deferred[object]:

@@ -12,7 +12,7 @@ ENTRIES = ["hunter2", {"pattern": "token=[a-z]+"}]
 
 class Masks(SynchronousTestCase):
     def masked(self, masks: LogMasks, text: bytes) -> bytes:
-        masker = Masker(masks.literals, masks.patterns)
+        masker = Masker(masks.literals, list(masks.patterns.values()))
         return masker.feed(text) + masker.flush()
 
     def test_texts_and_patterns_of_the_configuration(self) -> None:

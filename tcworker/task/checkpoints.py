@@ -1,0 +1,139 @@
+"""What there is of a run's log, published while it grows: should machine and worker go, that much is there to read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from tcworker.errors import ArchiveError, TaskclusterError, TaskError
+from tcworker.retry import Backoff
+from tcworker.task.log_compression import SealedLog
+from tcworker.task.put import Refused
+from tcworker.waiting import Loose, pause
+from tcworker.worker_log import RunLogger
+
+FIRST = 60.0
+"""Seconds after which the first is due; the others when the run has lasted twice as long as at the one before."""
+
+CLOSE_SECONDS = 10.0
+"""For the first one, should the run end while it is on its way: what is listed must be there."""
+
+RETRIES = Backoff(first=5.0, most=60.0)
+
+
+class Checkpoints:
+    """Publishes one after the other, until the log is sealed.
+
+    @param take: gives the log as it is.
+    @param publish: publishes that, without trying twice, in the place of what was published before.
+    @param refer: leads those who look for the log to the first one, once that is there.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        log: RunLogger,
+        *,
+        take: Callable[[], Deferred[SealedLog]],
+        publish: Callable[[SealedLog], Deferred[None]],
+        refer: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._clock = clock
+        self._logger = log
+        self._take = take
+        self._publish = publish
+        self._refer = refer
+        self._loose = Loose(log)
+        self._making: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._pause = FIRST
+        self._stopped = False
+        # Whether one may be listed, is on its way, is there, and whether it shows what must not be seen.
+        self._declared = self._sending = self._stored = self._stale = False
+        self._referred = False
+
+    def begin(self) -> None:
+        """From now on."""
+        self._timer = self._clock.callLater(self._pause, self._due)
+
+    def late_secret(self) -> None:
+        """Something that must not be seen may be in what is published: have another take its place at once."""
+        self._stale = self._declared
+        if self._making is not None:
+            making = self._making
+            making.addCallback(lambda _: self._make())
+            making.cancel()
+        elif self._stale:
+            self._make()
+
+    def stop(self) -> None:
+        """Begin none any more. The first one goes on if it is on its way: what is declared must be there."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._making is not None and (self._stored or not self._sending):
+            self._making.cancel()
+
+    async def finish(self, sealed: SealedLog) -> None:
+        """Put the whole log in the place of one that is not there although it is listed, or that must not be seen.
+
+        @param sealed: is not closed here.
+        """
+        if self._stale or (self._declared and not self._stored and not self._sending):
+            await self._store(sealed)
+
+    async def close(self, seconds: float) -> None:
+        """Return when nothing is on its way any more; what takes longer is cancelled."""
+        self.stop()
+        if self._making is not None:
+            await self._loose.end(self._clock, min(CLOSE_SECONDS, seconds))
+
+    def _due(self) -> None:
+        self._timer = self._clock.callLater(self._pause, self._due)
+        self._pause *= 2
+        self._make()
+
+    def _make(self) -> None:
+        if self._making is None and not self._stopped:
+            self._making = Deferred.fromCoroutine(self._until_stored())
+            self._loose.run(self._making.addBoth(self._made), "publishing a checkpoint of the log")
+
+    def _made(self, result: object) -> object:
+        self._making = None
+        return result
+
+    async def _until_stored(self) -> None:
+        for delay in RETRIES.delays():
+            if await self._checkpoint() or self._stopped:
+                break
+            await pause(self._clock, delay)
+        if self._stored and not self._referred and not self._stopped:
+            await self._refer()
+            self._referred = True
+
+    async def _checkpoint(self) -> bool:
+        """Publish the log as it is; whether there is no use in trying that again."""
+        try:
+            snapshot = await self._take()
+        except OSError as error:
+            self._logger.warn("no checkpoint of the log: {error}", error=error.strerror)
+            return True
+        try:
+            return await self._store(snapshot)
+        finally:
+            snapshot.file.close()
+
+    async def _store(self, log: SealedLog) -> bool:
+        self._declared = self._sending = True
+        try:
+            await self._publish(log)
+        except (TaskclusterError, Refused, TaskError, ArchiveError) as error:
+            self._logger.warn("a checkpoint of the log cannot be published: {error}", error=str(error))
+            return not getattr(error, "may_pass", False)
+        finally:
+            self._sending = False
+        self._stored, self._stale = True, False
+        return True

@@ -1,0 +1,82 @@
+"""The log of a run whose worker died: what is on the disk becomes the log that the run would have had."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from tcworker.errors import ResourceUnavailable
+from tcworker.state import RunRecord
+from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
+from tcworker.task.claim import Claim, write_date
+from tcworker.task.facilities import Facilities
+from tcworker.task.log_publication import LogPublication
+from tcworker.task.log_raw import NAME
+from tcworker.task.log_record import LogRecord, RecordUnreadable
+from tcworker.worker_log import RunLogger
+
+WHY = "the worker died while it had this task; what the task printed before that is all that is known of it"
+
+
+def publish_left_log(record: RunRecord, facilities: Facilities, why: str = WHY) -> Deferred[None]:
+    """Publish the log that a dead worker left of a run, under the names and masked as that one would have.
+
+    Fires when it is published, or cannot be, which is logged; at once if there is none, or it was published already.
+    The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
+    Cancelling it leaves the log where it is.
+
+    @param why: the last line of the log.
+    """
+    return Deferred.fromCoroutine(_publish(record, facilities, why))
+
+
+async def _publish(record: RunRecord, facilities: Facilities, why: str) -> None:
+    name = f"{record.task_id}/{record.run_id}"
+    log, folder = RunLogger(name), facilities.folder_of_run(record.task_id, record.run_id)
+    try:
+        left = await facilities.threads.run(_read, folder)
+        if left is None:
+            return
+        await _LeftLog(record, left, folder, facilities, log).publish(why)
+    except RecordUnreadable as error:
+        log.error("its log is not published, for what is to be masked in it cannot be known: {error}", error=str(error))
+    except ResourceUnavailable as error:
+        log.error("its log is not published: {error}", error=str(error))
+
+
+def _read(folder: str) -> LogRecord | None:
+    """What is to be known of the log, C{None} if there is none."""
+    return LogRecord.read(folder) if os.path.exists(os.path.join(folder, NAME)) else None
+
+
+class _LeftLog:
+    def __init__(
+        self, record: RunRecord, left: LogRecord, folder: str, facilities: Facilities, logger: RunLogger
+    ) -> None:
+        self._logger = logger
+        dates = dict.fromkeys(("deadline", "expires"), write_date(left.expires))
+        task = {**dates, "payload": {}}
+        claim = Claim(record.task_id, record.run_id, task, record.taken_until, record.credentials)
+        allowance = Allowance(facilities.time, record.taken_until)
+        # Nobody prolongs its claim, and the queue takes its artifacts for so long.
+        allowance.claim_lost()
+        allowance.limit(AFTER_RESOLUTION)
+        self._names = left.names
+        self._log = facilities.left_log(claim, left, folder)
+        haste = facilities.new_haste(allowance.left)
+        context = facilities.new_context(claim, folder, self._log, lambda _: None, haste)
+        self._publication = LogPublication(context, self._log, self._failed)
+
+    async def publish(self, why: str) -> None:
+        try:
+            self._publication.name_log(self._names)
+            self._publication.explain(why)
+            await self._publication.publish()
+        finally:
+            await self._publication.close()
+            await self._log.dispose()
+
+    def _failed(self, failure: Failure) -> None:
+        self._logger.error("its log cannot be published: {error}", error=failure.getErrorMessage())
