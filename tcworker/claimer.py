@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tcworker.client.answers import reading
 from tcworker.config import Config
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.host.service import HostService
 from tcworker.interfaces import JSON, Exit, ProcessStatus, QueueCalls
+from tcworker.json_reading import at
 from tcworker.lifecycle import WorkerInputs
 from tcworker.retry import Backoff
 from tcworker.room import Room, Shortage
 from tcworker.task.claim import Claim
+from tcworker.waiting import now
 
 MOST = 32
 """Tasks that one claimWork may ask for (contracts of the queue, 1.3)."""
@@ -30,6 +34,9 @@ LAST_CLAIM = 20.0
 SHORT_OF_DISK = 600.0
 """Seconds that a worker without tasks waits for others to make room; the reference worker ends at once (contracts of
 generic-worker, 6)."""
+
+UNKNOWN_CLAIM = timedelta(minutes=20)
+"""How long a claim lasts that does not say so (contracts of the queue, 1.4)."""
 
 FAILURES = Backoff(first=PAUSE, most=60.0)
 
@@ -90,7 +97,8 @@ class Claimer:
     def rest(self) -> None:
         """Pause until the usual time between two calls is over."""
         self._delays = FAILURES.delays()
-        self._wait(self._began + PAUSE - self._clock.seconds())
+        # Not more, for the clock may have been set back.
+        self._wait(min(PAUSE, self._began + PAUSE - self._clock.seconds()))
 
     def back_off(self) -> None:
         """Pause for longer after each failure in a row."""
@@ -127,8 +135,8 @@ class Claimer:
             self._config.task_queue_id,
             {"workerGroup": self._config.worker_group, "workerId": self._config.worker_id, "tasks": most},
         )
+        claims = self._read(answer)
         self._delays = FAILURES.delays()
-        claims = _read(answer)
         if claims:
             return lambda: self._machine.tasks_claimed(claims)
         if idle_seconds is not None:
@@ -165,7 +173,8 @@ class Claimer:
     def _failed(self, failure: Failure) -> None:
         self._asking = None
         error = failure.value
-        if isinstance(error, CallFailed) and error.status in (401, 403):
+        # With a code: what says no without one is something on the way to the queue.
+        if isinstance(error, CallFailed) and error.status in (401, 403) and error.code:
             refusal = self._refusal(error)
             _log.error("{refusal}", refusal=refusal)
             self._machine.claim_refused(Exit(ProcessStatus.INTERNAL_ERROR, refusal))
@@ -190,13 +199,12 @@ class Claimer:
         elif not failure.check(CancelledError):
             _log.failure("claiming failed, trying again", failure=failure)
 
-
-def _read(answer: JSON) -> list[Claim]:
-    """The claims of an answer; one that cannot be read is logged and left to run out."""
-    claims = []
-    for claim in answer["tasks"]:
-        try:
-            claims.append(Claim.from_json(claim))
-        except (KeyError, TypeError, ValueError) as error:
-            _log.error("a claim that cannot be read: {error!r}", error=error)
-    return claims
+    def _read(self, answer: JSON) -> list[Claim]:
+        """The claims of an answer; one that nobody could resolve is logged and left to run out."""
+        claims, until = [], now(self._clock) + UNKNOWN_CLAIM
+        for claim in reading("claimWork", lambda given: at(given, list, "tasks"), answer):
+            try:
+                claims.append(Claim.from_json(claim, until))
+            except ValueError as error:
+                _log.error("a claim that cannot be read, and runs out: {error}", error=str(error))
+        return claims

@@ -195,7 +195,7 @@ class ClaimService(MultiService):
     def start(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.start}."""
         # More than was asked for is a fault of the queue's, and another worker's luck.
-        free = self._free_slots()
+        claims, free = self._without_repeated(claims), self._free_slots()
         self.turn_away(claims[free:])
         for claim in claims[:free]:
             try:
@@ -206,8 +206,21 @@ class ClaimService(MultiService):
                 _log.error("cannot begin: {error}", error=str(error), run=claim.name)
                 self._give_back(claim, resolution_of(error))
 
+    def _without_repeated(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """Leave out runs that are in hand: to begin such a one again, or to give it back, would end it."""
+        known = {task.claim.name for task in self._tasks}
+        wanted: dict[str, Claim] = {}
+        for claim in claims:
+            if claim.name in known or claim.name in wanted:
+                _log.error("claimed again, though it is in hand", run=claim.name)
+            else:
+                wanted[claim.name] = claim
+        return list(wanted.values())
+
     def _start(self, claim: Claim) -> None:
         assert self._facilities is not None and self._quota is not None and self._slots is not None
+        if claim.fault is not None:
+            raise claim.fault
         task = TaskService(
             claim,
             self._facilities,
@@ -249,7 +262,7 @@ class ClaimService(MultiService):
 
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.turn_away}."""
-        for claim in claims:
+        for claim in self._without_repeated(claims):
             _log.info("turned away: there is no slot for it any more", run=claim.name)
             self._give_back(claim, WORKER_SHUTDOWN)
 

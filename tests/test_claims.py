@@ -14,6 +14,7 @@ from tcworker.errors import CallFailed, ConfigError, Fault
 from tcworker.feature.registry import RunFeatures
 from tcworker.interfaces import Credentials, ITaskContext, Reach
 from tcworker.room import Room, Shortage
+from tcworker.waiting import now
 from tests.claims_case import EXIT, QUICK, SLEEP, Working
 
 
@@ -79,17 +80,60 @@ class OneSlot(Working):
         self.give(SLEEP, SLEEP, SLEEP)
         self.assertEqual((len(self.facilities.contexts), self.reasons()), (1, ["worker-shutdown"] * 2))
 
+    def test_a_refusal_that_is_not_taskcluster_s_ends_nothing(self) -> None:
+        for status in (401, 403):
+            self.queue.refuse("claim_work", status, "")
+            self.clock.advance(60)
+        self.assertEqual((self.asking, self.closed), ([1], []))
+
     def test_a_claim_that_cannot_be_read_does_not_hurt_the_others(self) -> None:
         good = self.facilities.claim_answer(SLEEP)
-        self.queue.answer("claim_work", {"tasks": [{"status": {}}, good]})
+        self.queue.answer("claim_work", {"tasks": [{"status": {}}, None, good]})
         self.assertEqual(len(self.facilities.contexts), 1)
 
+    def test_one_whose_end_nobody_knows_is_resolved_at_once(self) -> None:
+        self.give_broken(takenUntil="soon")
+        self.assertEqual((self.reasons(), self.asking), (["internal-error"], [1]))
+
+    def test_so_is_one_of_a_task_that_is_none(self) -> None:
+        self.give_broken(task={"payload": {}})
+        self.assertEqual((self.reasons(), self.asking), (["malformed-payload"], [1]))
+
+    def test_until_the_queue_knows_it_is_remembered(self) -> None:
+        self.give_broken(takenUntil=None)
+        [record] = self.facilities.memory.kept.values()
+        self.assertEqual((record.taken_until - now(self.clock)).total_seconds(), 1200)
+        self.queue.answer("report_exception")
+        self.assertEqual(self.facilities.memory.kept, {})
+
+    def test_a_run_that_is_claimed_again_runs_on(self) -> None:
+        self.give(SLEEP)
+        self.clock.advance(0)
+        self.claims.turn_away([self.facilities.claim(task_id="task-0")])
+        self.assertEqual((len(self.facilities.contexts), self.reasons()), (1, []))
+
+    def test_of_one_that_is_claimed_twice_in_an_answer_one_runs(self) -> None:
+        claim = self.facilities.claim_answer(SLEEP)
+        self.queue.answer("claim_work", {"tasks": [claim, claim]})
+        self.clock.advance(0)
+        self.assertEqual((len(self.facilities.contexts), self.reasons()), (1, []))
+
     def test_an_answer_that_is_none_counts_as_a_failure(self) -> None:
-        self.queue.answer("claim_work", {"tusks": []})
-        self.assertEqual(self.asking, [])
-        self.clock.advance(10)
+        for answer in ({"tusks": []}, {"tasks": {}}, []):
+            self.queue.waiting("claim_work")[0].answer.callback(answer)
+            self.assertEqual(self.asking, [])
+            self.clock.advance(60)
+            self.assertEqual(self.asking, [1])
+
+    def test_a_clock_that_is_set_back_does_not_prolong_the_pause(self) -> None:
+        self.clock.rightNow -= 3600
+        self.give()
+        self.clock.advance(5)
         self.assertEqual(self.asking, [1])
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def give_broken(self, **changes: Any) -> None:
+        self.queue.answer("claim_work", {"tasks": [{**self.facilities.claim_answer(SLEEP), **changes}]})
+        self.clock.advance(0)
 
     def test_those_who_watch_are_told_of_a_run_before_anything_happens(self) -> None:
         seen: list[ITaskContext] = []
