@@ -22,6 +22,7 @@ from tcworker.lifecycle import new_worker_machine
 from tcworker.quota import Quota
 from tcworker.room import Room
 from tcworker.slots import Slots
+from tcworker.standing import Standing
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
@@ -54,7 +55,8 @@ class ClaimService(MultiService):
         self._close = close
         self.hand = Hand(clock)
         self._loose = Loose(_log)
-        self._state = "booting"
+        self._state, self._since = "booting", clock.seconds()
+        self._why = ""
         self._machine = new_worker_machine(self)
         self._booted: OneShot[Config] = OneShot()
         self._stopped: OneShot[Exit] = OneShot()
@@ -154,6 +156,13 @@ class ClaimService(MultiService):
         return lambda: self._watchers.remove(call) if call in self._watchers else None
 
     @property
+    def standing(self) -> Standing:
+        """How the worker stands now."""
+        left = self._grace.left if self._grace.limited else None
+        runs = [(run.claim, since) for run, since in self.hand.runs]
+        return Standing(self._state, self._since, self._why, left, runs)
+
+    @property
     def seconds_left(self) -> float:
         """Until the worker must be gone; those configured while nobody has said."""
         return self._grace.left
@@ -166,7 +175,7 @@ class ClaimService(MultiService):
 
     def entered(self, state: str) -> None:
         """See L{WorkerActions.entered}."""
-        self._state = state
+        self._state, self._since = state, self._clock.seconds()
 
     def claim(self) -> None:
         """See L{WorkerActions.claim}."""
@@ -278,8 +287,9 @@ class ClaimService(MultiService):
         self._see_whether_gone()
         return result
 
-    def stop_claiming(self) -> None:
+    def stop_claiming(self, exit: Exit) -> None:
         """See L{WorkerActions.stop_claiming}."""
+        self._why = exit.why
         if self._booting is not None:
             self._booting.cancel()
         if self._claimer is not None:

@@ -106,6 +106,12 @@ class WorkerShutdown(TaskError):
     usual_cause = Cause.WORKER_SHUTDOWN
 
 
+class TooLate(WorkerShutdown):
+    """The worker must go before an artifact would be published."""
+
+    usual_cause = Cause.OUT_OF_TIME
+
+
 class InternalError(TaskError):
     """The worker is at fault.
 

@@ -2,54 +2,78 @@
 
 from __future__ import annotations
 
-import shutil
+import math
+from collections.abc import Sequence
+from contextlib import suppress
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.logger import Logger
 
 from tcworker.state import RunRecord
-from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
-from tcworker.task.reporter import Reporter
 from tcworker.task.resolution import WORKER_SHUTDOWN
-from tcworker.waiting import Loose, seconds_until
+from tcworker.task.settlement import Settlement
+from tcworker.waiting import Loose, OneShot
 
 PATIENCE = 20.0
-"""A pause between two tries that would be longer ends the trying, until the next start."""
+"""Seconds for which the first claim waits for these reports; an outage must not keep it for as long as claims last."""
+
+CLOSE_SECONDS = 3.0
+"""For what is still being done when the worker goes; the next start does the rest."""
 
 _log = Logger()
 
 
-def settle(left: list[RunRecord], facilities: Facilities) -> Deferred[None]:
-    """Tell the queue how these runs ended, and forget them; fires when that is done, or cannot be for now.
+class Recovery:
+    """Settles what a dead worker left: its reports before the first claim, the rest beside it."""
 
-    What had been decided is reported as it was; any other run as worker-shutdown, so that the queue gives the task to
-    another worker at once; after C{takenUntil} there is nothing to say.
-    """
-    loose = Loose(_log)
-    for record in left:
-        loose.run(_settle(record, facilities), f"settling {record.task_id}/{record.run_id}")
-    # One that fails stays in the state store, and keeps no other from being settled nor the worker from its work.
-    return loose.wait()
+    def __init__(self, facilities: Facilities) -> None:
+        self._facilities = facilities
+        self._loose = Loose(_log)
 
+    async def settle(self, left: Sequence[RunRecord]) -> None:
+        """Tell the queue how these runs ended, and forget them; returns when it knows, or cannot be told for now.
 
-async def _settle(record: RunRecord, facilities: Facilities) -> None:
-    claim = Claim(record.task_id, record.run_id, {}, record.taken_until, record.credentials)
-    if record.reported or await _told(claim, record, facilities):
-        await facilities.threads.run(shutil.rmtree, facilities.folder_of(claim), True)
-        await facilities.state.done(record.task_id, record.run_id)
+        What had been decided is reported as it was; any other run as worker-shutdown, so that the queue gives the task
+        to another worker at once; after C{takenUntil} there is nothing to say. What cannot be told soon is tried on
+        until the claim ends, and what is not told when this worker goes, at the next start.
+        """
+        if not left:
+            return
+        all_told: OneShot[None] = OneShot()
+        DeferredList([self._begin(record) for record in left]).addCallback(lambda _: all_told.succeed(None))
+        with suppress(TimeoutError):
+            await all_told.wait().addTimeout(PATIENCE, self._facilities.clock)
 
+    def close(self) -> Deferred[None]:
+        """End what is still being done; to be called before what it uses is closed."""
+        return Deferred.fromCoroutine(self._loose.end(self._facilities.clock, CLOSE_SECONDS))
 
-async def _told(claim: Claim, record: RunRecord, facilities: Facilities) -> bool:
-    """Report a run; whether nothing more is to be said of it."""
+    def _begin(self, record: RunRecord) -> Deferred[None]:
+        told: OneShot[None] = OneShot()
+        settling = Deferred.fromCoroutine(self._settle(record, told))
+        # One that fails stays in the state store, and keeps no other from being settled nor the worker from its work.
+        self._loose.run(settling.addBoth(_pass_on, told), f"settling {record.task_id}/{record.run_id}")
+        return told.wait()
 
-    def left() -> float:
-        return seconds_until(facilities.clock, record.taken_until)
+    async def _settle(self, record: RunRecord, told: OneShot[None]) -> None:
+        settlement = Settlement.of_left_run(record, self._facilities, lambda: math.inf)
+        if not record.reported and not await self._tell(record, settlement):
+            return
+        told.succeed(None)
+        await settlement.forget()
 
-    if left() <= 0:
+    async def _tell(self, record: RunRecord, settlement: Settlement) -> bool:
+        resolution = record.resolution or WORKER_SHUTDOWN
+        if not settlement.is_over:
+            name = f"{record.task_id}/{record.run_id}"
+            _log.warn("left by a worker that died, reported as {how}", how=str(resolution), run=name)
+        if not await settlement.tell(resolution):
+            return False
+        await settlement.told()
         return True
-    resolution = record.resolution or WORKER_SHUTDOWN
-    _log.warn("left by a worker that died, reported as {how}", how=str(resolution), run=claim.name)
-    queue = facilities.new_queue(lambda: record.credentials)
-    # The next claim waits for this: an outage must not keep it for as long as a claim lasts.
-    return await Reporter(claim, queue, facilities.clock, lambda: min(left(), PATIENCE)).report(resolution)
+
+
+def _pass_on(result: object, told: OneShot[None]) -> object:
+    told.succeed(None)
+    return result

@@ -11,17 +11,20 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
+from tcworker import __version__
 from tcworker.cancellations import CancellationService
 from tcworker.claims import ClaimService
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime, steady_seconds
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
+from tcworker.control.service import ControlService
 from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
 from tcworker.grace import CLOSING
+from tcworker.health import Health
 from tcworker.host.service import HostService
-from tcworker.interfaces import Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
+from tcworker.interfaces import JSON, Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
 from tcworker.recovery import Recovery
 from tcworker.state import StateStore
 from tcworker.task.facilities import Facilities
@@ -51,6 +54,7 @@ class Worker(MultiService):
     It touches nothing that is not its own: no signal, no global, no log observer. L{tcworker.assemble.new_worker} makes
     one from a configuration.
 
+    @ivar health: what is looked at to say whether the worker is well.
     @param configure: makes the configuration of what the host said; raises L{ConfigError}.
     @param assemble: makes the parts that the configuration names; raises L{ConfigError}.
     """
@@ -66,6 +70,8 @@ class Worker(MultiService):
         self._reactor = reactor
         self._assemble = assemble
         self._closers: list[tuple[str, Callable[[], Deferred[None]]]] = []
+        self.health = Health()
+        self._config: Config | None = None
         self._leaves_host = True
         self._unsubscribe: Unsubscribe = _nothing
         self._host = HostService(reactor, host, configure)
@@ -89,9 +95,14 @@ class Worker(MultiService):
         stopped: Deferred[None] = super().stopService()
         return stopped
 
-    def drain(self, why: str = "asked to", exit_status: int = ProcessStatus.INTERRUPTED) -> None:
-        """Take no more tasks, and stop when the running ones are done."""
-        self._claims.drain(None, Exit(exit_status, why))
+    def drain(
+        self, why: str = "asked to", exit_status: int = ProcessStatus.INTERRUPTED, *, seconds: float | None = None
+    ) -> None:
+        """Take no more tasks, and stop when the running ones are done.
+
+        @param seconds: in which the worker must be gone all the same: what runs is ended while there is time to.
+        """
+        self._claims.drain(seconds, Exit(exit_status, why))
 
     def stop_now(self, seconds: float | None = None, why: str = "asked to") -> None:
         """End the running tasks as C{worker-shutdown}, and stop.
@@ -120,6 +131,13 @@ class Worker(MultiService):
         """Be told of each claimed run, before anything happens to it."""
         return self._claims.watch_runs(call)
 
+    def status(self) -> JSON:
+        """Say how the worker stands, as C{tcworker control status} prints it."""
+        config, problems = self._config, self.health.problems
+        who = {"taskQueueId": config.task_queue_id, "workerId": config.worker_id} if config else {}
+        health = {"well": not problems, "problems": problems}
+        return {**self._claims.standing.as_json(), **health, **who, "pid": os.getpid(), "version": __version__}
+
     def _noticed(self, notice: Notice) -> None:
         if notice.graceful:
             self._claims.drain(notice.seconds_left, Exit(ProcessStatus.SHUTDOWN, notice.why))
@@ -131,6 +149,7 @@ class Worker(MultiService):
 
     async def _prepare(self) -> Facilities:
         config = await self._host.load()
+        self._config = config
         self._claims.configured(config)
         _say_what_has_no_effect(config)
         parts = self._assemble(config)
@@ -157,6 +176,9 @@ class Worker(MultiService):
     async def _open(self, config: Config, parts: Parts) -> Facilities:
         state = await self._open_state(config.state_dir)
         self._closers.append(("the state store", state.close))
+        control = ControlService(self._reactor, config.state_dir, self)
+        control.setServiceParent(self)
+        self._closers.append(("the control socket", lambda: maybeDeferred(control.disownServiceParent)))
         threads = Threads(self._reactor, FILE_THREADS, "worker")
         self._closers.append(("the threads", threads.stop))
         connections = config.capacity + SPARE_CONNECTIONS

@@ -105,11 +105,13 @@ class RunCore:
 
     @ivar verdict: how it ends, C{None} as long as nothing went wrong.
     @ivar reported: whether the queue has been told.
+    @ivar hurried: whether the worker must go.
     """
 
     actions: RunActions
     verdict: Verdict | None = None
     reported: bool = False
+    hurried: bool = False
 
     @property
     def outcome(self) -> Resolution:
@@ -129,13 +131,22 @@ class RunCore:
             self.actions.explain(self.verdict)
 
     def report_first(self, seconds: float) -> None:
-        """The worker goes: what can be told before the uploads is told now.
-
-        Only an exception can be: a completed or failed run takes no artifacts any more (contracts of the queue, 1.9).
-        """
+        """The worker goes: what can be told before the uploads is told now."""
         self.fail(by_shutdown(seconds))
+        self.hurry(seconds)
+
+    def hurry(self, seconds: float) -> None:
+        """All must fit into so many seconds."""
+        self.hurried = True
         self.actions.hurry(seconds)
-        if self.outcome.state == "exception" and self.outcome not in DECIDED_BY_QUEUE:
+        self.report_exception()
+
+    def report_exception(self) -> None:
+        """Tell the queue before the uploads, if the worker goes and the queue then takes them.
+
+        Of a completed or failed run it takes no artifacts any more (contracts of the queue, 1.9).
+        """
+        if self.hurried and self.outcome.state == "exception" and self.outcome not in DECIDED_BY_QUEUE:
             self.actions.report(self.outcome)
 
 
@@ -240,6 +251,10 @@ def _leave_and_kill(machine: RunInputs, core: RunCore, seconds: float) -> None:
     core.actions.kill("the worker is shutting down")
 
 
+def _hurry_uploads(machine: RunInputs, core: RunCore, seconds: float) -> None:
+    core.hurry(seconds)
+
+
 def _hurry(machine: RunInputs, core: RunCore, seconds: float) -> None:
     core.actions.hurry(seconds)
 
@@ -260,8 +275,10 @@ def _fail_and_kill(machine: RunInputs, core: RunCore, error: TaskError) -> None:
     core.actions.kill(str(error))
 
 
-def _fail(machine: RunInputs, core: RunCore, error: TaskError) -> None:
-    core.fail(by_error(error))
+def _fail_uploads(machine: RunInputs, core: RunCore, error: TaskError) -> None:
+    if core.verdict is None:
+        core.fail(by_error(error))
+        core.report_exception()
 
 
 _builder = TypeMachineBuilder(RunInputs, RunCore)
@@ -299,8 +316,8 @@ uploading.upon(RunInputs.uploaded).to(reporting)(_report)
 uploading.upon(RunInputs.reported).loop()(_note_report)
 uploading.upon(RunInputs.decided_by_queue).loop()(_obey)
 uploading.upon(RunInputs.claim_lost).loop()(_lose_artifacts)
-uploading.upon(RunInputs.shutting_down).loop()(_hurry)
-uploading.upon(RunInputs.error).loop()(_fail)
+uploading.upon(RunInputs.shutting_down).loop()(_hurry_uploads)
+uploading.upon(RunInputs.error).loop()(_fail_uploads)
 
 reporting.upon(RunInputs.reported).to(cleanup)(_clean_up)
 reporting.upon(RunInputs.decided_by_queue).to(cleanup)(_obey_unreported)

@@ -44,7 +44,7 @@ class ObjectUpload:
 
     async def send(self, content: Content, expires: str) -> None:
         """Declare the artifact, upload it and say that it is whole."""
-        what, persist = f"artifact {content.name}", self._run.patience.persist
+        what, persist = f"artifact {content.name}", self._run.patience_with(yields=content.yields).persist
         # Opened first, for a declaration cannot be taken back when the file turns out to be gone.
         with opened(content.file):
             # The object service knows one upload a name: another declaration would be refused.
@@ -65,7 +65,8 @@ class ObjectUpload:
             method = answer["uploadMethod"].get("putUrl")
             if method is None:
                 raise ResourceUnavailable(f"artifact {content.name}: the object service has no upload by putUrl")
-            await put(self._http, method["url"], _without_length(method["headers"]), body)
+            with self._run.measured(content, body) as measured:
+                await put(self._http, method["url"], _without_length(method["headers"]), measured)
             return body.hashes()
 
     async def _finish(self, service: ObjectCalls, declared: JSON, name: str, hashes: Mapping[str, str]) -> None:

@@ -26,6 +26,9 @@ _LOOK_EVERY = 10.0
 _MOST_REFUSALS = 5
 """How often a storage may refuse an address: one that has expired is refused once, one that is wrong for ever."""
 
+_LAST_TRY = 1.0
+"""Seconds before the end of the time, in which a try may still succeed."""
+
 _LONGEST_OUTAGE = 30 * 60.0
 """Seconds from the first failure to the last: a claim may be prolonged for days, and a worker has other tasks."""
 
@@ -54,10 +57,11 @@ class Patience:
                 # An outage may last; an address that is refused again and again will not be taken tomorrow.
                 refusals += isinstance(error, Refused) and error.lasting
                 since = min(since, self.clock.seconds())
-                left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds())
+                left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds()) - _LAST_TRY
                 # It never passes, the address is wrong, the tries are used up, or the next one would come too late.
-                if not error.may_pass or refusals >= _MOST_REFUSALS or number >= tries or delay >= left:
+                if not error.may_pass or refusals >= _MOST_REFUSALS or number >= tries or left <= 0:
                     raise _unavailable(what, error) from error
+                delay = min(delay, left)
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
             await pause(self.clock, delay)
         raise AssertionError("delays never end")

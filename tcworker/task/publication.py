@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from tcworker.errors import WorkerShutdown
+from tcworker.errors import TooLate
 from tcworker.feature.registry import RunFeatures
 from tcworker.interfaces import IResult, ITaskContext
+from tcworker.task.haste import Haste
 
 
 class Publication:
     """Publishes the artifacts of one run, once.
 
     @ivar features: those that publish artifacts; none until the payload has been read.
+    @param haste: how much time they have.
     @param failed: told of what could not be published.
     """
 
-    def __init__(self, context: ITaskContext, failed: Callable[[Failure], None]) -> None:
+    def __init__(self, context: ITaskContext, haste: Haste, failed: Callable[[Failure], None]) -> None:
         self._context = context
+        self._haste = haste
         self._failed = failed
         self.features = RunFeatures(context, {}, {})
         self._only_log = False
         self._uploads: Deferred[None] | None = None
-        self._cut_at = math.inf
-        self._cut: IDelayedCall | None = None
+        self._timers: list[IDelayedCall] = []
 
     def hurry(self, seconds: float) -> None:
-        """The worker must be gone so soon: artifacts get half of that, log and report the rest."""
-        self._cut_at = min(self._cut_at, self._context.clock.seconds() + seconds / 2)
+        """All that is still to be published must be in so many seconds."""
+        self._haste.begin(seconds)
+        self._limit_uploads()
+
+    def report_first(self) -> None:
+        """Log and report wait for artifacts no more: these have all the time that there is."""
+        self._haste.report_first()
         self._limit_uploads()
 
     def only_log(self) -> None:
@@ -54,13 +60,22 @@ class Publication:
             self._limit_uploads()
 
     def _limit_uploads(self) -> None:
-        if self._cut is not None and self._cut.active():
-            self._cut.cancel()
-        if self._uploads is not None and self._cut_at < math.inf:
-            clock = self._context.clock
-            self._cut = clock.callLater(max(0.0, self._cut_at - clock.seconds()), self._cut_uploads)
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+        self._timers = []
+        if self._uploads is not None and self._haste.begun:
+            later = self._context.clock.callLater
+            # Whatever is in the middle of its upload then may still come to its end, if the queue is told at once.
+            self._timers = [
+                later(max(0.0, self._haste.files_left() - _MOMENT), self._too_late),
+                later(self._haste.errors_left(), self.only_log),
+            ]
 
-    def _cut_uploads(self) -> None:
+    def _too_late(self) -> None:
         # A run that is otherwise completed is worth another try, by a worker that has the time.
-        self._failed(Failure(WorkerShutdown("the worker must go before all artifacts are published")))
-        self.only_log()
+        self._failed(Failure(TooLate("the worker must go before all artifacts are published")))
+
+
+_MOMENT = 0.05
+"""Seconds before the time of artifacts is over."""

@@ -7,7 +7,7 @@ from posixpath import basename
 
 from twisted.internet.defer import DeferredSemaphore
 
-from tcworker.errors import NamingConflict
+from tcworker.errors import Cause, NamingConflict, ResourceUnavailable, TooLate
 from tcworker.interfaces import (
     JSON,
     Artifact,
@@ -80,14 +80,31 @@ class Publisher:
     async def _store(self, artifact: Artifact) -> None:
         match artifact:
             case FileArtifact():
-                # Compressing is within the slot as well, or the disk would be full of what waits for its upload.
-                async with self._own_slots, self._slots:
-                    await self._store_content(artifact)
+                await self._store_file(artifact)
             case GzippedArtifact():
                 # The log, without which nobody knows what happened: a neighbour's artifacts may take for ever.
                 await self._store_content(artifact)
             case _:
                 await self._run.declare(artifact.name, _declaration(artifact))
+
+    async def _store_file(self, artifact: FileArtifact) -> None:
+        """Publish a file. Raises L{TooLate} where it cannot be done before the worker must be gone."""
+        haste = self._run.haste
+        haste.check(artifact.file.size)
+        try:
+            if haste.begun:
+                # Small ones shall not wait for large ones now; whoever publishes them has few in hand at a time.
+                await self._store_content(artifact)
+            else:
+                # Compressing is within the slot as well, or the disk would be full of what waits for its upload.
+                async with self._own_slots, self._slots:
+                    await self._store_content(artifact)
+        except ResourceUnavailable as error:
+            if not haste.begun or error.cause == Cause.UPLOAD_REFUSED:
+                raise
+            # With more time there would have been another try.
+            why = f"the worker must go, and there was no time for more: {error}"
+            raise TooLate(why, evidence=error.evidence) from error
 
     async def _store_content(self, artifact: FileArtifact | GzippedArtifact) -> None:
         has, wanted = self._encodings(artifact)
@@ -95,7 +112,7 @@ class Publisher:
         length = artifact.length if isinstance(artifact, GzippedArtifact) else artifact.file.size
         file = artifact.file if has == wanted else await self._turn(artifact, wanted)
         try:
-            content = Content(artifact.name, file, kind, wanted, length)
+            content = Content(artifact.name, file, kind, wanted, length, yields=isinstance(artifact, FileArtifact))
             await self._upload.send(content, write_date(artifact.expires))
         finally:
             if file is not artifact.file:
@@ -113,7 +130,8 @@ class Publisher:
         coder: Coder = Gzip(basename(artifact.file.path)) if wanted == "gzip" else Gunzip()
         turning = transform(artifact.file, coder, self._folder, self._threads)
         # A file with holes may be larger than any disk.
-        return await self._run.patience.within(f"artifact {artifact.name}", turning)
+        patience = self._run.patience_with(yields=isinstance(artifact, FileArtifact))
+        return await patience.within(f"artifact {artifact.name}", turning)
 
 
 def _declaration(artifact: LinkArtifact | ReferenceArtifact | ErrorArtifact) -> Mapping[str, JSON]:

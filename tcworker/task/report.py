@@ -33,6 +33,7 @@ class Report:
         self._state = state
         self._loose = loose
         self._telling: Deferred[None] | None = None
+        self._begun: OneShot[None] = OneShot()
         self._told: OneShot[None] = OneShot()
         self.owed = False
 
@@ -46,7 +47,12 @@ class Report:
         if self._telling is None:
             self._telling = Deferred.fromCoroutine(self._tell(resolution))
             self._loose.run(self._telling, "reporting")
+            self._begun.succeed(None)
         return self.when_told()
+
+    def when_begun(self) -> Deferred[None]:
+        """Fire when the queue is being told."""
+        return self._begun.wait()
 
     def when_told(self) -> Deferred[None]:
         """Fire when the queue knows, or cannot be told."""

@@ -20,6 +20,9 @@ SETTLED = frozenset({"RequestConflict", "ResourceNotFound"})
 
 RETRIES = Backoff(first=1.0, most=30.0)
 
+LAST_TRY = 1.0
+"""Seconds before the end of the time, for the last attempt."""
+
 
 class Reporter:
     """Reports one run.
@@ -50,9 +53,10 @@ class Reporter:
                 self._log.error("reporting failed, trying again: {error}", error=error)
             else:
                 return True
-            if self._time_left() <= delay:
+            left = self._time_left() - LAST_TRY
+            if left <= 0:
                 return False
-            await pause(self._clock, delay)
+            await pause(self._clock, min(delay, left))
         return False
 
     def _call(self, resolution: Resolution) -> Deferred[JSON]:

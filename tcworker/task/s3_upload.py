@@ -26,6 +26,7 @@ class S3Upload:
                 address = await self._run.create(content.name, declaration)
                 # The address is signed for the type as the queue has it; any other would be refused.
                 headers = {"Content-Type": address["contentType"], "Content-Encoding": content.encoding}
-                await put(self._http, address["putUrl"], headers, body)
+                with self._run.measured(content, body) as measured:
+                    await put(self._http, address["putUrl"], headers, measured)
 
-        await self._run.patience.persist(f"artifact {content.name}", attempt)
+        await self._run.patience_with(yields=content.yields).persist(f"artifact {content.name}", attempt)

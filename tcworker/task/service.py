@@ -291,7 +291,8 @@ class TaskService(Service):
         publishing = None if self._report.begun else self._begin_artifacts(result)
         if publishing is not None:
             # The worker may have to go meanwhile, and then report and log wait for no artifacts any more.
-            await DeferredList([publishing, self._report.when_begun()], fireOnOneCallback=True)
+            either = [publishing, self._report.when_begun()]
+            await DeferredList(either, fireOnOneCallback=True, consumeErrors=True)
         if self._report.begun:
             await self._told_soon()
         await self._publish_log()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+from twisted.web.iweb import IBodyProducer
 
 from tcworker.errors import CallFailed, MalformedPayload
 from tcworker.interfaces import JSON, IArchivedFile, QueueCalls
+from tcworker.task.haste import Haste
 from tcworker.task.patience import Patience
 
 
@@ -19,6 +23,7 @@ class Content:
     @ivar file: opened anew for each try.
     @ivar encoding: C{identity} or C{gzip}; what the file has already.
     @ivar length: bytes before compression.
+    @ivar yields: whether log and report come before it when the worker must go.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Content:
     type: str
     encoding: str
     length: int
+    yields: bool = True
 
     def declaration(self, kind: str, expires: str) -> Mapping[str, JSON]:
         """What createArtifact is told. The length is for people who list artifacts: a storage gets its own."""
@@ -34,12 +40,24 @@ class Content:
 
 @dataclass(frozen=True)
 class Run:
-    """One run's artifacts at the queue."""
+    """One run's artifacts at the queue.
+
+    @ivar patience: with what is declared, and with the log.
+    """
 
     task_id: str
     run_id: int
     queue: QueueCalls
     patience: Patience
+    haste: Haste
+
+    def patience_with(self, *, yields: bool) -> Patience:
+        """How long an upload may take that yields to log and report, or does not."""
+        return replace(self.patience, time_left=self.haste.files_left) if yields else self.patience
+
+    def measured(self, content: Content, body: IBodyProducer) -> AbstractContextManager[IBodyProducer]:
+        """Give a body of some content that is measured on its way, and ends when it would come too late."""
+        return self.haste.speed.measured(body, self.haste.judge_rest if content.yields else _never)
 
     async def create(self, name: str, body: Mapping[str, JSON]) -> JSON:
         """Declare an artifact, once. Raises L{MalformedPayload} if its name is taken by something else."""
@@ -53,6 +71,10 @@ class Run:
     async def declare(self, name: str, body: Mapping[str, JSON], tries: float = math.inf) -> JSON:
         """Declare an artifact, with patience."""
         return await self.patience.persist(f"artifact {name}", lambda: self.create(name, body), tries)
+
+
+def _never(left: int) -> None:
+    """The log is sent to its end."""
 
 
 class Upload(Protocol):

@@ -20,6 +20,7 @@ from tcworker.state import RunRecord
 from tcworker.task.claim import Claim, read_date, write_date
 from tcworker.task.context import IRunContext
 from tcworker.task.facilities import Facilities
+from tcworker.task.haste import Haste
 from tcworker.task.log import TaskLog
 from tcworker.task.resolution import Resolution
 from tcworker.testing.context import TASK_ID, FakeTaskContext
@@ -158,10 +159,10 @@ class FakeFacilities(Facilities):
         folder: str,
         log: TaskLog,
         fail: Callable[[TaskError], None],
-        time_left: Callable[[], float],
+        haste: Haste,
     ) -> IRunContext:
         """See L{Facilities.new_context}."""
-        context = _RunContext(self.clock, claim, folder, log, fail, time_left)
+        context = _RunContext(self.clock, claim, folder, log, fail, haste)
         context.queue = self.queue
         self.contexts.append(context)
         return context
@@ -201,7 +202,7 @@ class _RunContext(FakeTaskContext):
         folder: str,
         log: TaskLog,
         fail: Callable[[TaskError], None],
-        time_left: Callable[[], float],
+        haste: Haste,
     ) -> None:
         super().__init__(
             clock, claim.task["payload"], task=claim.task, task_id=claim.task_id, run_id=claim.run_id, folder=folder
@@ -209,13 +210,10 @@ class _RunContext(FakeTaskContext):
         self.deadline, self.expires = read_date(claim.task["deadline"]), read_date(claim.task["expires"])
         self.log = log  # type: ignore[assignment]  # the run's own instead of one in memory
         self._fail = fail
-        self._time_left = time_left
+        self.haste = haste
 
     def fail(self, error: TaskError) -> None:
         """See L{ITaskContext.fail}."""
         super().fail(error)
         self._fail(error)
 
-    def time_left(self) -> float:
-        """See L{ITaskContext.time_left}."""
-        return self._time_left()

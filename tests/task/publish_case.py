@@ -15,9 +15,11 @@ from tcworker.errors import NotReadable
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Artifact, FileArtifact, IArchivedFile
 from tcworker.task.claim import read_date
+from tcworker.task.haste import Haste
 from tcworker.task.patience import Patience
 from tcworker.task.publish import Publisher
 from tcworker.task.s3_upload import S3Upload
+from tcworker.task.speed import Speed
 from tcworker.task.upload import Run, Upload
 from tcworker.testing.facilities import NoThreads
 from tcworker.testing.queue import Call, FakeQueue
@@ -58,8 +60,12 @@ class PublishingTest(SynchronousTestCase):
         self.queue.always("create_artifact", self.address)
 
     def new_publisher(self, threads: Executor = NoThreads()) -> Publisher:  # noqa: B008  # it has no state
-        run = Run("task", 0, self.queue, Patience(self.clock, lambda: self.seconds_left - self.clock.seconds()))
+        self.haste = Haste(self.clock.seconds, Speed(self.clock.seconds), self.time_left)
+        run = Run("task", 0, self.queue, Patience(self.clock, self.time_left), self.haste)
         return Publisher(run, self.upload(run), self.folder, threads, self.slots, DeferredSemaphore(2))
+
+    def time_left(self) -> float:
+        return self.seconds_left - self.clock.seconds()
 
     def upload(self, run: Run) -> Upload:
         return S3Upload(cast(HTTP, self.storage), run)

@@ -49,7 +49,7 @@ class ContextTest(SynchronousTestCase):
             log=cast(TaskLog, self.log),
             threads=self.facilities.threads,
             fail=self.errors.append,
-            time_left=lambda: 42.0,
+            haste=self.facilities.new_haste(lambda: 42.0),
             uploads=self.uploads,
         )
 

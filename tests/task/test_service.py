@@ -431,12 +431,65 @@ class WhenTheWorkerMustGo(Running):
     def test_artifacts_that_would_take_too_long_are_cut_for_log_and_report(self) -> None:
         self.feature.answers["upload"] = Deferred()
         self.run_task({"print": "hello"}).shut_down(20)
-        self.clock.advance(9)
+        self.clock.advance(8)
         self.assertEqual((self.published, self.queue.calls), ([], []))
         self.clock.advance(1)
-        self.assertEqual(sorted(self.published), [LIVE, BACKING])
-        self.assertEqual(self.queue.calls[-1].body, {"reason": "worker-shutdown"})
+        self.assertEqual(self.queue.answer("report_exception").body, {"reason": "worker-shutdown"})
         self.assertIn("before all artifacts are published", self.log)
+        self.assertEqual(self.ended, [])
+
+    def test_artifacts_go_on_after_log_and_report_until_the_worker_must_go(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task().shut_down(20)
+        self.clock.advance(9)
+        self.queue.answer("report_exception")
+        self.clock.advance(8)
+        self.assertEqual(self.ended, [])
+        self.feature.answers["upload"].callback(None)
+        self.assertEqual((self.ended, self.clock.getDelayedCalls()), ([WORKER_SHUTDOWN], []))
+
+    def test_artifacts_that_nobody_can_wait_for_any_more_are_cut(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task().shut_down(20)
+        self.clock.advance(9)
+        self.queue.answer("report_exception")
+        self.clock.advance(9)
+        self.assertEqual((self.ended, self.clock.getDelayedCalls()), ([WORKER_SHUTDOWN], []))
+
+    def test_those_of_a_failed_run_are_cut_for_log_and_report_since_the_queue_takes_none_later(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"exit": 1}).shut_down(20)
+        self.clock.advance(11)
+        self.assertEqual(self.published, [])
+        self.clock.advance(1)
+        self.assertIn(BACKING, self.published)
+        self.queue.answer("report_failed")
+        self.assertEqual((self.ended, self.clock.getDelayedCalls()), ([FAILED], []))
+
+    def test_an_exception_is_reported_and_its_log_published_at_once_while_artifacts_go_on(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        task = self.run_task()
+        self.facilities.contexts[0].fail(IntermittentTask("another time"))
+        self.assertEqual((self.published, self.queue.calls), ([], []))
+        task.shut_down(20)
+        self.queue.answer("report_exception")
+        self.assertIn("another time", self.log)
+        self.assertEqual(self.ended, [])
+
+    def test_a_report_that_hangs_does_not_keep_the_log_from_being_published(self) -> None:
+        self.run_task({"print": "hello"}, {"sleep": 5000}).shut_down(30)
+        self.clock.advance(1)
+        self.assertEqual(self.published, [])
+        self.clock.advance(9)
+        self.assertIn("hello", self.log)
+        self.assertEqual(len(self.queue.waiting("report_exception")), 1)
+
+    def test_one_that_was_cancelled_leaves_time_for_its_log(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"print": "hello"}, seconds=300).taken_away(CANCELED)
+        self.clock.advance(300 * 0.65)
+        self.assertIn("hello", self.log)
+        self.assertEqual(self.ended, [CANCELED])
 
     def test_what_is_uploaded_in_time_is_completed_and_leaves_no_timer(self) -> None:
         self.feature.answers["upload"] = Deferred()

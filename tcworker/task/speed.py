@@ -1,0 +1,120 @@
+"""How fast a worker's uploads are, all together, as far as they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.python.failure import Failure
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+WORTH_MEASURING = 1 << 20
+"""Bytes: what is smaller takes as long as its call does, and fits into buffers on the way, and so tells nothing."""
+
+ASSUMED = 20e6
+"""Bytes in a second, as long as nothing has been measured."""
+
+MEMORY = 60.0
+"""Seconds of sending; after that, what is older counts for half: the time of day makes a difference."""
+
+
+class Speed:
+    """Measures uploads that go on side by side.
+
+    @param seconds: of a steady clock.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._sending: set[_Sending] = set()
+        self._looked = 0.0
+        self._bytes = self._busy = 0.0
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Of all uploads together."""
+        self._look()
+        return self._bytes / self._busy if self._bytes else ASSUMED
+
+    def seconds_for(self, size: int) -> float:
+        """How long so many bytes take, after all that are being sent."""
+        waiting: int = sum(sending.left for sending in self._sending)
+        return (size + waiting) / self.bytes_per_second
+
+    @contextmanager
+    def measured(self, body: IBodyProducer, judge: Callable[[int], Exception | None]) -> Iterator[IBodyProducer]:
+        """Give a body in place of another one, which is measured while it is sent.
+
+        @param judge: asked now and then, with how many bytes are left; what it gives ends the sending.
+        """
+        self._look()
+        sending = _Sending(body, self._sent, judge)
+        self._sending.add(sending)
+        try:
+            yield sending
+        finally:
+            self._look()
+            self._sending.discard(sending)
+
+    def _sent(self, size: int) -> None:
+        self._bytes += size
+
+    def _look(self) -> None:
+        """Count the time since the last look, if there was something to be sent."""
+        now = self._seconds()
+        if any(sending.is_telling for sending in self._sending):
+            self._busy += now - self._looked
+        self._looked = now
+        if self._busy > MEMORY:
+            self._busy, self._bytes = self._busy / 2, self._bytes / 2
+
+
+@implementer(IBodyProducer)
+class _Sending:
+    """A body that is measured on its way.
+
+    @ivar left: bytes that are still to be sent.
+    @ivar is_telling: whether it is large enough to tell how fast it goes.
+    """
+
+    def __init__(
+        self, body: IBodyProducer, count: Callable[[int], None], judge: Callable[[int], Exception | None]
+    ) -> None:
+        self._body = body
+        self._count = count
+        self._judge = judge
+        self._sent: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self.length = body.length
+        self.left: int = body.length
+        self.is_telling = body.length >= WORTH_MEASURING
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        self._consumer = consumer
+        self._body.startProducing(self).addBoth(self._over)
+        return self._sent
+
+    def write(self, data: bytes) -> None:
+        """Pass a piece on, and see whether the rest is worth the trouble."""
+        self.left -= len(data)
+        if self.is_telling:
+            self._count(len(data))
+        self._consumer.write(data)
+        if self.left and (why := self._judge(self.left)):
+            self._body.stopProducing()
+            self._sent.errback(why)
+
+    def pauseProducing(self) -> None:
+        self._body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._body.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._body.stopProducing()
+
+    def _over(self, result: Failure | None) -> None:
+        if not self._sent.called:
+            self._sent.callback(result)
