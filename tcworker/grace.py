@@ -48,6 +48,11 @@ class Grace:
         """Seconds until the worker must be gone; the usual ones while nobody has said."""
         return self.usual if self._end is None else max(0.0, self._end - self._clock.seconds())
 
+    @property
+    def limited(self) -> bool:
+        """Whether somebody has said."""
+        return self._end is not None
+
     def watch(self, call: Callable[[float], None]) -> None:
         """Be told how many seconds are left whenever they become less than was said before."""
         self._told.append(call)

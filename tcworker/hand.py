@@ -60,6 +60,11 @@ class Hand:
         if early is not None:
             self._tell(self._runs[key], early[1])
 
+    @property
+    def runs(self) -> Sequence[tuple[Run, float]]:
+        """Those in hand, each with when it was taken, in seconds by the clock."""
+        return [(one.run, one.since) for one in self._runs.values()]
+
     def drop(self, run: Run) -> None:
         """A run is over, and nobody's business any more."""
         self._runs.pop(_key(run), None)

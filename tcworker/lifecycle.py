@@ -96,8 +96,8 @@ class WorkerActions(Protocol):
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """Resolve these as worker-shutdown at once, so that the queue gives them to another worker."""
 
-    def stop_claiming(self) -> None:
-        """No more claims, no boot; answers C{tasks_gone}, now or when that comes true."""
+    def stop_claiming(self, exit: Exit) -> None:
+        """No more claims, no boot, for this reason; answers C{tasks_gone}, now or when that comes true."""
 
     def stop_tasks(self) -> None:
         """End what runs, within the time that is left; answers C{tasks_gone}, now or when that comes true."""
@@ -131,7 +131,7 @@ class WorkerCore:
     def go(self, exit: Exit) -> None:
         """Note why it goes, and claim no more."""
         self.exit = self.exit or exit
-        self.actions.stop_claiming()
+        self.actions.stop_claiming(self.exit)
 
     @property
     def why(self) -> Exit:

@@ -34,6 +34,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.worker_log": 1,
     "tcworker.lifecycle": 1,
     "tcworker.slots": 1,
+    "tcworker.standing": 1,
     "tcworker.grace": 1,
     "tcworker.task.machine": 1,
     "tcworker.task.resolution": 1,

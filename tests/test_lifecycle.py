@@ -32,9 +32,9 @@ WAYS: dict[str, list[str]] = {
     "stopped": ["booted", "stop_now", "tasks_gone", "closed"],
 }
 
-GO = [("stop_claiming",)]
-DRAIN = [("limit_drain", 120.0), ("stop_claiming",)]
-STOP = [("limit", 25.0), ("stop_claiming",), ("stop_tasks",)]
+GO = [("stop_claiming", EXIT)]
+DRAIN = [("limit_drain", 120.0), ("stop_claiming", EXIT)]
+STOP = [("limit", 25.0), ("stop_claiming", EXIT), ("stop_tasks",)]
 SHORTEN = [("limit", 25.0), ("stop_tasks",)]
 
 TABLE: dict[tuple[str, str], tuple[str, list[tuple[Any, ...]]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.claims import ClaimService
+from tcworker.errors import CallFailed
 from tcworker.interfaces import Exit
+from tcworker.standing import Standing
 from tests.claims_case import EXIT, SLEEP, FakeHost, Working
 
 
@@ -87,3 +90,48 @@ class Twice(Working):
         self.claims.shut_down(None, EXIT)
         self.claims.shut_down(5, EXIT)
         self.assertEqual((told, self.claims.seconds_left), ([120, 25, 5], 5))
+
+
+class HowItStands(Working):
+    """What people and programs are told of it."""
+
+    def test_while_it_claims(self) -> None:
+        self.clock.advance(5)
+        self.assertEqual(self.claims.standing, Standing("claiming", 0, "", None, []))
+
+    def test_while_every_slot_is_taken(self) -> None:
+        self.clock.advance(5)
+        self.give(SLEEP)
+        self.clock.advance(5)
+        standing = self.claims.standing
+        self.assertEqual((standing.state, standing.since), ("running", 5))
+        self.assertEqual([(claim.name, since) for claim, since in standing.runs], [("task-0/0", 5)])
+
+    def test_while_it_goes(self) -> None:
+        self.give(SLEEP)
+        self.claims.drain(60, Exit(71, "SIGINT"))
+        self.clock.advance(10)
+        self.claims.shut_down(20, Exit(72, "SIGTERM"))
+        standing = self.claims.standing
+        self.assertEqual((standing.state, standing.since, standing.seconds_left), ("stopping", 10, 20))
+        self.assertEqual(standing.why, "SIGINT")
+
+    def test_when_it_goes_by_itself(self) -> None:
+        self.queue.fail("claim_work", CallFailed("claimWork", 401, "AuthenticationFailed", "no"))
+        standing = self.claims.standing
+        self.assertEqual((standing.state, standing.runs), ("stopped", []))
+        self.assertIn("refuses the credentials", standing.why)
+
+    def test_programs_can_read_it(self) -> None:
+        self.give(SLEEP)
+        said = json.loads(json.dumps(self.claims.standing.as_json()))
+        self.assertEqual(
+            said,
+            {
+                "state": "running",
+                "since": "1970-01-01T00:00:00.000Z",
+                "why": None,
+                "secondsLeft": None,
+                "runs": [{"taskId": "task-0", "runId": 0, "since": "1970-01-01T00:00:00.000Z"}],
+            },
+        )

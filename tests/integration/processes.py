@@ -49,6 +49,11 @@ class Command(ProcessProtocol):
         for text, printed in self._expected:
             printed.fail(AssertionError(f"it ended without {text}: {self.output}"))
 
+    @property
+    def pid(self) -> int | None:
+        """Its process's number; C{None} when it has ended."""
+        return self._process.pid
+
     def until_printed(self, text: str) -> Deferred[None]:
         """Fire once a text has been printed."""
         printed = OneShot[None]()
