@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from tcworker.state import RunRecord
 from tcworker.task.facilities import Facilities
+from tcworker.task.left_log import publish_left_log
 from tcworker.task.resolution import WORKER_SHUTDOWN
 from tcworker.task.settlement import Settlement
 from tcworker.waiting import Loose, OneShot
@@ -61,6 +62,9 @@ class Recovery:
         if not record.reported and not await self._tell(record, settlement):
             return
         told.succeed(None)
+        # Of a completed or failed one the log was published before, and the queue would take none any more.
+        if record.resolution is None or record.resolution.state == "exception":
+            await publish_left_log(record, self._facilities)
         await settlement.forget()
 
     async def _tell(self, record: RunRecord, settlement: Settlement) -> bool:

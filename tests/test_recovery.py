@@ -9,9 +9,11 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker import recovery
 from tcworker.interfaces import Credentials
 from tcworker.recovery import CLOSE_SECONDS, PATIENCE, Recovery
 from tcworker.state import RunRecord
+from tcworker.task.facilities import Facilities
 from tcworker.task.resolution import COMPLETED, FAILED, Resolution
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
@@ -105,6 +107,43 @@ class LeftRuns(SynchronousTestCase):
         self.queue.answer("report_exception")
         self.successResultOf(closed)
         self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
+
+    def publish_logs(self, published: Deferred[None]) -> list[str]:
+        """Publish left logs, which takes until C{published} fires; gives the list of runs whose logs are asked for."""
+        asked: list[str] = []
+
+        def publish(record: RunRecord, facilities: Facilities) -> Deferred[None]:
+            asked.append(record.task_id)
+            return published
+
+        self.patch(recovery, "publish_left_log", publish)
+        return asked
+
+    def test_its_log_is_published_beside_the_first_claim_and_before_its_folder_goes(self) -> None:
+        published: Deferred[None] = Deferred()
+        asked = self.publish_logs(published)
+        settled = self.settle(self.left("a"))
+        self.assertEqual(asked, [])
+        self.queue.answer("report_exception")
+        self.successResultOf(settled)
+        self.assertEqual((asked, self.folders()), (["a"], ["a-0"]))
+        self.assertTrue(self.facilities.memory.kept["a", 0].reported)
+        published.callback(None)
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def test_a_log_that_is_not_published_when_the_worker_goes_is_left_to_the_next_start(self) -> None:
+        self.publish_logs(Deferred())
+        self.settle(self.left("a", reported=True))
+        closed = self.recovery.close()
+        self.clock.advance(CLOSE_SECONDS)
+        self.successResultOf(closed)
+        self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
+
+    def test_of_a_completed_run_there_is_no_log_to_publish(self) -> None:
+        asked = self.publish_logs(Deferred())
+        self.settle(self.left("a", COMPLETED))
+        self.queue.answer("report_completed")
+        self.assertEqual((asked, self.facilities.memory.kept), ([], {}))
 
     def test_one_that_cannot_be_settled_keeps_no_other_from_it(self) -> None:
         first, second = self.left("a", reported=True), self.left("b", reported=True)
