@@ -40,7 +40,7 @@ def hierarchies(mounts: str, groups: str) -> list[Hierarchy]:
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ")[:3]
-        root, point = (_unescape(field) for field in before.split(" ")[3:5])
+        root, point = (unescape(field) for field in before.split(" ")[3:5])
         for names, path in _own_groups(groups):
             # One may be mounted twice.
             if names not in found and _is_of(kind, options, names) and (place := _below(point, root, path)):
@@ -168,5 +168,6 @@ def _below(point: str, root: str, path: str) -> str | None:
     return (point + path[len(root) :]).rstrip("/")
 
 
-def _unescape(field: str) -> str:
+def unescape(field: str) -> str:
+    """A path as it is, of how the kernel writes it into its lists of mounts."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), field)

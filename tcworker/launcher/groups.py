@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import errno
 import os
 from collections.abc import Iterable, Sequence, Set
@@ -19,18 +20,25 @@ _OURS = 1
 """The processes that are in a group beside those of the task: the supervisor."""
 
 
+def names_of(owner: str) -> str:
+    """How the names of all groups of one owner's launchers begin."""
+    return f"{PREFIX}{binascii.crc32(os.fsencode(owner)):08x}_"
+
+
 class Groups:
     """Makes the groups of one launcher. Raises L{CannotLimit}.
 
     @param hierarchies: those that there are.
     @param ours: the processes that may be moved to where they are in nobody's way.
+    @param owner: whose they are, see L{names_of}.
     """
 
-    def __init__(self, hierarchies: Iterable[Hierarchy], limits: Limits, ours: Set[int]) -> None:
+    def __init__(self, hierarchies: Iterable[Hierarchy], limits: Limits, ours: Set[int], owner: str) -> None:
         self._places = find_places(list(hierarchies), limits, ours)
         self._limits = limits if limits.pids is None else limits._replace(pids=limits.pids + _OURS)
         # Others may make control groups in the same place.
-        self._names = (f"{PREFIX}{os.urandom(4).hex()}_{number}" for number in count(1))
+        family = f"{names_of(owner)}{os.urandom(4).hex()}"
+        self._names = (f"{family}_{number}" for number in count(1))
 
     def new(self) -> Group:
         """Make one that keeps the limits. Raises L{CannotLimit}."""

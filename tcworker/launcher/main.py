@@ -1,6 +1,7 @@
-"""The launcher's program: C{python -I -S main.py DESCRIPTOR LIMITS}.
+"""The launcher's program: C{python -I -S main.py DESCRIPTOR LIMITS OWNER}.
 
-The descriptor is a socket to the worker, the limits are those of L{Limits} as a JSON object.
+The descriptor is a socket to the worker, the limits are those of L{Limits} as a JSON object. The owner says whose
+launcher it is: by that a worker finds what one before it left.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
-def main(descriptor: int, limits: str) -> None:
+def main(descriptor: int, limits: str, owner: str) -> None:
     """Serve the worker at the other end of a socket."""
     import json
     import socket
@@ -32,8 +33,8 @@ def main(descriptor: int, limits: str) -> None:
     # What somebody else blocked before would go on to the tasks.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.set_inheritable(descriptor, False)
-    Launcher(this_system(), Port(socket.socket(fileno=descriptor)), Limits(**json.loads(limits))).run()
+    Launcher(this_system(), Port(socket.socket(fileno=descriptor)), Limits(**json.loads(limits)), owner).run()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -50,10 +50,13 @@ MOST_WAITING = 8
 
 
 class Launcher:
-    """Serves a worker until that goes away, and ends when its last supervisor has ended."""
+    """Serves a worker until that goes away, and ends when its last supervisor has ended.
 
-    def __init__(self, system: System, port: Port, limits: Limits) -> None:
-        self._system, self._port, self._limits = system, port, limits
+    @param owner: see L{tcworker.launcher.main}.
+    """
+
+    def __init__(self, system: System, port: Port, limits: Limits, owner: str) -> None:
+        self._system, self._port, self._limits, self._owner = system, port, limits, owner
         self._employed: dict[int, Employed] = {}
         self._waiting: list[Employed] = []
         self._undertaker = Undertaker(system, self._employed, self._tell_gone)
@@ -65,7 +68,8 @@ class Launcher:
         """Serve."""
         try:
             # The worker and we may have to make way for groups that keep limits.
-            self._groups = Groups(self._system.hierarchies(), self._limits, {os.getppid(), os.getpid()})
+            ours = {os.getppid(), os.getpid()}
+            self._groups = Groups(self._system.hierarchies(), self._limits, ours, self._owner)
             self._groups.new().remove()
         except CannotLimit as error:
             self._tell({"event": "refused", "problem": str(error)})

@@ -44,7 +44,7 @@ def folders(mounts: str, groups: str) -> dict[str, str]:
 
 def new_group() -> str:
     """A group of this machine that the caller removes."""
-    for cell in Groups(this_system().hierarchies(), NO_LIMITS, set()).new().cells:
+    for cell in Groups(this_system().hierarchies(), NO_LIMITS, set(), "owner").new().cells:
         # Not named as a launcher's: workers that start meanwhile remove those.
         path = os.path.join(os.path.dirname(cell.folder), f"test_tcworker_{uuid4().hex}")
         remove(cell.folder)

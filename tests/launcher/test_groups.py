@@ -30,7 +30,7 @@ class GroupsCase(TreeCase):
 
     def new(self, hierarchies: list[Hierarchy], limits: Limits) -> dict[str, str]:
         """The folders of a group, by the file that limits them."""
-        group = Groups(hierarchies, limits, set()).new()
+        group = Groups(hierarchies, limits, set(), "owner").new()
         self.cells = group.cells
         return {name: cell.folder for cell in group.cells for name in os.listdir(cell.folder)}
 
@@ -85,7 +85,7 @@ class PlaceTests(GroupsCase):
 
     def test_names_are_never_the_same(self):
         hierarchies = [self.version_2()]
-        launchers = [Groups(hierarchies, NO_LIMITS, set()) for _ in range(2)]
+        launchers = [Groups(hierarchies, NO_LIMITS, set(), "owner") for _ in range(2)]
         made = [group.folders[0] for launcher in launchers for group in (launcher.new(), launcher.new())]
         self.assertEqual(len(set(made)), 4)
 
@@ -117,7 +117,7 @@ class RefusalTests(GroupsCase):
         def refuse(path: str, mode: int = 0o777) -> None:
             raise PermissionError(13, "Permission denied")
 
-        groups = Groups(hierarchies, LIMITS, set())
+        groups = Groups(hierarchies, LIMITS, set(), "owner")
         self.patch(os, "mkdir", refuse)
         said_so = str(self.assertRaises(CannotLimit, groups.new))
         self.assertIn("only root can", said_so)
@@ -136,7 +136,7 @@ class RefusalTests(GroupsCase):
         def refuse(path: str, value: str) -> None:
             raise OSError(22, "Invalid argument")
 
-        groups = Groups(hierarchies, LIMITS, set())
+        groups = Groups(hierarchies, LIMITS, set(), "owner")
         self.patch(cgroup_v1, "write", refuse)
         said_so = str(self.assertRaises(CannotLimit, groups.new))
         self.assertIn("(Invalid argument): choose a value that the kernel takes", said_so)

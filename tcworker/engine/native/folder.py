@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from tcworker.engine.native.hold import hold, is_left, let_go, take_over
+from tcworker.engine.native.mounts import unmount_below
 from tcworker.removal import remove
 
 UNDELETABLE = ".undeletable"
@@ -50,10 +51,10 @@ def remove_folder(path: str) -> None:
     """Remove a folder and all in it, which need not be there.
 
     @raise OSError: something cannot go. The rest of the folder is moved into L{UNDELETABLE} then (the text says where),
-        so that the name is free, and L{left_in} finds it.
+        so that the name is free, and L{set_aside_in} finds it.
     """
     try:
-        remove(path)
+        _remove_whole(path)
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} ({_set_aside(path)})", error.filename) from error
     finally:
@@ -62,25 +63,42 @@ def remove_folder(path: str) -> None:
 
 def remove_left(path: str) -> None:
     """Remove one of L{left_in}, unless somebody has it by now. Raises C{OSError}."""
-    if os.path.basename(os.path.dirname(path)) == UNDELETABLE:
-        remove(path)
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(path))
-    elif take_over(path):
+    if take_over(path):
         remove_folder(path)
 
 
+def remove_aside(path: str) -> None:
+    """Remove one of L{set_aside_in}. Raises C{OSError}."""
+    _remove_whole(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(path))
+
+
 def left_in(parent: str) -> list[str]:
-    """What was left among the folders of tasks: what could not be removed, and folders whose worker died.
+    """The folders of tasks whose worker died.
 
     Workers may share C{parent}. A folder counts only if it has our mark and no living process holds it
     (L{tcworker.engine.native.hold}): what another version or program made, or lies on a file system without locks or
     extended attributes, stays unless a record names it. So does a folder whose worker died in the moment between making
     and marking it; that one is empty.
     """
-    aside = os.path.join(parent, UNDELETABLE)
     named = [os.path.join(parent, name) for name in _names(parent) if name.startswith(_START)]
-    return [*(os.path.join(aside, name) for name in _names(aside)), *filter(is_left, named)]
+    return list(filter(is_left, named))
+
+
+def set_aside_in(parent: str) -> list[str]:
+    """What could not be removed of folders of tasks."""
+    aside = os.path.join(parent, UNDELETABLE)
+    return [os.path.join(aside, name) for name in _names(aside)]
+
+
+def _remove_whole(path: str) -> None:
+    try:
+        remove(path)
+    except OSError:
+        if not unmount_below(path):
+            raise
+        remove(path)
 
 
 def _hold_new(path: str) -> None:

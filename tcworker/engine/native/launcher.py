@@ -26,6 +26,16 @@ _log = Logger()
 _ITS_END = 3
 
 
+def owner_of(state_dir: str) -> str:
+    """Whose launcher it is, for L{tcworker.launcher.main}: of the one worker that has this state directory."""
+    try:
+        entry = os.stat(state_dir)
+    except OSError:
+        return state_dir
+    # In another container another folder may have this path.
+    return f"{state_dir}@{entry.st_dev:x}:{entry.st_ino:x}"
+
+
 class Gone(NamedTuple):
     """What is known of a run that is over.
 
@@ -53,11 +63,12 @@ class Supervised(NamedTuple):
 class LauncherLink:
     """The launcher of one worker.
 
+    @param state_dir: the worker's.
     @ivar limits: what each task may have.
     """
 
-    def __init__(self, reactor: IReactor, limits: Limits = NO_LIMITS) -> None:
-        self._reactor, self.limits = reactor, limits
+    def __init__(self, reactor: IReactor, state_dir: str, limits: Limits = NO_LIMITS) -> None:
+        self._reactor, self._state_dir, self.limits = reactor, state_dir, limits
         self._keys = count(1)
         self._process: LauncherProcess | None = None
         self._stopped = False
@@ -68,7 +79,7 @@ class LauncherLink:
             # A run that comes too late would start one that nobody ends.
             raise OSError(errno.ESHUTDOWN, "the worker is stopping")
         if self._process is None or self._process.dead:
-            self._process = LauncherProcess(self._reactor, self.limits)
+            self._process = LauncherProcess(self._reactor, owner_of(self._state_dir), self.limits)
         return self._process
 
     def when_ready(self) -> Deferred[None]:
@@ -113,7 +124,7 @@ class LauncherProcess:
     @ivar ready: fires when it can take orders.
     """
 
-    def __init__(self, reactor: IReactor, limits: Limits) -> None:
+    def __init__(self, reactor: IReactor, owner: str, limits: Limits) -> None:
         ours, its = socket.socketpair()
         self.dead = self._stopping = self._refused = False
         self.ready: OneShot[None] = OneShot()
@@ -122,7 +133,7 @@ class LauncherProcess:
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
             program = [sys.executable, "-I", "-S", os.path.abspath(main.__file__)]
-            argv = [*program, str(_ITS_END), json.dumps(limits._asdict())]
+            argv = [*program, str(_ITS_END), json.dumps(limits._asdict()), owner]
             try:
                 self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)
             except BaseException:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
-import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
+from tcworker.engine.native.left_launchers import kill_one
 from tcworker.launcher import cgroup_v2, cgroups
-from tcworker.launcher.groups import PREFIX
+from tcworker.launcher.groups import PREFIX, names_of
+from tcworker.launcher.proc import descendants
 from tcworker.launcher.system import System, this_system
 
 _PATIENCE = 5.0
@@ -21,8 +22,30 @@ _BIRTH = 0.3
 
 
 def kill_left(details: Mapping[str, Any]) -> None:
-    """Let nothing live of a run, nor its control group be there; C{details} are those of its sandbox record."""
+    """Let nothing live of a run, nor its control group be there; C{details} are those of its sandbox record.
+
+    @raise OSError: some processes do not die.
+    """
     _kill(this_system(), details["pid"], details["startTime"], details["groups"])
+
+
+def kill_left_groups(owner: str) -> None:
+    """Let nobody live in the control groups of an owner's launchers, but for this process's own.
+
+    To be called when its launchers and supervisors are gone (L{tcworker.engine.native.left_launchers}), by who holds
+    the owner's state directory.
+
+    @param owner: see L{tcworker.launcher.main}.
+    @raise OSError: some processes do not die.
+    """
+    system = this_system()
+    folders = [
+        folder
+        for place in _places_of_groups(system)
+        for folder in _groups_in(place)
+        if os.path.basename(folder).startswith(names_of(owner)) and _is_left(folder)
+    ]
+    _kill(system, 0, "", folders)
 
 
 def sweep_groups() -> None:
@@ -72,10 +95,22 @@ def _is_inhabited(folder: str) -> bool:
         return True
 
 
+def _is_left(folder: str) -> bool:
+    """Whether people live in a group of whom this process has started none, and all of whom it knows."""
+    try:
+        inhabitants: Set[int] = set(cgroups.inhabitants(folder))
+    except OSError:
+        return False
+    # A number 0 is somebody of another container, of whom nobody here knows.
+    return bool(inhabitants) and 0 not in inhabitants and not inhabitants & descendants(os.getpid())
+
+
 def _kill(system: System, pid: int, start_time: str, folders: Sequence[str]) -> None:
     """Kill a supervisor and its run, unless that is another process by now: numbers are used again."""
     until = time.monotonic() + _PATIENCE
-    while _left(system, pid, start_time, folders) and time.monotonic() < until:
+    while left := _left(system, pid, start_time, folders):
+        if time.monotonic() > until:
+            raise OSError(errno.EBUSY, f"processes do not die although they were killed: {', '.join(left)}")
         if system.start_time(pid) == start_time:
             _kill_family(system, pid)
         # Last, since the supervisor is in it as well: see below.
@@ -90,15 +125,11 @@ def _kill_family(system: System, pid: int) -> None:
     if system.children(pid):
         system.kill_all(pid, ())
     else:
-        _kill_one(pid)
+        kill_one(pid)
 
 
-def _kill_one(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _left(system: System, pid: int, start_time: str, folders: Sequence[str]) -> bool:
+def _left(system: System, pid: int, start_time: str, folders: Sequence[str]) -> list[str]:
+    """What is left, in words."""
     # Each is tried: as far as nobody lives there they go.
-    gone = [cgroups.remove(folder) for folder in folders]
-    return not all(gone) or system.start_time(pid) == start_time
+    left = [f"those in {folder}" for folder in folders if not cgroups.remove(folder)]
+    return [*left, str(pid)] if system.start_time(pid) == start_time else left

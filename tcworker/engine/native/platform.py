@@ -13,17 +13,18 @@ from zope.interface import implementer
 from tcworker.config import Config
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
-from tcworker.engine.native.folder import left_in, remove_left
+from tcworker.engine.native.folder import left_in, make_folder, remove_aside, remove_folder, remove_left, set_aside_in
 from tcworker.engine.native.home import remove_left_home
-from tcworker.engine.native.launcher import LauncherLink
-from tcworker.engine.native.leftovers import kill_left, sweep_groups
+from tcworker.engine.native.launcher import LauncherLink, owner_of
+from tcworker.engine.native.left_launchers import end_left_launchers
+from tcworker.engine.native.leftovers import kill_left, kill_left_groups, sweep_groups
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.task_user import check_way
 from tcworker.engine.native.uids import REGISTER_FOLDER, TaskUids
 from tcworker.engine.native.user_settings import check_programs, choose_users
 from tcworker.engine.native.useradd import CannotChangeUsers
 from tcworker.engine.native.users import OwnUsers
-from tcworker.errors import FeatureNotSupported
+from tcworker.errors import ConfigError, Fault, FeatureNotSupported
 from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
 from tcworker.launcher.limits import Limits
 from tcworker.process import IReactor
@@ -66,7 +67,7 @@ class NativePlatform:
         own_users = OwnUsers(threads, TaskUids(REGISTER_FOLDER, *config.task_uid_range))
         self._means = Means(
             reactor=reactor,
-            launcher=LauncherLink(reactor, limits),
+            launcher=LauncherLink(reactor, config.state_dir, limits),
             threads=threads,
             users=choose_users(config, own_users),
             own_users=own_users,
@@ -76,6 +77,7 @@ class NativePlatform:
             first_command=config.run_after_user_creation,
             inherited=inherited(os.environ, config.inherit_env),
         )
+        self._state_dir = config.state_dir
         self._loose = Loose(_log)
 
     def accepts(self, payload: Mapping[str, Any]) -> bool:
@@ -99,14 +101,15 @@ class NativePlatform:
         return Deferred.fromCoroutine(self._dispose())
 
     async def _prepare(self, left: Sequence[SandboxRecord]) -> None:
-        means = self._means
+        means, owner = self._means, owner_of(self._state_dir)
+        await self._try("processes", end_left_launchers, owner)
+        await self._try("processes", kill_left_groups, owner)
         for record in left:
             await self._try(str(record.details.get("folder")), _clean_up, means, record.details)
         await means.threads.run(_make_ready, means)
         await self._try("control groups", sweep_groups)
         if means.clean_up:
-            # Tasks need not wait for this: whatever it is, it was in nobody's way before.
-            self._loose.run(self._sweep(), f"removing what was left in {means.tasks_dir}")
+            await self._sweep()
         await means.launcher.when_ready()
 
     async def _sweep(self) -> None:
@@ -116,6 +119,12 @@ class NativePlatform:
             await self._try("users", means.own_users.remove_left_in, means.tasks_dir)
         for folder in await means.threads.run(left_in, means.tasks_dir):
             await self._try(folder, remove_left, folder)
+        # Tasks need not wait for this: whatever it is, it was in nobody's way before.
+        self._loose.run(self._remove_aside(), f"removing what was set aside in {means.tasks_dir}")
+
+    async def _remove_aside(self) -> None:
+        for folder in await self._means.threads.run(set_aside_in, self._means.tasks_dir):
+            await self._try(folder, remove_aside, folder)
 
     async def _try(self, place: str, work: Callable[..., None], *arguments: object) -> None:
         """Do something in a thread without which a worker can run."""
@@ -138,9 +147,11 @@ class NativePlatform:
 
 
 def _clean_up(means: Means, details: Mapping[str, Any]) -> None:
-    kill_left(details)
-    if means.clean_up:
-        remove_left_home(means, details)
+    try:
+        kill_left(details)
+    finally:
+        if means.clean_up:
+            remove_left_home(means, details)
 
 
 def _make_ready(means: Means) -> None:
@@ -152,4 +163,17 @@ def _make_ready(means: Means) -> None:
     check_way(means.tasks_dir, means.users.typical)
     if means.users.own:
         check_programs()
-        means.own_users.check()
+        _check_users(means)
+
+
+def _check_users(means: Means) -> None:
+    """Raises L{ConfigError}."""
+    try:
+        folder = make_folder(means.tasks_dir, "check", 0)
+    except OSError as error:
+        expected = f"a folder in which folders can be made ({error.strerror})"
+        raise ConfigError([Fault("tasksDir", means.tasks_dir, expected)]) from error
+    try:
+        means.own_users.check(folder)
+    finally:
+        remove_folder(folder)

@@ -147,10 +147,13 @@ class OwnUsers:
         if problem is not None:
             raise problem
 
-    def check(self) -> None:
-        """Make sure that users can be made and removed, by doing so. Blocks, for threads. Raises L{ConfigError}."""
+    def check(self, folder: str) -> None:
+        """Make sure that users can be made and removed, by doing so. Blocks, for threads. Raises L{ConfigError}.
+
+        @param folder: one of ours: whoever finds the user, should we die now, sees by it that nobody needs it.
+        """
         try:
-            user = self._make("/", [])
+            user = self._make(folder, [])
             self.give_back(user)
         except (ResourceUnavailable, CannotChangeUsers, OSError) as error:
             expected = "a machine on which users can be made, or false"

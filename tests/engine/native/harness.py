@@ -21,6 +21,8 @@ from tests.surroundings import open_folder
 def new_config(tasks_dir: str, **settings: Any) -> Config:
     """The settings that the platform reads, and something for the rest; no users of their own unless asked for."""
     settings.setdefault("task_users", False)
+    # What lives of a worker that had the same one is ended before the first task.
+    settings.setdefault("state_dir", os.path.join(os.path.dirname(tasks_dir), "state"))
     return Config(
         root_url="https://tc.example.com",
         credentials=Credentials("worker", "secret"),

@@ -30,6 +30,8 @@ from tests.engine.native.harness import NativeCase, exists, names_in, new_config
 from tests.launcher.headless import headless
 from tests.surroundings import until
 
+ROOT = os.path.dirname(os.path.dirname(tests.__file__))
+
 
 def daemon(marker: str) -> str:
     """A script whose daemon left its session, ends for no signal that can be ignored, and has a marker."""
@@ -92,8 +94,7 @@ class CrashTests(NativeCase):
         self.tasks_dir = new_tasks_dir(self)
         argv = [sys.executable, "-m", "tests.engine.native.worker", self.tasks_dir]
         argv += [json.dumps(payload), json.dumps(self.settings)]
-        root = os.path.dirname(os.path.dirname(tests.__file__))
-        reactor.spawnProcess(worker, argv[0], argv, env=os.environ, path=root)
+        reactor.spawnProcess(worker, argv[0], argv, env=os.environ, path=ROOT)
         self.addCleanup(worker.kill)
         return worker
 

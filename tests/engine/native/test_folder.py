@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from tcworker.engine.native import folder, hold
-from tcworker.engine.native.folder import UNDELETABLE, left_in, remove_folder, remove_left
+from tcworker.engine.native.folder import UNDELETABLE, left_in, remove_aside, remove_folder, remove_left, set_aside_in
 from tests.engine.native.folder_case import FolderCase
 from tests.engine.native.harness import exists, names_in, touch
 
@@ -147,15 +147,15 @@ class LeftTests(FolderCase):
         paths = [os.path.join(aside, name) for name in ("task_a_0.1", "task_b_0.2")]
         for path in paths:
             Path(path, "deep").mkdir(parents=True)
-        self.assertEqual(left_in(self.parent), paths)
-        remove_left(paths[0])
+        self.assertEqual((left_in(self.parent), set_aside_in(self.parent)), ([], paths))
+        remove_aside(paths[0])
         self.assertEqual(names_in(aside), ["task_b_0.2"])
-        remove_left(paths[1])
+        remove_aside(paths[1])
         self.assertEqual(names_in(self.parent), [])
 
     def test_what_still_cannot_go(self):
         path = os.path.join(self.parent, UNDELETABLE, "task_a_0.1")
         os.makedirs(path)
         self.patch(folder, "remove", refuse)
-        self.assertRaises(OSError, remove_left, path)
-        self.assertEqual(left_in(self.parent), [path])
+        self.assertRaises(OSError, remove_aside, path)
+        self.assertEqual(set_aside_in(self.parent), [path])

@@ -426,6 +426,16 @@ class LeftTests(OwnUsersCase):
         await platform.prepare([])
         await until(lambda: not is_known(uid))
 
+    async def test_the_one_that_it_made_to_see_whether_it_can(self):
+        """It died before it could remove that."""
+        remove_account = useradd._remove_account
+        self.patch(useradd, "_remove_account", lambda name, uid: None)
+        platform = await self.new_platform()
+        self.assertEqual(len(users_at_home_in(self.tasks_dir)), 1)
+        self.patch(useradd, "_remove_account", remove_account)
+        await platform.prepare([])
+        self.assertEqual((users_at_home_in(self.tasks_dir), self.left()), ([], []))
+
     async def test_users_that_live_stay(self):
         platform = await self.new_platform()
         context, _ = await self.start(shell("id -u; exec sleep 100"), platform)
