@@ -142,6 +142,11 @@ class ClaimService(MultiService):
         """The queue cancelled a task; nothing happens if it does not run here."""
         self.hand.canceled(task_id)
 
+    def look_again(self) -> None:
+        """Timers came early, or come late: see at once whether each claim is still there."""
+        for task in tuple(self._tasks):
+            task.look_again()
+
     def when_booted(self) -> Deferred[Config]:
         """Fire with the configuration when the first claim is made; fails with what prevented that."""
         return self._booted.wait()

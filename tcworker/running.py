@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
+from tcworker.clock_watch import bring_forward
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Unsubscribe
 from tcworker.worker import Worker
@@ -62,6 +64,8 @@ class WorkerProcess(MultiService):
         self._leave_signals: Unsubscribe = _nothing
         worker.setServiceParent(self)
         worker.watch_deadline(must_end)
+        # The reactor is this process's own, so its timers may be touched.
+        worker.watch_clock(partial(bring_forward, reactor))
 
     def startService(self) -> None:
         """Start the worker, and listen to signals once the reactor's own handlers are in place."""

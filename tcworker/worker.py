@@ -16,6 +16,7 @@ from tcworker.cancellations import CancellationService
 from tcworker.claims import ClaimService
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime, steady_seconds
+from tcworker.clock_watch import ClockWatch
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.control.service import ControlService
@@ -78,6 +79,9 @@ class Worker(MultiService):
         self._host.setServiceParent(self)
         self._claims = ClaimService(reactor, self._host, self._boot, self._close)
         self._claims.setServiceParent(self)
+        self._clocks = ClockWatch(reactor)
+        self._clocks.setServiceParent(self)
+        self._clocks.on_jump(lambda jump: self._claims.look_again())
 
     def startService(self) -> None:
         """Boot and claim; L{when_booted} and L{when_stopped} say how that goes."""
@@ -126,6 +130,10 @@ class Worker(MultiService):
     def watch_deadline(self, call: Callable[[float], None]) -> None:
         """Be told in how many seconds the worker must be gone, once that is known, and again when they become less."""
         self._claims.watch_deadline(call)
+
+    def watch_clock(self, call: Callable[[float], None]) -> Unsubscribe:
+        """Be told by how many seconds the clock was set forward (negative: back), or how long the machine slept."""
+        return self._clocks.on_jump(call)
 
     def watch_runs(self, call: Callable[[ITaskContext], None]) -> Unsubscribe:
         """Be told of each claimed run, before anything happens to it."""

@@ -54,6 +54,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.amqp.address": 1,
     "tcworker.amqp": 2,
     "tcworker.client": 2,
+    "tcworker.clock_watch": 2,
     "tcworker.pulse": 2,
     "tcworker.state": 2,
     "tcworker.power": 2,

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import ConfigError, Fault, StateDirectoryTaken
@@ -36,6 +37,9 @@ class ScriptedWorker(Service):
     def watch_deadline(self, call: Callable[[float], None]) -> None:
         self.watching.append(call)
 
+    def watch_clock(self, call: Callable[[float], None]) -> None:
+        self.jumped = call
+
     def when_booted(self) -> Deferred[Any]:
         return Deferred()
 
@@ -48,6 +52,10 @@ class StartedReactor:
 
     def __init__(self) -> None:
         self.stopped = 0
+        self.clock = Clock()
+
+    def getDelayedCalls(self) -> Any:
+        return self.clock.getDelayedCalls()
 
     def callWhenRunning(self, call: Any) -> None:
         call()
@@ -79,6 +87,14 @@ class ProcessTestCase(SynchronousTestCase):
         for number in numbers:
             signal.raise_signal(number)
         return self.worker.told
+
+
+class WhenTheClockIsSet(ProcessTestCase):
+    def test_no_timer_waits_for_longer_than_it_was_meant_to(self) -> None:
+        timer = self.reactor.clock.callLater(10, int)
+        self.reactor.clock.rightNow -= 3600
+        self.worker.jumped(-3600)
+        self.assertEqual(timer.getTime() - self.reactor.clock.seconds(), 10)
 
 
 class Signals(ProcessTestCase):
