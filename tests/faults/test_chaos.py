@@ -1,0 +1,63 @@
+"""Tasks while requests and answers get lost, and while the worker is killed again and again.
+
+Short with one seed in C{make test}. C{make soak} runs it whole with another seed each time, which is printed;
+C{TCWORKER_SEED} repeats it: the same requests meet the same fates then, when that is is up to the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+from twisted.internet import reactor
+
+from tests.chances import SOAKING
+from tests.faults.case import ChaosCase
+from tests.faults.tasks import tasks
+from tests.faults.workers import Killer
+
+SEED = os.environ.get("TCWORKER_SEED") or (str(random.randrange(1 << 32)) if SOAKING else "1")
+
+
+class Chaos(ChaosCase):
+    timeout = 2400 if SOAKING else 400
+
+    async def chaos(self, number: int, share: float, *, kills: int = 0) -> None:
+        seed = f"{SEED}, {share:g}, {kills}"
+        given = tasks(seed, number, str(self.journal), long=max(1, number // 100))
+        self.let_chances_decide(seed, share)
+        if kills:
+            self.proxy.seen = Killer(self.worker, seed, kills, (60, 110)).saw
+        await self.give(given)
+        begun = reactor.seconds()
+        self.worker.start()
+        runs = await self.until_resolved(given, self.timeout - 40)
+        print(f"seed {SEED}, {share:.0%} faults: {self.figures(runs, reactor.seconds() - begun)}")
+        await self.assertAllAsTheyWereToEnd(given, runs)
+        self.assertEqual(len(self.worker.kills), kills)
+        await self.assertNothingLeft()
+
+    async def test_faults_and_kills(self) -> None:
+        await self.chaos(200, 0.15, kills=10)
+
+
+if SOAKING:
+
+    class Soak(Chaos):
+        async def test_no_faults(self) -> None:
+            await self.chaos(1000, 0)
+
+        async def test_5_of_100(self) -> None:
+            await self.chaos(1000, 0.05)
+
+        async def test_15_of_100(self) -> None:
+            await self.chaos(1000, 0.15)
+
+        async def test_30_of_100(self) -> None:
+            await self.chaos(1000, 0.3)
+
+        async def test_kills_alone(self) -> None:
+            await self.chaos(1000, 0, kills=50)
+
+        async def test_30_of_100_and_kills(self) -> None:
+            await self.chaos(1000, 0.3, kills=50)

@@ -1,0 +1,112 @@
+"""A worker in a process of its own that may be killed at any moment, and is started again each time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from random import Random
+
+from twisted.internet import reactor
+from twisted.internet.error import ProcessExitedAlready
+from twisted.logger import Logger
+
+from tcworker.interfaces import JSON
+from tcworker.waiting import Loose, pause
+from tests.faults.fates import Call
+from tests.integration.processes import Command
+
+END_WITHIN = 60.0
+"""Seconds in which one that is told to go must be gone."""
+
+
+class MortalWorker:
+    """Starts a worker, again and again, until it is told to stop.
+
+    @param settings: its configuration.
+    @ivar kills: when it was killed, in seconds since 1970.
+    @ivar deaths: what it had printed whenever it ended though nobody had killed it.
+    """
+
+    def __init__(self, folder: str, settings: Mapping[str, JSON]) -> None:
+        self._folder = folder
+        self._config = os.path.join(folder, "worker.json")
+        with open(os.open(self._config, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            json.dump(settings, file)
+        self.kills: list[float] = []
+        self.deaths: list[str] = []
+        self._loose = Loose(Logger())
+        self._stopping = self._killed = False
+        self._command: Command | None = None
+
+    def start(self) -> None:
+        """Let one live from now on."""
+        self._loose.run(self._live(), "keeping a worker alive")
+
+    async def _live(self) -> None:
+        while not self._stopping:
+            self._killed = False
+            self._command = Command(("tcworker", "worker", "--config", self._config), self._folder)
+            await self._command.until_ended()
+            if not (self._killed or self._stopping):
+                self.deaths.append(self._command.output)
+                await pause(reactor, 1)
+
+    def kill(self) -> None:
+        """Kill it now, as C{kill -9} does, unless it is dead already."""
+        if self._command is not None and not (self._killed or self._stopping):
+            self._killed = True
+            self.kills.append(reactor.seconds())
+            with suppress(ProcessExitedAlready):
+                self._command.signal(signal.SIGKILL)
+
+    async def stop(self) -> int | None:
+        """Tell it to go, and give the status that it ends with."""
+        self._stopping = True
+        if self._command is None:
+            return None
+        if not self._killed:
+            with suppress(ProcessExitedAlready):
+                self._command.signal(signal.SIGTERM)
+        hurry = reactor.callLater(END_WITHIN, self._command.kill)
+        status = await self._command.until_ended()
+        if hurry.active():
+            hurry.cancel()
+        await self._loose.wait()
+        return status
+
+    @property
+    def output(self) -> str:
+        """What the last one has printed."""
+        return "" if self._command is None else self._command.output
+
+
+class Killer:
+    """Kills a worker when it has made some calls, and then some more: at the same ones for each seed.
+
+    Now and then it does so once more while the next one starts.
+    """
+
+    def __init__(self, worker: MortalWorker, seed: object, times: int, calls: tuple[int, int]) -> None:
+        self._worker = worker
+        self._chance = Random(f"killer of {seed}")
+        self._calls = calls
+        self._left = times
+        self._wait = self._chance.randint(*calls)
+
+    def saw(self, call: Call) -> None:
+        """A call has come."""
+        self._wait -= 1
+        if self._wait <= 0 and self._left > 0:
+            self._wait = self._chance.randint(*self._calls)
+            # At the next turn: perhaps before the call is answered, perhaps after.
+            reactor.callLater(self._chance.uniform(0, 0.2), self._kill)
+
+    def _kill(self) -> None:
+        self._worker.kill()
+        self._left -= 1
+        if self._left > 0 and self._chance.random() < 0.3:
+            self._left -= 1
+            reactor.callLater(self._chance.uniform(0.1, 2.0), self._worker.kill)
