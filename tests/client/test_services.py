@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from inspect import signature
 from typing import Any, cast
 
@@ -14,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tcworker.client import services
 from tcworker.client.hawk import Authorization, open_ext
 from tcworker.client.http import HTTP, Answer
-from tcworker.client.services import Auth, Queue
-from tcworker.client.trouble import Unsent
+from tcworker.client.server_time import ServerTime
+from tcworker.client.services import Auth, Object, Queue
+from tcworker.client.trouble import UnexpectedAnswer, Unsent
 from tcworker.errors import CallFailed, Unreachable
 from tcworker.interfaces import JSON, Credentials, QueueCalls
 from tcworker.retry import Backoff
@@ -177,6 +179,161 @@ class SigningTests(Case):
         self.assertEqual(second.timestamp, 1001)
         target = "/api/queue/v1/task/task/runs/0/completed"
         self.assertTrue(second.is_signed_with("newer", "POST", target, "tc.example", 443))
+
+
+class TimeTests(Case):
+    """A machine whose clock says 1000 s, and a server whose clock says something else."""
+
+    def date(self, seconds: float) -> dict[str, str]:
+        return {"date": formatdate(seconds, usegmt=True)}
+
+    def times(self) -> list[int]:
+        return [sent.authorization.timestamp for sent in self.wire.sent]
+
+    def test_what_was_refused_for_the_wrong_time_is_signed_by_the_server_s(self) -> None:
+        call = self.queue().reclaim_task("task", 0)
+        self.wire.answer(401, {"code": "AuthenticationFailed", "message": "stale"}, self.date(90_000))
+        self.wire.answer(409, ERROR, self.date(90_000))
+        self.assertEqual((self.times(), self.clock.getDelayedCalls()), ([1000, 90_000], []))
+        self.assertEqual(self.failureResultOf(call, CallFailed).value.status, 409)
+
+    def test_once(self) -> None:
+        call = self.queue().reclaim_task("task", 0)
+        for _ in range(2):
+            self.wire.answer(401, {"code": "AuthenticationFailed", "message": "stale"}, self.date(90_000))
+        self.assertEqual(self.failureResultOf(call, CallFailed).value.status, 401)
+        self.assertEqual(len(self.wire.sent), 2)
+
+    def test_what_was_refused_for_another_reason_is_final(self) -> None:
+        for status, seconds in ((401, 1010), (403, 90_000)):
+            queue = self.queue()
+            call = queue.status("task")
+            self.wire.answer(status, {"code": "X", "message": "m"}, self.date(seconds))
+            self.failureResultOf(call, CallFailed)
+
+    def test_a_claim_work_too_for_it_has_claimed_nothing(self) -> None:
+        queue = self.queue()
+        call = queue.claim_work("proj/queue", {})
+        self.wire.answer(401, {"code": "AuthenticationFailed", "message": "stale"}, self.date(90_000))
+        self.wire.answer(200, {"tasks": []}, self.date(90_000))
+        self.assertEqual((self.successResultOf(call), queue.lost_claims), ({"tasks": []}, 0))
+
+    def test_who_shares_what_is_known_need_not_be_refused(self) -> None:
+        time = ServerTime(self.clock.seconds)
+        self.queue(time=time).status("task")
+        self.wire.answer(200, {"status": {"runs": []}}, self.date(90_000))
+        self.queue(time=time).status("task")
+        self.assertEqual(self.times(), [1000, 90_000])
+
+    def test_who_only_stands_in_between_is_not_asked_for_the_time(self) -> None:
+        time = ServerTime(self.clock.seconds)
+        for status, content, headers in (
+            (502, b"<html>", self.date(90_000)),
+            (200, b"<html>", self.date(90_000)),
+            (204, b"", self.date(90_000)),
+            (200, {"status": {"runs": []}}, {**self.date(90_000), "age": "30"}),
+            (200, {"status": {"runs": []}}, {}),
+        ):
+            self.queue(time=time).status("task").addErrback(lambda failure: None)
+            self.wire.answer(status, content, headers)
+            self.assertFalse(time.known)
+
+
+class ShapeTests(Case):
+    """Answers that are JSON, but not Taskcluster's."""
+
+    NONE = (None, [], {}, "x", 7, True)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(services, "ATTEMPTS", 1)
+        credentials = {"clientId": "run", "accessToken": "token"}
+        s3 = {"storageType": "s3", "putUrl": "https://x", "contentType": "text/plain"}
+        stored = {"storageType": "object", "name": "n", "projectId": "p", "uploadId": "u", "expires": "2030-01-01"}
+        put = {"uploadMethod": {"putUrl": {"url": "https://x", "headers": {"a": "b"}}}}
+        resolved, status = {"status": {"taskId": "task"}}, {"status": {"runs": []}}
+        self.calls: list[tuple[str, tuple[Any, ...], Any]] = [
+            ("claim_work", ("p/q", {}), {"tasks": []}),
+            ("reclaim_task", ("task", 0), {"takenUntil": "2030-01-01T00:00:00Z", "credentials": credentials}),
+            ("report_completed", ("task", 0), resolved),
+            ("report_failed", ("task", 0), resolved),
+            ("report_exception", ("task", 0, {}), resolved),
+            ("status", ("task",), status),
+            ("statuses", ({"taskIds": ["task"]},), {"statuses": [{"taskId": "task", **status}]}),
+            ("create_artifact", ("task", 0, "x", {"storageType": "s3"}), s3),
+            ("create_artifact", ("task", 0, "x", {"storageType": "object"}), {**stored, "credentials": credentials}),
+            ("create_artifact", ("task", 0, "x", {"storageType": "link"}), {"storageType": "link"}),
+            ("create_upload", ("x", {}), put),
+            ("expand_scopes", ({"scopes": []},), {"scopes": ["a"]}),
+        ]
+
+    def asked(self, name: str, arguments: tuple[Any, ...], answer: Any, status: int = 200) -> Deferred[Any]:
+        kind = {"create_upload": Object, "expand_scopes": Auth}.get(name, Queue)
+        service = kind(cast(HTTP, self.wire), "https://tc.example", lambda: None, self.clock)
+        call: Deferred[Any] = getattr(service, name)(*arguments)
+        self.wire.answer(status, answer)
+        return call
+
+    def refused(self, name: str, arguments: tuple[Any, ...], answer: Any, status: int = 200) -> None:
+        error = self.failureResultOf(self.asked(name, arguments, answer, status), UnexpectedAnswer).value
+        self.assertTrue(error.may_pass)
+
+    def test_a_good_one_passes(self) -> None:
+        for name, arguments, answer in self.calls:
+            self.assertEqual(self.successResultOf(self.asked(name, arguments, answer)), answer)
+
+    def test_any_other_json_is_none(self) -> None:
+        for name, arguments, _ in self.calls:
+            for answer in (*self.NONE, b""):
+                self.refused(name, arguments, answer)
+
+    def test_one_that_lacks_something_or_has_something_else_there_is_none(self) -> None:
+        for name, arguments, answer in self.calls:
+            for broken in _broken(answer):
+                # There may be no method that both sides know, and no header that an upload needs.
+                if broken not in (
+                    {"uploadMethod": {}},
+                    {"uploadMethod": {"putUrl": {"url": "https://x", "headers": {}}}},
+                ):
+                    self.refused(name, arguments, broken)
+
+    def test_no_secret_of_it_is_shown(self) -> None:
+        for name, arguments, answer in self.calls:
+            for broken in _broken(answer):
+                if "hush" in str(broken):
+                    error = self.failureResultOf(self.asked(name, arguments, broken), UnexpectedAnswer).value
+                    self.assertNotIn("hush", f"{error} {error!r}")
+
+    def test_what_answers_nothing_says_so_by_its_status(self) -> None:
+        finish = ("finish_artifact", ("task", 0, "x", {}))
+        self.refused(*finish, b"")
+        self.refused(*finish, {})
+        self.assertIsNone(self.successResultOf(self.asked(*finish, b"", 204)))
+
+    def test_what_is_answered_with_anything_may_be(self) -> None:
+        self.assertEqual(self.successResultOf(self.asked("task", ("task",), [])), [])
+
+    def test_it_is_asked_for_again(self) -> None:
+        self.patch(services, "ATTEMPTS", 2)
+        call = self.asked("report_completed", ("task", 0), {})
+        self.clock.advance(1)
+        self.wire.answer(200, {"status": {"taskId": "task"}})
+        self.successResultOf(call)
+
+    def test_a_claim_that_it_may_have_held_is_lost(self) -> None:
+        queue = self.queue()
+        call = queue.claim_work("p/q", {})
+        self.wire.answer(200, {"tusks": []})
+        self.failureResultOf(call, UnexpectedAnswer)
+        self.assertEqual(queue.lost_claims, 1)
+
+
+def _broken(answer: Any) -> Iterator[Any]:
+    """An answer with something missing, or something else, at each of its places, one after the other."""
+    for key, value in answer.items() if isinstance(answer, dict) else ():
+        yield {other: it for other, it in answer.items() if other != key}
+        yield {**answer, key: "hush" if isinstance(value, list) else ["hush"]}
+        yield from ({**answer, key: inner} for inner in _broken(value))
 
 
 class TroubleTests(Case):

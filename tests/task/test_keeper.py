@@ -176,6 +176,28 @@ class Keeping(TestCase):
             self.clock.pump([1.0] * 100)
             self.assertEqual((self.ended, self.credentials), ([], ["next"]))
 
+    def test_whoever_is_told_to_look_again_does_so_at_once(self) -> None:
+        self.clock.advance(10)
+        self.keeper.look_again()
+        self.assertEqual(self.waiting(), 1)
+        self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+        self.assertEqual((self.credentials, self.ended), (["next"], []))
+        self.clock.advance(1019)
+        self.assertEqual(self.waiting(), 0)
+        self.clock.advance(1)
+        self.assertEqual(self.waiting(), 1)
+
+    def test_and_makes_a_call_under_way_anew(self) -> None:
+        self.clock.advance(1020)
+        self.keeper.look_again()
+        self.assertEqual([call.cancelled for call in self.queue.made("reclaim_task")], [True, False])
+        self.assertEqual((self.waiting(), self.ended), (1, []))
+
+    def test_but_not_after_its_end(self) -> None:
+        self.keeper.stop()
+        self.keeper.look_again()
+        self.assertEqual((self.waiting(), self.clock.getDelayedCalls()), (0, []))
+
     def test_the_deadline_is_watched_without_the_queue(self) -> None:
         self.queue.always("reclaim_task", lambda call: self.facilities.reclaim_answer())
         self.clock.pump([59.0] * 61)
