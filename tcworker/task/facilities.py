@@ -81,7 +81,7 @@ class Facilities:
     def left_log(self, claim: Claim, left: LogRecord, folder: str) -> TaskLog:
         """The log that a dead worker left of a run, open again. Raises L{RecordUnreadable}, L{ResourceUnavailable}."""
         masks = left.masks(self._masks.with_own(forms_of_credentials(claim.credentials)))
-        opening, limit = RawLog.go_on, left.limit
+        opening, limit = RawLog.left, left.limit
         return TaskLog(folder, self.clock, self.threads, limit=limit, broken=_ignore, masks=masks, opening=opening)
 
     def new_haste(self, all_left: Callable[[], float]) -> Haste:

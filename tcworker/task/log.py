@@ -219,6 +219,10 @@ class TaskLog:
     def _put(self, write: Callable[[bytes], None], data: bytes) -> None:
         if self._sealed:
             return
+        # What another process left stays as it is: who knows who will have to begin with it again.
+        if self._raw.is_left:
+            self._unwritten += data
+            return
         try:
             write(data)
         except OSError as error:
@@ -286,7 +290,7 @@ class TaskLog:
         return SealedLog(file, length)
 
     def _new_reader(self) -> LogReader:
-        return LogReader(self._raw.descriptor, self._masks, self._gap)
+        return LogReader(self._raw.descriptor, self._masks, self._gap, is_cut=self._raw.is_left)
 
     async def _join_end(self) -> None:
         time = now(self._clock)

@@ -51,4 +51,4 @@ def cut(time: datetime, missing: int, limit: int) -> bytes:
 def so_far(time: datetime, missing: int) -> bytes:
     """Say that a log goes on, and how much was printed already that is not in it."""
     more = f"; {missing} bytes more were printed already" if missing else ""
-    return b"\n" + info(time, f"the task was still running when its log was as long as this{more}")
+    return info(time, f"the task was still running when its log was as long as this{more}")

@@ -27,12 +27,23 @@ class LogReader:
     @param gap: where in the raw file something of the log is lost, once that is known: the offset at which what was
         printed ends, and the one at which it goes on; between the two is what the worker says about it.
     @param end: where reading ends, whatever is behind; C{None} for the end of the file.
+    @param is_cut: whether the log may end in the midst of anything, because who wrote it died.
     @ivar offset: how much of the raw file was read.
     """
 
-    def __init__(self, descriptor: int, masks: LogMasks, gap: Sequence[int] = (), end: int | None = None) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        masks: LogMasks,
+        gap: Sequence[int] = (),
+        *,
+        end: int | None = None,
+        is_cut: bool = False,
+    ) -> None:
         self.offset = 0
         self._end = end
+        self._is_cut = is_cut
+        self._last = b""
         self._descriptor = descriptor
         self._masks = masks
         self._known = 0
@@ -43,6 +54,11 @@ class LogReader:
     def is_slow(self) -> bool:
         """See L{LogMasks.is_slow}."""
         return self._masks.is_slow
+
+    @property
+    def at_line_start(self) -> bool:
+        """Whether what was read ends with a whole line."""
+        return self._last in (b"", b"\n")
 
     @property
     def has_new_secrets(self) -> bool:
@@ -62,10 +78,14 @@ class LogReader:
         given = self._pass_edge()
         data = os.pread(self._descriptor, min(PIECE, self._to_edge()), self.offset)
         self.offset += len(data)
+        self._last = data[-1:] or self._last
         return given + self._masker.feed(data) if data else given or None
 
     def rest(self, more: bytes = b"") -> bytes:
         """What was held back lest it became a secret, and some bytes that are not in the raw file, masked as well."""
+        if self._is_cut:
+            before = self._masker.flush_before_gap()
+            return before + self._masker.feed(more if self.at_line_start else b"\n" + more) + self._masker.flush()
         return self._masker.feed(more) + self._masker.flush()
 
     def have_passed(self, secrets: Sequence[bytes]) -> bool:
@@ -115,6 +135,7 @@ class GzipStream:
 
     def __init__(self, reader: LogReader, write: Callable[[bytes], None], truncate: Callable[[], None]) -> None:
         self.length = self.restarts = 0
+        self._at_line_start = True
         self._reader = reader
         self._write = write
         self._truncate = truncate
@@ -156,7 +177,7 @@ class GzipStream:
 
         What is held back is not in it: what comes next may show that it is a secret.
         """
-        self._compress(last)
+        self._compress(last if self._at_line_start else b"\n" + last)
         self._write(self._compressor.flush())
 
     def restart(self) -> None:
@@ -165,10 +186,11 @@ class GzipStream:
         self._reader.rewind()
         self._truncate()
         self._compressor = new_gzip()
-        self.length = 0
+        self.length, self._at_line_start = 0, True
         self.restarts += 1
 
     def _compress(self, data: bytes) -> None:
         self.length += len(data)
+        self._at_line_start = data.endswith(b"\n") if data else self._at_line_start
         if compressed := self._compressor.compress(data):
             self._write(compressed)

@@ -26,7 +26,10 @@ class RawLog:
     @param opening: makes its files, or opens those that are there.
     @ivar path: of the raw file.
     @ivar descriptor: of the raw file.
+    @ivar is_left: whether it is one that another process wrote; then nothing more is written.
     """
+
+    is_left = False
 
     def __init__(self, folder: str, limit: int, opening: Callable[[str], int]) -> None:
         self.path = os.path.join(folder, NAME)
@@ -47,10 +50,14 @@ class RawLog:
         return cls(folder, limit, _create)
 
     @classmethod
-    def go_on(cls, folder: str, limit: int) -> RawLog:
+    def left(cls, folder: str, limit: int) -> RawLog:
         """Open those of a log that nobody writes any more. Raises C{FileNotFoundError} if there is none."""
         raw = cls(folder, limit, _open_again)
-        raw._part_end()
+        raw.is_left = True
+        # Whoever died in the midst of L{join_end} would else leave the end twice.
+        if raw.has_end:
+            os.ftruncate(raw.descriptor, head_size(limit))
+        os.lseek(raw.descriptor, 0, os.SEEK_END)
         return raw
 
     @property
@@ -112,14 +119,6 @@ class RawLog:
             self._closed = True
             os.close(self.descriptor)
             os.close(self._ring)
-
-    def _part_end(self) -> None:
-        """Stand where the log ends."""
-        # Whoever died in the midst of L{join_end} would else leave the end twice.
-        if self.has_end:
-            os.ftruncate(self.descriptor, head_size(self.limit))
-        os.lseek(self.descriptor, 0, os.SEEK_END)
-        self._sink = self._new_sink()
 
     def _new_sink(self) -> Sink:
         return Sink(self.descriptor, self._ring, self.limit)

@@ -54,7 +54,7 @@ class SnapshotTest(TestCase):
         """What a snapshot shows, without the worker's line at its end."""
         snapshot = await log.snapshot()
         text = await self.text(snapshot)
-        shown, found, _ = text.rpartition(b"\n[taskcluster ")
+        shown, found, _ = text.rpartition(b"[taskcluster ")
         self.assertTrue(found)
         return shown
 
@@ -75,7 +75,7 @@ class WhatItShows(SnapshotTest):
     async def test_all_that_was_printed_and_that_more_may_come(self) -> None:
         self.log.write(b"one\n")
         text = await self.text(await self.log.snapshot())
-        self.assertTrue(text.startswith(b"one\n\n[taskcluster "))
+        self.assertTrue(text.startswith(b"one\n[taskcluster "))
         self.assertTrue(text.endswith(STILL + b"\n"))
 
     async def test_the_log_goes_on_as_if_it_had_not_been(self) -> None:
@@ -126,7 +126,7 @@ class WhatItShows(SnapshotTest):
         self.clock.advance(5)
         # Nothing is read so far, and so there is nothing to wait for.
         snapshot = self.successResultOf(taking)
-        self.assertTrue((await self.text(snapshot)).startswith(b"\n[taskcluster "))
+        self.assertTrue((await self.text(snapshot)).startswith(b"[taskcluster "))
         self.patch(slow, "run", self.threads.run)
         slow.jobs[0].callback(None)
         await log.dispose()

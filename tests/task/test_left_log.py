@@ -1,0 +1,238 @@
+"""The log of a run whose worker died, published by the next one."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import TestCase
+
+from tcworker.errors import ResourceUnavailable
+from tcworker.interfaces import Credentials, LinkArtifact
+from tcworker.state import RunRecord
+from tcworker.task.claim import Claim
+from tcworker.task.left_log import WHY, publish_left_log
+from tcworker.task.log import TaskLog
+from tcworker.task.log_names import LogNames
+from tcworker.task.log_record import NAME
+from tcworker.task.report import record_of
+from tcworker.testing.context import FakeTaskContext
+from tcworker.testing.facilities import FakeFacilities
+
+LIVE, BACKING = "public/logs/live.log", "public/logs/live_backing.log"
+
+
+class LeftLogTest(TestCase):
+    """A worker that dies, and the next one with the same state directory."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.folder = self.mktemp()
+        self.dead = self.worker({"mask": ["of the operator"]})
+        self.next = self.worker({})
+
+    def worker(self, logs: Mapping[str, Any]) -> FakeFacilities:
+        return FakeFacilities(self.clock, self.folder, logs_mask=tuple(logs.get("mask", ())), logs_max_megabytes=1)
+
+    def claim(self, **payload: Any) -> Claim:
+        claim = self.dead.claim({"script": [], **payload})
+        os.makedirs(self.dead.folder_of(claim), exist_ok=True)
+        return claim
+
+    def begin(self, claim: Claim) -> TaskLog:
+        """The dead worker's log, which it never seals."""
+        return self.dead.new_log(claim, self.dead.folder_of(claim), lambda error: self.fail(str(error)))
+
+    async def die(self, log: TaskLog) -> None:
+        """All that a process that is killed does about a log: its files are closed as they are."""
+        await log.dispose()
+
+    async def publish(self, claim: Claim, **more: Any) -> FakeTaskContext:
+        """Let the next worker publish it; give the context that it had for that."""
+        await publish_left_log(self.record(claim), self.next, **more)
+        return self.next.contexts[-1] if self.next.contexts else FakeTaskContext(self.clock)
+
+    def record(self, claim: Claim) -> RunRecord:
+        return record_of(claim)
+
+    def text(self, context: FakeTaskContext, name: str = BACKING) -> str:
+        return gzip.decompress(context.contents[name]).decode()
+
+
+class WhatIsPublished(LeftLogTest):
+    async def test_all_that_was_written_and_why_there_is_no_more(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"printed\n")
+        await self.die(log)
+        context = await self.publish(claim)
+        self.assertEqual(self.text(context).splitlines(), ["printed", f"[taskcluster:error] {WHY}"])
+        (link,) = [artifact for artifact in context.published if isinstance(artifact, LinkArtifact)]
+        self.assertEqual((link.name, link.target, link.expires), (LIVE, BACKING, claim.expires))
+
+    async def test_a_line_that_was_not_printed_to_its_end(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"half a li")
+        await self.die(log)
+        lines = self.text(await self.publish(claim, why="the reason")).splitlines()
+        self.assertEqual(lines, ["half a li", "[taskcluster:error] the reason"])
+
+    async def test_under_the_names_that_the_task_wants(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.name(LogNames("a/live", "a/whole"))
+        await self.die(log)
+        context = await self.publish(claim)
+        self.assertEqual({artifact.name for artifact in context.published}, {"a/live", "a/whole"})
+
+    async def test_nothing_of_a_task_that_wants_no_log(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.name(LogNames(published=False))
+        await self.die(log)
+        self.assertEqual((await self.publish(claim)).published, [])
+
+    async def test_beginning_and_end_of_one_that_is_too_long(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"the beginning\n" + b"x" * 3_000_000 + b"\nthe end\n")
+        await self.die(log)
+        lines = self.text(await self.publish(claim)).splitlines()
+        self.assertEqual((lines[0], lines[-2]), ("the beginning", "the end"))
+        self.assertEqual(len([line for line in lines if "bytes of the log are missing here" in line]), 1)
+
+    async def test_the_same_if_the_dead_worker_was_about_to_put_both_together(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"the beginning\n" + b"x" * 3_000_000 + b"\nthe end\n")
+        await log.seal()
+        await self.die(log)
+        text = self.text(await self.publish(claim))
+        self.assertEqual((text.count("the end"), text.count("are missing here")), (1, 1))
+
+    async def test_it_can_be_begun_again_by_a_third(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"the beginning\n" + b"x" * 3_000_000 + b"\nthe end\n")
+        await self.die(log)
+        self.patch(self.next, "new_context", lambda *given: _Refusing(self.clock, *given))
+        with capturedLogs() as told:
+            await self.publish(claim)
+        self.assertIn("cannot be published", " ".join(str(formatEvent(event)) for event in told))
+        third = self.worker({})
+        await publish_left_log(self.record(claim), third)
+        text = self.text(third.contexts[-1])
+        self.assertEqual([text.count(part) for part in ("the end", "are missing here", WHY)], [1, 1, 1])
+
+
+class _Refusing(FakeTaskContext):
+    """The context of a worker whose storage is away."""
+
+    def __init__(self, clock: Clock, *given: Any) -> None:
+        super().__init__(clock)
+
+    def reserve(self, name: str) -> Any:
+        return lambda artifact: fail(ResourceUnavailable("the storage is away"))
+
+
+class WhatIsNot(LeftLogTest):
+    async def test_one_that_was_published_before_the_worker_died(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        await log.seal()
+        log.published()
+        await self.die(log)
+        await self.publish(claim)
+        self.assertEqual(self.next.contexts, [])
+
+    async def test_a_run_that_had_no_log_yet(self) -> None:
+        await self.publish(self.dead.claim())
+        self.assertEqual(self.next.contexts, [])
+
+    async def test_one_of_which_nobody_knows_what_must_not_be_seen(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"secret\n")
+        await self.die(log)
+        os.unlink(os.path.join(self.dead.folder_of(claim), NAME))
+        with capturedLogs() as told:
+            await self.publish(claim)
+        self.assertEqual(self.next.contexts, [])
+        (line,) = [formatEvent(event) for event in told]
+        self.assertIn("is not published", line)
+
+
+class Secrets(LeftLogTest):
+    """What was to be masked, whoever said so, and whatever the next worker knows of it."""
+
+    async def test_none_is_in_it(self) -> None:
+        claim = self.claim()
+        self.dead.mask_credentials(Credentials("worker", "of the worker"))
+        log = self.begin(claim)
+        log.mask("of a feature")
+        log.mask_exactly([b"of a reclaim"])
+        known = ["of the operator", "of a feature", "of a reclaim", "of the worker"]
+        log.write("\n".join(known).encode() + b"\n")
+        await self.die(log)
+        text = self.text(await self.publish(claim))
+        self.assertEqual([secret for secret in known if secret in text], [])
+        self.assertEqual(text.count("[masked]"), 4)
+
+    async def test_what_only_the_state_store_has_is_masked_too(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"it is newest-token\n")
+        await self.die(log)
+        record = RunRecord(**{**vars(record_of(claim)), "credentials": Credentials("run", "newest-token")})
+        await publish_left_log(record, self.next)
+        self.assertIn("it is [masked]\n", self.text(self.next.contexts[-1]))
+
+    async def test_half_of_one_at_the_end_of_what_was_written(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.mask("hunter2hunter2")
+        log.write(b"it is hunter2hun")
+        await self.die(log)
+        self.assertEqual(self.text(await self.publish(claim)).splitlines()[0], "it is [masked]")
+
+    async def test_a_line_that_may_have_become_what_a_pattern_is_for(self) -> None:
+        self.dead = self.worker({"mask": [{"pattern": "token=[a-z]{8}"}]})
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"token=abcdefgh is it\ntoken=abcd")
+        await self.die(log)
+        lines = self.text(await self.publish(claim)).splitlines()
+        self.assertEqual(lines[:2], ["[masked] is it", "[masked]"])
+
+
+class AtTheEnd(LeftLogTest):
+    async def test_nothing_is_left_open(self) -> None:
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        before = len(os.listdir("/proc/self/fd"))
+        await self.publish(claim)
+        self.assertEqual((len(os.listdir("/proc/self/fd")), self.clock.getDelayedCalls()), (before, []))
+
+    async def test_the_worker_can_go_meanwhile_and_leave_it_to_the_next(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"printed\n")
+        await self.die(log)
+        held: Deferred[Any] = Deferred()
+        context = cast(Any, _Refusing(self.clock))
+        context.reserve = lambda name: lambda artifact: held
+        self.patch(self.next, "new_context", lambda *given: context)
+        publishing = publish_left_log(self.record(claim), self.next)
+        publishing.addErrback(lambda _: None)
+        publishing.cancel()
+        third = self.worker({})
+        await publish_left_log(self.record(claim), third)
+        self.assertIn("printed", self.text(third.contexts[-1]))
