@@ -14,8 +14,18 @@ FILES = 0.5
 ERRORS = 0.65
 """The part of the time after which nobody waits any more, not even for words about files that came too late."""
 
+SILENCE = 0.25
+"""The part of the time that is left which an answer may take: one that is lost must not cost all of it."""
+
+LEAST_SILENCE = 2.0
+
 WORDS = 0.9
 """The part that files have which nothing waits for; the rest is for those words."""
+
+
+def silence_of(left: float, usual: float) -> float:
+    """Seconds without an answer after which something is tried again when so many are left."""
+    return min(usual, max(LEAST_SILENCE, SILENCE * left))
 
 
 class Haste:
@@ -61,6 +71,10 @@ class Haste:
         """Seconds until nothing about files may be published any more."""
         return self._left(ERRORS if self._waited_for else 1.0)
 
+    def silence(self, usual: float) -> float:
+        """Seconds without an answer, or a byte, after which something is tried again: C{usual} without haste."""
+        return silence_of(self.all_left(), usual) if self.begun else usual
+
     def check(self, size: int) -> None:
         """Raise L{TooLate} if so many bytes, after those that are on their way, come too late."""
         if self.begun and (why := self._judge(self.speed.seconds_for(size))):
@@ -76,7 +90,7 @@ class Haste:
             return None
         rate = self.speed.bytes_per_second / 1e6
         return TooLate(
-            f"the worker must go: there are {left:.0f} s for it, and it would take {needed:.0f} s at {rate:.1f} MB/s",
+            f"the worker must go: there are {left:.0f} s for it, and it would take {needed:.0f} s at {rate:.3g} MB/s",
             evidence={"secondsLeft": round(left, 3), "secondsNeeded": round(needed, 3)},
         )
 

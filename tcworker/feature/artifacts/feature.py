@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -13,7 +13,9 @@ from zope.interface import implementer
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, TaskError
 from tcworker.feature.artifacts.entry import EntryPublisher, Shared
+from tcworker.feature.artifacts.hands import Hands
 from tcworker.feature.artifacts.judging import judge
+from tcworker.feature.artifacts.late import publish_late
 from tcworker.feature.artifacts.names import Names
 from tcworker.feature.artifacts.telling import Faults, Lines
 from tcworker.feature.artifacts.wanted import ENTRY_SCHEMA, Wanted
@@ -66,17 +68,32 @@ class _Artifacts(TaskFeature):
         return Deferred.fromCoroutine(self._upload(result))
 
     async def _upload(self, result: IResult) -> None:
-        log = self._context.log
-        shared = Shared(
-            self._context, Names(self._wanted), DeferredSemaphore(_AT_ONCE), lines=Lines(log), faults=Faults(log)
-        )
-        running: list[Deferred[Any]] = [
-            Deferred.fromCoroutine(EntryPublisher(shared, wanted).publish(result)) for wanted in self._wanted
-        ]
-        outcomes = await DeferredList(running, consumeErrors=True)
-        errors = [self._error(value) for _, value in outcomes if isinstance(value, Failure)]
-        if error := join([*errors, *shared.faults.close()]):
+        context = self._context
+        hands, faults = Hands(_AT_ONCE), Faults(context.log)
+        shared = Shared(context, Names(self._wanted), hands, lines=Lines(context.log), faults=faults)
+        unsubscribe = context.on_haste(hands.close)
+        if context.in_haste():
+            hands.close()
+        try:
+            errors = await self._publish(shared, result)
+        finally:
+            unsubscribe()
+            await hands.stop()
+        if error := join([*errors, *faults.close()]):
             raise error
+
+    async def _publish(self, shared: Shared, result: IResult) -> Sequence[TaskError]:
+        """Publish what is found as it is found; what the worker has no time for then, small files first."""
+        entries = [EntryPublisher(shared, wanted) for wanted in self._wanted]
+        finding = [Deferred.fromCoroutine(entry.find(result)) for entry in entries]
+        outcomes = await DeferredList(finding, consumeErrors=True)
+        failures: list[Any] = [value for fine, value in outcomes if not fine]
+        unfound = [self._error(failure) for failure in failures]
+        late = await publish_late(shared, result)
+        await shared.hands.idle()
+        for entry in entries:
+            entry.close()
+        return [*unfound, *(self._error(failure) for failure in [*late, *shared.hands.failures])]
 
     def _error(self, failure: Failure) -> TaskError:
         if failure.check(CancelledError):
