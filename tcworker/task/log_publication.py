@@ -81,15 +81,16 @@ class LogPublication:
         if not names.published:
             return
         # Side by side: the queue takes a link to what is not there yet, and one call less to wait for shows.
-        both = [self._publish_backing(self._artifact(names.backing, sealed)), self._publish_live(self._link())]
         replaced = Deferred.fromCoroutine(self._checkpoints.finish(sealed))
+        backing = self._publish_backing(self._artifact(names.backing, sealed)).addCallback(self._published)
         # All to their ends: a log on its way would lose its file to the cleanup.
-        (logged, outcome), *others = await DeferredList([*both, replaced], consumeErrors=True)
-        if logged:
-            self._log.published()
-        for failure in (outcome, *(other for _, other in others)):
-            if isinstance(failure, Failure):
-                self._failed(failure)
+        ends = await DeferredList([backing, self._publish_live(self._link()), replaced], consumeErrors=True)
+        for _, outcome in ends:
+            if isinstance(outcome, Failure):
+                self._failed(outcome)
+
+    def _published(self, _: None) -> None:
+        self._log.published()
 
     def _artifact(self, name: str, log: SealedLog) -> GzippedArtifact:
         return GzippedArtifact(name, self._context.expires, log.file, LOG_TYPE, log.length)

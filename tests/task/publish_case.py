@@ -60,9 +60,12 @@ class PublishingTest(SynchronousTestCase):
         self.queue.always("create_artifact", self.address)
 
     def new_publisher(self, threads: Executor = NoThreads()) -> Publisher:  # noqa: B008  # it has no state
-        self.haste = Haste(self.clock.seconds, Speed(self.clock.seconds), self.time_left)
-        run = Run("task", 0, self.queue, Patience(self.clock, self.time_left), self.haste)
+        run = self.new_run()
         return Publisher(run, self.upload(run), self.folder, threads, self.slots, DeferredSemaphore(2))
+
+    def new_run(self) -> Run:
+        self.haste = Haste(self.clock.seconds, Speed(self.clock.seconds), self.time_left)
+        return Run("task", 0, self.queue, Patience(self.clock, self.time_left), self.haste)
 
     def time_left(self) -> float:
         return self.seconds_left - self.clock.seconds()

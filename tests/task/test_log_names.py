@@ -25,6 +25,20 @@ class Names(SynchronousTestCase):
         self.assertTrue(LogNames.from_payload({"features": {"backingLog": True}}).published)
         self.assertFalse(LogNames.from_payload({"features": {"backingLog": False}}).published)
 
+    def test_of_a_checkpoint_it_is_in_the_folder_of_the_log(self) -> None:
+        for backing, checkpoint in (("a/b/c", "a/b/checkpoint.log"), ("a", "checkpoint.log")):
+            self.assertEqual(LogNames("live", backing).checkpoint, checkpoint)
+
+    def test_a_checkpoint_takes_no_name_of_the_log(self) -> None:
+        self.assertIsNone(LogNames("checkpoint.log", "backing.log").checkpoint)
+        self.assertIsNone(LogNames("live.log", "checkpoint.log").checkpoint)
+
+    def test_a_log_that_is_not_published_has_no_checkpoints(self) -> None:
+        self.assertIsNone(LogNames(published=False).checkpoint)
+
+    def test_nor_has_one_in_a_folder_whose_name_is_too_long_for_them(self) -> None:
+        self.assertIsNone(LogNames(backing="a" * 1020 + "/b").checkpoint)
+
     def test_both_the_same(self) -> None:
         logs = {"logs": {"live": "public/logs/live_backing.log"}}
         error = self.assertRaises(MalformedPayload, LogNames.from_payload, logs)

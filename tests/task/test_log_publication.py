@@ -1,7 +1,8 @@
-"""How a log leaves the machine at a run's end, and what becomes of one that cannot."""
+"""How a log leaves the machine, and what becomes of one that cannot."""
 
 from __future__ import annotations
 
+import gzip
 import os
 from typing import Any
 
@@ -11,10 +12,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable
-from tcworker.interfaces import Artifact, LinkArtifact
+from tcworker.interfaces import Artifact, LinkArtifact, ReferenceArtifact
+from tcworker.task.checkpoints import FIRST
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
-from tcworker.task.log_publication import LogPublication
+from tcworker.task.log_publication import LOG_TYPE, LogPublication
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import NoThreads
 
@@ -86,3 +88,114 @@ class TheLog(SynchronousTestCase):
         self.log.follow(pieces.append)
         lines = b"".join(pieces).decode().splitlines()
         self.assertEqual(lines, ["an unfinished line", "[taskcluster:error] first why", "[taskcluster:error] and how"])
+
+
+class WhileItGrows(SynchronousTestCase):
+    """What there is of the log, and what leads there."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.context = FakeTaskContext(self.clock)
+        self.folder = self.mktemp()
+        os.mkdir(self.folder)
+        self.log = TaskLog(self.folder, self.clock, NoThreads(), limit=0, broken=lambda _: None)
+        self.addCleanup(lambda: self.log.dispose())
+        self.failed: list[Failure] = []
+        self.publication = LogPublication(self.context, self.log, self.failed.append)
+
+    def begin(self, names: LogNames = LogNames()) -> None:  # noqa: B008  # it is frozen
+        self.publication.name_log(names)
+        self.publication.keep_up()
+        self.log.write(b"printed\n")
+
+    def end(self) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.publication.publish()))
+        self.successResultOf(self.publication.close())
+
+    def live(self) -> list[Artifact]:
+        return [artifact for artifact in self.context.published if artifact.name.endswith("live.log")]
+
+    def test_it_is_beside_the_log_and_as_long_lived(self) -> None:
+        self.begin(LogNames("a/live.log", "b/c/whole.log"))
+        self.clock.advance(FIRST)
+        (checkpoint,) = self.context.republished
+        self.assertEqual(
+            (checkpoint.name, checkpoint.expires, checkpoint.content_type),
+            ("b/c/checkpoint.log", self.context.expires, LOG_TYPE),
+        )
+        self.assertIn(b"printed\n", gzip.decompress(self.context.contents["b/c/checkpoint.log"]))
+        self.end()
+
+    def test_the_live_log_leads_to_it_and_in_the_end_to_the_whole(self) -> None:
+        self.begin()
+        self.clock.advance(FIRST)
+        (reference,) = self.live()
+        assert isinstance(reference, ReferenceArtifact)
+        path = f"/api/queue/v1/task/{self.context.task_id}/runs/0/artifacts/public/logs/checkpoint.log"
+        self.assertEqual(reference.url, f"https://tc.example.com{path}")
+        self.end()
+        self.assertEqual([type(artifact) for artifact in self.live()], [ReferenceArtifact, LinkArtifact])
+        # Of another type or a shorter life the link could not take its place.
+        self.assertEqual({artifact.expires for artifact in self.live()}, {self.context.expires})
+
+    def test_where_somebody_shows_the_log_nothing_leads_anywhere_else(self) -> None:
+        self.begin()
+        elsewhere = ReferenceArtifact("public/logs/live.log", self.context.expires, "https://example.com/")
+        self.successResultOf(self.context.publish(elsewhere))
+        self.clock.advance(FIRST)
+        self.assertEqual((len(self.context.republished), self.live()), (1, [elsewhere]))
+        self.end()
+
+    def test_a_reference_that_the_queue_does_not_take_is_no_failure(self) -> None:
+        self.begin()
+        self.patch(self.publication, "_publish_live", lambda _: fail(ResourceUnavailable("the queue is away")))
+        self.clock.advance(FIRST)
+        self.assertEqual((len(self.context.republished), self.failed), (1, []))
+
+    def test_nobody_else_can_have_its_name(self) -> None:
+        self.begin()
+        self.assertTrue(self.context.is_reserved("public/logs/checkpoint.log"))
+        self.end()
+
+    def test_a_task_that_wants_no_log_has_none(self) -> None:
+        self.begin(LogNames(published=False))
+        self.clock.advance(10 * FIRST)
+        self.end()
+        self.assertEqual((self.context.republished, self.context.published), ([], []))
+
+    def test_a_secret_that_comes_late_is_in_none_of_them(self) -> None:
+        self.begin()
+        self.log.write(b"it is hunter2\n")
+        self.clock.advance(FIRST)
+        self.log.mask("hunter2")
+        self.end()
+        self.assertEqual(len(self.context.republished), 2)
+        for name in ("public/logs/checkpoint.log", "public/logs/live_backing.log"):
+            self.assertIn(b"it is [masked]\n", gzip.decompress(self.context.contents[name]))
+
+    def test_one_that_is_stored_after_the_log_changes_nothing_of_it(self) -> None:
+        self.begin()
+        stored: Deferred[None] = Deferred()
+        self.patch(self.context, "republish", lambda artifact: stored)
+        self.clock.advance(FIRST)
+        self.log.write(b"and more\n")
+        self.successResultOf(Deferred.fromCoroutine(self.publication.publish()))
+        closing = self.publication.close()
+        self.assertNoResult(closing)
+        stored.callback(None)
+        self.successResultOf(closing)
+        whole = gzip.decompress(self.context.contents["public/logs/live_backing.log"])
+        self.assertEqual(whole, b"printed\nand more\n")
+        self.assertEqual([type(artifact) for artifact in self.live()], [LinkArtifact])
+
+    def test_a_log_that_is_published_is_found_by_no_other_process(self) -> None:
+        self.begin()
+        self.assertEqual(os.listdir(self.folder), ["live.log"])
+        self.end()
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_one_that_could_not_be_is(self) -> None:
+        self.begin()
+        self.patch(self.publication, "_publish_backing", lambda _: fail(ResourceUnavailable("away")))
+        self.end()
+        self.assertEqual(os.listdir(self.folder), ["live.log"])
