@@ -65,6 +65,11 @@ class _Call:
     given_up: bool = False
 
 
+def as_usual(seconds: float) -> float:
+    """Let an attempt take as long as it usually may."""
+    return seconds
+
+
 class Service:
     """A service of Taskcluster. Its calls fail with L{CallFailed} or L{Unreachable}.
 
@@ -77,6 +82,7 @@ class Service:
         the call unsigned.
     @param authorized_scopes: what the calls may be used for at the most.
     @param time: what is known of the server's clock, to be shared by all who call that server.
+    @param silence: gives how many seconds one attempt may take, of those that it usually may.
     """
 
     module: ClassVar[str]
@@ -91,6 +97,7 @@ class Service:
         *,
         authorized_scopes: Sequence[str] | None = None,
         time: ServerTime | None = None,
+        silence: Callable[[float], float] = as_usual,
     ) -> None:
         self._http = http
         self._root_url = root_url.rstrip("/")
@@ -98,6 +105,7 @@ class Service:
         self._clock = clock
         self._authorized_scopes = authorized_scopes
         self._time = ServerTime(clock.seconds) if time is None else time
+        self._silence = silence
 
     def __getattr__(self, name: str) -> Callable[..., Deferred[JSON]]:
         route = routes(type(self).module).get(name)
@@ -121,13 +129,13 @@ class Service:
     async def _repeat(self, call: _Call) -> JSON:
         for delay in islice(BACKOFF.delays(), ATTEMPTS - 1):
             try:
-                return await self._attempt(call, SECONDS)
+                return await self._attempt(call, self._silence(SECONDS))
             except TaskclusterError as error:
                 if call.given_up or not error.may_pass:
                     raise
                 self._log.info("{error}; trying again in {delay:.1f} s", error=error, delay=delay)
             await pause(self._clock, delay)
-        return await self._attempt(call, SECONDS)
+        return await self._attempt(call, self._silence(SECONDS))
 
     async def _attempt(self, call: _Call, seconds: float) -> JSON:
         signed = self._time.seconds()

@@ -96,7 +96,7 @@ class TaskContext:
         self.log = log
         self._credentials: Credentials = claim.credentials
         # Asked at each call: a reclaim replaces the credentials while uploads go on.
-        self.queue = Queue(http, config.root_url, lambda: self._credentials, clock, time=time)
+        self.queue = Queue(http, config.root_url, lambda: self._credentials, clock, time=time, silence=haste.silence)
         self._auth = Auth(http, config.root_url, lambda: self._credentials, clock, time=time)
         self._told: list[Callable[[Credentials], None]] = []
         self._reserved = ReservedNames()

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
-from tcworker.client.services import Queue
+from tcworker.client.services import Queue, as_usual
 from tcworker.config import Config
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
@@ -58,9 +58,11 @@ class Facilities:
         """Mask credentials of the worker's own in the logs of all runs to come."""
         self._masks.add(forms_of_credentials(credentials))
 
-    def new_queue(self, credentials: Callable[[], Credentials]) -> QueueCalls:
-        """A queue that signs with what C{credentials} gives at each call."""
-        return Queue(self.http, self.config.root_url, credentials, self.clock, time=self.time)
+    def new_queue(
+        self, credentials: Callable[[], Credentials], silence: Callable[[float], float] = as_usual
+    ) -> QueueCalls:
+        """A queue that signs with what C{credentials} gives at each call; C{silence} as L{Queue} has it."""
+        return Queue(self.http, self.config.root_url, credentials, self.clock, time=self.time, silence=silence)
 
     def folder_of(self, claim: Claim) -> str:
         """Where the worker keeps what it needs for a run."""

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from tcworker.client.http import HTTP
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials
-from tcworker.task.put import opened, put
+from tcworker.task.put import IDLE, opened, put
 from tcworker.task.upload import Content, Run
 
 _MOST_DECLARATIONS = 8
@@ -66,7 +66,8 @@ class ObjectUpload:
             if method is None:
                 raise ResourceUnavailable(f"artifact {content.name}: the object service has no upload by putUrl")
             with self._run.measured(content, body) as measured:
-                await put(self._http, method["url"], _without_length(method["headers"]), measured)
+                idle = self._run.haste.silence(IDLE)
+                await put(self._http, method["url"], _without_length(method["headers"]), measured, idle)
             return body.hashes()
 
     async def _finish(self, service: ObjectCalls, declared: JSON, name: str, hashes: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from tcworker.errors import Cause, ResourceUnavailable
 from tcworker.interfaces import IArchivedFile
 
 IDLE = 60.0
-"""Seconds in which at least a byte of an upload must move."""
+"""Seconds in which at least a byte of an upload must move, while there is time."""
 
 
 class Refused(Exception):
@@ -41,9 +41,12 @@ def opened(file: IArchivedFile) -> Iterator[IBodyProducer]:
         body.stopProducing()
 
 
-async def put(http: HTTP, url: str, headers: Mapping[str, str], body: IBodyProducer) -> None:
-    """Upload a body. Raises L{Refused} where another address may help, L{ResourceUnavailable} where nothing will."""
-    answer = await http.request("PUT", url, headers=headers, body=body, idle=IDLE)
+async def put(http: HTTP, url: str, headers: Mapping[str, str], body: IBodyProducer, idle: float) -> None:
+    """Upload a body. Raises L{Refused} where another address may help, L{ResourceUnavailable} where nothing will.
+
+    @param idle: seconds in which at least a byte must move, or the storage answer.
+    """
+    answer = await http.request("PUT", url, headers=headers, body=body, idle=idle)
     if answer.status < 300:
         return
     what, error = f"PUT {shown(url)}", f"{answer.status}{_code(answer.body)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcworker.client.http import HTTP
-from tcworker.task.put import opened, put
+from tcworker.task.put import IDLE, opened, put
 from tcworker.task.upload import Content, Run
 
 
@@ -27,6 +27,6 @@ class S3Upload:
                 # The address is signed for the type as the queue has it; any other would be refused.
                 headers = {"Content-Type": address["contentType"], "Content-Encoding": content.encoding}
                 with self._run.measured(content, body) as measured:
-                    await put(self._http, address["putUrl"], headers, measured)
+                    await put(self._http, address["putUrl"], headers, measured, self._run.haste.silence(IDLE))
 
         await self._run.patience_with(yields=content.yields).persist(f"artifact {content.name}", attempt)

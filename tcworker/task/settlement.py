@@ -13,6 +13,7 @@ from tcworker.state import RunRecord
 from tcworker.task.allowance import Allowance
 from tcworker.task.claim import Claim
 from tcworker.task.facilities import Facilities
+from tcworker.task.haste import silence_of
 from tcworker.task.report import Report, record_of
 from tcworker.task.reporter import LAST_TRY, Reporter
 from tcworker.task.resolution import Resolution
@@ -56,7 +57,7 @@ class Settlement:
         if self.is_over:
             return True
         facilities, loose = self._facilities, Loose(_log)
-        queue = facilities.new_queue(lambda: self._claim.credentials)
+        queue = facilities.new_queue(lambda: self._claim.credentials, lambda usual: silence_of(self._left(), usual))
         reporter = Reporter(self._claim, queue, facilities.clock, self._left)
         report = Report(self._claim, reporter, facilities.state, loose)
         try:

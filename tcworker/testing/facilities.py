@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.server_time import ServerTime
+from tcworker.client.services import as_usual
 from tcworker.config import Config
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
@@ -149,7 +150,9 @@ class FakeFacilities(Facilities):
             time=ServerTime(clock.seconds),
         )
 
-    def new_queue(self, credentials: Callable[[], Credentials]) -> FakeQueue:
+    def new_queue(
+        self, credentials: Callable[[], Credentials], silence: Callable[[float], float] = as_usual
+    ) -> FakeQueue:
         """See L{Facilities.new_queue}: always the same one."""
         return self.queue
 
@@ -216,4 +219,3 @@ class _RunContext(FakeTaskContext):
         """See L{ITaskContext.fail}."""
         super().fail(error)
         self._fail(error)
-

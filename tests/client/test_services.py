@@ -374,6 +374,13 @@ class TroubleTests(Case):
         self.wire.answer(500, {"code": "InternalServerError", "message": "incident 2"})
         self.assertEqual(self.failureResultOf(call, CallFailed).value.message, "incident 2")
 
+    def test_whoever_is_in_a_hurry_says_how_long_each_attempt_may_take(self) -> None:
+        left = [20.0, 4.0]
+        self.queue(silence=lambda usual: min(usual, left.pop(0))).status("task")
+        self.wire.lose()
+        self.clock.advance(1)
+        self.assertEqual([sent.timeout for sent in self.wire.sent], [20, 4])
+
     def test_where_nobody_answers_the_error_says_so(self) -> None:
         self.patch(services, "ATTEMPTS", 1)
         call = self.queue().status("task")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from glob import glob
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -13,7 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.client.http import HTTP
 from tests.definitions import shell
-from tests.integration.processes import Command, taskcluster_for
+from tests.integration.processes import ROOT, Command, taskcluster_for
 from tests.integration.task_client import TaskClient
 from tests.surroundings import open_folder, until
 
@@ -69,7 +71,7 @@ class WorkerCase(TestCase):
 
     def command(self, *arguments: str) -> Command:
         """Start a C{tcworker}."""
-        command = Command(("tcworker", *arguments))
+        command = Command(("tcworker", *arguments), self.folder, environment={"PYTHONPATH": ROOT})
         self.addCleanup(command.kill)
         return command
 
@@ -79,10 +81,20 @@ class WorkerCase(TestCase):
         await until(self.begun)
         return task_id
 
-    def begun(self) -> bool:
-        """Whether a task has made a file with the name C{begun}."""
-        folders = os.listdir(self.path("tasks")) if os.path.isdir(self.path("tasks")) else []
-        return any(os.path.exists(self.path(f"tasks/{folder}/begun")) for folder in folders)
+    def begun(self) -> list[str]:
+        """The folders of tasks that have made a file with the name C{begun}."""
+        return [os.path.dirname(path) for path in glob(self.path("tasks/*/begun"))]
+
+    def say_in_tasks(self, name: str) -> None:
+        """Make a file in the folders of tasks that have begun."""
+        for folder in self.begun():
+            Path(folder, name).touch()
+
+    def notice(self, graceful: bool, seconds_left: float | None, why: str = "the machine goes") -> None:
+        """Have the host give notice, if it is one of L{tests.integration.notices}."""
+        with open(self.path("notice.new"), "w") as file:
+            json.dump([graceful, seconds_left, why], file)
+        os.rename(self.path("notice.new"), self.path("notice"))
 
     async def control(self, *arguments: str) -> Any:
         """Make a control call that must succeed; give its answer."""
