@@ -48,6 +48,7 @@ Show what settings a worker would have, and where each value comes from. Secrets
 
 SCHEMA = """\
 Print what the payload of a task may be, as a JSON schema, or without a PLATFORM the names of those that there are.
+With "verdict" in its place: what a verdict.json is, which says why a run was not completed.
 
 It is that of a worker with these settings, or without any of one as it is by default. docs/payload.md tells more."""
 
@@ -236,8 +237,11 @@ def _schema(options: argparse.Namespace) -> int:
     from twisted.internet import reactor
 
     from tcworker.config import load_files
-    from tcworker.schemas import acceptance_of, as_text
+    from tcworker.schemas import VERDICT, acceptance_of, as_text, verdict_as_text
 
+    if options.platform == VERDICT:
+        print(verdict_as_text())
+        return ProcessStatus.DONE
     try:
         schemas = acceptance_of(reactor, load_files(options.config)).schemas
     except ConfigError as error:

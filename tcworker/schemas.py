@@ -1,9 +1,10 @@
-"""C{tcworker schema}: what the payload of a task may be, for each platform that a worker has."""
+"""C{tcworker schema}: what a task's payload may be, for each platform that a worker has, and what a verdict is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -12,6 +13,10 @@ from tcworker.config import Source, lay_over, so_far
 from tcworker.feature.registry import FeatureSet
 from tcworker.task.acceptance import Acceptance
 from tcworker.task.payload import PayloadSchema
+from tcworker.task.verdict_schema import VERDICT_SCHEMA
+
+VERDICT = "verdict"
+"""In the place of a platform's name."""
 
 
 def acceptance_of(reactor: IReactorTime, sources: Sequence[Source] = ()) -> Acceptance:
@@ -28,4 +33,13 @@ def acceptance_of(reactor: IReactorTime, sources: Sequence[Source] = ()) -> Acce
 
 def as_text(schema: PayloadSchema) -> str:
     """Write a schema as it is published."""
-    return json.dumps(schema.schema, indent=2, ensure_ascii=False)
+    return _as_text(schema.schema)
+
+
+def verdict_as_text() -> str:
+    """The same for that of C{verdict.json}."""
+    return _as_text(VERDICT_SCHEMA)
+
+
+def _as_text(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False)

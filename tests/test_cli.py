@@ -302,6 +302,10 @@ class Schemas(CommandCase):
         self.command("schema", "native", "--config", self.config(CONFIG + "features: [env, max-run-time]\n"))
         self.assertNotIn("osGroups", json.loads(self.out)["properties"])
 
+    def test_prints_what_a_verdict_is(self) -> None:
+        self.assertEqual(self.command("schema", "verdict"), 0)
+        self.assertEqual(json.loads(self.out)["title"], "Why a run was not completed")
+
     def test_refuses_what_it_cannot_print(self) -> None:
         self.assertEqual(self.command("schema", "windows"), 64)
         self.assertEqual(self.err, "tcworker schema: found windows, expected native\n")

@@ -59,6 +59,15 @@ def by_result(result: IResult) -> Verdict:
     return Verdict(FAILED, _cause_of(result), why_failed(result))
 
 
+def by_death(begun: bool) -> Verdict:
+    """Of a run whose worker died, as the next one has it.
+
+    @param begun: whether the task's commands had been started.
+    """
+    why = "the worker died while it had the task; the queue gives it to another worker"
+    return Verdict(WORKER_SHUTDOWN, Cause.WORKER_DIED, why, {"begun": begun})
+
+
 def why_failed(result: IResult) -> str:
     """Say why a result is no success, for the task's author."""
     if result.killed is not None:

@@ -1,0 +1,74 @@
+"""The verdict of a run that is under way, published beside its log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.python.failure import Failure
+
+from tcworker.config import Config
+from tcworker.errors import NamingConflict
+from tcworker.interfaces import IResult, ITaskContext, Publish
+from tcworker.task.log_names import LogNames
+from tcworker.task.verdict import Verdict, command_evidence
+from tcworker.task.verdict_document import Mask, verdict_artifact, verdict_name, write_verdict
+from tcworker.waiting import now
+from tcworker.worker_log import RunLogger
+
+MOST_SECONDS = 60.0
+"""A run is not held up for longer: its log says the same."""
+
+
+class VerdictFile:
+    """The verdict of one run: published once, if the run is not completed.
+
+    @param mask: makes of a text what may leave the machine.
+    """
+
+    def __init__(self, context: ITaskContext, config: Config, mask: Mask) -> None:
+        self._context = context
+        self._config = config
+        self._mask = mask
+        self._logger = RunLogger(context.name)
+        self._name = verdict_name(LogNames())
+        self._publish: Publish | None = context.publish
+        self._verdict: tuple[Verdict, datetime] | None = None
+        self._result: IResult | None = None
+
+    def put_beside(self, names: LogNames) -> None:
+        """Publish it beside the log; nobody else can have its name then. Without this the log has its usual names."""
+        self._name = verdict_name(names)
+        try:
+            self._publish = self._context.reserve(self._name) if names.published else None
+        except NamingConflict:
+            # A log of the task has it, and is worth more.
+            self._publish = None
+
+    def explain(self, verdict: Verdict) -> None:
+        """This is why the run ends; the last one before it is published counts."""
+        self._verdict = verdict, now(self._context.clock)
+
+    def saw(self, result: IResult | None) -> None:
+        """This is what came of the task, and part of the evidence."""
+        self._result = result
+
+    def publish(self) -> Deferred[None]:
+        """Publish it if there is a verdict; fires in any case, and soon. Repeatable: then the first one stays."""
+        if self._verdict is None or self._publish is None:
+            return succeed(None)
+        publish, self._publish = self._publish, None
+        publishing = maybeDeferred(self._send, publish, *self._verdict)
+        return publishing.addTimeout(MOST_SECONDS, self._context.clock).addErrback(self._not_published)
+
+    def _send(self, publish: Publish, verdict: Verdict, time: datetime) -> Deferred[None]:
+        context = self._context
+        whole = replace(verdict, evidence={**command_evidence(self._result), **verdict.evidence})
+        content = write_verdict(context.task_id, context.run_id, self._config, whole, time, self._mask)
+        return publish(verdict_artifact(self._name, context.expires, content))
+
+    def _not_published(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            failure.raiseException()
+        self._logger.warn("its verdict was not published: {why}", why=failure.getErrorMessage())
