@@ -70,7 +70,9 @@ def make_factory(reactor: IReactorTime, address: Address, heartbeat: int) -> Fac
         heartbeat=heartbeat,
         client_properties={"connection_name": "tcworker"},
     )
-    return Factory.forProtocol(lambda: _Protocol(parameters, reactor))
+    factory: Factory = Factory.forProtocol(lambda: _Protocol(parameters, reactor))
+    factory.noisy = False
+    return factory
 
 
 class Channel:

@@ -17,8 +17,8 @@ from tcworker.pulse.messages import EXCHANGE, Decision, binding_of, read_decisio
 if TYPE_CHECKING:
     from tcworker.pulse.listening import ListeningChannel
 
-HEARTBEAT = 20
-"""Seconds: a link that is cut off without a word is noticed within fifty."""
+HEARTBEAT = 10
+"""Seconds: a link that is cut off without a word is noticed within thirty."""
 
 _log = Logger()
 

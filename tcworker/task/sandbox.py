@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from tcworker.errors import SandboxAborted, SandboxEnded
+from tcworker.errors import Discarded, SandboxAborted, SandboxEnded
 from tcworker.feature.registry import RunFeatures
 from tcworker.interfaces import IEngine, IExecution, IResult, Reach, SandboxRecord
 from tcworker.task.machine import RunInputs
@@ -63,7 +63,8 @@ class Sandbox:
         return await self._engine.start()
 
     def _not_loaded(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
+        # Given up: an engine that has to clear away first finds the time to say so in its own words.
+        if not failure.check(CancelledError, Discarded):
             self._failed(failure)
 
     def _run(self, execution: IExecution) -> None:

@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from tcworker.waiting import OneShot, pause
@@ -35,6 +36,7 @@ VHOST = "tcworker/tests"
 
 # Not the wrapper of that name in /usr/sbin, which becomes another user and forgets the environment.
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 CONFIG = f"""\
 listeners.tcp.1 = {HOST}:{{port}}
@@ -95,6 +97,12 @@ class RabbitMQ:
             process.stdout.read()
             process.stdout.close()
         self._running = []
+
+    async def control(self, *arguments: str) -> None:
+        """Call C{rabbitmqctl} with arguments. Raises C{CalledProcessError} if that refuses."""
+        # It asks the node's mapper, and proves by the node's cookie that it may.
+        command = [CONTROL, *arguments]
+        await deferToThread(subprocess.run, command, env=self._environment(), check=True, capture_output=True)
 
     def remove(self) -> None:
         """End it for good, and leave nothing behind."""

@@ -47,6 +47,7 @@ Render = Callable[[Request], bytes | int]
 class Site(Deployment):
     """A Taskcluster and a worker of it in one process.
 
+    @ivar pulse: the URL of a broker that the Taskcluster tells of everything.
     @ivar client: creates tasks for the worker, once both have started.
     """
 
@@ -55,11 +56,12 @@ class Site(Deployment):
     times: Times
     features: Sequence[IFeature] = ()
     patience: float = 45
+    pulse: str | None = None
     client: TaskClient = field(init=False)
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
-        settings = TaskclusterSettings(times=self.times, in_memory=True)
+        settings = TaskclusterSettings(times=self.times, in_memory=True, pulse=self.pulse)
         self.taskcluster = Taskcluster(reactor, os.path.join(self.folder, "taskcluster"), settings)
         super().__init__(self.taskcluster, CLOSE_SECONDS, "the test is over")
 
@@ -121,7 +123,7 @@ class TaskCase(TestCase):
     async def prepare(self) -> None:
         """Start what a test needs."""
         settings = {**self.settings, **self.own_settings()}
-        self.site = Site(open_folder(self), settings, self.times, self.features, self.timeout - 10)
+        self.site = Site(open_folder(self), settings, self.times, self.features, self.timeout - 10, self.pulse())
         self.addCleanup(self.site.stop)
         await self.site.start()
         self.client = self.site.client
@@ -129,6 +131,10 @@ class TaskCase(TestCase):
     def own_settings(self) -> Mapping[str, Any]:
         """Further settings of the worker, made for this test."""
         return {}
+
+    def pulse(self) -> str | None:
+        """The URL of a broker that the Taskcluster is to tell of everything."""
+        return None
 
     def refuse(self, method: str, path: str, status: int, times: int = 1000) -> None:
         """Let the Taskcluster answer calls with a status, so many times, in place of doing them.

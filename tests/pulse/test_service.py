@@ -123,7 +123,7 @@ class Listening(ListeningCase):
 
     def test_both_sides_say_something_often(self) -> None:
         [tuned] = self.connect().said(spec.Connection.TuneOk)
-        self.assertEqual(tuned.heartbeat, 20)
+        self.assertEqual(tuned.heartbeat, 10)
 
 
 class Losing(ListeningCase):
@@ -166,7 +166,7 @@ class Losing(ListeningCase):
 
     def test_the_broker_says_nothing_any_more(self) -> None:
         broker = self.connect()
-        self.reactor.pump([1] * 52)
+        self.reactor.pump([1] * 31)
         self.lose(broker)
 
     def test_what_comes_is_no_amqp(self) -> None:
