@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import Cause, IntermittentTask, MalformedPayload, ResourceUnavailable, TaskFailed
+from tcworker.errors import Cause, IntermittentTask, MalformedPayload, ResourceUnavailable, TaskFailed, TooLate
 from tcworker.interfaces import CommandRecord, ExitStatus
 from tcworker.task import machine
 from tcworker.task.resolution import (
@@ -197,6 +197,23 @@ class ReportingFirst(Driven):
     def test_a_cancelled_run_is_not_since_the_queue_knows(self) -> None:
         self.say(*WAYS["running"], "decided_by_queue")
         self.assertEqual([name for name, *_ in self.say("shutting_down")], ["hurry", "kill"])
+
+    def test_an_exception_that_is_uploading_is_reported_at_once(self) -> None:
+        self.say(*WAYS["uploading"], "error")
+        self.assertEqual(self.say("shutting_down"), [("hurry", 60.0), ("report", UNAVAILABLE)])
+        self.assertEqual(self.go_on_to_the_end("uploading"), UNAVAILABLE)
+
+    def test_one_that_becomes_an_exception_then_is_too(self) -> None:
+        self.say(*WAYS["uploading"], "shutting_down")
+        self.assertEqual([name for name, *_ in self.say("error")], ["explain", "report"])
+        self.assertEqual(self.say("error"), [])
+        self.assertEqual(self.go_on_to_the_end("uploading"), UNAVAILABLE)
+
+    def test_one_that_fails_then_is_not(self) -> None:
+        self.say(*WAYS["uploading"], "shutting_down")
+        self.assertEqual([name for name, *_ in self.say(("error", TaskFailed("no artifact")))], ["explain"])
+        self.assertEqual(self.say(("error", TooLate("an hour"))), [])
+        self.assertEqual(self.go_on_to_the_end("uploading"), FAILED)
 
     def test_a_second_notice_shortens_and_keeps_the_outcome(self) -> None:
         self.say(*WAYS["running"], "shutting_down")

@@ -66,6 +66,16 @@ class Trouble(PublishingTest):
         self.advance(101)
         self.failureResultOf(publishing, ResourceUnavailable)
 
+    def test_a_last_try_is_made_just_before_the_time_is_over(self) -> None:
+        self.seconds_left = 100
+        self.storage.answers = [(503, b"")] * 100
+        publishing = self.publish(artifact("a.zip"))
+        self.advance(98)
+        self.assertNoResult(publishing)
+        self.storage.answers = []
+        self.advance(1)
+        self.successResultOf(publishing)
+
     def test_an_upload_that_does_not_end_ends_with_the_time(self) -> None:
         self.storage.hangs = True
         publishing = self.publish(artifact("a.zip"))

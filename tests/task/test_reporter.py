@@ -16,10 +16,10 @@ class Reporting(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        facilities = FakeFacilities(self.clock, self.mktemp())
-        self.queue = facilities.queue
+        self.facilities = FakeFacilities(self.clock, self.mktemp())
+        self.queue = self.facilities.queue
         self.left = 1000.0
-        claim = facilities.claim()
+        claim = self.facilities.claim()
         self.reporter = Reporter(claim, self.queue, self.clock, lambda: self.left)
 
     def report(self, resolution: Resolution) -> Deferred[bool]:
@@ -75,6 +75,19 @@ class Reporting(SynchronousTestCase):
         self.left = 0.5
         self.queue.lose("report_completed")
         self.assertFalse(self.successResultOf(reported))
+
+    def test_a_last_attempt_is_made_just_before_the_time_is_over(self) -> None:
+        claimed_until = self.clock.seconds() + 100.0
+        claim = self.facilities.claim()
+        self.reporter = Reporter(claim, self.queue, self.clock, lambda: claimed_until - self.clock.seconds())
+        reported = self.report(COMPLETED)
+        for _ in range(99):
+            for call in self.queue.waiting("report_completed"):
+                self.queue.lose(call.method)
+            self.assertNoResult(reported)
+            self.clock.advance(1)
+        self.queue.answer("report_completed")
+        self.assertTrue(self.successResultOf(reported))
 
     def test_it_can_be_cancelled_in_a_pause(self) -> None:
         reported = self.report(COMPLETED)
