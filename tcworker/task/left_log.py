@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
 from tcworker.errors import ResourceUnavailable
@@ -15,31 +15,32 @@ from tcworker.task.facilities import Facilities
 from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
 from tcworker.task.log_record import LogRecord, RecordUnreadable
+from tcworker.task.resolution import CLAIM_LOST
+from tcworker.task.verdict import Verdict, by_death, by_resolution
+from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
 
-WHY = "the worker died while it had this task; what the task printed before that is all that is known of it"
 
-
-def publish_left_log(record: RunRecord, facilities: Facilities, why: str = WHY) -> Deferred[None]:
+def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None]:
     """Publish the log that a dead worker left of a run, under the names and masked as that one would have.
+
+    Its last line, and the verdict beside it, say that the worker died.
 
     Fires when it is published, or cannot be, which is logged; at once if there is none, or it was published already.
     The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
     Cancelling it leaves the log where it is.
-
-    @param why: the last line of the log.
     """
-    return Deferred.fromCoroutine(_publish(record, facilities, why))
+    return Deferred.fromCoroutine(_publish(record, facilities))
 
 
-async def _publish(record: RunRecord, facilities: Facilities, why: str) -> None:
+async def _publish(record: RunRecord, facilities: Facilities) -> None:
     name = f"{record.task_id}/{record.run_id}"
     log, folder = RunLogger(name), facilities.folder_of_run(record.task_id, record.run_id)
     try:
         left = await facilities.threads.run(_read, folder)
         if left is None:
             return
-        await _LeftLog(record, left, folder, facilities, log).publish(why)
+        await _LeftLog(record, left, folder, facilities, log).publish()
     except RecordUnreadable as error:
         log.error("its log is not published, for what is to be masked in it cannot be known: {error}", error=str(error))
     except ResourceUnavailable as error:
@@ -60,6 +61,7 @@ class _LeftLog:
         task = {**dates, "payload": {}}
         claim = Claim(record.task_id, record.run_id, task, record.taken_until, record.credentials)
         allowance = Allowance(facilities.time, record.taken_until)
+        too_late = allowance.left() <= 0
         # Nobody prolongs its claim, and the queue takes its artifacts for so long.
         allowance.claim_lost()
         allowance.limit(AFTER_RESOLUTION)
@@ -68,15 +70,25 @@ class _LeftLog:
         haste = facilities.new_haste(allowance.left)
         context = facilities.new_context(claim, folder, self._log, lambda _: None, haste)
         self._publication = LogPublication(context, self._log, self._failed)
+        self._verdict = _verdict_of(record, too_late)
+        self._verdict_file = VerdictFile(context, facilities.config, self._log.hide)
 
-    async def publish(self, why: str) -> None:
+    async def publish(self) -> None:
         try:
             self._publication.name_log(self._names)
-            self._publication.explain(why)
-            await self._publication.publish()
+            self._publication.explain(self._verdict.why)
+            self._verdict_file.put_beside(self._names)
+            self._verdict_file.explain(self._verdict)
+            await gatherResults([self._verdict_file.publish(), Deferred.fromCoroutine(self._publication.publish())])
         finally:
             await self._publication.close()
             await self._log.dispose()
 
     def _failed(self, failure: Failure) -> None:
         self._logger.error("its log cannot be published: {error}", error=failure.getErrorMessage())
+
+
+def _verdict_of(record: RunRecord, too_late: bool) -> Verdict:
+    if too_late:
+        return by_death(record.sandbox is not None, CLAIM_LOST)
+    return by_resolution(record.resolution) if record.resolution else by_death(record.sandbox is not None)

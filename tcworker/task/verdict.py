@@ -59,13 +59,29 @@ def by_result(result: IResult) -> Verdict:
     return Verdict(FAILED, _cause_of(result), why_failed(result))
 
 
-def by_death(begun: bool) -> Verdict:
+def by_death(begun: bool, resolution: Resolution = WORKER_SHUTDOWN) -> Verdict:
     """Of a run whose worker died, as the next one has it.
 
     @param begun: whether the task's commands had been started.
+    @param resolution: what the queue has been told, or L{CLAIM_LOST} when it was too late for that.
     """
-    why = "the worker died while it had the task; the queue gives it to another worker"
-    return Verdict(WORKER_SHUTDOWN, Cause.WORKER_DIED, why, {"begun": begun})
+    why = "the worker died while it had this task; what the task printed before that is all that is known of it"
+    return Verdict(resolution, Cause.WORKER_DIED, why, {"begun": begun})
+
+
+def by_resolution(resolution: Resolution) -> Verdict:
+    """Of a run of which no more is known than how it ended, since its worker died before it said why."""
+    cause = _OF_REASONS.get(resolution.reason, Cause.WORKER_FAULT)
+    return Verdict(resolution, cause, f"the run ended as {resolution}; the worker died before its log was published")
+
+
+_OF_REASONS = {
+    "failed": Cause.TASK_FAULT,
+    "intermittent-task": Cause.TASK_FAULT,
+    "malformed-payload": Cause.TASK_FAULT,
+    "resource-unavailable": Cause.RESOURCE_UNAVAILABLE,
+    "worker-shutdown": Cause.WORKER_SHUTDOWN,
+}
 
 
 def why_failed(result: IResult) -> str:

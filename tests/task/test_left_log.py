@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail
@@ -13,18 +14,25 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ResourceUnavailable
-from tcworker.interfaces import Credentials, LinkArtifact
+from tcworker.interfaces import JSON, Credentials, LinkArtifact, SandboxRecord
 from tcworker.state import RunRecord
 from tcworker.task.claim import Claim
-from tcworker.task.left_log import WHY, publish_left_log
+from tcworker.task.left_log import publish_left_log
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
 from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
+from tcworker.task.resolution import Resolution
+from tcworker.task.verdict import by_death
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import FakeFacilities
+from tcworker.waiting import now
+from tests.verdicts import read_verdict
 
 LIVE, BACKING = "public/logs/live.log", "public/logs/live_backing.log"
+VERDICT = "public/logs/verdict.json"
+WHY = by_death(begun=True).why
+DIED = ("worker-died", "worker", "worker-shutdown")
 
 
 class LeftLogTest(TestCase):
@@ -55,8 +63,8 @@ class LeftLogTest(TestCase):
         await log.dispose()
 
     async def publish(self, claim: Claim, **more: Any) -> FakeTaskContext:
-        """Let the next worker publish it; give the context that it had for that."""
-        await publish_left_log(self.record(claim), self.next, **more)
+        """Let the next worker publish it, of which the dead one knew more; give the context that it had for that."""
+        await publish_left_log(replace(self.record(claim), **more), self.next)
         return self.next.contexts[-1] if self.next.contexts else FakeTaskContext(self.clock)
 
     def record(self, claim: Claim) -> RunRecord:
@@ -82,8 +90,8 @@ class WhatIsPublished(LeftLogTest):
         log = self.begin(claim)
         log.write(b"half a li")
         await self.die(log)
-        lines = self.text(await self.publish(claim, why="the reason")).splitlines()
-        self.assertEqual(lines, ["half a li", "[taskcluster:error] the reason"])
+        lines = self.text(await self.publish(claim)).splitlines()
+        self.assertEqual(lines, ["half a li", f"[taskcluster:error] {WHY}"])
 
     async def test_under_the_names_that_the_task_wants(self) -> None:
         claim = self.claim()
@@ -91,7 +99,7 @@ class WhatIsPublished(LeftLogTest):
         log.name(LogNames("a/live", "a/whole"))
         await self.die(log)
         context = await self.publish(claim)
-        self.assertEqual({artifact.name for artifact in context.published}, {"a/live", "a/whole"})
+        self.assertEqual({artifact.name for artifact in context.published}, {"a/live", "a/whole", "a/verdict.json"})
 
     async def test_nothing_of_a_task_that_wants_no_log(self) -> None:
         claim = self.claim()
@@ -131,6 +139,36 @@ class WhatIsPublished(LeftLogTest):
         await publish_left_log(self.record(claim), third)
         text = self.text(third.contexts[-1])
         self.assertEqual([text.count(part) for part in ("the end", "are missing here", WHY)], [1, 1, 1])
+
+
+class TheVerdict(LeftLogTest):
+    """Why the run was not completed, beside its log."""
+
+    async def verdict(self, **more: Any) -> tuple[JSON, str]:
+        """Of a run of which a dead worker knew this; with the last line of its log."""
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        context = await self.publish(claim, **more)
+        return read_verdict(gzip.decompress(context.contents[VERDICT])), self.text(context).splitlines()[-1]
+
+    async def test_it_says_that_the_worker_died_and_whether_the_task_was_begun(self) -> None:
+        for sandbox in (None, SandboxRecord("fake", {})):
+            verdict, line = await self.verdict(sandbox=sandbox)
+            self.assertEqual((verdict["cause"], verdict["whose"], verdict["reason"]), DIED)
+            self.assertEqual(verdict["evidence"], {"begun": sandbox is not None})
+            self.assertIn(verdict["message"], line)
+            self.setUp()
+
+    async def test_of_one_that_was_found_too_late_it_says_what_the_queue_does(self) -> None:
+        verdict, _ = await self.verdict(
+            taken_until=now(self.clock), resolution=Resolution("exception", "worker-shutdown")
+        )
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("worker-died", "claim-expired"))
+
+    async def test_of_one_that_was_decided_it_says_that(self) -> None:
+        verdict, line = await self.verdict(resolution=Resolution("exception", "resource-unavailable"))
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("resource-unavailable", "resource-unavailable"))
+        self.assertIn("the run ended as exception/resource-unavailable", line)
 
 
 class _Refusing(FakeTaskContext):

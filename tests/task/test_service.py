@@ -13,15 +13,17 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from tcworker.errors import IntermittentTask, InternalError, MalformedPayload, TaskFailed
-from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
+from tcworker.errors import IntermittentTask, InternalError, MalformedPayload, ResourceUnavailable, TaskFailed
+from tcworker.interfaces import JSON, IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 from tcworker.task.claim import Claim
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.service import TaskService
 from tcworker.testing.facilities import FakeFacilities, NoThreads
+from tests.verdicts import read_verdict
 
 BACKING = "public/logs/live_backing.log"
 LIVE = "public/logs/live.log"
+VERDICT = "public/logs/verdict.json"
 STATUS = {"status": {"runs": [{"reasonResolved": "canceled"}]}}
 
 
@@ -107,6 +109,11 @@ class Running(TestCase):
         return gzip.decompress(self.facilities.contexts[0].contents[BACKING]).decode()
 
     @property
+    def verdict(self) -> JSON:
+        """The verdict as it was published."""
+        return read_verdict(gzip.decompress(self.facilities.contexts[0].contents[VERDICT]))
+
+    @property
     def published(self) -> list[str]:
         return [artifact.name for artifact in self.facilities.contexts[0].published]
 
@@ -153,7 +160,7 @@ class ALargePayload(Running):
 
     def test_that_is_canceled_meanwhile(self) -> None:
         self.begin().taken_away(CANCELED)
-        self.assertEqual(sorted(self.published), [LIVE, BACKING])
+        self.assertEqual(sorted(self.published), [LIVE, BACKING, VERDICT])
         self.assertEqual((self.ended, self.feature.hooks), ([CANCELED], []))
 
     def test_of_which_the_worker_lets_go(self) -> None:
@@ -325,6 +332,49 @@ class WhenTheTaskFails(Running):
         self.flushLoggedErrors(OSError)
 
 
+class TheVerdict(Running):
+    """Why a run was not completed, beside its log."""
+
+    def test_it_says_the_same_as_the_log_s_last_line(self) -> None:
+        self.run_task({"print": "hello"}, {"exit": 3})
+        self.assertEqual((self.verdict["cause"], self.verdict["evidence"]["command"]["status"]), ("exit-status", 3))
+        self.assertIn(self.verdict["message"], self.log.splitlines()[-1])
+
+    def test_it_is_there_before_the_run_is_reported(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"exit": 3})
+        self.assertEqual((self.published, self.queue.methods()), ([], []))
+        self.feature.answers["upload"].callback(None)
+        self.assertEqual((sorted(self.published), self.queue.methods()), ([LIVE, BACKING, VERDICT], ["report_failed"]))
+
+    def test_what_is_wrong_with_the_log_itself_is_in_it(self) -> None:
+        task = self.run_task({"sleep": 5})
+        context = self.facilities.contexts[0]
+        self.patch(task._log, "seal", lambda: fail(ResourceUnavailable("the disk is gone")))
+        self.assertRaises(KeyError, lambda: context.contents[VERDICT])
+        self.clock.advance(5)
+        self.assertEqual((self.verdict["cause"], self.verdict["message"]), ("resource-unavailable", "the disk is gone"))
+
+    def test_of_a_payload_that_cannot_be_run(self) -> None:
+        self.run_task({}, bogus=1)
+        self.assertEqual((self.verdict["cause"], self.verdict["whose"]), ("malformed-payload", "task"))
+        self.assertTrue(any("bogus" in problem for problem in self.verdict["evidence"]["problems"]))
+
+    def test_of_a_claim_that_is_lost_before_anything_runs(self) -> None:
+        self.feature.answers["load"] = Deferred()
+        self.run_task({"print": "hello"}).taken_away(CLAIM_LOST)
+        self.assertEqual((self.verdict["cause"], self.ended), ("claim-lost", [CLAIM_LOST]))
+        self.assertIn("the claim was lost", self.log.splitlines()[-1])
+
+    def test_what_is_masked_in_the_log_is_in_it_too(self) -> None:
+        answer = self.facilities.claim_answer({"script": [{"sleep": 5}]})
+        answer["credentials"]["accessToken"] = "of-the-run"
+        self.run_claim(Claim.from_json(answer))
+        self.facilities.contexts[0].fail(TaskFailed("not of-the-run"))
+        self.clock.advance(1)
+        self.assertEqual(self.verdict["message"], "not [masked]")
+
+
 class WhenTheQueueEndsIt(Running):
     """Cancelled, or the claim lost."""
 
@@ -403,7 +453,7 @@ class WhenTheWorkerMustGo(Running):
         self.clock.advance(1)
         self.assertEqual((self.queue.calls[-1].body, self.published), ({"reason": "worker-shutdown"}, []))
         self.queue.answer("report_exception")
-        self.assertEqual(sorted(self.published), [LIVE, BACKING])
+        self.assertEqual(sorted(self.published), [LIVE, BACKING, VERDICT])
         self.assertEqual(self.ended, [WORKER_SHUTDOWN])
         self.assertIn("hello", self.log)
 
@@ -412,7 +462,7 @@ class WhenTheWorkerMustGo(Running):
         self.run_task({"sleep": 5000}).shut_down(60)
         self.clock.advance(1)
         self.queue.answer("report_exception")
-        self.assertEqual((sorted(self.published), self.ended), ([LIVE, BACKING], []))
+        self.assertEqual((sorted(self.published), self.ended), ([LIVE, BACKING, VERDICT], []))
 
     def test_the_grace_of_a_killed_task_fits_into_the_time(self) -> None:
         self.run_task({"ignore_term": True}, {"sleep": 5000}).shut_down(8)
