@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
 
 from zope.interface import implementer
@@ -106,7 +107,9 @@ class RawLog:
 
     def forget(self) -> None:
         """Let no other process find it; whoever has it open reads on."""
-        os.unlink(self.path)
+        # On a disk that lets nobody do that, it is published once more, which is no harm.
+        with suppress(OSError):
+            os.unlink(self.path)
 
     @property
     def has_end(self) -> bool:
