@@ -71,7 +71,7 @@ class Claimer:
         self._ended = ended
         self._asking: Deferred[Callable[[], None]] | None = None
         self._pause: IDelayedCall | None = None
-        self._began = 0.0
+        self._began = clock.seconds()
         self._said: float | None = None
         self._delays: Iterator[float] = FAILURES.delays()
 
@@ -79,6 +79,11 @@ class Claimer:
     def in_flight(self) -> bool:
         """Whether an answer is still to come."""
         return self._asking is not None
+
+    @property
+    def began(self) -> float:
+        """When it last began to ask, by the clock."""
+        return self._began
 
     def claim(self, most: int, idle_seconds: float | None) -> None:
         """Ask for tasks, unless that is being done or it is too early.

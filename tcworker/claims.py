@@ -16,11 +16,13 @@ from tcworker.config import Config
 from tcworker.errors import ConfigError, InternalError
 from tcworker.grace import Grace
 from tcworker.hand import Hand
+from tcworker.health import Health, claims_enough
 from tcworker.host.service import HostService
 from tcworker.interfaces import Credentials, Exit, ITaskContext, ProcessStatus, Unsubscribe
+from tcworker.internal_errors import InternalErrors
 from tcworker.lifecycle import new_worker_machine
 from tcworker.quota import Quota
-from tcworker.room import Room
+from tcworker.room import Hold, Room
 from tcworker.slots import Slots
 from tcworker.standing import Standing
 from tcworker.task.claim import Claim
@@ -39,6 +41,7 @@ class ClaimService(MultiService):
 
     @param close: closes all else of the worker, last of all; given why it ends.
     @ivar hand: is to be told of runs that the queue has ended.
+    @ivar health: says whether the worker is well.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ClaimService(MultiService):
         self._boot = boot
         self._close = close
         self.hand = Hand(clock)
+        self.health = Health()
         self._loose = Loose(_log)
         self._state, self._since = "booting", clock.seconds()
         self._why = ""
@@ -65,6 +69,9 @@ class ClaimService(MultiService):
         self._facilities: Facilities | None = None
         self._quota: Quota | None = None
         self._claimer: Claimer | None = None
+        self._holds: list[Hold] = []
+        self._room: Room | None = None
+        self._errors = InternalErrors(clock, 0)
         self._watchers: list[Callable[[ITaskContext], None]] = []
         self._tasks: set[TaskService] = set()
         self._slots: Slots[TaskService] | None = None
@@ -92,6 +99,10 @@ class ClaimService(MultiService):
         """The configuration is known, though not everything that it names is there yet."""
         self._grace.usual = config.shutdown_grace_secs
 
+    def hold_back(self, hold: Hold) -> None:
+        """Claim nothing while somebody has a reason for that; to be said before the first claim."""
+        self._holds.append(hold)
+
     async def _boot_whole(self) -> Facilities:
         facilities = await self._boot()
         self._quota = await Quota.open(facilities.state, facilities.config.number_of_tasks_to_run)
@@ -103,8 +114,11 @@ class ClaimService(MultiService):
         self._slots = Slots(facilities.config.capacity, facilities.config.overlap_uploads, self._machine.slot_freed)
         self._host.on_credentials(self._renewed)
         config, queue = facilities.config, facilities.new_queue(self._host.credentials)
-        room = Room(self._clock, config, facilities.threads)
-        self._claimer = Claimer(self._clock, config, self._host, room, queue, self._machine, self._see_whether_gone)
+        self._errors = InternalErrors(self._clock, config.max_internal_errors)
+        self._room = room = Room(self._clock, config, facilities.threads, [*self._holds, self._errors.why_held])
+        claimer = Claimer(self._clock, config, self._host, room, queue, self._machine, self._see_whether_gone)
+        self.health.add(claims_enough(self._clock.seconds, self._could_claim, lambda: claimer.began))
+        self._claimer = claimer
         self._idle_since = self._clock.seconds()
         self._machine.booted()
         self._booted.succeed(facilities.config)
@@ -168,6 +182,11 @@ class ClaimService(MultiService):
         return Standing(self._state, self._since, self._why, left, runs)
 
     @property
+    def held_back(self) -> str:
+        """Why nothing is claimed though there is a free slot, when it was last looked at; nothing if it may be."""
+        return self._room.lack if self._room is not None else ""
+
+    @property
     def seconds_left(self) -> float:
         """Until the worker must be gone; those configured while nobody has said."""
         return self._grace.left
@@ -193,8 +212,11 @@ class ClaimService(MultiService):
 
     def _free_slots(self) -> int:
         assert self._slots is not None and self._quota is not None
-        free, left = self._slots.free, self._quota.left
+        free, left = self._errors.claimable(self._slots.free), self._quota.left
         return free if left is None else min(free, left)
+
+    def _could_claim(self) -> bool:
+        return self._state == "claiming" and self._free_slots() > 0
 
     def rest(self) -> None:
         """See L{WorkerActions.rest}."""
@@ -219,6 +241,7 @@ class ClaimService(MultiService):
                 error = as_task_error(Failure(), claim.name, "beginning the run")
                 _log.error("cannot begin: {error}", error=str(error), run=claim.name)
                 self._give_back(claim, resolution_of(error))
+                self._learn_from(resolution_of(error))
 
     def _without_repeated(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Leave out runs that are in hand: to begin such a one again, or to give it back, would end it."""
@@ -249,6 +272,7 @@ class ClaimService(MultiService):
         self._tell_watchers(task.context)
         task.setServiceParent(self)
         self.hand.take(task)
+        self._errors.began()
 
     def _tell_watchers(self, context: ITaskContext) -> None:
         for call in tuple(self._watchers):
@@ -262,8 +286,14 @@ class ClaimService(MultiService):
         self.hand.drop(task)
         self._idle_since = self._clock.seconds()
         self._loose.run(_disown(task), "ending a run")
+        self._learn_from(resolution)
         self._see_whether_count_reached()
         self._see_whether_gone()
+
+    def _learn_from(self, resolution: Resolution) -> None:
+        self._errors.ended(resolution)
+        if (exit := self._errors.exit()) is not None and not self._why:
+            self.drain(None, exit)
 
     def _see_whether_count_reached(self) -> None:
         assert self._quota is not None

@@ -20,14 +20,17 @@ from tcworker.clock_watch import ClockWatch
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.control.service import ControlService
+from tcworker.crashes import Crashes, Pause
 from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
 from tcworker.grace import CLOSING
 from tcworker.health import Health
 from tcworker.host.service import HostService
 from tcworker.interfaces import JSON, Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
+from tcworker.left_folders import remove_unknown
+from tcworker.process_limits import check_process_limits
 from tcworker.recovery import Recovery
-from tcworker.state import StateStore
+from tcworker.state import RunRecord, StateStore
 from tcworker.task.facilities import Facilities
 from tcworker.waiting import Threads
 
@@ -71,7 +74,6 @@ class Worker(MultiService):
         self._reactor = reactor
         self._assemble = assemble
         self._closers: list[tuple[str, Callable[[], Deferred[None]]]] = []
-        self.health = Health()
         self._config: Config | None = None
         self._leaves_host = True
         self._unsubscribe: Unsubscribe = _nothing
@@ -79,6 +81,7 @@ class Worker(MultiService):
         self._host.setServiceParent(self)
         self._claims = ClaimService(reactor, self._host, self._boot, self._close)
         self._claims.setServiceParent(self)
+        self.health: Health = self._claims.health
         self._clocks = ClockWatch(reactor)
         self._clocks.setServiceParent(self)
         self._clocks.on_jump(lambda jump: self._claims.look_again())
@@ -143,7 +146,7 @@ class Worker(MultiService):
         """Say how the worker stands, as C{tcworker control status} prints it."""
         config, problems = self._config, self.health.problems
         who = {"taskQueueId": config.task_queue_id, "workerId": config.worker_id} if config else {}
-        health = {"well": not problems, "problems": problems}
+        health = {"well": not problems, "problems": problems, "heldBack": self._claims.held_back or None}
         return {**self._claims.standing.as_json(), **health, **who, "pid": os.getpid(), "version": __version__}
 
     def _noticed(self, notice: Notice) -> None:
@@ -159,6 +162,7 @@ class Worker(MultiService):
         config = await self._host.load()
         self._config = config
         self._claims.configured(config)
+        check_process_limits(config)
         _say_what_has_no_effect(config)
         parts = self._assemble(config)
         self._closers.extend((platform.name, platform.dispose) for platform in parts.platforms)
@@ -166,6 +170,7 @@ class Worker(MultiService):
         recovery = Recovery(facilities)
         self._closers.append(("what a dead worker left", recovery.close))
         left = await facilities.state.runs()
+        await self._look_back(facilities, left)
         sandboxes = [run.sandbox for run in left if run.sandbox is not None]
         for platform in parts.platforms:
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
@@ -173,6 +178,17 @@ class Worker(MultiService):
         await recovery.settle(left)
         self._listen(facilities)
         return facilities
+
+    async def _look_back(self, facilities: Facilities, left: Sequence[RunRecord]) -> None:
+        """See what the worker before left and died of, and hold this one back if a task did that again."""
+        config, threads = facilities.config, facilities.threads
+        known = [facilities.folder_of_run(run.task_id, run.run_id) for run in left]
+        await threads.run(remove_unknown, facilities.folder_of_runs, known)
+        in_hand = [run.task_id for run in left if not run.reported]
+        crashes = await threads.run(Crashes.look_back, config.state_dir, in_hand)
+        self._closers.append(("the note of what is in hand", lambda: threads.run(crashes.ended_in_order)))
+        if crashes.suspects:
+            self._claims.hold_back(Pause(self._reactor, config.crash_pause_secs, crashes.suspicion).why_held)
 
     def _listen(self, facilities: Facilities) -> None:
         """Begin to hear of cancellations; nobody waits for the broker."""

@@ -57,6 +57,7 @@ _SILENT = "tests.feature.test_idle_output.IdleOutput"
 _GROUPS = "tests.launcher.test_cgroup"
 
 OWN: Mapping[str, str] = {
+    "crashPauseSecs": "tests.integration.test_kills.ATaskThatTakesItDown.test_the_worker_claims_nothing_for_some_time",
     "caBundle": "tests.client.test_http.TLSTests.test_a_server_that_the_bundle_knows",
     "extensions": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
     "features": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
@@ -69,6 +70,7 @@ OWN: Mapping[str, str] = {
     "limits.pids": f"{_BAD}.Limits.test_forks_until_it_may_not",
     "logs.mask": "tests.integration.test_settings.Logs.test_what_the_operator_names_is_masked",
     "logs.maxMegabytes": "tests.integration.test_settings.Logs.test_what_is_too_long_is_cut_in_its_middle",
+    "maxInternalErrors": "tests.test_holding_back.InternalErrorsInARow.test_too_many_end_it",
     "overlapUploads": "tests.test_claims.WithoutOverlap.test_the_next_task_waits_until_the_last_one_is_published",
     "pulse": "tests.integration.test_worker_pulse.ABroker.test_a_task_that_is_cancelled_ends_at_once",
     "statusPollSecs": "tests.test_statuses.Polling.test_every_so_many_seconds",

@@ -70,7 +70,12 @@ class Facilities:
 
     def folder_of_run(self, task_id: str, run_id: int) -> str:
         """The same for a run of which no claim is at hand."""
-        return os.path.join(self.config.state_dir, "runs", f"{task_id}-{run_id}")
+        return os.path.join(self.folder_of_runs, f"{task_id}-{run_id}")
+
+    @property
+    def folder_of_runs(self) -> str:
+        """Holds all of those, and nothing else."""
+        return os.path.join(self.config.state_dir, "runs")
 
     def new_log(self, claim: Claim, folder: str, broken: Callable[[TaskError], None]) -> TaskLog:
         """The log of a run; C{broken} is told when it cannot be written."""

@@ -15,7 +15,6 @@ from tcworker.config import Config
 from tcworker.errors import Cause, NamingConflict, TaskFailed
 from tcworker.feature.base import WhileItRuns
 from tcworker.feature.resource_monitor.guard import MemoryGuard, MemoryThreshold
-from tcworker.feature.resource_monitor.machine import Memory, read_memory
 from tcworker.feature.resource_monitor.meter import RunMeter
 from tcworker.feature.resource_monitor.report import document, table
 from tcworker.filebody import MemoryFile
@@ -29,6 +28,7 @@ from tcworker.interfaces import (
     Publish,
     Unsubscribe,
 )
+from tcworker.machine_memory import Memory, read_memory
 from tcworker.task.feature_flag import FeatureFlag, flags_schema
 from tcworker.task.log_names import LogNames
 from tcworker.task.outcome import as_task_error

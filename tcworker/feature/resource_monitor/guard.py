@@ -8,9 +8,9 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from tcworker.feature.resource_monitor.machine import Memory
 from tcworker.feature.resource_monitor.sizes import in_units
 from tcworker.interfaces import Unsubscribe
+from tcworker.machine_memory import Memory
 
 CHECK_EVERY = 1.0
 

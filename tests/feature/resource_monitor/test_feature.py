@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.errors import FeatureNotSupported, NamingConflict, ResourceUnavailable, SandboxEnded, TaskFailed
 from tcworker.feature.resource_monitor import feature
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature, artifact_name
-from tcworker.feature.resource_monitor.machine import Memory
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import FileArtifact, IExecution, ITaskFeature, Usage
+from tcworker.machine_memory import Memory
 from tcworker.task.log_names import LogNames
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.sandbox import FakeResult

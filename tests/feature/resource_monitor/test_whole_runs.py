@@ -6,8 +6,8 @@ import json
 from typing import cast
 
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature
-from tcworker.feature.resource_monitor.machine import Memory
 from tcworker.interfaces import Usage
+from tcworker.machine_memory import Memory
 from tcworker.task.resolution import COMPLETED, FAILED
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.platform import FakePlatform

@@ -8,7 +8,7 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.feature.resource_monitor.machine import Memory, read_memory
+from tcworker.machine_memory import Memory, read_memory
 
 
 class ReadMemory(SynchronousTestCase):
