@@ -98,13 +98,16 @@ class StateStore:
     async def _open(cls, reactor: IReactorThreads, path: str) -> StateStore:
         # One thread keeps the order of calls, and SQLite has one writer.
         threads = Threads(reactor, 1, "state")
+        opened: list[StateFolder] = []
         try:
             # All of it in the thread: a disk may take its time to answer.
-            folder = await threads.run(StateFolder.open, path)
+            await threads.run(lambda: opened.append(StateFolder.open(path)))
         except BaseException:
+            # Nobody may wait any more for what the thread still opens.
+            await threads.run(_close, opened)
             await threads.stop()
             raise
-        return cls(threads, folder)
+        return cls(threads, opened[0])
 
     def claimed(self, record: RunRecord) -> Deferred[None]:
         """Remember a run; to be awaited before anything of its task happens."""
@@ -280,6 +283,11 @@ def _read_run(
         Resolution(state, reason) if state and reason else None,
         bool(reported),
     )
+
+
+def _close(folders: Sequence[StateFolder]) -> None:
+    for folder in folders:
+        folder.close()
 
 
 def _write_credentials(credentials: Credentials) -> str:
