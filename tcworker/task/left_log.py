@@ -38,18 +38,21 @@ async def _publish(record: RunRecord, facilities: Facilities) -> None:
     log, folder = RunLogger(name), facilities.folder_of_run(record.task_id, record.run_id)
     try:
         left = await facilities.threads.run(_read, folder)
-        if left is None:
-            return
-        await _LeftLog(record, left, folder, facilities, log).publish()
+        if left is not None:
+            await _LeftLog(record, left, folder, facilities, log).publish()
     except RecordUnreadable as error:
         log.error("its log is not published, for what is to be masked in it cannot be known: {error}", error=str(error))
-    except ResourceUnavailable as error:
+    except (_TooLate, ResourceUnavailable) as error:
         log.error("its log is not published: {error}", error=str(error))
 
 
 def _read(folder: str) -> LogRecord | None:
     """What is to be known of the log, C{None} if there is none."""
     return LogRecord.read(folder) if os.path.exists(os.path.join(folder, NAME)) else None
+
+
+class _TooLate(Exception):
+    """Nobody takes the log any more."""
 
 
 class _LeftLog:
@@ -65,6 +68,8 @@ class _LeftLog:
         # Nobody prolongs its claim, and the queue takes its artifacts for so long.
         allowance.claim_lost()
         allowance.limit(AFTER_RESOLUTION)
+        if allowance.left() <= 0:
+            raise _TooLate("it is too late, for the run's credentials are over")
         self._names = left.names
         self._log = facilities.left_log(claim, left, folder)
         haste = facilities.new_haste(allowance.left)

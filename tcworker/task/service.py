@@ -113,7 +113,7 @@ class TaskService(Service):
         await self._loose.cancel()
         if self._sandbox is not None:
             await self._sandbox.drop()
-        await self._log_publication.close()
+        await self._log_publication.drop()
         await self._log.dispose()
 
     def mask_credentials(self, credentials: Credentials) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -16,6 +17,7 @@ from twisted.trial.unittest import TestCase
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials, LinkArtifact, SandboxRecord
 from tcworker.state import RunRecord
+from tcworker.task.allowance import TOLERANCE
 from tcworker.task.claim import Claim
 from tcworker.task.left_log import publish_left_log
 from tcworker.task.log import TaskLog
@@ -23,10 +25,12 @@ from tcworker.task.log_names import LogNames
 from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
 from tcworker.task.resolution import Resolution
+from tcworker.task.secret_forms import forms_of
 from tcworker.task.verdict import by_death
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
+from tests.task.masked import masked_at_once
 from tests.verdicts import read_verdict
 
 LIVE, BACKING = "public/logs/live.log", "public/logs/live_backing.log"
@@ -249,6 +253,56 @@ class Secrets(LeftLogTest):
         await self.die(log)
         lines = self.text(await self.publish(claim)).splitlines()
         self.assertEqual(lines[:2], ["[masked] is it", "[masked]"])
+
+
+class AnySecrets(LeftLogTest):
+    """Random secrets in random pieces, some of them known only after they were printed, and a death at any moment."""
+
+    ROUNDS = 40
+
+    async def test_all_is_as_if_it_was_masked_at_once(self) -> None:
+        chance = random.Random(20261125)
+        for number in range(self.ROUNDS):
+            secrets = ["".join(chance.choices("abc", k=chance.randint(6, 12))) for _ in range(3)]
+            claim = self.claim_of(f"task{number}")
+            log, printed = self.begin(claim), b""
+            for secret in secrets:
+                piece = b"".join(self.some_text(chance, secrets) for _ in range(chance.randint(0, 9)))
+                log.write(piece)
+                log.mask(secret)
+                printed += piece
+            await self.die(log)
+            text = self.text(await self.publish(claim)).encode()
+            last = f"[taskcluster:error] {WHY}\n".encode()
+            forms = [form for secret in secrets for form in forms_of(secret)]
+            whole = masked_at_once(printed, forms, [])
+            self.assertEqual(text, whole + (b"" if printed.endswith(b"\n") or not printed else b"\n") + last)
+
+    def claim_of(self, task_id: str) -> Claim:
+        claim = self.dead.claim({"script": []}, task_id=task_id)
+        os.makedirs(self.dead.folder_of(claim))
+        return claim
+
+    def some_text(self, chance: random.Random, secrets: list[str]) -> bytes:
+        secret = chance.choice(secrets)
+        return chance.choice([secret, secret[: chance.randint(1, 11)], "x\n", " "]).encode()
+
+
+class TooLate(LeftLogTest):
+    async def test_a_run_whose_credentials_are_over_has_its_log_no_more(self) -> None:
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        self.clock.advance(1200 + TOLERANCE)
+        with capturedLogs() as told:
+            await self.publish(claim)
+        self.assertEqual(self.next.contexts, [])
+        self.assertIn("too late", " ".join(str(formatEvent(event)) for event in told))
+
+    async def test_for_some_minutes_after_its_claim_it_has(self) -> None:
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        self.clock.advance(1200 + TOLERANCE - 60)
+        self.assertIn(BACKING, (await self.publish(claim)).contents)
 
 
 class AtTheEnd(LeftLogTest):

@@ -1,0 +1,82 @@
+"""What is to be read of a run's log before the run's end, and what there is for the next worker should this one die."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from tcworker.task.checkpoints import FIRST
+from tcworker.task.log_names import LogNames
+from tcworker.task.log_record import LogRecord
+from tcworker.task.resolution import COMPLETED
+from tcworker.task.service import TaskService
+from tests.task.test_service import BACKING, LIVE, Running
+
+CHECKPOINT = "public/logs/checkpoint.log"
+
+
+class ALongRun(Running):
+    """A task that runs for minutes."""
+
+    def begin(self, **payload: Any) -> TaskService:
+        return self.run_task({"print": "hello"}, {"sleep": 3 * FIRST}, **payload)
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(int(seconds)):
+            self.clock.advance(1)
+
+    def test_what_there_is_of_its_log_is_published_and_then_all_of_it(self) -> None:
+        self.begin()
+        self.wait(2 * FIRST)
+        context = self.facilities.contexts[0]
+        self.assertEqual([artifact.name for artifact in context.republished], [CHECKPOINT] * 2)
+        self.assertEqual(self.published, [LIVE])
+        self.wait(2 * FIRST)
+        self.queue.answer("report_completed")
+        self.assertEqual((sorted(self.published), self.ended), ([LIVE, LIVE, BACKING], [COMPLETED]))
+        self.assertEqual((len(context.republished), self.clock.getDelayedCalls()), (2, []))
+
+    def test_one_that_is_under_way_ends_with_a_run_that_is_given_up(self) -> None:
+        task = self.begin()
+        given_up: list[object] = []
+        self.patch(self.facilities.contexts[0], "republish", lambda _: Deferred(given_up.append))
+        self.wait(FIRST)
+        dropped = task.stopService()
+        self.clock.advance(0)
+        self.successResultOf(dropped)
+        self.assertEqual((len(given_up), self.clock.getDelayedCalls()), (1, []))
+
+    def test_its_log_is_left_for_the_next_worker_then(self) -> None:
+        self.successResultOf(self.begin().stopService())
+        (run,) = os.listdir(os.path.join(self.folder, "runs"))
+        self.assertIn("live.log", os.listdir(os.path.join(self.folder, "runs", run)))
+
+
+class ForTheNextWorker(Running):
+    """What is beside a run's log while it grows."""
+
+    def record(self) -> LogRecord:
+        (run,) = os.listdir(os.path.join(self.folder, "runs"))
+        return LogRecord.read(os.path.join(self.folder, "runs", run))
+
+    def test_what_the_task_wants_its_log_to_be_called(self) -> None:
+        self.run_task({"sleep": 9}, logs={"live": "a/live", "backing": "a/whole"})
+        self.assertEqual(self.record().names, LogNames("a/live", "a/whole"))
+
+    def test_how_long_it_is_to_be_kept(self) -> None:
+        self.run_task({"sleep": 9})
+        self.assertEqual(self.record().expires, self.facilities.contexts[0].expires)
+
+    def test_the_secrets_of_the_worker_and_of_each_claim(self) -> None:
+        task = self.run_task({"sleep": 2000})
+        task.context.mask("of a feature")
+        for _ in range(1100):
+            self.clock.advance(1)
+        answer = self.facilities.reclaim_answer()
+        answer["credentials"]["accessToken"] = "of a reclaim"
+        self.queue.answer("reclaim_task", answer)
+        literals = self.record().literals
+        for secret in (b"secret", b"of a feature", b"of a reclaim"):
+            self.assertIn(secret, literals)
