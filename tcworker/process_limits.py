@@ -17,6 +17,8 @@ FILES, FILES_EACH = 64, 12
 PROCESSES, PROCESSES_EACH = 40, 4
 """The same of processes, which the kernel counts together with threads; the fewest are a task's own."""
 
+MOST_CAPACITY = 255
+
 
 def check_process_limits(config: Config) -> None:
     """Raise L{ConfigError} if the limits of this process are too low for the capacity."""
@@ -44,6 +46,18 @@ class _Need:
         found = f"{capacity}, for which it takes {self.least} {self.what}, and this process may have {most}"
         where = f"in the worker's unit {self.setting}={self.least}, in a shell {self.command} {self.least}"
         return Fault("capacity", found, f"a smaller number, or a higher limit ({where})")
+
+
+def allow_files() -> None:
+    """Let this process have as many files open as the largest capacity needs, as far as it may allow that itself.
+
+    What it starts may have as many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES + FILES_EACH * 2 * MOST_CAPACITY
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def most_files() -> int | None:

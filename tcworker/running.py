@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from tcworker.clock_watch import bring_forward
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Unsubscribe
+from tcworker.supervision import look_after
 from tcworker.worker import Worker
 from tcworker.worker_log import OBSERVERS
 
@@ -202,6 +203,7 @@ def run_forever(reactor: Any, worker: Worker, log_format: str, stream: IO[str]) 
 
     globalLogBeginner.beginLoggingTo([OBSERVERS[log_format](stream)])
     process = WorkerProcess(reactor, worker, ended, end_in_time)
+    look_after(process, reactor, worker)
     # Somebody else may stop the reactor, too: the worker is then stopped all the same.
     reactor.addSystemEventTrigger("before", "shutdown", process.stopService)
     reactor.callWhenRunning(process.startService)

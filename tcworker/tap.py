@@ -17,6 +17,7 @@ from tcworker.assemble import new_worker
 from tcworker.config import load_files
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.running import WorkerProcess, end_for_sure, end_in_time
+from tcworker.supervision import look_after
 from tcworker.worker_log import OBSERVERS
 
 
@@ -102,6 +103,7 @@ def makeService(options: Options) -> TwistdWorker:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_status) from None
     service = TwistdWorker(reactor, worker, StatusAtExit().set, end_in_time)
+    look_after(service, reactor, worker)
     service.observer = _observer(options, reactor)
     return service
 

@@ -81,6 +81,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.claims": 6,
     "tcworker.worker": 7,
     "tcworker.assemble": 8,
+    "tcworker.supervision": 8,
     "tcworker.running": 9,
     "tcworker.tap": 10,
     "tcworker.embedded": 10,

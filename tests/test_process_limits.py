@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker import process_limits
 from tcworker.errors import ConfigError
 from tcworker.launcher.cgroups import Hierarchy
-from tcworker.process_limits import check_process_limits, most_files, most_processes
+from tcworker.process_limits import allow_files, check_process_limits, most_files, most_processes
 from tcworker.testing.facilities import FakeFacilities
 
 
@@ -55,6 +55,28 @@ class Checking(SynchronousTestCase):
     def test_all_that_lacks_is_said_at_once(self) -> None:
         self.may_have(files=50, processes=20)
         self.assertEqual(len(self.refusal(1).splitlines()), 2)
+
+
+class Allowing(SynchronousTestCase):
+    def allowed(self, soft: int, hard: int) -> int:
+        """The soft limit afterwards."""
+        limits = [(soft, hard)]
+        self.patch(resource, "getrlimit", lambda kind: limits[-1])
+        self.patch(resource, "setrlimit", lambda kind, new: limits.append(new))
+        allow_files()
+        self.assertEqual(limits[-1][1], hard)
+        return limits[-1][0]
+
+    def test_as_many_as_the_largest_capacity_needs(self) -> None:
+        self.assertEqual(self.allowed(1024, 524288), 6184)
+        self.assertEqual(self.allowed(1024, resource.RLIM_INFINITY), 6184)
+
+    def test_not_more_than_it_may(self) -> None:
+        self.assertEqual(self.allowed(1024, 4096), 4096)
+
+    def test_never_fewer_than_there_were(self) -> None:
+        self.assertEqual(self.allowed(20000, 20000), 20000)
+        self.assertEqual(self.allowed(resource.RLIM_INFINITY, resource.RLIM_INFINITY), resource.RLIM_INFINITY)
 
 
 class ThisProcess(SynchronousTestCase):
