@@ -271,7 +271,9 @@ class ClaimService(MultiService):
         self._slots.take(task)
         self._tell_watchers(task.context)
         task.setServiceParent(self)
-        self.hand.take(task)
+        # One that is over already would be in hand for ever.
+        if task in self._tasks:
+            self.hand.take(task)
         self._errors.began()
 
     def _tell_watchers(self, context: ITaskContext) -> None:

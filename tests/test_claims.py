@@ -229,6 +229,11 @@ class WhatGoesWrongAroundARun(Working):
         self.assertEqual(self.asking, [1])
         self.flushLoggedErrors(NotADirectoryError)
 
+    def test_a_run_that_is_over_at_once_is_in_hand_no_more(self) -> None:
+        self.queue.always("report_exception", {})
+        self.give({"malformed": "it is", "script": []})
+        self.assertEqual(self.claims.hand.runs, [])
+
     def test_a_cancellation_noticed_by_others_ends_the_keeping_of_the_claim(self) -> None:
         self.give({"script": [{"ignore_term": True}, {"sleep": 5000}]})
         self.clock.advance(1018)
