@@ -7,6 +7,7 @@ does.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,15 +21,22 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.interfaces import Credentials
 
+PULSE = "BENCH_PULSE"
+
 
 @contextmanager
-def embedded(folder: str) -> Iterator[tuple[str, Credentials]]:
-    """Serve while the block runs; gives the root URL and the credentials of who may do everything."""
+def embedded(folder: str, pulse: str = "") -> Iterator[tuple[str, Credentials]]:
+    """Serve while the block runs; gives the root URL and the credentials of who may do everything.
+
+    @param pulse: the address of a broker that is to be told of everything.
+    """
     command = [sys.executable, str(Path(__file__)), folder]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    environment = {**os.environ, PULSE: pulse}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdin is not None and process.stdout is not None
         said = json.loads(process.stdout.readline())
         try:
@@ -49,7 +57,7 @@ class UntilClosed(Protocol):
 
 async def serve(reactor: Any, folder: str) -> None:
     """Serve until standard input ends."""
-    taskcluster = Taskcluster(reactor, folder)
+    taskcluster = Taskcluster(reactor, folder, TaskclusterSettings(pulse=os.environ.get(PULSE) or None))
     taskcluster.startService()
     root_url = await taskcluster.when_listening()
     root = taskcluster.root_credentials
