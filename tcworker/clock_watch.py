@@ -48,14 +48,14 @@ class ClockWatch(Service):
     """Looks at the clocks again and again, from a thread: a timer would come late itself.
 
     @ivar look_every: seconds, as L{LOOK_EVERY}.
-    @param reactor: in whose thread those who asked are told.
+    @param reactor: in whose thread those who asked are told, and whose clock it is.
     """
 
     look_every = LOOK_EVERY
 
     def __init__(self, reactor: Any, jumps: Jumps | None = None) -> None:
         self._reactor = reactor
-        self._jumps = jumps or Jumps(time.time, time.monotonic)
+        self._jumps = jumps or Jumps(reactor.seconds, time.monotonic)
         self._told: list[Callable[[float], None]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
