@@ -28,6 +28,7 @@ class Checkpoints:
     """Publishes one after the other, until the log is sealed.
 
     @param take: gives the log as it is.
+    @param first: called before the first is published.
     @param publish: publishes that, without trying twice, in the place of what was published before.
     @param refer: leads those who look for the log to the first one, once that is there.
     """
@@ -38,12 +39,14 @@ class Checkpoints:
         log: RunLogger,
         *,
         take: Callable[[], Deferred[SealedLog]],
+        first: Callable[[], None],
         publish: Callable[[SealedLog], Deferred[None]],
         refer: Callable[[], Awaitable[None]],
     ) -> None:
         self._clock = clock
         self._logger = log
         self._take = take
+        self._first = first
         self._publish = publish
         self._refer = refer
         self._loose = Loose(log)
@@ -58,6 +61,10 @@ class Checkpoints:
     def begin(self) -> None:
         """From now on."""
         self._timer = self._clock.callLater(self._pause, self._due)
+
+    def owe(self) -> None:
+        """A worker that died may have published one: let L{finish} put the whole log in its place."""
+        self._declared = self._stale = True
 
     def late_secret(self) -> None:
         """Something that must not be seen may be in what is published: have another take its place at once."""
@@ -127,6 +134,8 @@ class Checkpoints:
             snapshot.file.close()
 
     async def _store(self, log: SealedLog) -> bool:
+        if not self._declared:
+            self._first()
         self._declared = self._sending = True
         try:
             await self._publish(log)

@@ -71,6 +71,8 @@ class _LeftLog:
         if allowance.left() <= 0:
             raise _TooLate("it is too late, for the run's credentials are over")
         self._names = left.names
+        # An object that was declared cannot be declared again: then that place is the only one for the log.
+        self._replaces_checkpoint = left.has_checkpoint or facilities.config.create_object_artifacts
         self._log = facilities.left_log(claim, left, folder)
         haste = facilities.new_haste(allowance.left)
         context = facilities.new_context(claim, folder, self._log, lambda _: None, haste)
@@ -81,6 +83,8 @@ class _LeftLog:
     async def publish(self) -> None:
         try:
             self._publication.name_log(self._names)
+            if self._replaces_checkpoint:
+                self._publication.replace_checkpoint()
             self._publication.explain(self._verdict.why)
             self._verdict_file.put_beside(self._names)
             self._verdict_file.explain(self._verdict)

@@ -187,6 +187,11 @@ class TaskLog:
             follower.kick()
         return follower.leave
 
+    def note_checkpoint(self) -> None:
+        """Say that snapshots of it are about to be published."""
+        if self._record is not None:
+            self._record.checkpoint()
+
     def snapshot(self) -> Deferred[SealedLog]:
         """Give the log as it is now, to whoever closes the file; not of a sealed log, and over before L{dispose}.
 

@@ -40,7 +40,12 @@ class LogPublication:
         self._why: str | None = None
         self._logger = RunLogger(context.name)
         self._checkpoints = Checkpoints(
-            context.clock, self._logger, take=log.snapshot, publish=self._publish_checkpoint, refer=self._refer
+            context.clock,
+            self._logger,
+            take=log.snapshot,
+            first=log.note_checkpoint,
+            publish=self._publish_checkpoint,
+            refer=self._refer,
         )
         log.on_late_secret(self._checkpoints.late_secret)
 
@@ -56,6 +61,11 @@ class LogPublication:
         """From now on publish what there is of the log, now and then, until all of it is published."""
         if self._names.checkpoint is not None:
             self._checkpoints.begin()
+
+    def replace_checkpoint(self) -> None:
+        """Publish the whole log in the place of what a worker that died has published of it, too."""
+        if self._names.checkpoint is not None:
+            self._checkpoints.owe()
 
     def close(self) -> Deferred[None]:
         """Fire when nothing of it is on its way any more; before the log is disposed."""

@@ -42,6 +42,7 @@ class LogRecord:
     @ivar expires: when its artifacts do.
     @ivar patterns: the texts of those that are masked in it.
     @ivar literals: what else is.
+    @ivar has_checkpoint: whether one may be listed; nobody knows whether it is there, or what it shows.
     """
 
     limit: int
@@ -49,6 +50,7 @@ class LogRecord:
     names: LogNames = field(default_factory=LogNames)
     patterns: Sequence[str] = field(default=(), repr=False)
     literals: Sequence[bytes] = field(default=(), repr=False)
+    has_checkpoint: bool = False
 
     @classmethod
     def read(cls, folder: str) -> LogRecord:
@@ -95,6 +97,10 @@ class RecordFile:
         """Say what else is to be masked in the log, before it can be in there."""
         self._add({"literals": _texts(literals)})
 
+    def checkpoint(self) -> None:
+        """Say that there will be a checkpoint of the log, before anybody is told."""
+        self._add({"checkpoint": True})
+
     def _add(self, line: Mapping[str, Any]) -> None:
         try:
             self._append(line)
@@ -140,4 +146,5 @@ def _read(text: bytes) -> LogRecord:
         names=names[-1] if names else LogNames(),
         patterns=[str(pattern) for pattern in first["patterns"]],
         literals=literals,
+        has_checkpoint=any("checkpoint" in line for line in more),
     )

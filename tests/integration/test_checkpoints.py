@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from twisted.internet import reactor
 
-from tcworker.interfaces import JSON
+from tcworker.interfaces import JSON, ITaskContext
 from tcworker.task import checkpoints
 from tcworker.waiting import pause
 from tests.definitions import shell
@@ -107,6 +107,21 @@ class WhileItRuns(CheckpointCase):
         self.let_go()
         await self.client.until_resolved(task_id)
         self.assertIn("first", await self.content(task_id, CHECKPOINT))
+
+
+class LateSecrets(CheckpointCase):
+    """A program that learns of a secret when it has already been printed, and published."""
+
+    async def test_it_is_taken_out_of_what_is_to_be_read(self) -> None:
+        runs: list[ITaskContext] = []
+        self.site.worker.watch_runs(runs.append)
+        task_id = await self.client.create(shell(f"echo the secret is hunter2; {RUNS}"))
+        await self.until_shown(task_id, LIVE, "the secret is hunter2")
+        runs[0].mask("hunter2")
+        await self.until_shown(task_id, LIVE, "the secret is [masked]")
+        self.let_go()
+        outcome = await self.client.outcome(task_id)
+        self.assertNotIn("hunter2", outcome.log)
 
 
 class AsObjects(CheckpointCase):

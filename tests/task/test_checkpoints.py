@@ -46,7 +46,12 @@ class CheckpointTest(SynchronousTestCase):
         self.answers: list[Deferred[None]] = []
         self.referred = 0
         self.checkpoints = Checkpoints(
-            self.clock, RunLogger("task/0"), take=self.take, publish=self.publish, refer=self.refer
+            self.clock,
+            RunLogger("task/0"),
+            take=self.take,
+            first=lambda: self.assertEqual(self.uploads, []),
+            publish=self.publish,
+            refer=self.refer,
         )
         self.checkpoints.begin()
 
@@ -267,3 +272,13 @@ class LateSecrets(CheckpointTest):
         self.put_whole("[masked]")
         self.assertEqual((self.uploaded(), self.given_up), (["log", "[masked]"], [0]))
         self.successResultOf(self.close())
+
+
+class OfADeadWorker(CheckpointTest):
+    """One of which nobody knows whether it is there."""
+
+    def test_the_whole_log_takes_its_place(self) -> None:
+        self.answers = [succeed(None)]
+        self.checkpoints.owe()
+        self.finish()
+        self.assertEqual(self.uploaded(), ["all"])

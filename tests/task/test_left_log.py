@@ -175,6 +175,32 @@ class TheVerdict(LeftLogTest):
         self.assertIn("the run ended as exception/resource-unavailable", line)
 
 
+class InThePlaceOfACheckpoint(LeftLogTest):
+    """What the dead worker had published of the log may not be there, or show what it should not."""
+
+    async def test_the_whole_log_is(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.name(LogNames("live", "a/whole"))
+        log.write(b"printed\n")
+        log.note_checkpoint()
+        await self.die(log)
+        context = await self.publish(claim)
+        self.assertEqual(self.text(context, "a/checkpoint.log"), self.text(context, "a/whole"))
+
+    async def test_where_there_was_none_there_is_none(self) -> None:
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        self.assertEqual((await self.publish(claim)).republished, [])
+
+    async def test_a_log_that_may_be_an_object_already_is_there_in_any_case(self) -> None:
+        self.next = FakeFacilities(self.clock, self.folder, create_object_artifacts=True)
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        context = await self.publish(claim)
+        self.assertIn(WHY, self.text(context, "public/logs/checkpoint.log"))
+
+
 class _Refusing(FakeTaskContext):
     """The context of a worker whose storage is away."""
 

@@ -49,6 +49,12 @@ class WhatIsKept(RecordTest):
         self.assertEqual(read.literals, [b"secret", b"another", ANY_BYTES])
         self.assertEqual(read.names, LogNames("live", "folder/backing", False))
 
+    def test_that_a_checkpoint_may_be_listed(self) -> None:
+        record = self.begin()
+        self.assertFalse(self.read().has_checkpoint)
+        record.checkpoint()
+        self.assertTrue(self.read().has_checkpoint)
+
     def test_only_the_worker_can_read_it(self) -> None:
         self.begin(b"secret").mask([b"another"])
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
