@@ -481,7 +481,7 @@ class Going(Working):
         self.assertEqual(self.facilities.contexts[0].published, [])
         self.claims.canceled("task-0")
         self.clock.advance(1)
-        self.assertEqual(len(self.facilities.contexts[0].published), 2)
+        self.assertEqual(len(self.facilities.contexts[0].published), 3)
         self.assertEqual(self.facilities.memory.kept, {})
 
     def test_a_second_order_shortens(self) -> None:

@@ -23,7 +23,7 @@ from tests.integration.task_case import FILE, TaskCase
 from tests.integration.task_client import Outcome
 from tests.surroundings import only_root
 
-LOGS = {"public/logs/live.log", "public/logs/live_backing.log"}
+LOGS = {"public/logs/live.log", "public/logs/live_backing.log", "public/logs/verdict.json"}
 
 
 def file(path: str, **more: Any) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -65,6 +65,11 @@ class ArtifactsTest(SynchronousTestCase):
         feature = ArtifactsFeature(Clock(), CONFIG).for_task(self.context)
         assert feature is not None
         return feature.upload(self.result)
+
+    def give_up(self, uploading: Deferred[None]) -> None:
+        """Cancel what is going on."""
+        uploading.cancel()
+        self.failureResultOf(uploading, CancelledError)
 
     def uploaded(self) -> None:
         self.successResultOf(self.upload())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError
-
 from tcworker.errors import ResourceUnavailable, TooLate
 from tcworker.feature.artifacts import entry
 from tcworker.feature.artifacts.entry import TOO_LATE
@@ -52,10 +50,11 @@ class Late(ArtifactsTest):
         self.leave(a=SECOND, b=5 * SECOND)
         self.context.hangs = True
         self.wants(OUT)
-        self.upload().addErrback(lambda _: None)
+        uploading = self.upload()
         (error,) = self.context.errors
         self.assertEqual((type(error), str(error).partition(":")[0]), (TooLate, "the worker must go"))
         self.assertEqual((self.context.published, len(self.context.waiting)), ([], 2))
+        self.give_up(uploading)
 
     def test_when_nothing_waits_for_them_any_more_they_have_nearly_all_the_time(self) -> None:
         self.leave(a=SECOND, b=6 * SECOND)
@@ -88,8 +87,9 @@ class Late(ArtifactsTest):
         self.leave(**{f"f{number}": 1 for number in range(20)})
         self.context.hangs = True
         self.wants(OUT)
-        self.upload()
+        uploading = self.upload()
         self.assertEqual(len(self.context.waiting), 5)
+        self.give_up(uploading)
 
     def test_very_many_are_not_all_looked_for(self) -> None:
         self.patch(entry, "MOST_LATE", 3)
@@ -102,9 +102,7 @@ class Late(ArtifactsTest):
         self.leave(a=1, b=1)
         self.context.hangs = True
         self.wants(OUT)
-        uploading = self.upload()
-        uploading.cancel()
-        self.failureResultOf(uploading, CancelledError)
+        self.give_up(self.upload())
         self.assertEqual(self.context.published, [])
 
 
@@ -135,8 +133,7 @@ class Overtaken(ArtifactsTest):
         self.context.hangs = False
         self.context.haste.begin(10.0)
         self.assertEqual(list(self.context.contents), ["f14", "f13", "f12", "f11", "f10"])
-        uploading.cancel()
-        self.failureResultOf(uploading, CancelledError)
+        self.give_up(uploading)
 
     def test_one_that_is_cut_in_the_middle_ends_the_run_at_once(self) -> None:
         self.make("a")
