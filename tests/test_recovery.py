@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from email.utils import formatdate
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker import recovery
+from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import Credentials
 from tcworker.recovery import CLOSE_SECONDS, PATIENCE, Recovery
 from tcworker.state import RunRecord
@@ -72,6 +74,21 @@ class LeftRuns(SynchronousTestCase):
     def test_after_the_end_of_the_claim_there_is_nothing_to_say(self) -> None:
         self.successResultOf(self.settle(self.left("a", seconds=-1)))
         self.assertEqual((self.queue.calls, self.facilities.memory.kept), ([], {}))
+
+    def test_a_claim_that_is_over_only_by_a_clock_that_is_wrong_is_not(self) -> None:
+        self.facilities.time = ServerTime(self.clock.seconds)
+        settled = self.settle(self.left("a", COMPLETED, seconds=-3600))
+        self.queue.answer("report_completed")
+        self.successResultOf(settled)
+        self.assertEqual((len(self.queue.calls), self.facilities.memory.kept), (1, {}))
+
+    def test_one_that_is_over_by_the_server_s_own_is_not_tried_on(self) -> None:
+        self.facilities.time = ServerTime(self.clock.seconds)
+        settled = self.settle(self.left("a", COMPLETED, seconds=-3600))
+        self.facilities.time.heard(formatdate(self.clock.seconds(), usegmt=True), self.clock.seconds())
+        self.queue.refuse("report_completed", 401, "AuthenticationFailed")
+        self.successResultOf(settled)
+        self.assertEqual((len(self.queue.calls), self.facilities.memory.kept), (1, {}))
 
     def test_an_outage_keeps_the_worker_from_nothing_and_is_sat_out_beside_it(self) -> None:
         settled = self.settle(self.left("a", COMPLETED))

@@ -43,7 +43,8 @@ class Settlement:
     @property
     def is_over(self) -> bool:
         """Whether nothing can be told within the claim: the queue then gives the task to another worker by itself."""
-        return self._allowance.left() <= LAST_TRY
+        # A clock that is wrong, and who starts after a crash has heard no other, may say so of a claim that lasts.
+        return self._facilities.time.known and self._allowance.left() <= LAST_TRY
 
     async def give_back(self, resolution: Resolution) -> None:
         """Tell how a run ends that was claimed and is not begun. What cannot be told is left to the next start."""

@@ -108,6 +108,12 @@ class MemoryState:
         return succeed(None)
 
 
+class SameTime(ServerTime):
+    """Of a server whose clock is this machine's."""
+
+    known = True
+
+
 class FakeFacilities(Facilities):
     """Runs tasks on a L{FakePlatform}, with real logs in a folder and everything else in memory.
 
@@ -147,7 +153,7 @@ class FakeFacilities(Facilities):
             state=self.memory,
             platforms=[platform or FakePlatform(clock)],
             features=FeatureSet(features),
-            time=ServerTime(clock.seconds),
+            time=SameTime(clock.seconds),
         )
 
     def new_queue(
