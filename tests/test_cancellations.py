@@ -12,12 +12,18 @@ from tcworker.config import Config
 from tcworker.hand import Hand
 from tcworker.interfaces import Credentials
 from tcworker.task.resolution import CANCELED, DEADLINE_EXCEEDED
+from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.queue import FakeQueue
 from tests.amqp.broker import MemoryBroker
 from tests.claims_case import SLEEP, Working
 from tests.pulse.test_messages import message
 from tests.test_hand import FakeRun
 from tests.test_statuses import answer
+
+
+def log_of(context: FakeTaskContext) -> str:
+    """What a run has published."""
+    return gzip.decompress(context.contents["public/logs/live_backing.log"]).decode()
 
 
 class HearingCase(SynchronousTestCase):
@@ -102,12 +108,20 @@ class CancelledEarly(Working):
         self.claims.hand.decided("task-0", 0, CANCELED)
         self.give({"script": [{"print": "at work"}, {"sleep": 100}]})
         self.clock.advance(1)
-        log = gzip.decompress(self.facilities.contexts[0].contents["public/logs/live_backing.log"]).decode()
+        log = log_of(self.facilities.contexts[0])
         self.assertIn("the task was canceled", log)
         self.assertNotIn("at work", log)
         self.assertEqual(self.queue.made("report_exception"), [])
         self.assertEqual(self.facilities.memory.kept, {})
         self.assertEqual(self.asking, [1])
+
+
+class Secrets(Working):
+    settings = {"pulse": "amqp://user:correct%2Fhorse@broker/"}  # noqa: RUF012  # as in other such classes
+
+    def test_the_password_of_the_broker_is_in_no_task_s_log(self) -> None:
+        self.give({"script": [{"print": "correct/horse or correct%2Fhorse, and more"}]})
+        self.assertIn("[masked] or [masked], and more", log_of(self.facilities.contexts[0]))
 
 
 class InHand(Working):

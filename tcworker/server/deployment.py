@@ -9,6 +9,7 @@ from typing import Any
 from tcworker.assemble import new_worker
 from tcworker.config import Config
 from tcworker.deployment import Deployment
+from tcworker.embedded.outbox import Message
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.interfaces import Credentials
@@ -17,6 +18,8 @@ from tcworker.server.live_log_resource import PREFIX, LiveLogs
 from tcworker.server.options import ServerOptions
 from tcworker.server.worker import new_client
 from tcworker.server.worker import settings as worker_settings
+from tcworker.task.resolution import CANCELED
+from tcworker.task.run_status import decision_of_queue
 from tcworker.worker import Worker
 
 
@@ -60,6 +63,7 @@ class ServerDeployment(Deployment):
         live_log = LiveLogFeature(self._logs, self._taskcluster.root_url)
         self.worker = new_worker(self._reactor, sources, [live_log])
         self.at_end(self._logs.stop)
+        self.at_end(self._taskcluster.outbox.listen(self._happened))
         self.run_worker(self.worker)
         # Why it could not boot is told to others.
         self.worker.when_booted().addCallbacks(lambda config: self._booted(config, live_log), lambda _: None)
@@ -68,6 +72,14 @@ class ServerDeployment(Deployment):
     def _booted(self, config: Config, live_log: LiveLogFeature) -> None:
         self.grace = config.shutdown_grace_secs
         live_log.enabled = config.enable_live_log
+
+    def _happened(self, message: Message) -> None:
+        """Tell the worker of a cancellation, for which it would else have to ask."""
+        if self.worker is None or message.exchange != "task-exception" or "runId" not in message.payload:
+            return
+        status = message.payload["status"]
+        if decision_of_queue(status, message.payload["runId"]) == CANCELED:
+            self.worker.canceled(status["taskId"])
 
     def hurry(self, seconds: float) -> None:
         """Let running tasks have no more than so many seconds, if the end of the server has begun."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
+from tcworker.amqp.address import read_address
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Queue, as_usual
@@ -25,7 +26,7 @@ from tcworker.task.log import TaskLog
 from tcworker.task.log_raw import RawLog
 from tcworker.task.log_record import LogRecord, RecordFile
 from tcworker.task.masks import LogMasks
-from tcworker.task.secret_forms import forms_of_credentials
+from tcworker.task.secret_forms import forms_of, forms_of_credentials
 from tcworker.task.speed import Speed
 from tcworker.waiting import Executor
 
@@ -53,6 +54,8 @@ class Facilities:
         self._speed = Speed(self.time.steady)
         self._masks = LogMasks.from_config(self.config.logs_mask)
         self.mask_credentials(self.config.credentials)
+        if self.config.pulse is not None:
+            self._masks.add(forms_of(read_address(self.config.pulse).password))
 
     def mask_credentials(self, credentials: Credentials) -> None:
         """Mask credentials of the worker's own in the logs of all runs to come."""

@@ -55,6 +55,29 @@ class Asking(AskingCase):
         self.assertEqual(answers, [])
 
 
+class Ending(AskingCase):
+    settings: ClassVar[Mapping[str, Any]] = {"statusPollSecs": 1, "killGraceSecs": 0.5}
+
+    async def test_a_task_that_does_not_listen_is_killed_and_nothing_is_reported(self) -> None:
+        reports: list[bytes] = []
+
+        def report(request: Request, render: Render) -> bytes | int:
+            reports.append(request.path)
+            return render(request)
+
+        self._meddle("POST", "/runs/0/(completed|failed|exception)$", 1000, report)
+        task_id = await self.client.create(shell("trap '' TERM", "trap '' TERM; echo at work; touch begun; sleep 1000"))
+        await self.until_begun()
+        await self.client.queue.cancel_task(task_id)
+        runs = await self.client.until_resolved(task_id)
+        await self.assertWorks()
+        outcome = await self.client.seen(task_id, runs)
+        self.assertResolved(
+            outcome, "exception/canceled", "at work", "ending the task: the task was canceled", "the task was canceled"
+        )
+        self.assertFalse([path for path in reports if task_id.encode() in path])
+
+
 class NotAllowedToAsk(AskingCase):
     async def test_each_run_is_asked_for_by_its_own_credentials_once(self) -> None:
         task_id = await self.begin()

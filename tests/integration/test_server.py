@@ -177,6 +177,18 @@ class AWholeTask(ServerCase):
         self.let_go()
         await self.until(server, task_id, "completed")
 
+    async def test_one_that_is_cancelled_ends_at_once(self) -> None:
+        # Nor does its worker ask.
+        self.write_worker_config(f"{{tasksDir: {self.tasks}, taskUsers: false, statusPollSecs: 3600}}")
+        server = await self.start()
+        begun, told = os.path.join(self.folder, "begun"), os.path.join(self.folder, "told")
+        script = f"trap 'touch {told}; exit' TERM; touch {begun}; while true; do sleep 600 & wait; done"
+        task_id = await self.create(server, script)
+        await deferToThread(wait_for, begun)
+        await deferToThread(server.queue().cancelTask, task_id)
+        await deferToThread(wait_for, told)
+        await self.until(server, task_id, "exception")
+
     def read_live(self, server: Server, task_id: str) -> str:
         """Read the log to its end; the task ends only when its first line was seen here."""
         queue, log = server.queue(), ""
