@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from twisted.internet import reactor as module
@@ -18,11 +18,12 @@ from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import ProcessStatus
+from tcworker.waiting import pause
 from tests.definitions import shell
 from tests.integration.processes import Command
 from tests.integration.task_client import Outcome, TaskClient
 from tests.integration.worker_case import IGNORES_TERM, WorkerCase
-from tests.surroundings import until
+from tests.surroundings import only_root, until
 from tests.taskcluster_server import settings_of_root
 
 reactor: Any = module
@@ -32,10 +33,15 @@ SLACK = 1.5
 
 
 class DeadlineCase(WorkerCase):
-    """A worker in a process of its own, and a Taskcluster in this one, which a test can let hang."""
+    """A worker in a process of its own, and a Taskcluster in this one, which a test can let hang.
+
+    @cvar poll: seconds that the queue holds a claimWork.
+    """
+
+    poll: ClassVar[float] = 1
 
     async def prepare(self) -> None:
-        settings = TaskclusterSettings(times=Times(dependencies=0.02), in_memory=True)
+        settings = TaskclusterSettings(times=Times(dependencies=0.02, poll=self.poll), in_memory=True)
         taskcluster = Taskcluster(reactor, self.path("tc"), settings)
         self.addCleanup(taskcluster.stopService)
         taskcluster.startService()
@@ -72,6 +78,8 @@ class DeadlineCase(WorkerCase):
         """Wait for the end of a worker that must be gone in so many seconds."""
         status = await worker.until_ended().addTimeout(seconds + SLACK, reactor)
         self.assertEqual(status, ProcessStatus.SHUTDOWN, worker.output)
+        # However much was cut off: that is no fault of the worker's.
+        self.assertNotIn("Traceback", worker.output)
 
     async def outcome(self, task_id: str) -> Outcome:
         """What is to be seen of a task's first run, after the worker's end."""
@@ -139,9 +147,22 @@ class Boots(DeadlineCase):
         await self.gone(worker, 5)
         self.assertEqual([call for call in self.made if "claim-work" in call], [])
 
+    async def test_a_signal_at_any_moment(self) -> None:
+        for number in range(8):
+            task_id = await self.client.create(shell("sleep 60"), retries=1)
+            worker = self.worker()
+            await pause(reactor, 0.05 + number * 0.15)
+            worker.signal(signal.SIGTERM)
+            # That of the signal, while the program is being loaded.
+            self.assertIn(await worker.until_ended().addTimeout(20, reactor), (ProcessStatus.SHUTDOWN, -1))
+            self.assertEqual(await self.client.state(task_id), "pending", worker.output)
+            await self.client.queue.cancel_task(task_id)
+
 
 class ClaimsInFlight(DeadlineCase):
     """A worker that waits for a task."""
+
+    poll = 20
 
     async def test_what_it_is_given_goes_to_others_at_once(self) -> None:
         worker = self.worker()
@@ -154,6 +175,33 @@ class ClaimsInFlight(DeadlineCase):
         self.assertEqual(run["reasonResolved"], "worker-shutdown")
 
 
+class ManyTasks(DeadlineCase):
+    """A machine full of them."""
+
+    def settings(self) -> Mapping[str, Any]:
+        return {**super().settings(), "capacity": 8}
+
+    async def end_within(self, seconds: float) -> None:
+        worker = self.worker()
+        tasks = [await self.client.create(shell(WORK)) for _ in range(8)]
+        await until(lambda: len(self.begun()) == 8)
+        self.notice(False, seconds)
+        await self.gone(worker, seconds)
+        for task_id in tasks:
+            self.assertHandedOn(await self.outcome(task_id))
+
+    async def test_all_of_them_are_handed_on(self) -> None:
+        await self.end_within(10)
+
+
+class ManyUsers(ManyTasks):
+    """The same, where each task has a user of its own, which is to go with it."""
+
+    def settings(self) -> Mapping[str, Any]:
+        only_root()
+        return {**super().settings(), "taskUsers": True}
+
+
 class Hanging(DeadlineCase):
     """What does not answer."""
 
@@ -164,32 +212,32 @@ class Hanging(DeadlineCase):
         task_id = await self.client.create(shell(script, artifacts=artifacts))
         await until(self.begun)
         self.hang("PUT .*large")
-        self.notice(False, 8)
-        await self.gone(worker, 8)
+        self.notice(False, 5)
+        await self.gone(worker, 5)
         self.assertHandedOn(await self.outcome(task_id))
 
     async def test_the_queue_once(self) -> None:
         worker = self.worker()
         task_id = await self.running(WORK)
         self.hang("POST .*/runs/0/exception", times=1)
-        self.notice(False, 15)
-        await self.gone(worker, 15)
+        self.notice(False, 10)
+        await self.gone(worker, 10)
         self.assertHandedOn(await self.outcome(task_id))
 
     async def test_the_storage_of_the_log_once(self) -> None:
         worker = self.worker()
         task_id = await self.running(WORK)
         self.hang("PUT .*backing", times=1)
-        self.notice(False, 15)
-        await self.gone(worker, 15)
+        self.notice(False, 10)
+        await self.gone(worker, 10)
         self.assertHandedOn(await self.outcome(task_id))
 
     async def test_the_queue_from_now_on(self) -> None:
         worker = self.worker()
         task_id = await self.running(WORK)
         self.hang("queue.*/runs/")
-        self.notice(False, 6)
-        await self.gone(worker, 6)
+        self.notice(False, 4)
+        await self.gone(worker, 4)
         self.assertEqual(await self.client.state(task_id), "running")
         self.hanging.clear()
         self.worker()
