@@ -91,6 +91,11 @@ class ResourceUnavailable(TaskError):
         evidence = {"path": path, "error": error.strerror or str(error)}
         return cls(message, cause=Cause.NO_DISK, evidence=evidence)
 
+    @classmethod
+    def refused(cls, what: str, error: str) -> ResourceUnavailable:
+        """Queue or storage do not take something, and asking again would not help."""
+        return cls(f"{what}: {error}", cause=Cause.UPLOAD_REFUSED, evidence={"what": what, "error": error})
+
 
 class IntermittentTask(TaskError):
     """The task asked by its exit status to be run again."""

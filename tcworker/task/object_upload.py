@@ -64,7 +64,8 @@ class ObjectUpload:
             answer = await service.create_upload(declared["name"], {**request, "proposedUploadMethods": proposal})
             method = answer["uploadMethod"].get("putUrl")
             if method is None:
-                raise ResourceUnavailable(f"artifact {content.name}: the object service has no upload by putUrl")
+                why = "the object service has no upload by putUrl"
+                raise ResourceUnavailable.refused(f"artifact {content.name}", why)
             with self._run.measured(content, body) as measured:
                 idle = self._run.haste.silence(IDLE)
                 await put(self._http, method["url"], _without_length(method["headers"]), measured, idle)

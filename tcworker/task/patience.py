@@ -85,8 +85,10 @@ class Patience:
 
 def _unavailable(what: str, error: Unreachable | CallFailed | Refused) -> ResourceUnavailable:
     refused = error.lasting if isinstance(error, Refused) else not error.may_pass
-    cause = Cause.UPLOAD_REFUSED if refused else Cause.TASKCLUSTER_AWAY
-    return ResourceUnavailable(f"{what}: {error}", cause=cause, evidence={"what": what, "error": str(error)})
+    if refused:
+        return ResourceUnavailable.refused(what, str(error))
+    evidence = {"what": what, "error": str(error)}
+    return ResourceUnavailable(f"{what}: {error}", cause=Cause.TASKCLUSTER_AWAY, evidence=evidence)
 
 
 class _Watch:

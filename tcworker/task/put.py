@@ -10,7 +10,7 @@ from twisted.web.iweb import IBodyProducer
 
 from tcworker.client.http import HTTP
 from tcworker.client.trouble import shown
-from tcworker.errors import Cause, ResourceUnavailable
+from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import IArchivedFile
 
 IDLE = 60.0
@@ -54,7 +54,7 @@ async def put(http: HTTP, url: str, headers: Mapping[str, str], body: IBodyProdu
     # S3 says 400 to an upload that was too slow, 403 to an address that has expired, and 307 while a bucket is new.
     if answer.status in (400, 403, 408, 429) or not 400 <= answer.status < 500:
         raise Refused(message, lasting=answer.status < 500 and answer.status not in (408, 429))
-    raise ResourceUnavailable(message, cause=Cause.UPLOAD_REFUSED, evidence={"what": what, "error": error})
+    raise ResourceUnavailable.refused(what, error)
 
 
 def _code(body: bytes) -> str:

@@ -46,6 +46,7 @@ _EVIDENCE = {
     "what": {**_TEXT, "description": "The artifact, call or address that it was about."},
     "error": {**_TEXT, "description": "What the system, the storage or Taskcluster said."},
     "secondsLeft": {**_SECONDS, "description": "How long the worker had when it was told to go."},
+    "secondsNeeded": {**_SECONDS, "description": "How long it would have taken, by the speed of uploads so far."},
     "begun": {"type": "boolean", "description": "Whether the task's commands had been started."},
     "incident": {**_TEXT, "description": "Under which the worker's own log says more."},
 }
@@ -61,7 +62,6 @@ _ALWAYS: Mapping[Cause, tuple[str, ...]] = {
     Cause.NO_DISK: ("path", "error"),
     Cause.UPLOAD_REFUSED: ("what", "error"),
     Cause.TASKCLUSTER_AWAY: ("what", "error"),
-    Cause.OUT_OF_TIME: ("what",),
     Cause.WORKER_DIED: ("begun",),
 }
 """The evidence that there always is."""

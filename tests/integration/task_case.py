@@ -157,6 +157,10 @@ class TaskCase(TestCase):
 
         self._meddle(method, path, 1, answer)
 
+    def never_answer(self, method: str, path: str) -> None:
+        """Let the Taskcluster say nothing to such calls."""
+        self._meddle(method, path, 1000, lambda request, render: NOT_DONE_YET)
+
     def _meddle(self, method: str, path: str, times: int, answer: Callable[[Request, Render], bytes | int]) -> None:
         plain, left = RootResource.render, [times]
 

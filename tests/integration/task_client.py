@@ -16,6 +16,7 @@ from tcworker.client.services import Queue
 from tcworker.interfaces import JSON, Credentials
 from tcworker.waiting import pause
 from tests.definitions import definition
+from tests.verdicts import read_verdict
 
 RESOLVED = ("completed", "failed", "exception")
 
@@ -28,6 +29,7 @@ class Outcome:
     @ivar log: as published, empty if it was not.
     @ivar artifacts: all that are listed, by their names.
     @ivar runs: those of the task, as the queue has them.
+    @ivar verdict: why it was not completed, C{None} if that was not published.
     """
 
     task_id: str
@@ -35,6 +37,7 @@ class Outcome:
     log: str
     artifacts: Mapping[str, JSON]
     runs: Sequence[JSON]
+    verdict: JSON = None
 
     @property
     def lines(self) -> Sequence[str]:
@@ -106,7 +109,13 @@ class TaskClient:
         backing = [name for name in artifacts if "backing" in name]
         log = await self.content(task_id, run["runId"], backing[0]) if backing else b""
         resolution = f"{state}/{reason}" if state == "exception" else state
-        return Outcome(task_id, resolution, log.decode(errors="surrogateescape"), artifacts, runs)
+        verdict = await self._verdict(task_id, run["runId"], artifacts)
+        return Outcome(task_id, resolution, log.decode(errors="surrogateescape"), artifacts, runs, verdict)
+
+    async def _verdict(self, task_id: str, run_id: int, artifacts: Mapping[str, JSON]) -> JSON:
+        """Whichever run it is of, it is what docs/verdict.md says."""
+        name = next((name for name in artifacts if name.endswith("/verdict.json")), None)
+        return None if name is None else read_verdict(await self.content(task_id, run_id, name))
 
     async def content(self, task_id: str, run_id: int, name: str) -> bytes:
         """The content of a public artifact, unpacked, as a browser gets it; raises C{AssertionError} if it does not."""

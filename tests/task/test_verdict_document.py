@@ -49,7 +49,6 @@ EVIDENCE: Mapping[Cause, Mapping[str, Any]] = {
     Cause.NO_DISK: {"path": "/tasks", "error": "No space left on device"},
     Cause.UPLOAD_REFUSED: {"what": "artifact public/x", "error": "404"},
     Cause.TASKCLUSTER_AWAY: {"what": "artifact public/x", "error": "503"},
-    Cause.OUT_OF_TIME: {"what": "artifact public/x"},
     Cause.WORKER_DIED: {"begun": True},
 }
 """As much as there always is."""
