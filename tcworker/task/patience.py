@@ -59,7 +59,7 @@ class Patience:
                 since = min(since, self.clock.seconds())
                 left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds()) - _LAST_TRY
                 # It never passes, the address is wrong, the tries are used up, or the next one would come too late.
-                if not error.may_pass or refusals >= _MOST_REFUSALS or number >= tries or left <= 0:
+                if not _may_pass(error) or refusals >= _MOST_REFUSALS or number >= tries or left <= 0:
                     raise _unavailable(what, error) from error
                 delay = min(delay, left)
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
@@ -83,8 +83,13 @@ class Patience:
             watch.stop()
 
 
+def _may_pass(error: Unreachable | CallFailed | Refused) -> bool:
+    # These refusals say that somebody has no time just now.
+    return error.may_pass or (isinstance(error, CallFailed) and error.status in (408, 429))
+
+
 def _unavailable(what: str, error: Unreachable | CallFailed | Refused) -> ResourceUnavailable:
-    refused = error.lasting if isinstance(error, Refused) else not error.may_pass
+    refused = error.lasting if isinstance(error, Refused) else not _may_pass(error)
     if refused:
         return ResourceUnavailable.refused(what, str(error))
     evidence = {"what": what, "error": str(error)}

@@ -131,6 +131,13 @@ class Trouble(PublishingTest):
         self.advance(30)
         self.successResultOf(publishing)
 
+    def test_a_queue_that_has_no_time_for_it(self) -> None:
+        errors: list[Exception] = [CallFailed("createArtifact", status, "", "later") for status in (408, 429)]
+        self.queue.always("create_artifact", lambda call: self.raise_first(errors, call))
+        publishing = self.publish(artifact("a.zip"))
+        self.advance(5)
+        self.successResultOf(publishing)
+
     def test_a_queue_that_nobody_reaches_is_no_success(self) -> None:
         self.queue.always("create_artifact", Unreachable("createArtifact", "connection refused"))
         publishing = self.publish(artifact("a"))

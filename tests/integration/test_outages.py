@@ -1,0 +1,74 @@
+"""A Taskcluster that is away for a while when a task has ended: the task waits, and is as it would have been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from twisted.web.server import Request
+
+from tcworker.embedded.root import RootResource
+from tcworker.embedded.times import Times
+from tests.definitions import shell
+from tests.integration.task_case import FILE, TaskCase
+
+CLAIM = 4.0
+"""Seconds that a claim lasts here, which are less than the outages."""
+
+PAYLOAD = shell("echo hello > out.txt", artifacts=[FILE])
+
+
+class Away(TaskCase):
+    """One call does not work for longer than a claim lasts, while others do."""
+
+    times: ClassVar = Times(dependencies=0.02, deadline_delay=0.1, claim=CLAIM)
+
+    async def completed(self) -> int:
+        """Run a task that ends completed and whole, and tell how often its claim was renewed."""
+        reclaims = self.count("/reclaim")
+        outcome = await self.run_task(PAYLOAD)
+        self.assertResolved(outcome, "completed", "Executing command")
+        self.assertEqual(len(outcome.runs), 1)
+        self.assertEqual(await self.client.content(outcome.task_id, 0, "public/out.txt"), b"hello\n")
+        return reclaims()
+
+    def count(self, path: str) -> Callable[[], int]:
+        """Count calls from now on, by what their paths end with."""
+        plain, counted = RootResource.render, [0]
+
+        def render(resource: RootResource, request: Request) -> Any:
+            counted[0] += request.path.decode().endswith(path)
+            return plain(resource, request)
+
+        self.patch(RootResource, "render", render)
+        return lambda: counted[0]
+
+    async def test_the_report(self) -> None:
+        self.refuse("POST", "/completed$", 503, times=9)
+        self.assertGreater(await self.completed(), 1)
+
+    async def test_the_declaration_of_an_artifact(self) -> None:
+        self.refuse("POST", "/artifacts/public/out.txt$", 502, times=9)
+        self.assertGreater(await self.completed(), 1)
+
+    async def test_a_queue_that_has_no_time_for_it(self) -> None:
+        self.refuse("POST", "/artifacts/public/out.txt$", 429, times=2)
+        await self.completed()
+
+    async def test_the_storage(self) -> None:
+        self.refuse("PUT", "/storage/.*out.txt$", 503, times=3)
+        self.assertGreater(await self.completed(), 1)
+
+    async def test_the_log(self) -> None:
+        self.refuse("PUT", "/storage/.*backing.log$", 503, times=3)
+        self.assertGreater(await self.completed(), 1)
+
+
+class Refusing(TaskCase):
+    """What does not pass is never taken for success."""
+
+    async def test_an_artifact_that_the_queue_refuses(self) -> None:
+        for status in (400, 401, 403, 404):
+            self.refuse("POST", "/artifacts/public/out.txt$", status)
+            outcome = await self.run_task(PAYLOAD)
+            self.assertResolved(outcome, "exception/resource-unavailable", f"{status}")
