@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.hand import Hand, Run
 from tcworker.interfaces import JSON, QueueCalls
+from tcworker.json_reading import at
 from tcworker.task.run_status import decision_of_queue
 from tcworker.waiting import Loose, pause
 
@@ -103,7 +104,7 @@ class Statuses:
     async def _look_singly(self, run: Run) -> None:
         try:
             answer = await run.context.queue.status(run.claim.task_id)
-            self._tell(run, answer.get("status") if isinstance(answer, dict) else None)
+            self._tell(run, at(answer, dict, "status"))
         except CancelledError:
             raise
         except (TaskclusterError, ValueError) as error:
@@ -170,7 +171,5 @@ class StatusPolls(Service):
 
 def _by_task(answer: JSON) -> Mapping[str, JSON]:
     """The statuses of an answer by their tasks. Raises C{ValueError} for what is no such answer."""
-    try:
-        return {each["taskId"]: each["status"] for each in answer["statuses"]}
-    except (LookupError, TypeError):
-        raise ValueError("statuses: an answer that has none") from None
+    each = (at(answer, dict, "statuses", number) for number in range(len(at(answer, list, "statuses"))))
+    return {at(one, str, "taskId"): at(one, dict, "status") for one in each}

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from tcworker.amqp.address import Address
 from tcworker.waiting import OneShot
 
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 0.5
 
 # It tells of each lost connection by itself, on the standard error stream unless somebody listens.
 logging.getLogger("pika").addHandler(logging.NullHandler())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from tcworker.interfaces import JSON
+from tcworker.json_reading import at
 from tcworker.task.resolution import Resolution
 from tcworker.task.run_status import decision_of_queue
 
@@ -37,23 +37,17 @@ def read_decision(body: bytes) -> Decision | None:
     """
     if len(body) > LARGEST:
         raise ValueError(f"{len(body)} bytes")
-    message = _object(body)
-    status, run_id = message.get("status"), message.get("runId")
-    if run_id is None:
+    message = _parsed(body)
+    if "runId" not in at(message, dict):
         # Of a task that had no run yet.
         return None
-    task_id = status.get("taskId") if isinstance(status, dict) else None
-    if not isinstance(task_id, str) or type(run_id) is not int:
-        raise ValueError("no taskId, or a runId that is no number")
-    resolution = decision_of_queue(status, run_id)
+    task_id, run_id = at(message, str, "status", "taskId"), at(message, int, "runId")
+    resolution = decision_of_queue(message["status"], run_id)
     return None if resolution is None else Decision(task_id, run_id, resolution)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _parsed(body: bytes) -> JSON:
     try:
-        message: JSON = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         raise ValueError("no JSON") from None
-    if not isinstance(message, dict):
-        raise ValueError("JSON that is no object")
-    return message

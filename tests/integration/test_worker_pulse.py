@@ -302,6 +302,8 @@ class BehindASilentProxy(BehindAProxy):
 class ByTLS(ListeningCase):
     """A broker with a certificate, which the worker checks by its own bundle."""
 
+    name = "localhost"
+
     def bundle(self) -> Path:
         """Who is trusted."""
         path = Path(self.mktemp()).absolute()
@@ -312,7 +314,7 @@ class ByTLS(ListeningCase):
         self.authority = Authority()
         proxy = ProxyFactory(rabbitmq.HOST, self.broker.port)
         proxy.noisy = False
-        port = listen(self, proxy, self.authority.context("localhost"))
+        port = listen(self, proxy, self.authority.context(self.name))
         url = self.broker.url.replace("amqp:", "amqps:").replace(f"127.0.0.1:{self.broker.port}", f"localhost:{port}")
         return {"pulse": url, "caBundle": str(self.bundle())}
 
@@ -335,3 +337,14 @@ class ByTLSOfSomebodyElse(ByTLS):
         await self.until_logged("certificate verify failed")
         self.assertEqual(self.times_logged("listening to the broker"), 0)
         await self.assertWorks()
+
+
+class ByTLSOfAnotherHost(ByTLS):
+    """One with a certificate that is in order, but for another host."""
+
+    name = "broker.example"
+
+    async def test_it_is_listened_to(self) -> None:
+        await self.until_logged("is not to be heard")
+        self.assertTrue(self.times_logged("VerificationError"), self.log)
+        self.assertEqual(self.times_logged("listening to the broker"), 0)

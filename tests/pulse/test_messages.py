@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
+from hypothesis import strategies as st
 from taskcluster import QueueEvents
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.pulse.messages import EXCHANGE, LARGEST, Decision, binding_of, read_decision
 from tcworker.task.resolution import CANCELED
+from tests.hypotheses import given
 from tests.task.test_run_status import status
+from tests.test_json_reading import VALUES
+
+WORDS = st.sampled_from(["status", "runId", "version", "workerId"])
 
 
 def message(*reasons: str | None, run_id: Any = 0, **more: Any) -> bytes:
@@ -29,7 +35,7 @@ class Messages(SynchronousTestCase):
         self.assertIsNone(read_decision(message("worker-shutdown", None)))
 
     def test_a_task_that_had_no_run(self) -> None:
-        self.assertIsNone(read_decision(message(run_id=None)))
+        self.assertIsNone(read_decision(b'{"version": 1, "status": {"taskId": "task", "runs": []}}'))
 
     def test_what_is_no_message(self) -> None:
         for body in (
@@ -51,6 +57,21 @@ class Messages(SynchronousTestCase):
             error = self.assertRaises(ValueError, read_decision, body)
             # What stands in a log is short, and says what it was.
             self.assertTrue(0 < len(str(error)) < 100, body[:50])
+
+    @given(st.binary() | VALUES.map(json.dumps).map(str.encode))
+    def test_whatever_it_is_it_is_read_or_refused(self, body: bytes) -> None:
+        with suppress(ValueError):
+            self.assertIsNone(read_decision(body))
+
+    @given(st.data())
+    def test_a_message_in_which_something_else_stands_too(self, data: st.DataObject) -> None:
+        parts = {"status": status("canceled"), "runId": 0, **data.draw(st.dictionaries(WORDS, VALUES))}
+        parts["status"] = data.draw(st.just(parts["status"]) | VALUES)
+        try:
+            decision = read_decision(json.dumps(parts).encode())
+        except ValueError:
+            return
+        self.assertIn(decision, (None, Decision("task", 0, CANCELED)))
 
     def test_one_that_is_too_long_is_not_even_read(self) -> None:
         self.assertRaises(ValueError, read_decision, message("canceled", padding="x" * LARGEST))

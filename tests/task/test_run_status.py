@@ -46,4 +46,5 @@ class Decisions(SynchronousTestCase):
             self.assertRaises(ValueError, decision_of_queue, status("canceled"), run_id)
 
     def test_a_reason_that_is_none(self) -> None:
-        self.assertIsNone(decision_of_queue({"runs": [{"runId": 0, "reasonResolved": ["canceled"]}]}, 0))
+        self.assertRaises(ValueError, decision_of_queue, {"runs": [{"runId": 0, "reasonResolved": ["canceled"]}]}, 0)
+        self.assertIsNone(decision_of_queue({"runs": [{"runId": 0, "reasonResolved": "hidden"}]}, 0))
