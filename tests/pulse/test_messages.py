@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import strategies as st
@@ -60,7 +60,7 @@ class Messages(SynchronousTestCase):
 
     @given(st.binary() | VALUES.map(json.dumps).map(str.encode))
     def test_whatever_it_is_it_is_read_or_refused(self, body: bytes) -> None:
-        with suppress(ValueError):
+        with contextlib.suppress(ValueError):
             self.assertIsNone(read_decision(body))
 
     @given(st.data())
