@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,11 +18,12 @@ from tcworker.grace import Grace
 from tcworker.hand import Hand
 from tcworker.health import Health, claims_enough
 from tcworker.host.service import HostService
-from tcworker.interfaces import Credentials, Exit, ITaskContext, ProcessStatus, Unsubscribe
+from tcworker.interfaces import Exit, ITaskContext, ProcessStatus, Unsubscribe
 from tcworker.internal_errors import InternalErrors
 from tcworker.lifecycle import new_worker_machine
 from tcworker.quota import Quota
 from tcworker.room import Hold, Room
+from tcworker.runs import Runs
 from tcworker.slots import Slots
 from tcworker.standing import Standing
 from tcworker.task.claim import Claim
@@ -30,7 +31,6 @@ from tcworker.task.facilities import Facilities
 from tcworker.task.outcome import as_task_error
 from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution, resolution_of
 from tcworker.task.service import TaskService
-from tcworker.task.settlement import Settlement
 from tcworker.waiting import Loose, OneShot
 
 _log = Logger()
@@ -66,16 +66,14 @@ class ClaimService(MultiService):
         self._stopped: OneShot[Exit] = OneShot()
         self._booting: Deferred[Facilities] | None = None
         self._failure: Failure | None = None
-        self._facilities: Facilities | None = None
         self._quota: Quota | None = None
         self._claimer: Claimer | None = None
         self._holds: list[Hold] = []
         self._room: Room | None = None
         self._errors = InternalErrors(clock, 0)
         self._watchers: list[Callable[[ITaskContext], None]] = []
-        self._tasks: set[TaskService] = set()
         self._slots: Slots[TaskService] | None = None
-        self._giving_back = 0
+        self._runs: Runs | None = None
         self._idle_since = clock.seconds()
         self._closing: Deferred[None] | None = None
         self._grace = Grace(clock, self._machine.grace_passed)
@@ -93,7 +91,8 @@ class ClaimService(MultiService):
     def stopService(self) -> Deferred[None]:
         """Drop what is still being done, which after L{when_stopped} is nothing."""
         dropped: Deferred[Any] = super().stopService()
-        return gatherResults([dropped, self._loose.cancel()], consumeErrors=True).addCallback(lambda _: None)
+        beside = [self._loose.cancel(), *([] if self._runs is None else [self._runs.cancel()])]
+        return gatherResults([dropped, *beside], consumeErrors=True).addCallback(lambda _: None)
 
     def configured(self, config: Config) -> None:
         """The configuration is known, though not everything that it names is there yet."""
@@ -110,10 +109,10 @@ class ClaimService(MultiService):
 
     def _has_booted(self, facilities: Facilities) -> None:
         self._booting = None
-        self._facilities = facilities
-        self._slots = Slots(facilities.config.capacity, facilities.config.overlap_uploads, self._machine.slot_freed)
-        self._host.on_credentials(self._renewed)
         config, queue = facilities.config, facilities.new_queue(self._host.credentials)
+        self._slots = Slots(config.capacity, config.overlap_uploads, self._machine.slot_freed)
+        self._runs = Runs(facilities, self._slots, self.hand, self, self, self._watchers)
+        self._host.on_credentials(self._runs.mask_credentials)
         self._errors = InternalErrors(self._clock, config.max_internal_errors)
         self._room = room = Room(self._clock, config, facilities.threads, [*self._holds, self._errors.why_held])
         claimer = Claimer(self._clock, config, self._host, room, queue, self._machine, self._see_whether_gone)
@@ -124,13 +123,6 @@ class ClaimService(MultiService):
         self._booted.succeed(facilities.config)
         self._see_whether_count_reached()
         self._see_whether_gone()
-
-    def _renewed(self, credentials: Credentials) -> None:
-        """The worker has new credentials, which must not be in a log any more than the old ones."""
-        assert self._facilities is not None
-        self._facilities.mask_credentials(credentials)
-        for task in tuple(self._tasks):
-            task.mask_credentials(credentials)
 
     def _boot_failed(self, failure: Failure) -> None:
         self._booting = None
@@ -158,8 +150,8 @@ class ClaimService(MultiService):
 
     def look_again(self) -> None:
         """Timers came early, or come late: see at once whether each claim is still there."""
-        for task in tuple(self._tasks):
-            task.look_again()
+        if self._runs is not None:
+            self._runs.look_again()
 
     def when_booted(self) -> Deferred[Config]:
         """Fire with the configuration when the first claim is made; fails with what prevented that."""
@@ -203,10 +195,10 @@ class ClaimService(MultiService):
 
     def claim(self) -> None:
         """See L{WorkerActions.claim}."""
-        assert self._claimer is not None
+        assert self._claimer is not None and self._runs is not None
         free = self._free_slots()
         if free > 0:
-            self._claimer.claim(free, None if self._tasks else self._clock.seconds() - self._idle_since)
+            self._claimer.claim(free, None if self._runs.any else self._clock.seconds() - self._idle_since)
         elif not self._claimer.in_flight:
             self._machine.slots_taken()
 
@@ -230,67 +222,40 @@ class ClaimService(MultiService):
 
     def start(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.start}."""
+        assert self._runs is not None
         # More than was asked for is a fault of the queue's, and another worker's luck.
-        claims, free = self._without_repeated(claims), self._free_slots()
+        claims, free = self._runs.new_among(claims), self._free_slots()
         self.turn_away(claims[free:])
         for claim in claims[:free]:
             try:
-                self._start(claim)
+                self._runs.begin(claim)
+                self._errors.began()
             except Exception:
                 # A claim that is not begun is given back: nobody else could until it runs out.
                 error = as_task_error(Failure(), claim.name, "beginning the run")
                 _log.error("cannot begin: {error}", error=str(error), run=claim.name)
-                self._give_back(claim, resolution_of(error))
+                self._runs.give_back(claim, resolution_of(error))
                 self._learn_from(resolution_of(error))
 
-    def _without_repeated(self, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """Leave out runs that are in hand: to begin such a one again, or to give it back, would end it."""
-        known = {task.claim.name for task in self._tasks}
-        wanted: dict[str, Claim] = {}
-        for claim in claims:
-            if claim.name in known or claim.name in wanted:
-                _log.error("claimed again, though it is in hand", run=claim.name)
-            else:
-                wanted[claim.name] = claim
-        return list(wanted.values())
-
-    def _start(self, claim: Claim) -> None:
-        assert self._facilities is not None and self._quota is not None and self._slots is not None
-        if claim.fault is not None:
-            raise claim.fault
-        task = TaskService(
-            claim,
-            self._facilities,
-            out_of_reach=self._slots.out_of_reach,
-            only_cleanup_left=self._slots.leave,
-            ended=self._ended,
-            suspect=self._suspect,
-        )
+    def begun(self) -> None:
+        """See L{tcworker.runs.Owner.begun}."""
+        assert self._quota is not None
         self._loose.run(self._quota.begin(), "counting a task")
-        self._tasks.add(task)
-        self._slots.take(task)
-        self._tell_watchers(task.context)
-        task.setServiceParent(self)
-        # One that is over already would be in hand for ever.
-        if task in self._tasks:
-            self.hand.take(task)
-        self._errors.began()
 
-    def _tell_watchers(self, context: ITaskContext) -> None:
-        for call in tuple(self._watchers):
-            try:
-                call(context)
-            except Exception:
-                _log.failure("somebody who watches runs failed", run=context.name)
-
-    def _ended(self, task: TaskService, resolution: Resolution) -> None:
-        self._tasks.discard(task)
-        self.hand.drop(task)
+    def run_ended(self, resolution: Resolution) -> None:
+        """See L{tcworker.runs.Owner.run_ended}."""
         self._idle_since = self._clock.seconds()
-        self._loose.run(_disown(task), "ending a run")
         self._learn_from(resolution)
         self._see_whether_count_reached()
         self._see_whether_gone()
+
+    def given_back(self) -> None:
+        """See L{tcworker.runs.Owner.given_back}."""
+        self._see_whether_gone()
+
+    def suspect(self, error: InternalError) -> None:
+        """See L{tcworker.runs.Owner.suspect}."""
+        self.drain(None, Exit(ProcessStatus.INTERNAL_ERROR, f"internal error: {error}"))
 
     def _learn_from(self, resolution: Resolution) -> None:
         self._errors.ended(resolution)
@@ -298,31 +263,17 @@ class ClaimService(MultiService):
             self.drain(None, exit)
 
     def _see_whether_count_reached(self) -> None:
-        assert self._quota is not None
+        assert self._quota is not None and self._runs is not None
         # Those that it has begun may end first.
-        if self._quota.left == 0 and not self._tasks:
+        if self._quota.left == 0 and not self._runs.any:
             self._machine.count_reached(self._quota.exit())
-
-    def _suspect(self, error: InternalError) -> None:
-        self.drain(None, Exit(ProcessStatus.INTERNAL_ERROR, f"internal error: {error}"))
 
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.turn_away}."""
-        for claim in self._without_repeated(claims):
+        assert self._runs is not None
+        for claim in self._runs.new_among(claims):
             _log.info("turned away: there is no slot for it any more", run=claim.name)
-            self._give_back(claim, WORKER_SHUTDOWN)
-
-    def _give_back(self, claim: Claim, resolution: Resolution) -> None:
-        self._giving_back += 1
-        assert self._facilities is not None
-        settlement = Settlement(claim, self._facilities, lambda: self._grace.left)
-        giving_back = Deferred.fromCoroutine(settlement.give_back(resolution))
-        self._loose.run(giving_back.addBoth(self._given_back), "giving a task back")
-
-    def _given_back(self, result: Failure | None) -> Failure | None:
-        self._giving_back -= 1
-        self._see_whether_gone()
-        return result
+            self._runs.give_back(claim, WORKER_SHUTDOWN)
 
     def stop_claiming(self, exit: Exit) -> None:
         """See L{WorkerActions.stop_claiming}."""
@@ -335,8 +286,8 @@ class ClaimService(MultiService):
 
     def stop_tasks(self) -> None:
         """See L{WorkerActions.stop_tasks}."""
-        for task in tuple(self._tasks):
-            task.shut_down(self._grace.left)
+        if self._runs is not None:
+            self._runs.shut_down(self._grace.left)
         self._see_whether_gone()
 
     def limit_drain(self, seconds: float | None) -> None:
@@ -349,7 +300,7 @@ class ClaimService(MultiService):
 
     def _see_whether_gone(self) -> None:
         in_flight = self._claimer is not None and self._claimer.in_flight
-        if not (self._tasks or self._giving_back or in_flight or self._booting):
+        if not (in_flight or self._booting) and (self._runs is None or self._runs.gone):
             self._machine.tasks_gone()
 
     def close(self, exit: Exit) -> None:
@@ -366,10 +317,8 @@ class ClaimService(MultiService):
 
     def give_up(self, exit: Exit) -> None:
         """See L{WorkerActions.give_up}."""
-        if self._closing is None:
-            for task in tuple(self._tasks):
-                _log.warn("given up; the next start with this state directory deals with it", run=task.claim.name)
-                self._loose.run(_disown(task), "giving up a run")
+        if self._closing is None and self._runs is not None:
+            self._runs.give_up()
         self.close(exit)
 
     def ended(self, exit: Exit) -> None:
@@ -381,7 +330,3 @@ class ClaimService(MultiService):
             self._stopped.fail(self._failure)
         else:
             self._stopped.succeed(exit)
-
-
-def _disown(task: TaskService) -> Deferred[None]:
-    return maybeDeferred(task.disownServiceParent)
