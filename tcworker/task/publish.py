@@ -100,7 +100,7 @@ class Publisher:
                 async with self._own_slots, self._slots:
                     await self._store_content(artifact)
         except ResourceUnavailable as error:
-            if not haste.begun or error.cause == Cause.UPLOAD_REFUSED:
+            if not haste.begun or error.cause not in (Cause.OUT_OF_TIME, Cause.TASKCLUSTER_AWAY):
                 raise
             # With more time there would have been another try.
             why = f"the worker must go, and there was no time for more: {error}"

@@ -114,15 +114,19 @@ class EntryPublisher:
     async def _find_in_folder(self, result: IResult) -> None:
         self._say(f"Uploading artifacts {self.wanted.name} from directory {shown(self.wanted.path)}")
         # A hand is taken before the next file is asked for, so that few files are open however many there are.
-        in_hand = await self._shared.hands.take()
-        async for found in result.archive_folder(self.wanted.path):
+        hands = self._shared.hands
+        in_hand = await hands.take()
+        try:
+            async for found in result.archive_folder(self.wanted.path):
+                if in_hand:
+                    in_hand = False
+                    hands.work(self._publish_found(found))
+                elif not self._note(found):
+                    break
+                in_hand = await hands.take()
+        finally:
             if in_hand:
-                self._shared.hands.work(self._publish_found(found))
-            elif not self._note(found):
-                break
-            in_hand = await self._shared.hands.take()
-        if in_hand:
-            self._shared.hands.let_go()
+                hands.let_go()
 
     async def _open_and_publish(self, name: str, path: str, result: IResult) -> None:
         try:

@@ -117,6 +117,13 @@ class Missing(ArtifactsTest):
         self.assertLess(self.log.count("\n"), 50)
         self.assertEqual(len(self.reasons()), 1000)
 
+    def test_directories_that_are_not_there_keep_no_hand_from_the_others(self) -> None:
+        self.make("build/a", "b")
+        missing = [{"type": "directory", "path": f"no{number}"} for number in range(20)]
+        self.wants(*missing, {"type": "directory", "path": "build"}, {"type": "file", "path": "b"})
+        self.failed()
+        self.assertEqual(sorted(self.context.contents), ["b", "build/a"])
+
     def test_what_a_name_is_made_of_stays_in_its_line(self) -> None:
         self.make("build/a\nb", "build/\udcff", "build/" + "x" * 255)
         self.wants({"type": "directory", "path": "build", "name": "public"})
