@@ -18,6 +18,7 @@ from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, LinkAr
 from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, TaskContext, uploads_of_one
 from tcworker.task.log import TaskLog
+from tcworker.task.speed import ASSUMED
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.memory import MemoryLog
 
@@ -34,6 +35,7 @@ class ContextTest(SynchronousTestCase):
         self.errors: list[TaskError] = []
         self.uploads = DeferredSemaphore(MOST_UPLOADS)
         self.facilities = FakeFacilities(self.clock, self.mktemp())
+        self.haste = self.facilities.new_haste(lambda: 42.0)
         self.begin({"script": []}, ["queue:create:*", "assume:project:x"])
 
     def begin(self, payload: Any, scopes: list[str]) -> None:
@@ -49,7 +51,7 @@ class ContextTest(SynchronousTestCase):
             log=cast(TaskLog, self.log),
             threads=self.facilities.threads,
             fail=self.errors.append,
-            haste=self.facilities.new_haste(lambda: 42.0),
+            haste=self.haste,
             uploads=self.uploads,
         )
 
@@ -71,6 +73,16 @@ class TheRun(ContextTest):
         error = TaskFailed("no")
         self.context.fail(error)
         self.assertEqual((self.errors, self.context.time_left()), ([error], 42.0))
+
+    def test_a_worker_that_must_go(self) -> None:
+        told: list[bool] = []
+        self.context.on_haste(lambda: told.append(self.context.in_haste()))
+        unsubscribe = self.context.on_haste(lambda: told.append(False))
+        unsubscribe()
+        self.assertFalse(self.context.in_haste())
+        self.haste.begin(20.0)
+        self.assertEqual((told, self.context.in_haste(), self.context.time_left()), ([True], True, 10.0))
+        self.assertEqual(self.context.seconds_to_publish(int(3 * ASSUMED)), 3.0)
 
     def test_masks_go_to_the_log(self) -> None:
         self.context.mask("secret")

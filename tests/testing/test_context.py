@@ -7,8 +7,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tcworker.errors import MalformedPayload, NamingConflict, NotFound, TaskFailed
+from tcworker.errors import MalformedPayload, NamingConflict, NotFound, TaskFailed, TooLate
 from tcworker.interfaces import Credentials, ErrorArtifact, FileArtifact, ITaskContext
+from tcworker.task import speed
 from tcworker.task.claim import read_date
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.files import File, Files
@@ -43,6 +44,16 @@ class FakeTaskContextTests(SynchronousTestCase):
         publishing = self.context.publish(FileArtifact("public/out.txt", self.context.expires, file))
         self.failureResultOf(publishing, NotFound)
         self.assertEqual(self.context.published, [])
+
+    def test_publishing_a_file_that_comes_too_late_fails(self) -> None:
+        files = Files()
+        files.make("out.txt", File(b"content"))
+        self.patch(speed, "ASSUMED", 1.0)
+        self.context.haste.begin(10.0)
+        self.assertEqual((self.context.in_haste(), self.context.time_left()), (True, 5.0))
+        self.assertEqual(self.context.seconds_to_publish(7), 7.0)
+        publishing = self.context.publish(FileArtifact("a", self.context.expires, files.archive_file("out.txt")))
+        self.failureResultOf(publishing, TooLate)
 
     def test_publishing_something_without_content(self) -> None:
         artifact = ErrorArtifact("public/x", self.context.expires, "file-missing-on-worker", "gone")
