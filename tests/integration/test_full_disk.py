@@ -18,6 +18,9 @@ from tests.surroundings import open_folder
 
 FILL = "head -c 100M /dev/zero > fill"
 
+REST = "while head -c 500 /dev/zero >> rest; do :; done"
+"""What asks for much at once may leave some room for what is little."""
+
 PRINT = "while :; do head -c 10000 /dev/zero | tr '\\000' x; sleep 0.01; done"
 
 
@@ -71,7 +74,7 @@ class TasksAndLogsOnOneDisk(SmallDisk):
 
     async def test_a_task_that_fills_it_and_goes(self) -> None:
         # Its log is where there is no room any more: the line about its end cannot be written either.
-        outcome = await self.endure(shell(f"{FILL}; echo done"), "exception/resource-unavailable")
+        outcome = await self.endure(shell(f"{FILL}; {REST}; echo done"), "exception/resource-unavailable")
         self.assertTold(outcome)
 
     def assertTold(self, outcome: Outcome) -> None:
