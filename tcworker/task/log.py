@@ -288,7 +288,8 @@ class TaskLog:
         # Followers may take their time: the upload does not wait for them.
         for follower in self._followers:
             self._finish(follower)
-        return self._compression.finish(bytes(self._unwritten)) or await self._jobs.run(self._seal_in_memory)
+        sealed = self._compression.finish(bytes(self._unwritten))
+        return await self._jobs.run(self._seal_in_memory) if sealed is None else sealed
 
     def _seal_in_memory(self) -> SealedLog:
         file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz", bytes(self._unwritten))
