@@ -1,7 +1,4 @@
-"""Notices that this machine's clock was set, or that the machine slept: until then nobody can rely on timers.
-
-The reactor's timers run by the wall clock: set back, it keeps them from firing; set forward, it fires them at once.
-"""
+"""Notices that this machine's clock was set, or that the machine slept: whoever relies on time must look again then."""
 
 from __future__ import annotations
 
@@ -11,10 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-
-from tcworker.interfaces import Unsubscribe
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at the clocks."""
@@ -48,22 +42,18 @@ class ClockWatch(Service):
     """Looks at the clocks again and again, from a thread: a timer would come late itself.
 
     @ivar look_every: seconds, as L{LOOK_EVERY}.
-    @param reactor: in whose thread those who asked are told, and whose clock it is.
+    @param reactor: in whose thread C{jumped} is called, and whose clock it is.
+    @param jumped: called after each jump.
     """
 
     look_every = LOOK_EVERY
 
-    def __init__(self, reactor: Any, jumps: Jumps | None = None) -> None:
+    def __init__(self, reactor: Any, jumped: Callable[[], None], jumps: Jumps | None = None) -> None:
         self._reactor = reactor
+        self._jumped = jumped
         self._jumps = jumps or Jumps(reactor.seconds, time.monotonic)
-        self._told: list[Callable[[float], None]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-
-    def on_jump(self, call: Callable[[float], None]) -> Unsubscribe:
-        """Be told of each jump, in seconds; before all who asked before, so that timers can be mended first."""
-        self._told.insert(0, call)
-        return lambda: self._told.remove(call) if call in self._told else None
 
     def startService(self) -> None:
         """Begin to look."""
@@ -88,23 +78,4 @@ class ClockWatch(Service):
     def _tell(self, jump: float) -> None:
         how = f"{abs(jump):.0f} s {'forward' if jump > 0 else 'back'}"
         _log.warn("the clock went {how} at once: it was set, or the machine slept", how=how)
-        for call in tuple(self._told):
-            try:
-                call(jump)
-            except Exception:
-                _log.failure("somebody who was told that the clock jumped failed")
-
-
-def bring_forward(reactor: IReactorTime, jump: float) -> None:
-    """Let no timer of a reactor wait for longer than it was meant to because the clock was set back.
-
-    @param jump: in seconds; forward, nothing can be done: what was due has been done.
-    """
-    if jump < 0:
-        for call in reactor.getDelayedCalls():
-            _hasten(call, jump)
-
-
-def _hasten(call: IDelayedCall, jump: float) -> None:
-    if call.active():
-        call.delay(jump)
+        self._jumped()

@@ -82,9 +82,7 @@ class Worker(MultiService):
         self._claims = ClaimService(reactor, self._host, self._boot, self._close)
         self._claims.setServiceParent(self)
         self.health: Health = self._claims.health
-        self._clocks = ClockWatch(reactor)
-        self._clocks.setServiceParent(self)
-        self._clocks.on_jump(lambda jump: self._claims.look_again())
+        ClockWatch(reactor, self._claims.look_again).setServiceParent(self)
 
     def startService(self) -> None:
         """Boot and claim; L{when_booted} and L{when_stopped} say how that goes."""

@@ -6,11 +6,9 @@ import threading
 from typing import Any
 
 from twisted.internet import reactor as real_reactor
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tcworker.clock_watch import LEAST, ClockWatch, Jumps, bring_forward
-from tcworker.waiting import pause
+from tcworker.clock_watch import LEAST, ClockWatch, Jumps
 from tests.surroundings import until
 
 reactor: Any = real_reactor
@@ -73,7 +71,7 @@ class Watching(TestCase):
         self.addCleanup(self.watch.stopService)
 
     def new_watch(self) -> ClockWatch:
-        watch = ClockWatch(reactor, self.clocks.jumps())
+        watch = ClockWatch(reactor, lambda: self.heard.append(threading.current_thread()), self.clocks.jumps())
         watch.look_every = 0.01
         return watch
 
@@ -83,30 +81,13 @@ class Watching(TestCase):
         await until(lambda: len(self.heard) > count)
 
     async def test_tells_in_the_reactors_thread(self) -> None:
-        self.watch.on_jump(lambda jump: self.heard.append((jump, threading.current_thread())))
         await self.jump()
-        self.assertEqual(self.heard, [(60, threading.current_thread())])
+        self.assertEqual(self.heard, [threading.current_thread()])
 
-    async def test_tells_all_even_if_one_fails(self) -> None:
-        self.watch.on_jump(lambda jump: 1 / 0)
-        self.watch.on_jump(self.heard.append)
-        await self.jump()
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-
-    async def test_tells_nobody_who_does_not_want_to_know_any_more(self) -> None:
-        never: list[float] = []
-        forget = self.watch.on_jump(never.append)
-        self.watch.on_jump(self.heard.append)
-        forget()
-        forget()
-        await self.jump()
-        self.assertEqual(never, [])
-
-    async def test_who_asked_last_is_told_first(self) -> None:
-        self.watch.on_jump(lambda jump: self.heard.append("first"))
-        self.watch.on_jump(lambda jump: self.heard.append("last"))
-        await self.jump()
-        self.assertEqual(self.heard, ["last", "first"])
+    async def test_tells_of_each_jump(self) -> None:
+        for _ in range(3):
+            await self.jump()
+        self.assertEqual(len(self.heard), 3)
 
     def test_a_watch_that_stopped_has_no_thread(self) -> None:
         count = threading.active_count()
@@ -116,54 +97,7 @@ class Watching(TestCase):
     async def test_one_that_stopped_can_start_again(self) -> None:
         self.watch.stopService()
         self.watch.startService()
-        self.watch.on_jump(self.heard.append)
         await self.jump()
 
     def test_one_that_never_started_stops(self) -> None:
         self.new_watch().stopService()
-
-
-class LateTimers(TestCase):
-    """Timers of a reactor whose clock was set back."""
-
-    timeout = 30
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.fired: list[float] = []
-        for seconds in (10, 20):
-            self.clock.callLater(seconds, self.fired.append, seconds)
-
-    def set_clock(self, jump: float) -> None:
-        self.clock.rightNow += jump
-        bring_forward(self.clock, jump)
-
-    def test_fire_when_they_were_meant_to(self) -> None:
-        self.clock.advance(4)
-        self.set_clock(-3600)
-        self.clock.advance(6)
-        self.assertEqual(self.fired, [10])
-        self.clock.advance(10)
-        self.assertEqual(self.fired, [10, 20])
-
-    def test_a_jump_forward_leaves_them_alone(self) -> None:
-        self.set_clock(5)
-        self.clock.advance(5)
-        self.assertEqual(self.fired, [10])
-
-    async def test_also_those_of_a_real_one(self) -> None:
-        waiting = pause(reactor, 3600)
-        # As if it had been begun an hour ago, by a clock that was set back since.
-        before = reactor.getDelayedCalls()
-        bring_forward(_Part(before), -3600)
-        await waiting
-
-
-class _Part:
-    """Some timers of a reactor: those of the test's own runner are none of a test's business."""
-
-    def __init__(self, calls: Any) -> None:
-        self._calls = [call for call in calls if call.getTime() - reactor.seconds() > 3000]
-
-    def getDelayedCalls(self) -> Any:
-        return self._calls

@@ -53,6 +53,7 @@ class StartedReactor:
     def __init__(self) -> None:
         self.stopped = 0
         self.clock = Clock()
+        self.seconds = self.clock.seconds
 
     def getDelayedCalls(self) -> Any:
         return self.clock.getDelayedCalls()
@@ -91,10 +92,19 @@ class ProcessTestCase(SynchronousTestCase):
 
 class WhenTheClockIsSet(ProcessTestCase):
     def test_no_timer_waits_for_longer_than_it_was_meant_to(self) -> None:
-        timer = self.reactor.clock.callLater(10, int)
-        self.reactor.clock.rightNow -= 3600
-        self.worker.jumped(-3600)
-        self.assertEqual(timer.getTime() - self.reactor.clock.seconds(), 10)
+        clock = self.reactor.clock
+        self.process.startService()
+        timer = clock.callLater(10, int)
+        clock.rightNow -= 3600
+        now = self.reactor.seconds()
+        self.assertAlmostEqual(timer.getTime() - now, 10, places=1)
+
+    def test_whoever_runs_the_reactor_then_has_it_as_it_was(self) -> None:
+        before = self.reactor.seconds
+        self.process.startService()
+        self.assertNotEqual(self.reactor.seconds, before)
+        self.successResultOf(self.process.stopService())
+        self.assertEqual(self.reactor.seconds, before)
 
 
 class Signals(ProcessTestCase):

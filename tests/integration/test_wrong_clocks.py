@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 from twisted.internet import reactor as real_reactor
@@ -10,8 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from tcworker.assemble import new_worker
-from tcworker.clock_watch import ClockWatch, bring_forward
+from tcworker.client.server_time import steady_seconds
+from tcworker.clock_watch import ClockWatch
 from tcworker.embedded.times import Times
+from tcworker.timers import keep_timers
 from tests.definitions import date, shell
 from tests.integration import task_case
 from tests.integration.task_case import FILE, TaskCase
@@ -106,7 +107,7 @@ class SetBackWhileATaskRuns(ClockCase):
 
     async def test_its_claim_is_kept_and_the_worker_goes_on(self) -> None:
         # As in a process that is there for one worker.
-        self.addCleanup(self.site.worker.watch_clock(partial(bring_forward, self.clock)))
+        self.addCleanup(keep_timers(self.clock, steady_seconds))
         task_id = await self.client.create(shell("touch begun; sleep 4; echo done"))
         await self.until_begun()
         self.clock.set_back(3600)
