@@ -22,6 +22,7 @@ from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.engine.native.launcher import owner_of
+from tcworker.interfaces import JSON
 from tcworker.launcher.groups import names_of
 from tcworker.launcher.linux import children
 from tcworker.launcher.proc import descendants
@@ -234,10 +235,16 @@ class AtAnyMoment(KillCase):
             await self.live_and_die(chance)
         last = self.start()
         for task_id in tasks:
-            runs = await self.client.until_resolved(task_id)
+            runs = await self.until_resolved(task_id, last)
             # Only a launcher that dies alone is noticed by somebody who can say so.
             self.assertIn(runs[-1]["reasonResolved"], ("completed", "internal-error"), runs)
         await self.assertEndsInOrder(last)
+
+    async def until_resolved(self, task_id: str, worker: Command) -> Sequence[JSON]:
+        try:
+            return await self.client.until_resolved(task_id)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the worker says:\n{worker.output}") from error
 
     async def live_and_die(self, chance: Random) -> None:
         worker = self.start()
