@@ -75,6 +75,8 @@ class Hand:
         if in_hand is not None:
             self._tell(in_hand, resolution)
         else:
+            # Behind all that were heard before.
+            self._early.pop((task_id, run_id), None)
             self._early[task_id, run_id] = self._clock.seconds(), resolution
             self._forget_early()
 
@@ -86,8 +88,9 @@ class Hand:
 
     def undecided(self, seconds: float = 0.0) -> Sequence[Run]:
         """The runs that have been in hand for so long, and of which nothing has been heard."""
-        begun = self._clock.seconds() - seconds
-        return [one.run for one in self._runs.values() if one.since <= begun and not one.decided]
+        now = self._clock.seconds()
+        # A clock that was set back makes nobody young.
+        return [one.run for one in self._runs.values() if not one.decided and not 0 <= now - one.since < seconds]
 
     def _tell(self, in_hand: _InHand, resolution: Resolution) -> None:
         if not in_hand.decided:

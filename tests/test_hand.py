@@ -68,6 +68,11 @@ class InHand(HandCase):
         self.hand.drop(young)
         self.assertEqual(list(self.hand.undecided()), runs[1:])
 
+    def test_they_are_not_forgotten_when_the_clock_is_set_back(self) -> None:
+        run = self.take()
+        self.clock.rightNow -= 3600
+        self.assertEqual(list(self.hand.undecided(5)), [run])
+
     def test_one_that_is_over_is_told_nothing(self) -> None:
         run = self.take()
         self.hand.drop(run)
@@ -93,6 +98,14 @@ class NotYetInHand(HandCase):
         self.hand.decided("task", 0, CANCELED)
         self.clock.advance(61)
         self.assertEqual(self.take().told, [])
+
+    def test_what_is_heard_twice_is_kept_as_long_as_if_it_had_been_once(self) -> None:
+        self.hand.decided("task", 0, CANCELED)
+        self.hand.decided("other", 0, CANCELED)
+        self.clock.advance(50)
+        self.hand.decided("task", 0, CANCELED)
+        self.clock.advance(50)
+        self.assertEqual((self.take("other").told, self.take("task").told), ([], [CANCELED]))
 
     def test_what_is_heard_of_others_does_not_pile_up(self) -> None:
         for number in range(MOST_EARLY + 1):
