@@ -126,8 +126,11 @@ class ClaimService(MultiService):
 
     def _boot_failed(self, failure: Failure) -> None:
         self._booting = None
-        if not failure.check(CancelledError):
+        if self._state == "booting":
             self._failure = failure
+        elif not failure.check(CancelledError):
+            # That it was told to go stays the reason.
+            _log.failure("the boot failed while it was given up", failure=failure)
         self._booted.fail(failure)
         status = failure.value.exit_status if isinstance(failure.value, ConfigError) else ProcessStatus.INTERNAL_ERROR
         self._machine.boot_failed(Exit(status, str(failure.value)))

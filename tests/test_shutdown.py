@@ -17,9 +17,7 @@ from tcworker.standing import Standing
 from tests.claims_case import EXIT, SLEEP, FakeHost, Working
 
 
-class BeforeItStarts(SynchronousTestCase):
-    """An order may be there before the worker is: a notice that the machine goes, most likely."""
-
+class BootCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.booted = 0
@@ -28,6 +26,10 @@ class BeforeItStarts(SynchronousTestCase):
     def boot(self) -> Deferred[Any]:
         self.booted += 1
         return Deferred()
+
+
+class BeforeItStarts(BootCase):
+    """An order may be there before the worker is: a notice that the machine goes, most likely."""
 
     def test_nothing_boots(self) -> None:
         orders: list[Callable[[], None]] = [
@@ -40,6 +42,19 @@ class BeforeItStarts(SynchronousTestCase):
             self.claims.startService()
             self.assertEqual((self.successResultOf(self.claims.when_stopped()), self.booted), (EXIT, 0))
             self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class WhileItBoots(BootCase):
+    """The order is what ends it, whatever becomes of the boot."""
+
+    def boot(self) -> Deferred[Any]:
+        return Deferred(lambda boot: boot.errback(OSError("cut off in the middle")))
+
+    def test_a_boot_that_fails_for_being_given_up(self) -> None:
+        self.claims.startService()
+        self.claims.shut_down(5, EXIT)
+        self.assertEqual(self.successResultOf(self.claims.when_stopped()), EXIT)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
 class Twice(Working):
