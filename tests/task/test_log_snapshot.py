@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import zlib
 
 from twisted.internet import reactor
@@ -17,9 +18,11 @@ from tcworker.task import log_snapshot
 from tcworker.task.log import TaskLog
 from tcworker.task.log_compression import SealedLog
 from tcworker.task.masks import LogMasks
+from tcworker.task.secret_forms import forms_of
 from tcworker.testing.context import read_archived
 from tcworker.waiting import Threads
 from tests.task.held import Held
+from tests.task.masked import masked_at_once
 
 STILL = b"the task was still running when its log was as long as this"
 
@@ -202,3 +205,39 @@ def _target(link: str) -> str:
         return os.readlink(link)
     except FileNotFoundError:
         return ""
+
+
+class AnyLog(SnapshotTest):
+    """Random secrets in random pieces, many of them known only after they were printed, and snapshots between."""
+
+    ROUNDS = 40
+
+    async def test_none_shows_a_secret_that_is_known_and_none_changes_the_log(self) -> None:
+        chance = random.Random(20261125)
+        for number in range(self.ROUNDS):
+            # Where there are patterns, all is done in threads.
+            await self.see(chance, LogMasks().with_patterns(["nothing"][: number % 2]))
+
+    async def see(self, chance: random.Random, masks: LogMasks) -> None:
+        secrets = ["".join(chance.choices("abc", k=chance.randint(6, 12))) for _ in range(3)]
+        log, printed, known = self.begin(masks=masks), b"", dict[str, None]()
+        for secret in chance.choices([None, *secrets], k=12):
+            piece = b"".join(self.some_text(chance, secrets) for _ in range(chance.randint(0, 6)))
+            log.write(piece)
+            printed += piece
+            if secret is not None:
+                log.mask(secret)
+                known[secret] = None
+            shown = await self.seen(log)
+            self.assertEqual([secret for secret in known if secret.encode() in shown], [])
+            # But for what is held back, and the line that the worker's own stands under, it is the log so far.
+            forms = [form for secret in known for form in forms_of(secret)]
+            so_far = masked_at_once(printed, forms, [])
+            self.assertTrue(so_far.startswith(shown[:-1]), (so_far, shown))
+        sealed = await log.seal()
+        forms = [form for secret in known for form in forms_of(secret)]
+        self.assertEqual(gzip.decompress(await read_archived(sealed.file)), masked_at_once(printed, forms, []))
+
+    def some_text(self, chance: random.Random, secrets: list[str]) -> bytes:
+        secret = chance.choice(secrets)
+        return chance.choice([secret, secret[: chance.randint(1, 11)], "x\n", " "]).encode()
