@@ -76,10 +76,13 @@ class Command(ProcessProtocol):
         return self.until_ended()
 
 
-async def taskcluster_for(test: TestCase, folder: str) -> Any:
-    """Start a Taskcluster for a test; gives a worker's settings by which root calls it."""
+async def taskcluster_for(test: TestCase, folder: str, **times: float) -> Any:
+    """Start a Taskcluster for a test; gives a worker's settings by which root calls it.
+
+    @param times: as in L{tcworker.embedded.times.Times}.
+    """
     program = (os.path.basename(sys.executable), "-m", "tests.taskcluster_server")
-    server = Command([*program, folder, json.dumps({"dependencies": 0.1})], environment={"PYTHONPATH": ROOT})
+    server = Command([*program, folder, json.dumps({"dependencies": 0.1, **times})], environment={"PYTHONPATH": ROOT})
     test.addCleanup(server.kill)
     await server.until_printed("}\n")
     return json.loads(server.output.strip().splitlines()[-1])

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -26,10 +26,12 @@ IGNORES_TERM = "trap '' TERM; touch begun; while :; do sleep 0.1; done"
 class WorkerCase(TestCase):
     """Tests of whole worker processes.
 
+    @cvar times: of the Taskcluster, in seconds.
     @ivar folder: of the test, which tasks may enter.
     """
 
     timeout = 90
+    times: ClassVar[Mapping[str, float]] = {}
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         self.folder = open_folder(self)
@@ -37,7 +39,7 @@ class WorkerCase(TestCase):
 
     async def prepare(self) -> None:
         """Start what a test needs."""
-        self.root = await taskcluster_for(self, self.path("tc"))
+        self.root = await taskcluster_for(self, self.path("tc"), **self.times)
         http = HTTP(reactor)
         self.addCleanup(http.close)
         self.client = TaskClient(http, self.root, "integration/worker")
