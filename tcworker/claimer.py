@@ -28,8 +28,9 @@ MOST = 32
 PAUSE = 5.0
 """Seconds between two claimWork calls when the first brought nothing."""
 
-LAST_CLAIM = 20.0
-"""Seconds that a stopping worker waits for the claimWork in flight: as long as the queue holds it."""
+LAST_CLAIM = 21.0
+"""Seconds that a stopping worker waits for the claimWork in flight: the queue holds it for 20, and an answer that brings
+a task at the last moment is still on its way then."""
 
 SHORT_OF_DISK = 600.0
 """Seconds that a worker without tasks waits for others to make room; the reference worker ends at once (contracts of

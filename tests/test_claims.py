@@ -450,7 +450,9 @@ class Going(Working):
 
     def test_but_not_for_ever(self) -> None:
         self.claims.drain(None, EXIT)
-        self.clock.advance(20)
+        self.clock.advance(20.5)
+        self.assertNoResult(self.stopped)
+        self.clock.advance(0.5)
         self.successResultOf(self.stopped)
 
     def test_a_drain_that_takes_too_long_becomes_a_stop_while_there_is_time(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,17 @@ class HostWithNotices(LocalHost):
             # First: a test may give the next one as soon as this one shows.
             os.unlink("notice")
             call(notice)
+
+
+class HostThatHoldsUp(HostWithNotices):
+    """One that holds the reactor up once it has given notice."""
+
+    def on_shutting_down(self, call: Callable[[Notice], None]) -> Unsubscribe:
+        def hold_up(notice: Notice) -> None:
+            call(notice)
+            time.sleep(60)
+
+        return super().on_shutting_down(hold_up)
 
 
 class HostThatIsAway(HostWithNotices):

@@ -216,6 +216,13 @@ class Hanging(DeadlineCase):
         await self.gone(worker, 5)
         self.assertHandedOn(await self.outcome(task_id))
 
+    async def test_the_reactor(self) -> None:
+        worker = self.worker(host="tests.integration.notices.HostThatHoldsUp")
+        await self.running(WORK)
+        self.notice(False, 2)
+        await self.gone(worker, 2)
+        self.assertIn("the worker is not gone within 2 s", worker.output)
+
     async def test_the_queue_once(self) -> None:
         worker = self.worker()
         task_id = await self.running(WORK)
