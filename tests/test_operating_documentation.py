@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from configparser import ConfigParser
-from typing import ClassVar
+from unittest import skipUnless
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,14 +28,23 @@ CONFIGURATION_FAULTS = {
 
 
 class TheUnit(SynchronousTestCase):
-    unit: ClassVar[ConfigParser] = ConfigParser(interpolation=None)
-
     def setUp(self) -> None:
+        self.unit = ConfigParser(interpolation=None)
         found = re.search(r"```ini\n(.*?)```", TEXT, re.DOTALL)
         assert found is not None
         self.unit.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
         self.unit.read_string(found[1])
         self.service = self.unit["Service"]
+
+    @skipUnless(shutil.which("systemd-analyze"), "there is no systemd here")
+    def test_systemd_understands_it(self) -> None:
+        path = os.path.join(os.path.abspath(self.mktemp()), "tcworker.service")
+        os.mkdir(os.path.dirname(path))
+        self.service["ExecStart"] = "/bin/true"
+        with open(path, "w") as file:
+            self.unit.write(file)
+        done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def statuses(self, key: str) -> set[int]:
         return set(map(int, self.service[key].split()))
