@@ -7,9 +7,7 @@ limit=10)}. It fires with the answer's JSON, C{None} if there is none.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar
@@ -19,12 +17,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tcworker.client.answers import check
+from tcworker.client.calls import Call, content_of, judge, prepare
 from tcworker.client.hawk import sign
-from tcworker.client.http import HTTP, Answer
+from tcworker.client.http import HTTP
 from tcworker.client.routes import Route, routes
 from tcworker.client.server_time import ServerTime
-from tcworker.client.trouble import UnexpectedAnswer, Unsent, without_queries
+from tcworker.client.trouble import Unsent
 from tcworker.errors import CallFailed, TaskclusterError, Unreachable
 from tcworker.interfaces import JSON, Credentials
 from tcworker.retry import Backoff
@@ -46,23 +44,6 @@ ATTEMPTS = 6
 SKEW = 60.0
 """Seconds by which the time in a refused signature must have been wrong for that to be the likely cause; a server takes
 what is wrong by some minutes (contracts of the queue, 3.1)."""
-
-
-@dataclass
-class _Call:
-    """One call, ready to be made as often as it takes.
-
-    @ivar target: path and query.
-    @ivar content: what it is given, C{None} if it takes nothing.
-    @ivar given_up: whether nobody wants its answer any more.
-    """
-
-    name: str
-    method: str
-    target: str
-    content: JSON = field(repr=False)
-    body: bytes | None = field(repr=False)
-    given_up: bool = False
 
 
 def as_usual(seconds: float) -> float:
@@ -114,7 +95,7 @@ class Service:
         return partial(self._make, route)
 
     def _make(self, route: Route, *arguments: JSON, **query: JSON) -> Deferred[JSON]:
-        call = _prepare(route, arguments, query)
+        call = prepare(route, arguments, query)
 
         def give_up(_: Deferred[JSON]) -> None:
             # Said before anything ends: what a request ends with may not tell that somebody wanted it to.
@@ -126,7 +107,7 @@ class Service:
         repeating.addBoth(lambda result: None if call.given_up else answer.callback(result))
         return answer
 
-    async def _repeat(self, call: _Call) -> JSON:
+    async def _repeat(self, call: Call) -> JSON:
         for delay in islice(BACKOFF.delays(), ATTEMPTS - 1):
             try:
                 return await self._attempt(call, self._silence(SECONDS))
@@ -137,7 +118,7 @@ class Service:
             await pause(self._clock, delay)
         return await self._attempt(call, self._silence(SECONDS))
 
-    async def _attempt(self, call: _Call, seconds: float) -> JSON:
+    async def _attempt(self, call: Call, seconds: float) -> JSON:
         signed = self._time.seconds()
         try:
             return await self._send(call, seconds)
@@ -147,7 +128,7 @@ class Service:
                 raise
         return await self._send(call, seconds)
 
-    async def _send(self, call: _Call, seconds: float) -> JSON:
+    async def _send(self, call: Call, seconds: float) -> JSON:
         url = self._root_url + call.target
         headers = {} if call.body is None else {"Content-Type": "application/json"}
         # Signed anew each time: by then a signature is old, and the credentials may be others.
@@ -165,11 +146,11 @@ class Service:
             answer = await self._http.request(call.method, url, headers=headers, body=call.body, timeout=seconds)
         except Unreachable as error:
             raise type(error)(call.name, f"{self._root_url}: {error.message}") from None
-        content = _content(call.name, answer)
+        content = content_of(call, answer)
         # Only now: whoever poses as Taskcluster may have another clock.
         if content is not None and "date" in answer.headers and "age" not in answer.headers:
             self._time.heard(answer.headers["date"], asked)
-        return _judge(call, answer, content)
+        return judge(call, answer, content)
 
 
 class Queue(Service):
@@ -190,11 +171,11 @@ class Queue(Service):
 
         Cancelling it does not end the request: runs in its answer are then counted as lost.
         """
-        call = _prepare(routes(self.module)["claim_work"], (task_queue_id, body), {})
+        call = prepare(routes(self.module)["claim_work"], (task_queue_id, body), {})
         # The caller gets another Deferred than the request has, so that giving up leaves that alone.
         waiting: Deferred[JSON] = Deferred(lambda _: None)
         Deferred.fromCoroutine(self._attempt(call, CLAIM_SECONDS)).addBoth(self._claimed, waiting).addErrback(
-            # Nobody waits for this any more: an answer of an odd shape, most likely.
+            # Nobody waits for this any more.
             lambda failure: self._log.failure("a claimWork's answer cannot be read", failure=failure)
         )
         return waiting
@@ -252,43 +233,8 @@ class WorkerManager(Service):
     module = "workermanager"
 
 
-def _prepare(route: Route, arguments: Sequence[JSON], query: Mapping[str, JSON]) -> _Call:
-    expected = len(route.arguments) + route.has_body
-    if len(arguments) != expected:
-        wanted = ", ".join([*route.arguments, *(["body"] if route.has_body else [])])
-        raise TypeError(f"{route.name} takes ({wanted}), got {len(arguments)} arguments")
-    body = json.dumps(arguments[-1], separators=(",", ":")).encode() if route.has_body else None
-    target = route.path(arguments[: len(route.arguments)]) + route.query_string(query)
-    return _Call(route.name, route.method, target, arguments[-1] if route.has_body else None, body)
-
-
 def _may_have_claimed(error: BaseException | None) -> bool:
     """Whether a claimWork that ended so may have claimed something: not if the queue itself says what is wrong."""
     if isinstance(error, CallFailed):
         return error.status >= 500 and not error.code
     return not isinstance(error, Unsent)
-
-
-def _judge(call: _Call, answer: Answer, content: JSON) -> JSON:
-    if answer.status < 400:
-        check(call.name, answer.status, content, call.content)
-        return content
-    words = content if isinstance(content, dict) else {}
-    message = str(words.get("message") or words.get("error") or "no reason given").split("\n\n---\n")[0].strip()
-    # Error artifacts have a reason where errors of the API have a code.
-    code = str(words.get("code") or words.get("reason") or "")
-    raise CallFailed(call.name, answer.status, code, without_queries(message))
-
-
-def _content(name: str, answer: Answer) -> JSON:
-    """The JSON of an answer. What is none comes from something on the way to Taskcluster, even if it is a success."""
-    try:
-        return json.loads(answer.body) if answer.body else None
-    except ValueError:
-        if answer.status >= 400:
-            return None
-        kind = answer.headers.get("content-type", "something")
-        raise UnexpectedAnswer(name, f"answered {answer.status} with {kind} where JSON was expected") from None
-    except RecursionError:
-        # A task's payload may be as deep as its author likes, and comes with a claim.
-        raise UnexpectedAnswer(name, f"answered {answer.status} with JSON nested too deeply to be read") from None
