@@ -126,15 +126,19 @@ class ClaimService(MultiService):
 
     def _boot_failed(self, failure: Failure) -> None:
         self._booting = None
-        if self._state == "booting":
-            self._failure = failure
-        elif not failure.check(CancelledError):
-            # That it was told to go stays the reason.
-            _log.failure("the boot failed while it was given up", failure=failure)
+        if not failure.check(CancelledError):
+            self._note_failure(failure)
         self._booted.fail(failure)
         status = failure.value.exit_status if isinstance(failure.value, ConfigError) else ProcessStatus.INTERNAL_ERROR
         self._machine.boot_failed(Exit(status, str(failure.value)))
         self._see_whether_gone()
+
+    def _note_failure(self, failure: Failure) -> None:
+        if self._state == "booting":
+            self._failure = failure
+        else:
+            # That it was told to go stays the reason.
+            _log.failure("the boot failed while it was given up", failure=failure)
 
     def drain(self, seconds: float | None, exit: Exit) -> None:
         """Claim no more and go when what runs is done, after so many seconds at the latest."""
