@@ -21,7 +21,8 @@ FIRST = 60.0
 CLOSE_SECONDS = 10.0
 """For the first one, should the run end while it is on its way: what is listed must be there."""
 
-RETRIES = Backoff(first=5.0, most=60.0)
+RETRIES = Backoff(first=5.0, most=300.0)
+"""Each try has the log as it is then, and so compresses all of it."""
 
 
 class Checkpoints:
