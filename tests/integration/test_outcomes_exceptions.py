@@ -13,17 +13,19 @@ from tcworker.client import services
 from tcworker.embedded.times import Times
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
+from tcworker.task import patience
 from tests.definitions import date, shell
 from tests.integration.task_case import FILE, TaskCase
 
 
 class ShortOfTime(TaskCase):
-    """A worker tries for as long as it has the claim; that is not long here."""
+    """A worker tries for as long as an outage may last; that is not long here."""
 
     times = Times(claim=2)
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         self.patch(services, "ATTEMPTS", 2)
+        self.patch(patience, "_LONGEST_OUTAGE", 2.0)
         return super().setUp()
 
 

@@ -16,7 +16,8 @@ class RefusedCase(TaskCase):
         outcome = await self.run_task(payload, **definition)
         self.assertMalformed(outcome, *lines)
         # All that is published is the log, under the names that it would have.
-        self.assertEqual(set(outcome.artifacts), {"public/logs/live.log", "public/logs/live_backing.log"})
+        names = {f"public/logs/{name}" for name in ("live.log", "live_backing.log", "verdict.json")}
+        self.assertEqual(set(outcome.artifacts), names)
         return outcome
 
 

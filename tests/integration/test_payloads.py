@@ -101,4 +101,4 @@ class Logs(TaskCase):
     async def test_the_usual_names_for_a_payload_that_cannot_be_read(self) -> None:
         outcome = await self.run_task({"logs": {"live": 1}, "features": {"backingLog": "no"}})
         self.assertMalformed(outcome, 'payload.features.backingLog: found "no" (a string), expected true or false')
-        self.assertEqual(outcome.artifacts.keys(), BOTH_LOGS)
+        self.assertEqual(outcome.artifacts.keys(), {*BOTH_LOGS, "public/logs/verdict.json"})
