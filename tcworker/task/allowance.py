@@ -35,8 +35,12 @@ class Allowance:
         """Nobody prolongs the credentials any more; what auth tolerates after their end is all there is."""
         self._tolerance = TOLERANCE
 
+    def claim_left(self) -> float:
+        """Seconds until the claim is certainly over; negative when it is."""
+        return self._time.until_past(self.taken_until)
+
     def left(self) -> float:
         """Seconds; 0 when the time is over."""
-        claim = self._time.until_past(self.taken_until) + self._tolerance
+        claim = self.claim_left() + self._tolerance
         limit = claim if self._until is None else self._until - self._time.steady()
         return max(0.0, min(claim, limit))

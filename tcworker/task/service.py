@@ -27,7 +27,7 @@ from tcworker.task.machine import new_run_machine
 from tcworker.task.outcome import Attempts, as_task_error
 from tcworker.task.publication import Publication
 from tcworker.task.report import Report, record_of
-from tcworker.task.reporter import Reporter
+from tcworker.task.reporter import LAST_TRY, Reporter
 from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
 from tcworker.task.secret_forms import forms_of_credentials
@@ -83,9 +83,7 @@ class TaskService(Service):
         haste = facilities.new_haste(self._allowance.left)
         self.context = facilities.new_context(claim, self._folder, self._log, self.fail, haste)
         queue = self.context.queue
-        self._keeper = ClaimKeeper(
-            claim, queue, clock, facilities.time, renewed=self._renewed, ended=self._claim_ended
-        )
+        self._keeper = ClaimKeeper(claim, queue, clock, facilities.time, renewed=self._renewed, ended=self._claim_ended)
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
         self._publication = Publication(self.context, haste, self._failed)
         self._log_publication = LogPublication(self.context, self._log, self._failed)
@@ -361,9 +359,14 @@ class TaskService(Service):
         await self._try(self._log_publication.close(), "ending the checkpoints of the log")
         await self._try(self._log.dispose(), "closing the log")
         await self._try(self._facilities.threads.run(shutil.rmtree, self._folder), "removing the run's folder")
-        if not self._report.owed:
+        if not self._is_owed:
             await self._try(self._facilities.state.done(self.claim.task_id, self.claim.run_id), "forgetting the run")
         self._machine.cleaned()
+
+    @property
+    def _is_owed(self) -> bool:
+        """Whether the next start has something to tell the queue: after the claim nobody has."""
+        return self._report.owed and self._allowance.claim_left() > LAST_TRY
 
     async def _try(self, step: Awaitable[None], what: str) -> None:
         try:
@@ -376,6 +379,6 @@ class TaskService(Service):
     def done(self, resolution: Resolution) -> None:
         """See L{RunActions.done}."""
         self._over = True
-        owed = ", not yet reported" if self._report.owed else ""
+        owed = ", which the queue could not be told" if self._report.owed else ""
         self._logger.info("ended as {resolution}{owed}", resolution=str(resolution), owed=owed)
         self._ended(self, resolution)

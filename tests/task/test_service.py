@@ -226,16 +226,26 @@ class WhenAllGoesWell(Running):
         stored.callback(None)
         self.assertEqual(self.feature.hooks[0], "load")
 
-    def test_a_report_nobody_takes_is_kept_for_the_next_start(self) -> None:
-        self.run_task(seconds=300)
-        for _ in range(400):
-            if self.queue.waiting("report_completed"):
-                self.queue.lose("report_completed")
-            if self.queue.waiting("reclaim_task"):
-                self.queue.lose("reclaim_task")
+    def lose_calls(self, seconds: int) -> None:
+        """Let time pass in which the queue is away."""
+        for _ in range(seconds):
+            for call in (*self.queue.waiting("report_completed"), *self.queue.waiting("reclaim_task")):
+                self.queue.lose(call.method)
             self.clock.advance(1)
+
+    def test_a_report_that_the_worker_has_no_time_for_is_kept_for_the_next_start(self) -> None:
+        task = self.run_task(seconds=300)
+        self.lose_calls(10)
+        task.shut_down(20)
+        self.lose_calls(20)
         self.assertEqual(self.ended, [COMPLETED])
         self.assertEqual([str(run.resolution) for run in self.facilities.memory.kept.values()], ["completed"])
+
+    def test_a_report_that_nobody_takes_is_nobody_s_business_after_the_claim(self) -> None:
+        self.run_task(seconds=300)
+        self.lose_calls(400)
+        self.assertEqual(len(self.ended), 1)
+        self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
 
 
 class Quietly(Running):
