@@ -40,6 +40,11 @@ class Masks(SynchronousTestCase):
         self.assertGreater(LogMasks.from_config(["hunter2"]).at_once, 0)
         self.assertEqual(LogMasks.from_config(ENTRIES).at_once, 0)
 
+    def test_a_text_beside_the_log_is_masked_as_a_line_of_it_would_be(self) -> None:
+        masks = LogMasks.from_config(ENTRIES).with_own([b"of this log"])
+        self.assertEqual(masks.hide("of this log,\nhunter2: token=abc"), "[masked],\n[masked]: [masked]")
+        self.assertEqual(masks.hide("na\u00efve \udcff"), "na\u00efve \ufffd")
+
     def test_nothing_shows_them(self) -> None:
         shown = repr(LogMasks.from_config(ENTRIES))
         for secret in ("hunter2", "token"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from itertools import pairwise
 
 from twisted.internet.defer import Deferred, fail, gatherResults
@@ -10,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.errors import (
     CallFailed,
+    Cause,
     IntermittentTask,
     InternalError,
     MalformedPayload,
@@ -59,6 +62,12 @@ class Joining(SynchronousTestCase):
         )
         self.assertEqual((type(joined), joined.messages), (MalformedPayload, ("one", "two", "three")))
 
+    def test_what_caused_the_first_of_them_caused_all(self) -> None:
+        for kind in (ResourceUnavailable, InternalError):
+            first = kind("a", cause=Cause.CACHE, evidence={"cache": "npm"})
+            joined = self.joined(TaskFailed("light"), first, kind("b"))
+            self.assertEqual((joined.cause, joined.evidence), (Cause.CACHE, {"cache": "npm"}))
+
     def test_a_worker_that_is_suspect_stays_so(self) -> None:
         joined = self.joined(InternalError("a"), InternalError("b", fatal=True))
         assert isinstance(joined, InternalError)
@@ -81,7 +90,17 @@ class Unforeseen(SynchronousTestCase):
         self.assertIs(self.error(error), error)
 
     def test_taskcluster_being_away_is_nobody_s_fault(self) -> None:
-        self.assertEqual(self.error(Unreachable("status", "no answer")).reason, "resource-unavailable")
+        error = self.error(Unreachable("status", "no answer"))
+        self.assertEqual((error.reason, error.cause), ("resource-unavailable", Cause.TASKCLUSTER_AWAY))
+        self.assertEqual(error.evidence, {"what": "status", "error": "no answer"})
+
+    def test_a_full_disk_is_told_by_what_is_on_it(self) -> None:
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        for exception, path in ((OSError(errno.ENOSPC, "No space", "/x"), "/x"), (full, "the worker's state")):
+            error = self.error(exception)
+            self.assertEqual((error.reason, error.cause), ("resource-unavailable", Cause.NO_DISK))
+            self.assertEqual(error.evidence["path"], path)
 
     def test_the_first_failure_of_several_is_the_one_that_counts(self) -> None:
         error = ResourceUnavailable("no room")
@@ -94,4 +113,6 @@ class Unforeseen(SynchronousTestCase):
             error = self.error(exception)
             self.assertEqual((error.state, error.reason), ("exception", "internal-error"))
             self.assertNotIn("password", str(error))
+            self.assertEqual(error.cause, Cause.WORKER_FAULT)
+            self.assertIn(error.evidence["incident"], str(error))
             self.assertEqual(len(self.flushLoggedErrors(type(exception))), 1)
