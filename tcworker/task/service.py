@@ -75,7 +75,7 @@ class TaskService(Service):
         clock = facilities.clock
         self._logger = RunLogger(claim.name)
         self._loose = Loose(self._logger)
-        self._began = clock.seconds()
+        self._began = facilities.time.steady()
         self._folder = facilities.folder_of(claim)
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         self._allowance = Allowance(facilities.time, claim.taken_until)
@@ -285,7 +285,7 @@ class TaskService(Service):
         if self._sandbox is not None:
             await self._sandbox.settled()
         self._verdict.saw(result)
-        closing_lines(self.context, self._facilities.clock.seconds() - self._began)
+        closing_lines(self.context, self._facilities.time.steady() - self._began)
         publishing = None if self._report.begun else self._begin_artifacts(result)
         if publishing is not None:
             # The worker may have to go meanwhile, and then report and log wait for no artifacts any more.
