@@ -353,6 +353,8 @@ class TaskService(Service):
         self._begin_to(self._clean_up, "cleaning up")
 
     async def _clean_up(self) -> None:
+        # Of a run that the queue ended while it was told of a completed one.
+        await self._try(self._verdict.publish(), "publishing the verdict")
         await self._try(self._publication.features.cleanup(), "cleaning up after the features")
         if self._sandbox is not None:
             await self._try(self._sandbox.dispose(), "removing the sandbox")

@@ -365,6 +365,12 @@ class TheVerdict(Running):
         self.clock.advance(5)
         self.assertEqual((self.verdict["cause"], self.verdict["message"]), ("resource-unavailable", "the disk is gone"))
 
+    def test_of_a_run_that_is_cancelled_while_it_is_reported_as_completed(self) -> None:
+        task = self.run_task({"print": "hello"})
+        self.assertEqual((self.queue.methods(), VERDICT in self.published), (["report_completed"], False))
+        task.taken_away(CANCELED)
+        self.assertEqual((self.verdict["cause"], self.ended), ("canceled", [CANCELED]))
+
     def test_of_a_payload_that_cannot_be_run(self) -> None:
         self.run_task({}, bogus=1)
         self.assertEqual((self.verdict["cause"], self.verdict["whose"]), ("malformed-payload", "task"))
