@@ -10,9 +10,6 @@ from typing import Any
 
 from tests.definitions import shell
 
-MARKER = "chaos-of-tcworker"
-"""In the command line of whatever a task leaves running."""
-
 
 @dataclass(frozen=True)
 class ChaosTask:
@@ -104,7 +101,7 @@ def asks_for_another_run(chance: Random, journal: str) -> ChaosTask:
 
 def outlives_its_claim(chance: Random, journal: str) -> ChaosTask:
     """One that lasts longer than its claim would."""
-    script = f": {MARKER}; for i in $(seq 1 15); do echo at work $i; sleep 1; done"
+    script = f": {journal}; for i in $(seq 1 15); do echo at work $i; sleep 1; done"
     printed = [f"at work {number}" for number in range(1, 16)]
     return ChaosTask(slug(chance), shell(_begin(journal), script), printed=printed)
 
@@ -118,7 +115,7 @@ WEIGHTS = (40, 35, 10, 5, 5, 5)
 def tasks(seed: object, number: int, journal: str, *, long: int) -> Sequence[ChaosTask]:
     """Make so many tasks, the same ones for each seed.
 
-    @param journal: a file in which each run notes that it has begun.
+    @param journal: a file in which each run notes that it has begun; it is in the command line of all that lasts.
     @param long: how many of them outlive their claims.
     """
     chance = Random(f"tasks of {seed}")
