@@ -89,6 +89,10 @@ class _Calls(Factory):
         self._worker = worker
         self._open: set[_Call] = set()
 
+    def logPrefix(self) -> str:
+        """What the log calls it."""
+        return "control calls"
+
     def buildProtocol(self, addr: object) -> _Call:
         call = _Call(self._clock, self._worker)
         self._open.add(call)

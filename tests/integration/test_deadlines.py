@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from twisted.internet import reactor as module
+from twisted.internet.error import ProcessExitedAlready
 from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.client.http import HTTP
@@ -80,6 +82,11 @@ class DeadlineCase(WorkerCase):
         self.assertEqual(status, ProcessStatus.SHUTDOWN, worker.output)
         # However much was cut off: that is no fault of the worker's.
         self.assertNotIn("Traceback", worker.output)
+
+    def signal_again(self, worker: Command) -> None:
+        """Send a second signal, which may come too late."""
+        with contextlib.suppress(ProcessExitedAlready):
+            worker.signal(signal.SIGINT)
 
     async def outcome(self, task_id: str) -> Outcome:
         """What is to be seen of a task's first run, after the worker's end."""
@@ -200,6 +207,32 @@ class ManyUsers(ManyTasks):
     def settings(self) -> Mapping[str, Any]:
         only_root()
         return {**super().settings(), "taskUsers": True}
+
+
+class AtAnyMoment(DeadlineCase):
+    """A worker is told to go at whatever moment of a task's life."""
+
+    moments = 5
+
+    async def test_the_run_is_reported_and_its_log_published(self) -> None:
+        artifacts = [{"type": "file", "path": "made", "name": f"public/{number}"} for number in range(3)]
+        script = "echo begun to work; head -c 300000 /dev/urandom > made; touch begun; sleep 0.1"
+        for number in range(self.moments):
+            self.made.clear()
+            worker = self.worker()
+            task_id = await self.client.create(shell(script, artifacts=artifacts))
+            await until(lambda: any("claim-work" in call for call in self.made))
+            await pause(reactor, number * 0.6 / self.moments)
+            worker.signal(signal.SIGTERM)
+            if number % 2:
+                await pause(reactor, 0.03)
+                self.signal_again(worker)
+            await self.gone(worker, 25)
+            outcome = await self.outcome(task_id)
+            self.assertIn(outcome.resolution, ("completed", "exception/worker-shutdown"), worker.output)
+            self.assertIn("public/logs/live_backing.log", outcome.artifacts)
+            if outcome.resolution == "completed":
+                self.assertEqual({outcome.artifacts[f"public/{n}"]["storageType"] for n in range(3)}, {"s3"})
 
 
 class Hanging(DeadlineCase):
