@@ -89,8 +89,9 @@ class Haste:
         if needed <= left:
             return None
         rate = self.speed.bytes_per_second / 1e6
+        time = f"there are {left:.0f} s for it, and it would take {needed:.0f} s at {rate:.3g} MB/s"
         return TooLate(
-            f"the worker must go: there are {left:.0f} s for it, and it would take {needed:.0f} s at {rate:.3g} MB/s",
+            f"the worker must go: {time if left else 'no time is left'}",
             evidence={"secondsLeft": round(left, 3), "secondsNeeded": round(needed, 3)},
         )
 

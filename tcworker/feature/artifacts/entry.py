@@ -129,6 +129,9 @@ class EntryPublisher:
                 hands.let_go()
 
     async def _open_and_publish(self, name: str, path: str, result: IResult) -> None:
+        if self._context.time_left() <= 0:
+            # Not even opened: there may be very many, each of which still gets its word.
+            return await self._come_too_late(name, TooLate("the worker must go: no time is left"))
         try:
             file = await result.archive_file(path)
         except ArchiveError as error:

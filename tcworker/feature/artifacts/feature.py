@@ -26,6 +26,14 @@ from tcworker.task.outcome import as_task_error, join
 _AT_ONCE = 10
 """Files of a run in hand at a time; how many of them are uploaded, the worker as a whole decides."""
 
+_LATE_AT_ONCE = 40
+"""The same of all runs of a worker that must go; nobody but they themselves holds them back then."""
+
+
+def late_at_once(capacity: int) -> int:
+    """How many of these one run of so many has."""
+    return max(2, min(_AT_ONCE, _LATE_AT_ONCE // capacity))
+
 
 @implementer(IFeature)
 class ArtifactsFeature:
@@ -47,21 +55,22 @@ class ArtifactsFeature:
     after = ()
 
     def __init__(self, reactor: IReactorTime, config: Config) -> None:
-        pass
+        self._late_at_once = late_at_once(config.capacity)
 
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
         wanted = [Wanted.from_json(entry, context.expires) for entry in context.payload.get("artifacts", [])]
         if found := judge(wanted, context):
             raise MalformedPayload(*found)
-        return _Artifacts(context, wanted) if wanted else None
+        return _Artifacts(context, wanted, self._late_at_once) if wanted else None
 
 
 class _Artifacts(TaskFeature):
     """The artifacts of one run."""
 
-    def __init__(self, context: ITaskContext, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, context: ITaskContext, wanted: Sequence[Wanted], late_at_once: int) -> None:
         self._context = context
+        self._late_at_once = late_at_once
         self._wanted = sorted(wanted, key=lambda entry: entry.name)
 
     def upload(self, result: IResult) -> Deferred[None]:
@@ -89,7 +98,7 @@ class _Artifacts(TaskFeature):
         outcomes = await DeferredList(finding, consumeErrors=True)
         failures: list[Any] = [value for fine, value in outcomes if not fine]
         unfound = [self._error(failure) for failure in failures]
-        late = await publish_late(shared, result)
+        late = await publish_late(shared, result, Hands(self._late_at_once))
         await shared.hands.idle()
         for entry in entries:
             entry.close()

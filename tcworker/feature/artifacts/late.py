@@ -11,18 +11,16 @@ from tcworker.feature.artifacts.entry import Late, Shared
 from tcworker.feature.artifacts.hands import Hands
 from tcworker.interfaces import IResult, ITaskContext
 
-_AT_ONCE = 5
-"""Files in hand at a time; those that were begun before are on their way as well."""
 
-
-async def publish_late(shared: Shared, result: IResult) -> Sequence[Failure]:
+async def publish_late(shared: Shared, result: IResult, hands: Hands) -> Sequence[Failure]:
     """Publish what was noted as late; gives what nobody foresaw.
 
     What does not come in time has an error artifact in its place.
+
+    @param hands: others than those of what was begun before, which is on its way as well.
     """
     late = sorted(shared.late, key=lambda each: each.size)
     _see_whether_all_come(late, shared.context)
-    hands = Hands(_AT_ONCE)
     try:
         for each in late:
             await hands.take()

@@ -7,9 +7,11 @@ from typing import Any
 from tcworker.errors import ResourceUnavailable, TooLate
 from tcworker.feature.artifacts import entry
 from tcworker.feature.artifacts.entry import TOO_LATE
+from tcworker.feature.artifacts.feature import late_at_once
 from tcworker.interfaces import Artifact, ErrorArtifact
 from tcworker.task import speed
 from tcworker.testing.files import Fifo, File
+from tcworker.testing.sandbox import FakeResult
 from tests.feature.artifacts.case import ArtifactsTest
 
 SECOND = 1000
@@ -88,7 +90,8 @@ class Late(ArtifactsTest):
         self.context.hangs = True
         self.wants(OUT)
         uploading = self.upload()
-        self.assertEqual(len(self.context.waiting), 5)
+        self.assertEqual(len(self.context.waiting), 10)
+        self.assertEqual([late_at_once(capacity) for capacity in (1, 4, 8, 255)], [10, 10, 5, 2])
         self.give_up(uploading)
 
     def test_very_many_are_not_all_looked_for(self) -> None:
@@ -97,6 +100,19 @@ class Late(ArtifactsTest):
         self.wants(OUT)
         self.assertIn("no time to look", self.failed(TooLate))
         self.assertEqual(len(self.context.contents), 3)
+
+    def test_when_the_time_is_over_the_rest_is_not_even_opened(self) -> None:
+        self.leave(**{f"f{number:02}": 1 for number in range(12)})
+        self.context.hangs = True
+        self.wants(OUT)
+        uploading = self.upload()
+        opened: list[str] = []
+        self.patch(FakeResult, "archive_file", lambda result, path: opened.append(path))
+        self.context.clock.advance(5)  # type: ignore[attr-defined]  # it is the test's
+        self.context.hangs = False
+        self.context.waiting[0].callback(None)
+        self.assertEqual((opened, sorted(self.reasons())), ([], ["out/f00", "out/f10", "out/f11"]))
+        self.give_up(uploading)
 
     def test_giving_up(self) -> None:
         self.leave(a=1, b=1)
