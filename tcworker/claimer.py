@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.client.answers import reading
+from tcworker.client.server_time import ServerTime
 from tcworker.config import Config
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.host.service import HostService
@@ -20,7 +21,6 @@ from tcworker.lifecycle import WorkerInputs
 from tcworker.retry import Backoff
 from tcworker.room import Room, Shortage
 from tcworker.task.claim import Claim
-from tcworker.waiting import now
 
 MOST = 32
 """Tasks that one claimWork may ask for (contracts of the queue, 1.3)."""
@@ -29,8 +29,8 @@ PAUSE = 5.0
 """Seconds between two claimWork calls when the first brought nothing."""
 
 LAST_CLAIM = 21.0
-"""Seconds that a stopping worker waits for the claimWork in flight: the queue holds it for 20, and an answer that brings
-a task at the last moment is still on its way then."""
+"""Seconds that a stopping worker waits for the claimWork in flight: the queue holds it for 20, and an answer that
+brings a task at the last moment is still on its way then."""
 
 SHORT_OF_DISK = 600.0
 """Seconds that a worker without tasks waits for others to make room; the reference worker ends at once (contracts of
@@ -50,12 +50,14 @@ _log = Logger()
 class Claimer:
     """Asks for tasks when it is told to, and tells the machine what came of it.
 
+    @param time: of the queue.
     @param ended: called whenever no claimWork is in flight any more.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
+        time: ServerTime,
         config: Config,
         host: HostService,
         room: Room,
@@ -64,6 +66,7 @@ class Claimer:
         ended: Callable[[], None],
     ) -> None:
         self._clock = clock
+        self._time = time
         self._config = config
         self._host = host
         self._room = room
@@ -207,7 +210,7 @@ class Claimer:
 
     def _read(self, answer: JSON) -> list[Claim]:
         """The claims of an answer; one that nobody could resolve is logged and left to run out."""
-        claims, until = [], now(self._clock) + UNKNOWN_CLAIM
+        claims, until = [], datetime.fromtimestamp(self._time.seconds(), UTC) + UNKNOWN_CLAIM
         for claim in reading("claimWork", lambda given: at(given, list, "tasks"), answer):
             try:
                 claims.append(Claim.from_json(claim, until))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -132,11 +132,6 @@ async def whatever_happens(work: Deferred[Any]) -> None:
 def now(clock: IReactorTime) -> datetime:
     """What time it is by a clock (whose seconds, like a reactor's, count from 1970), in UTC."""
     return datetime.fromtimestamp(clock.seconds(), UTC)
-
-
-def seconds_until(clock: IReactorTime, moment: datetime) -> float:
-    """How many seconds there are until an aware date; negative when it is over."""
-    return (moment - now(clock)) / timedelta(seconds=1)
 
 
 def pause(clock: IReactorTime, seconds: float) -> Deferred[None]:

@@ -99,6 +99,11 @@ class OneSlot(Working):
         self.give_broken(task={"payload": {}})
         self.assertEqual((self.reasons(), self.asking), (["malformed-payload"], [1]))
 
+    def test_however_wrong_this_machine_s_clock_is(self) -> None:
+        self.facilities.time.heard("Fri, 01 Jan 2100 00:00:00 GMT", self.clock.seconds())
+        self.give_broken(takenUntil=None)
+        self.assertEqual(self.reasons(), ["internal-error"])
+
     def test_until_the_queue_knows_it_is_remembered(self) -> None:
         self.give_broken(takenUntil=None)
         [record] = self.facilities.memory.kept.values()

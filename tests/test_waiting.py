@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.waiting import Loose, OneShot, now, pause, seconds_until
+from tcworker.waiting import Loose, OneShot, now, pause
 
 
 class OneShots(SynchronousTestCase):
@@ -110,14 +110,10 @@ class LooseWork(SynchronousTestCase):
 class Times(SynchronousTestCase):
     """By the clock that is handed in."""
 
-    def test_how_long_until_a_date(self) -> None:
+    def test_what_time_it_is(self) -> None:
         clock = Clock()
         clock.advance(1000)
         self.assertEqual(now(clock), datetime(1970, 1, 1, 0, 16, 40, tzinfo=UTC))
-        later = (now(clock) + timedelta(seconds=90)).astimezone(timezone(timedelta(hours=5)))
-        self.assertEqual(seconds_until(clock, later), 90)
-        clock.advance(100)
-        self.assertEqual(seconds_until(clock, later), -10)
 
     def test_a_pause_that_is_cancelled_leaves_no_timer(self) -> None:
         clock = Clock()
