@@ -87,24 +87,17 @@ class TaskLog:
         self._unwritten = bytearray()
         try:
             self._raw = opening(folder, limit)
-            self._compression = self._compress()
         except OSError as error:
             why = f"cannot begin the task's log in {folder}: {error.strerror}"
             raise ResourceUnavailable.no_disk(why, folder, error) from error
-
-    def _compress(self) -> LogCompression:
-        try:
-            return LogCompression(
-                f"{self._raw.path}.gz",
-                self._new_reader(),
-                self._threads,
-                size=lambda: self._raw.size,
-                broken=self._broken,
-                at_once=self._masks.at_once,
-            )
-        except OSError:
-            self._raw.close()
-            raise
+        self._compression = LogCompression(
+            f"{self._raw.path}.gz",
+            self._new_reader(),
+            threads,
+            size=lambda: self._raw.size,
+            broken=self._broken,
+            at_once=self._masks.at_once,
+        )
 
     def mask(self, secret: str) -> None:
         """Let a secret not leave the machine in this log from now on, earlier output included.

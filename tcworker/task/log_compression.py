@@ -10,12 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tcworker.filebody import DescriptorFile
 from tcworker.interfaces import IArchivedFile
-from tcworker.launcher.sink import write_all
 from tcworker.task.log_gzip import GzipStream, LogReader
 from tcworker.task.log_pump import Pump
-from tcworker.task.log_raw import unnamed_file
+from tcworker.task.spool import Spool
 from tcworker.waiting import Executor
 
 _log = Logger()
@@ -40,7 +38,6 @@ class LogCompression:
     @param broken: is told that the disk does not take it; then there will be no file.
     @param at_once: up to so many bytes are compressed where this is called, more of them in threads.
     @ivar late_secret: called when something that must not be seen was found in what was compressed already.
-    @raise OSError: there is no file to be had.
     """
 
     def __init__(
@@ -60,8 +57,8 @@ class LogCompression:
         self._failed = False
         self._restarts = 0
         self._file: IArchivedFile | None = None
-        self._descriptor = unnamed_file(os.path.dirname(path))
-        self._stream = GzipStream(reader, self._keep, self._forget)
+        self._spool = Spool(os.path.dirname(path))
+        self._stream = GzipStream(reader, self._spool.write, self._spool.clear)
         self._pump = Pump(threads, self.behind, self._stream.step, self._stepped, self._cannot, at_once)
 
     @property
@@ -94,7 +91,7 @@ class LogCompression:
             return None
         try:
             self._stream.finish(more)
-            self._file = DescriptorFile(self._path, os.dup(self._descriptor))
+            self._file = self._spool.file(self._path)
         except OSError as error:
             self._broken(error)
             return None
@@ -102,7 +99,7 @@ class LogCompression:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        self._spool.close()
         if self._file is not None:
             self._file.close()
 
@@ -111,17 +108,10 @@ class LogCompression:
             self._restarts = self._stream.restarts
             self.late_secret()
 
-    def _keep(self, data: bytes) -> None:
-        write_all(self._descriptor, data)
-
-    def _forget(self) -> None:
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        os.ftruncate(self._descriptor, 0)
-
     def _cannot(self, failure: Failure) -> None:
         self._failed = True
         # Half a stream is of no use; its room is, for the raw log.
-        self._forget()
+        self._spool.clear()
         if isinstance(failure.value, OSError):
             self._broken(failure.value)
         else:

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import IArchivedFile
-from tcworker.task import log_snapshot
+from tcworker.task import spool
 from tcworker.task.log import TaskLog
 from tcworker.task.log_compression import SealedLog
 from tcworker.task.masks import LogMasks
@@ -171,12 +171,12 @@ class Secrets(SnapshotTest):
 
 class Trouble(SnapshotTest):
     async def test_a_disk_that_is_full(self) -> None:
-        self.log.write(b"x")
+        self.log.write(os.urandom(100_000))
 
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        self.patch(log_snapshot, "write_all", full)
+        self.patch(spool, "write_all", full)
         await self.assertFailure(self.log.snapshot(), OSError)
         self.assertEqual(self.open_files(), self.before)
 
