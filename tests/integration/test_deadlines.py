@@ -138,6 +138,19 @@ class Notices(DeadlineCase):
         self.assertHandedOn(await self.outcome(task_id))
 
 
+class Signals(DeadlineCase):
+    """What an operator says."""
+
+    async def test_a_second_one_waits_no_longer_for_the_task(self) -> None:
+        worker = self.worker(killGraceSecs=60, shutdownGraceSecs=120)
+        task_id = await self.running(WORK)
+        worker.signal(signal.SIGTERM)
+        await worker.until_printed("stopping: SIGTERM")
+        worker.signal(signal.SIGTERM)
+        await self.gone(worker, 5)
+        self.assertHandedOn(await self.outcome(task_id))
+
+
 class Boots(DeadlineCase):
     """Whoever is told to go before the first claim makes none."""
 
