@@ -74,6 +74,7 @@ class Claimer:
         self._machine = machine
         self._ended = ended
         self._asking: Deferred[Callable[[], None]] | None = None
+        self._sent = False
         self._pause: IDelayedCall | None = None
         self._began = clock.seconds()
         self._said: float | None = None
@@ -97,7 +98,7 @@ class Claimer:
         if self._asking is not None or self._pause is not None:
             return
         # The usual time between two calls counts from the beginning: the queue holds a call itself when it is idle.
-        self._began = self._clock.seconds()
+        self._began, self._sent = self._clock.seconds(), False
         asking = Deferred.fromCoroutine(self._ask(min(most, MOST), idle_seconds))
         self._asking = asking
         # Each of the two says what came of it, and nothing can be said of a failure of theirs but that it is a fault.
@@ -114,12 +115,17 @@ class Claimer:
         self._wait(next(self._delays))
 
     def stop(self) -> None:
-        """Ask no more; the answer of a call in flight still comes, or is given up after L{LAST_CLAIM}."""
+        """Ask no more; the answer of a claimWork in flight still comes, or is given up after L{LAST_CLAIM}."""
         if self._pause is not None:
             self._pause.cancel()
         self._pause = None
-        if self._asking is not None:
+        if self._asking is None:
+            return
+        if self._sent:
             self._asking.addTimeout(LAST_CLAIM, self._clock)
+        else:
+            # Host and disk may still be asked: once they answer, no claim may follow.
+            self._asking.cancel()
 
     def give_up(self) -> None:
         """Wait for nothing any more."""
@@ -140,6 +146,7 @@ class Claimer:
             return lambda: self._machine.must_go(exit)
         if (shortage := await self._room.shortage()) is not None:
             return self._without_room(shortage, idle_seconds or 0)
+        self._sent = True
         answer = await self._queue.claim_work(
             self._config.task_queue_id,
             {"workerGroup": self._config.worker_group, "workerId": self._config.worker_id, "tasks": most},

@@ -57,6 +57,22 @@ class WhileItBoots(BootCase):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
+class BeforeAClaimIsMade(Working):
+    """The host is asked first, and the disk: nothing is asked of the queue after an order."""
+
+    def boot(self) -> None:
+        self.answer: Deferred[bool] = Deferred()
+        self.patch(self.host, "should_shut_down_now", lambda idle: self.answer)
+        super().boot()
+
+    def test_no_claim_is_made_any_more(self) -> None:
+        for order in (lambda: self.claims.drain(None, EXIT), lambda: self.claims.shut_down(25, EXIT)):
+            self.setUp()
+            order()
+            self.assertEqual((self.successResultOf(self.stopped), self.queue.calls), (EXIT, []))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
 class Twice(Working):
     """Whoever asks again is in a hurry."""
 
