@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.errors import ProcessStatus
 from tcworker.supervision import in_a_line
 from tests.surroundings import until
 from tests.test_systemd import Manager
@@ -88,6 +89,27 @@ sys.exit(main(sys.argv[1:]))
 
 class Blocking(Command):
     program = ("-c", BLOCKS)
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+from tcworker.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class Limited(Command):
+    program = ("-c", LIMITED)
+
+
+class TooFewOpenFiles(TwistdTestCase):
+    async def test_a_large_capacity_is_refused(self) -> None:
+        self.settings["capacity"] = 50
+        self.write_settings()
+        self.twistd = Limited(str(self.folder), "worker", "--config", "worker.yml")
+        self.assertEqual(await self.twistd.ended(), ProcessStatus.INVALID_CONFIG)
+        self.assertIn("LimitNOFILE=1264", self.twistd.out[2])
 
 
 class ABlockedReactor(TwistdTestCase):

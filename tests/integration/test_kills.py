@@ -223,6 +223,19 @@ class WhileItRuns(KillCase):
         await self.assertEndsInOrder(worker)
 
 
+class FoldersOfRuns(KillCase):
+    """In the state directory."""
+
+    async def test_those_that_nobody_knows_are_gone(self) -> None:
+        """Their worker was killed before it had noted them, or after it had forgotten them."""
+        os.mkdir(self.path("state"), 0o700)
+        os.makedirs(self.path("state/runs/stray-0/deep"))
+        worker = self.start()
+        await until(lambda: self.claimed)
+        self.assertEqual(os.listdir(self.path("state/runs")), [])
+        await self.assertEndsInOrder(worker)
+
+
 class AtAnyMoment(KillCase):
     """Killed by chance, from the first moment of its boot on."""
 

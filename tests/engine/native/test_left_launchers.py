@@ -61,6 +61,7 @@ class LeftCase(NativeCase):
         return platform
 
     def assertGone(self) -> None:
+        self.assertEqual(left_launchers.left_launchers(owner_of(self.config.state_dir)), set())
         self.assertEqual(processes_with(self.marker), [])
         self.assertEqual([group for group in self.record["groups"] if exists(group)], [])
         self.assertFalse(exists(self.record["folder"]))
