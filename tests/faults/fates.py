@@ -44,6 +44,8 @@ _NAMES: Mapping[tuple[str, str], str] = {
     ("PUT", "artifacts"): "finishArtifact",
 }
 
+_ANSWERED_WITH_NOTHING = {"put", "get", "finishUpload", "finishArtifact"}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -64,6 +66,8 @@ class Call:
             return "put" if self.method == "PUT" else "get"
         if "/claim-work/" in self.path:
             return "claimWork"
+        if self.path.startswith("/api/object/"):
+            return "createUpload" if self.method == "PUT" else "finishUpload"
         if (found := _RUN.search(self.path)) and (name := _NAMES.get((self.method, found["what"]))):
             return name
         return self.path.rpartition("/")[2] if self.path.startswith("/api/") else "other"
@@ -79,7 +83,7 @@ class Call:
         if fate is Fate.CUT:
             return self.length > 0
         # Whoever takes an upload says no more than that. Nobody can know that it was somebody else.
-        return fate is not Fate.IMPOSTOR or self.name not in ("put", "get", "finishArtifact")
+        return fate is not Fate.IMPOSTOR or self.name not in _ANSWERED_WITH_NOTHING
 
 
 class Chances:

@@ -28,6 +28,8 @@ class Names(SynchronousTestCase):
             ("POST", f"{RUN}/artifacts/public/a.txt", "createArtifact", TASK),
             ("PUT", f"{RUN}/artifacts/public/a.txt", "finishArtifact", TASK),
             ("PUT", f"/storage/{TASK}/0/public/a.txt", "put", TASK),
+            ("PUT", f"/api/object/v1/upload/t/{TASK}/0/public/a.txt", "createUpload", TASK),
+            ("POST", f"/api/object/v1/finish-upload/t/{TASK}/0/public/a.txt", "finishUpload", TASK),
             ("POST", "/api/queue/v1/tasks/status", "status", None),
         ):
             call = Call(method, path)
