@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import formatdate
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.client.server_time import DRIFT, ServerTime, steady_seconds
+from tests.hypotheses import given
 
 NOON = 1_900_000_000.0
 
