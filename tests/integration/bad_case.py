@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tcworker.interfaces import JSON
 from tcworker.testing.engines import traces
+from tests.definitions import shell
 from tests.integration.picture import (
     Picture,
     control_groups,
@@ -44,6 +45,8 @@ class BadCase(TaskCase):
         self.nothing = {**self.picture(), "processes": commands, "files": frozenset(), "users": frozenset()}
         # Launchers, pools, connections come with the first task, and stay.
         await self.assertWorks()
+        # It publishes a verdict beside its log, and needs one connection more.
+        await self.run_task(shell("false"))
         await self.assertWorks()
         self.before = self.picture()
         self.families = control_groups_of(descendants())
