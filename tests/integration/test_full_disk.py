@@ -73,12 +73,14 @@ class TasksAndLogsOnOneDisk(SmallDisk):
         self.assertTold(outcome)
 
     async def test_a_task_that_fills_it_and_goes(self) -> None:
-        # Its log is where there is no room any more: the line about its end cannot be written either.
-        outcome = await self.endure(shell(f"{FILL}; {REST}; echo done"), "exception/resource-unavailable")
+        # Its log is where there is no room any more, beyond the block that it has already.
+        last = "head -c 5000 /dev/zero | tr '\\000' x"
+        outcome = await self.endure(shell(f"{FILL}; {REST}; {last}"), "exception/resource-unavailable")
         self.assertTold(outcome)
 
     def assertTold(self, outcome: Outcome) -> None:
         """Fail unless the log, which is published all the same, says what is full, and where."""
+        self.assertEqual((outcome.verdict["cause"], outcome.verdict["whose"]), ("no-disk", "worker"))
         told = [line for line in outcome.errors if f"{self.disk}/stateDir/runs/" in line]
         self.assertTrue(told and ("No space left on device" in told[0] or "disk was full" in told[0]), outcome.log)
 
@@ -94,6 +96,7 @@ class TasksOnADiskOfTheirOwn(SmallDisk):
         outcome = await self.run_task(shell("true"))
         line = f"no folder for the task can be made in {self.disk}/tasksDir: No space left on device"
         self.assertResolved(outcome, "exception/resource-unavailable", line)
+        self.assertEqual(outcome.verdict["cause"], "no-disk")
         shutil.rmtree(f"{self.disk}/fill")
         await self.assertWorks()
 
