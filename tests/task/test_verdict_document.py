@@ -16,11 +16,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.causes import Cause
 from tcworker.config import Config
-from tcworker.errors import TaskFailed
+from tcworker.errors import (
+    IntermittentTask,
+    InternalError,
+    MalformedPayload,
+    ResourceUnavailable,
+    TaskFailed,
+    WorkerShutdown,
+)
 from tcworker.interfaces import Credentials
 from tcworker.task.log_names import LogNames
-from tcworker.task.resolution import FAILED
-from tcworker.task.verdict import Verdict, by_death, by_error
+from tcworker.task.resolution import FAILED, resolution_of
+from tcworker.task.verdict import Verdict, by_death, by_error, by_resolution
 from tcworker.task.verdict_document import verdict_artifact, verdict_name, write_verdict
 from tcworker.task.verdict_schema import VERDICT_SCHEMA
 from tcworker.testing.context import read_archived
@@ -88,6 +95,13 @@ class TheDocument(SynchronousTestCase):
         for cause in Cause:
             verdict = Verdict(FAILED, cause, "why", EVIDENCE.get(cause, {}))
             self.assertEqual(read_verdict(written(verdict))["cause"], cause)
+
+    def test_it_is_too_where_no_more_is_known_than_how_a_run_ended(self) -> None:
+        kinds = (MalformedPayload, ResourceUnavailable, IntermittentTask, WorkerShutdown, InternalError, TaskFailed)
+        for kind in kinds:
+            verdict = read_verdict(written(by_resolution(resolution_of(kind("why")))))
+            self.assertEqual((verdict["state"], verdict["reason"]), (kind.state, kind.reason))
+            self.assertEqual(verdict["whose"], by_error(kind("why")).cause.whose)
 
     def test_secrets_are_masked_in_every_text(self) -> None:
         evidence = {"problems": ["it is hunter2"], "command": {**COMMAND, "problem": "no hunter2"}, "seconds": 1}

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import FeatureNotSupported, NamingConflict, ResourceUnavailable, SandboxEnded, TaskFailed
+from tcworker.errors import Cause, FeatureNotSupported, NamingConflict, ResourceUnavailable, SandboxEnded, TaskFailed
 from tcworker.feature.resource_monitor import feature
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature, artifact_name
 from tcworker.filebody import MemoryFile
@@ -307,6 +307,7 @@ class MemoryRunsOut(MonitorTest):
         self.pass_seconds(8)
         [error] = large.errors
         self.assertIsInstance(error, TaskFailed)
+        self.assertEqual(error.cause, Cause.OUT_OF_MEMORY)
         self.assertIn("this task uses 6.00 GiB", str(error))
         self.pass_seconds(60)
         self.assertEqual((small.errors, middle.errors), ([], []))
