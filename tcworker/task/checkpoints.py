@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,7 +19,10 @@ FIRST = 60.0
 """Seconds after which the first is due; the others when the run has lasted twice as long as at the one before."""
 
 CLOSE_SECONDS = 10.0
-"""For the first one, should the run end while it is on its way: what is listed must be there."""
+"""For one that is listed and not there yet when the run is over, or that must not be seen."""
+
+AGAIN = 1.0
+"""Seconds between two tries in that time."""
 
 RETRIES = Backoff(first=5.0, most=300.0)
 """Each try has the log as it is then, and so compresses all of it."""
@@ -58,6 +61,7 @@ class Checkpoints:
         # Whether one may be listed, is on its way, is there, and whether it shows what must not be seen.
         self._declared = self._sending = self._stored = self._stale = False
         self._referred = False
+        self._whole: SealedLog | None = None
 
     def begin(self) -> None:
         """From now on."""
@@ -88,16 +92,24 @@ class Checkpoints:
     async def finish(self, sealed: SealedLog) -> None:
         """Put the whole log in the place of one that is not there although it is listed, or that must not be seen.
 
-        @param sealed: is not closed here.
+        @param sealed: is not closed here, and not before L{close} is done.
         """
-        if self._stale or (self._declared and not self._stored and not self._sending):
+        self._whole = sealed
+        if self._owed and not self._sending:
             await self._store(sealed)
 
     async def close(self, seconds: float) -> None:
-        """Return when nothing is on its way any more; what takes longer is cancelled."""
+        """Return when nothing is on its way any more, nor has to be; what takes longer is cancelled."""
         self.stop()
+        if self._making is None and self._owed and seconds > 0:
+            self._run(self._until_whole())
         if self._making is not None:
             await self._loose.end(self._clock, min(CLOSE_SECONDS, seconds))
+
+    @property
+    def _owed(self) -> bool:
+        """Whether one is listed that may not be there, or shows what must not be seen."""
+        return self._stale or (self._declared and not self._stored)
 
     def _due(self) -> None:
         self._timer = self._clock.callLater(self._pause, self._due)
@@ -106,8 +118,11 @@ class Checkpoints:
 
     def _make(self) -> None:
         if self._making is None and not self._stopped:
-            self._making = Deferred.fromCoroutine(self._until_stored())
-            self._loose.run(self._making.addBoth(self._made), "publishing a checkpoint of the log")
+            self._run(self._until_stored())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._making = Deferred.fromCoroutine(work)
+        self._loose.run(self._making.addBoth(self._made), "publishing a checkpoint of the log")
 
     def _made(self, result: object) -> object:
         self._making = None
@@ -118,9 +133,15 @@ class Checkpoints:
             if await self._checkpoint() or self._stopped:
                 break
             await pause(self._clock, delay)
-        if self._stored and not self._referred and not self._stopped:
+        if self._stopped:
+            await self._until_whole()
+        elif self._stored and not self._referred:
             await self._refer()
             self._referred = True
+
+    async def _until_whole(self) -> None:
+        while self._owed and self._whole is not None and not await self._store(self._whole):
+            await pause(self._clock, AGAIN)
 
     async def _checkpoint(self) -> bool:
         """Publish the log as it is; whether there is no use in trying that again."""

@@ -220,6 +220,36 @@ class TheEnd(CheckpointTest):
         self.wait(2)
         self.successResultOf(closing)
 
+    def test_if_it_fails_then_the_whole_log_stands_in_for_it(self) -> None:
+        self.wait(60)
+        self.finish()
+        closing = self.close()
+        self.answer(Unreachable("PUT", "connection lost"))
+        self.assertEqual(self.uploaded(), ["log", "all"])
+        self.answer(Unreachable("PUT", "connection lost"))
+        self.wait(1)
+        self.assertEqual(self.uploaded(), ["log", "all", "all"])
+        self.answer()
+        self.successResultOf(closing)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_which_is_tried_again_until_it_is_there(self) -> None:
+        self.wait(60)
+        self.answer(Unreachable("PUT", "connection lost"))
+        self.answers = [fail(Unreachable("PUT", "connection lost")), fail(Unreachable("PUT", "away")), succeed(None)]
+        self.finish()
+        closing = self.close()
+        self.wait(2)
+        self.successResultOf(closing)
+        self.assertEqual(self.uploaded(), ["log", "all", "all", "all"])
+
+    def test_a_run_that_is_given_up_leaves_that_to_the_next_worker(self) -> None:
+        self.wait(60)
+        self.answer(Unreachable("PUT", "connection lost"))
+        self.checkpoints.stop()
+        self.successResultOf(self.close(seconds=0))
+        self.assertEqual((self.uploaded(), self.clock.getDelayedCalls()), (["log"], []))
+
     def test_the_whole_log_stands_in_for_a_first_one_that_failed(self) -> None:
         self.wait(60)
         self.answer(Unreachable("PUT", "connection lost"))
