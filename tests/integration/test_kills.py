@@ -48,7 +48,7 @@ class KillCase(WorkerCase):
     @ivar calls: who wants to know of each call, by its method and path, before it takes effect.
     """
 
-    times: ClassVar[Times] = Times(claim=8, poll=2, dependencies=0.1)
+    times: ClassVar[Times] = Times(claim=5, poll=2, dependencies=0.1)
 
     async def prepare(self) -> None:
         only_root()
@@ -138,6 +138,19 @@ class KillCase(WorkerCase):
                 worker.signal(signal.SIGKILL)
             await worker.until_ended()
 
+    async def run_until_begun(self) -> tuple[Command, Sequence[str]]:
+        first = self.start()
+        tasks = [await self.create() for _ in range(3)]
+        await until(self.begun)
+        return first, tasks
+
+    async def assertAllRunAgain(self, tasks: Sequence[str]) -> None:
+        second = self.start()
+        for task_id in tasks:
+            runs = await self.client.until_resolved(task_id)
+            self.assertEqual(runs[-1]["state"], "completed", second.output)
+        await self.assertEndsInOrder(second)
+
     async def assertEndsInOrder(self, worker: Command) -> None:
         """Tell a worker to go when it has claimed, and fail if anything is left of it and those before."""
         await until(lambda: self.claimed)
@@ -189,19 +202,6 @@ class AtACall(KillCase):
 class WhileItRuns(KillCase):
     """Killed while tasks run."""
 
-    async def run_until_begun(self) -> tuple[Command, Sequence[str]]:
-        first = self.start()
-        tasks = [await self.create() for _ in range(3)]
-        await until(self.begun)
-        return first, tasks
-
-    async def assertAllRunAgain(self, tasks: Sequence[str]) -> None:
-        second = self.start()
-        for task_id in tasks:
-            runs = await self.client.until_resolved(task_id)
-            self.assertEqual(runs[-1]["state"], "completed", second.output)
-        await self.assertEndsInOrder(second)
-
     async def test_the_worker(self) -> None:
         first, tasks = await self.run_until_begun()
         await self.kill(first, "worker")
@@ -221,6 +221,18 @@ class WhileItRuns(KillCase):
         runs = await self.client.until_resolved(await self.create())
         self.assertEqual(runs[-1]["state"], "completed", worker.output)
         await self.assertEndsInOrder(worker)
+
+
+class AllAsOneUser(KillCase):
+    """Tasks run as the worker does, so that no user tells which processes are theirs."""
+
+    def settings(self) -> Mapping[str, Any]:
+        return {**super().settings(), "taskUsers": False}
+
+    async def test_both(self) -> None:
+        first, tasks = await self.run_until_begun()
+        await self.kill(first, "both")
+        await self.assertAllRunAgain(tasks)
 
 
 class FoldersOfRuns(KillCase):

@@ -70,19 +70,17 @@ def kill_one(pid: int) -> None:
 
 def _named(owner: str) -> Iterator[int]:
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        # What others run can have any words in its command line.
         if name.isdigit() and _is_of(name, owner) and (known := fields(int(name))) and known.lives:
             yield int(name)
 
 
 def _is_of(pid: str, owner: str) -> bool:
     try:
+        # First: what strangers run has any words in its command line, and who reads them may wait for ever.
+        if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+            return False
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
-        return len(words) > 4 and words[3].endswith(_PROGRAM) and words[-1] == owner and _is_ours(pid)
     except OSError:
         return False
-
-
-def _is_ours(pid: str) -> bool:
-    return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
+    return len(words) > 4 and words[3].endswith(_PROGRAM) and words[-1] == owner
