@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed, readBody
+from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
@@ -88,8 +88,11 @@ class ChaosProxy:
         request.notifyFinish().addErrback(lambda _: upstream.cancel())
         try:
             answer = await upstream
-        except (CancelledError, ResponseFailed):
-            return
+        except Exception:
+            # Cancelled at any moment, a client of Twisted's says so in many ways.
+            if request.gone:
+                return
+            raise
         if not request.deliver(answer):
             self._note_lost(request.call, answer)
 
@@ -155,9 +158,14 @@ class _ChaosRequest(Request):
         if self._left <= 0:
             self._abort()
 
+    @property
+    def gone(self) -> bool:
+        """Whether who asked has hung up."""
+        return bool(self._disconnected or not self.transport.connected)
+
     def deliver(self, answer: _Answer) -> bool:
         """Answer as the fate has it; whether who asked gets it whole."""
-        if self._disconnected or not self.transport.connected:
+        if self.gone:
             return False
         deliver = _DELIVERIES.get(self.fate)
         if deliver is None:

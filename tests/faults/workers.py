@@ -14,6 +14,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.logger import Logger
 
 from tcworker.interfaces import JSON
+from tcworker.launcher.linux import children
 from tcworker.waiting import Loose, pause
 from tests.faults.fates import Call
 from tests.integration.processes import Command
@@ -54,13 +55,22 @@ class MortalWorker:
                 self.deaths.append(self._command.output)
                 await pause(reactor, 1)
 
-    def kill(self) -> None:
-        """Kill it now, as C{kill -9} does, unless it is dead already."""
-        if self._command is not None and not (self._killed or self._stopping):
-            self._killed = True
-            self.kills.append(reactor.seconds())
-            with suppress(ProcessExitedAlready):
-                self._command.signal(signal.SIGKILL)
+    def kill(self, *, launcher: bool = False) -> bool:
+        """Kill it now, as C{kill -9} does; whether it lived.
+
+        @param launcher: whether its launcher is killed at the same time: then nobody but supervisors is left.
+        """
+        if self._command is None or self._killed or self._stopping:
+            return False
+        self._killed = True
+        self.kills.append(reactor.seconds())
+        helpers = children(self._command.pid or 0) if launcher else ()
+        with suppress(ProcessExitedAlready):
+            self._command.signal(signal.SIGKILL)
+        for pid in helpers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return True
 
     async def stop(self) -> int | None:
         """Tell it to go, and give the status that it ends with."""
@@ -84,9 +94,9 @@ class MortalWorker:
 
 
 class Killer:
-    """Kills a worker when it has made some calls, and then some more: at the same ones for each seed.
+    """Kills a worker, its launcher too sometimes, when it has made some calls, and then some more.
 
-    Now and then it does so once more while the next one starts.
+    Those are the same for each seed. Now and then it kills the next one as well while that starts.
     """
 
     def __init__(self, worker: MortalWorker, seed: object, times: int, calls: tuple[int, int]) -> None:
@@ -99,14 +109,17 @@ class Killer:
     def saw(self, call: Call) -> None:
         """A call has come."""
         self._wait -= 1
-        if self._wait <= 0 and self._left > 0:
-            self._wait = self._chance.randint(*self._calls)
+        if self._wait == 0 and self._left > 0:
             # At the next turn: perhaps before the call is answered, perhaps after.
             reactor.callLater(self._chance.uniform(0, 0.2), self._kill)
 
     def _kill(self) -> None:
-        self._worker.kill()
+        if not self._worker.kill(launcher=self._chance.random() < 0.4):
+            # The next one is still to be started.
+            reactor.callLater(0.05, self._kill)
+            return
         self._left -= 1
         if self._left > 0 and self._chance.random() < 0.3:
-            self._left -= 1
-            reactor.callLater(self._chance.uniform(0.1, 2.0), self._worker.kill)
+            reactor.callLater(self._chance.uniform(0.1, 2.0), self._kill)
+        else:
+            self._wait = self._chance.randint(*self._calls)
