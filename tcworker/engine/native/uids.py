@@ -28,12 +28,12 @@ class TaskUids:
 
     @param folder: where the file is; made when it is not there.
     @ivar first: the first number.
-    @param last: the last one.
+    @ivar last: the last one.
     """
 
     def __init__(self, folder: str, first: int, last: int) -> None:
         self._folder = folder
-        self.first, self._last = first, last
+        self.first, self.last = first, last
         # Each has a turn of its own: another worker's range would else begin ours anew.
         self._range = f"{first}-{last}"
 
@@ -49,7 +49,7 @@ class TaskUids:
                     register.last[self._range] = uid
                     return uid
         raise ResourceUnavailable(
-            f"no number for the task's user is free from {self.first} to {self._last} (taskUidRange): look which users "
+            f"no number for the task's user is free from {self.first} to {self.last} (taskUidRange): look which users "
             "of ended tasks are left (getent passwd | grep ^task_), or give the worker a larger range"
         )
 
@@ -60,8 +60,8 @@ class TaskUids:
 
     def _in_turn(self, last: int) -> Iterator[int]:
         """All numbers, those after the last one first."""
-        size = self._last - self.first + 1
-        start = last + 1 - self.first if self.first <= last < self._last else 0
+        size = self.last - self.first + 1
+        start = last + 1 - self.first if self.first <= last < self.last else 0
         return (self.first + (start + step) % size for step in range(size))
 
     @contextlib.contextmanager

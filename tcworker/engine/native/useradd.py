@@ -101,8 +101,20 @@ def _remove_account(name: str, uid: int) -> None:
     if _has(pwd.getpwnam, name) and pwd.getpwnam(name).pw_uid == uid:
         _run(["userdel", name], fine=(0, _NOT_THERE))
     # Not every system takes a user's own group away with it.
+    remove_group(name)
+
+
+def remove_group(name: str) -> None:
+    """Remove the group of a user that is gone. Raises L{CannotChangeUsers}."""
     if _has(grp.getgrnam, name) and not _has(pwd.getpwnam, name):
         _run(["groupdel", name], fine=(0, _NOT_THERE))
+
+
+def groups_without_users() -> Sequence[tuple[str, int]]:
+    """Name and number of the groups of tasks' users that are gone, whose removal somebody killed in its middle."""
+    users = {entry.pw_name for entry in pwd.getpwall()}
+    found = [(entry.gr_name, entry.gr_gid) for entry in grp.getgrall()]
+    return [group for group in found if group[0] == f"{PREFIX}{group[1]}" and group[0] not in users]
 
 
 def users_at_home_in(folder: str) -> Sequence[tuple[str, int, str]]:

@@ -6,7 +6,8 @@ import contextlib
 import grp
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,7 +19,9 @@ from tcworker.engine.native.useradd import (
     CannotChangeUsers,
     NumberTaken,
     add_user,
+    groups_without_users,
     is_unused,
+    remove_group,
     remove_user,
     set_password,
     users_at_home_in,
@@ -136,16 +139,25 @@ class OwnUsers:
     def remove_left_in(self, tasks_dir: str) -> None:
         """Remove the users of runs whose worker died. Raises as L{Users.give_back}, after the last of them."""
         problem: Exception | None = None
-        for name, uid, home in users_at_home_in(tasks_dir):
-            # A home without our mark may be that of another worker, which could not set it there.
-            if os.path.lexists(home) and not is_left(home):
-                continue
+        for remove in (*self._left_users(tasks_dir), *self._left_groups()):
             try:
-                self.remove(name, uid)
+                remove()
             except (OSError, CannotChangeUsers) as error:
                 problem = error
         if problem is not None:
             raise problem
+
+    def _left_users(self, tasks_dir: str) -> Iterator[Callable[[], None]]:
+        for name, uid, home in users_at_home_in(tasks_dir):
+            # A home without our mark may be that of another worker, which could not set it there.
+            if not os.path.lexists(home) or is_left(home):
+                yield partial(self.remove, name, uid)
+
+    def _left_groups(self) -> Iterator[Callable[[], None]]:
+        for name, gid in groups_without_users():
+            # What has other numbers may be somebody else's, whatever it is called.
+            if self._uids.first <= gid <= self._uids.last:
+                yield partial(remove_group, name)
 
     def check(self, folder: str) -> None:
         """Make sure that users can be made and removed, by doing so. Blocks, for threads. Raises L{ConfigError}.

@@ -74,6 +74,11 @@ class OwnUsersCase(NativeCase):
         await result.dispose()
         return context, result
 
+    def leave_group(self, name: str, gid: int, *, stays: bool = True) -> None:
+        """Make a group that is there until the test is over, or that may have gone by then."""
+        subprocess.run(["groupadd", "--gid", str(gid), name], check=True)
+        self.addCleanup(subprocess.run, ["groupdel", name], check=stays, capture_output=True)
+
 
 class IdentityTests(OwnUsersCase):
     """Who a task is."""
@@ -364,10 +369,6 @@ class RemovalTests(OwnUsersCase):
         context, _ = await self.run_whole(shell("id -un"), task_uid_range=(3_003_000, 3_004_999))
         self.assertNotEqual(printed(context), ["task_3003000"])
 
-    def leave_group(self, name, gid):
-        subprocess.run(["groupadd", "--gid", str(gid), name], check=True)
-        self.addCleanup(subprocess.run, ["groupdel", name], check=True)
-
     async def test_no_user_can_be_made(self):
         platform = await self.new_platform()
 
@@ -435,6 +436,17 @@ class LeftTests(OwnUsersCase):
         self.patch(useradd, "_remove_account", remove_account)
         await platform.prepare([])
         self.assertEqual((users_at_home_in(self.tasks_dir), self.left()), ([], []))
+
+    async def test_a_group_whose_user_is_gone(self):
+        """Somebody killed what was removing them."""
+        platform = await self.new_platform()
+        number = platform._means.own_users._uids.take(is_unused)
+        names = {number: f"task_{number}", 1 << 20: f"task_{1 << 20}"}
+        for gid, name in names.items():
+            self.leave_group(name, gid, stays=False)
+        await platform.prepare([])
+        left = [name for name in names.values() if name in {entry.gr_name for entry in grp.getgrall()}]
+        self.assertEqual(left, [f"task_{1 << 20}"], "one of other numbers may be somebody else's")
 
     async def test_users_that_live_stay(self):
         platform = await self.new_platform()
