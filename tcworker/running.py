@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from types import FrameType
 from typing import IO, Any
 
@@ -67,8 +66,6 @@ class WorkerProcess(MultiService):
         self._leave_timers: Unsubscribe = _nothing
         worker.setServiceParent(self)
         worker.watch_deadline(must_end)
-        # The reactor is this process's own, so its timers may be touched.
-        worker.watch_clock(partial(bring_forward, reactor))
 
     def startService(self) -> None:
         """Start the worker, and listen to signals once the reactor's own handlers are in place."""

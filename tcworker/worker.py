@@ -132,10 +132,6 @@ class Worker(MultiService):
         """Be told in how many seconds the worker must be gone, once that is known, and again when they become less."""
         self._claims.watch_deadline(call)
 
-    def watch_clock(self, call: Callable[[float], None]) -> Unsubscribe:
-        """Be told by how many seconds the clock was set forward (negative: back), or how long the machine slept."""
-        return self._clocks.on_jump(call)
-
     def watch_runs(self, call: Callable[[ITaskContext], None]) -> Unsubscribe:
         """Be told of each claimed run, before anything happens to it."""
         return self._claims.watch_runs(call)

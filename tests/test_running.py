@@ -37,9 +37,6 @@ class ScriptedWorker(Service):
     def watch_deadline(self, call: Callable[[float], None]) -> None:
         self.watching.append(call)
 
-    def watch_clock(self, call: Callable[[float], None]) -> None:
-        self.jumped = call
-
     def when_booted(self) -> Deferred[Any]:
         return Deferred()
 
