@@ -164,6 +164,10 @@ class Checkpoints:
         except (TaskclusterError, Refused, TaskError, ArchiveError) as error:
             self._logger.warn("a checkpoint of the log cannot be published: {error}", error=str(error))
             return not getattr(error, "may_pass", False)
+        except Exception:
+            # The run shall not end for it.
+            self._logger.failure("publishing a checkpoint of the log failed")
+            return True
         finally:
             self._sending = False
         self._stored, self._stale = True, False

@@ -172,6 +172,13 @@ class Trouble(CheckpointTest):
             self.answer()
             self.finish()
 
+    def test_whatever_goes_wrong_the_run_goes_on(self) -> None:
+        self.wait(60)
+        self.answer(KeyError("putUrl"))
+        self.answers = [fail(KeyError("putUrl"))]
+        self.finish()
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 2)
+
     def test_a_disk_without_room_for_one_costs_nothing_else(self) -> None:
         self.patch(self.checkpoints, "_take", lambda: fail(OSError(28, "No space left on device")))
         self.wait(100)

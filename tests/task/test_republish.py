@@ -48,3 +48,11 @@ class Again(PublishingTest):
     def test_a_name_that_is_taken(self) -> None:
         self.queue.always("create_artifact", CallFailed("createArtifact", 409, "RequestConflict", "taken"))
         self.failureResultOf(self.again(b"one"), MalformedPayload)
+
+    def test_what_was_declared_before_the_run_was_over_may_come_after_it(self) -> None:
+        self.storage.answers = [(503, b"")]
+        self.failureResultOf(self.again(b"one"), Refused)
+        self.queue.always("create_artifact", CallFailed("createArtifact", 409, "RequestConflict", "it is over"))
+        self.successResultOf(self.again(b"two"))
+        first, second = self.storage.puts
+        self.assertEqual((first.url, second.body), (second.url, b"two"))
