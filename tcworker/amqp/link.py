@@ -22,8 +22,8 @@ C = TypeVar("C", bound="Channel")
 RETRIES = Backoff(first=1.0, most=60.0)
 CONNECT_SECONDS = 30.0
 
-STEADY = 60.0
-"""Seconds for which a connection must have lasted before the next one is tried for as if nothing had happened."""
+STEADY = 5.0
+"""Seconds for which a connection must have been of use for the next one to be tried for as if nothing had happened."""
 
 
 class Link(Generic[C]):
@@ -70,22 +70,27 @@ class Link(Generic[C]):
     async def _keep(self) -> None:
         delays = RETRIES.delays()
         while True:
-            begun = self._reactor.seconds()
-            trouble = await self._connect_and_serve()
+            trouble, served = await self._connect_and_serve()
             # It is also how the end comes about.
             if self._ended:
                 return
-            if self._reactor.seconds() - begun >= STEADY:
+            if served >= STEADY:
                 delays = RETRIES.delays()
             delay = next(delays)
             self._lost(trouble, delay)
             await pause(self._reactor, delay)
 
-    async def _connect_and_serve(self) -> object:
+    async def _connect_and_serve(self) -> tuple[object, float]:
+        """Have a connection as long as it lasts; gives why it does not, and for how many seconds it was of use."""
         try:
             channel = await self._connect()
         except Exception as error:
-            return error
+            return error, 0.0
+        begun = self._reactor.seconds()
+        trouble = await self._serve_by(channel)
+        return trouble, self._reactor.seconds() - begun
+
+    async def _serve_by(self, channel: C) -> object:
         try:
             return await self._serve(channel)
         except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pika import spec
-from pika.frame import Heartbeat
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock
 from twisted.logger import formatEvent, globalLogPublisher
@@ -185,12 +184,19 @@ class Losing(ListeningCase):
         self.reactor.advance(10)
         self.assertEqual(len(self.reactor.tcpClients), asked)
 
-    def test_one_that_served_for_a_minute_is_asked_at_once_again(self) -> None:
+    def test_one_that_says_nothing_is_asked_ever_more_rarely_too(self) -> None:
+        for pause in (1.5, 3, 6, 12):
+            MemoryBroker(self.reactor)
+            self.reactor.pump([1] * 31)
+            self.reactor.advance(pause)
+        MemoryBroker(self.reactor)
+        self.reactor.pump([1] * 40)
+        self.assertEqual(len(self.reactor.tcpClients), 5)
+
+    def test_one_that_served_for_a_while_is_soon_asked_again(self) -> None:
         for _ in range(4):
             broker = self.connect()
-            for _ in range(70):
-                self.reactor.advance(1)
-                broker.send(Heartbeat().marshal())
+            self.reactor.advance(6)
             broker.hang_up()
             self.reactor.advance(1.5)
         self.assertEqual(len(self.reactor.tcpClients), 5)
