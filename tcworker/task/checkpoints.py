@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tcworker.errors import ArchiveError, TaskclusterError, TaskError
@@ -164,6 +164,8 @@ class Checkpoints:
         except (TaskclusterError, Refused, TaskError, ArchiveError) as error:
             self._logger.warn("a checkpoint of the log cannot be published: {error}", error=str(error))
             return not getattr(error, "may_pass", False)
+        except CancelledError:
+            raise
         except Exception:
             # The run shall not end for it.
             self._logger.failure("publishing a checkpoint of the log failed")
