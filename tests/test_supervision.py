@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -62,7 +61,7 @@ class ByAServiceManager(TwistdTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.manager = Manager(self, f"@tcworker-test-{os.urandom(8).hex()}")
+        self.manager = Manager(self)
         self.environ = {"NOTIFY_SOCKET": self.manager.address, "WATCHDOG_USEC": "2000000"}
 
     async def test_twistd_tcworker(self) -> None:

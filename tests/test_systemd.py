@@ -11,6 +11,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.systemd import LOOK_EVERY, UNWELL_FOR, Notifier, Notifying
+from tests.surroundings import open_folder
 
 
 class Manager:
@@ -20,7 +21,7 @@ class Manager:
     """
 
     def __init__(self, test: SynchronousTestCase, address: str | None = None) -> None:
-        self.address = address or os.path.abspath(test.mktemp())[-100:]
+        self.address = address or f"@tcworker-test-{os.urandom(8).hex()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(f"\0{self.address[1:]}" if self.address.startswith("@") else self.address)
         test.addCleanup(self._socket.close)
@@ -61,12 +62,18 @@ class FromTheEnvironment(SynchronousTestCase):
     def test_one_for_another_process(self) -> None:
         self.assertIsNone(self.watchdog(WATCHDOG_USEC="60000000", WATCHDOG_PID="1"))
 
-    def test_a_name_of_the_abstract_namespace(self) -> None:
-        manager = Manager(self, f"@tcworker-test-{os.urandom(8).hex()}")
+    def assertHears(self, manager: Manager) -> None:
         notifier = self.notifier(NOTIFY_SOCKET=manager.address)
         assert notifier is not None
-        notifier.tell("READY=1")
-        self.assertEqual(manager.heard(), ["READY=1"])
+        notifier.tell("READY=1", "STATUS=well")
+        self.assertEqual(manager.heard(), ["READY=1", "STATUS=well"])
+
+    def test_a_name_of_the_abstract_namespace(self) -> None:
+        self.assertHears(Manager(self))
+
+    def test_a_path(self) -> None:
+        """Not in trial's own folder: paths of sockets are short."""
+        self.assertHears(Manager(self, os.path.join(open_folder(self), "notify")))
 
     def test_a_manager_that_is_gone_is_told_of_once(self) -> None:
         said: list[str] = []

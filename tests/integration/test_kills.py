@@ -129,8 +129,12 @@ class KillCase(WorkerCase):
         return [pid for pid in own if b"launcher/main.py" in _command_line(pid)]
 
     async def kill(self, worker: Command, whom: str) -> None:
-        """Kill a worker, its launcher or both, and wait until it is dead if it is one of them."""
-        for pid in self.launchers(worker) if whom != "worker" else ():
+        """Kill a worker, its launcher, both, or all that descends from it as service managers do.
+
+        Waits until the worker is dead if it is one of them.
+        """
+        below = descendants(worker.pid) if whom == "all" and worker.pid else self.launchers(worker)
+        for pid in below if whom != "worker" else ():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if whom != "launcher":
@@ -212,6 +216,11 @@ class WhileItRuns(KillCase):
         await self.kill(first, "both")
         await self.assertAllRunAgain(tasks)
 
+    async def test_all(self) -> None:
+        first, tasks = await self.run_until_begun()
+        await self.kill(first, "all")
+        await self.assertAllRunAgain(tasks)
+
     async def test_the_launcher(self) -> None:
         """Its tasks die with it, and the worker goes on with another one."""
         worker, tasks = await self.run_until_begun()
@@ -273,7 +282,7 @@ class AtAnyMoment(KillCase):
 
     async def live_and_die(self, chance: Random) -> None:
         worker = self.start()
-        whom = chance.choice(["worker", "worker", "both", "launcher"])
+        whom = chance.choice(["worker", "both", "all", "launcher"])
         await pause(reactor, chance.uniform(0.2, 3))
         await self.kill(worker, whom)
         if whom == "launcher":
