@@ -12,10 +12,13 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 WORTH_MEASURING = 1 << 20
-"""Bytes: what is smaller takes as long as its call does, and fits into buffers on the way, and so tells nothing."""
+"""Bytes: what is smaller takes as long as its call does, and fits into buffers on the way: it tells only that."""
 
 ASSUMED = 20e6
 """Bytes in a second, as long as nothing has been measured."""
+
+LAST_FEW = 5
+"""Small files whose time counts; what is older counts less and less."""
 
 MEMORY = 60.0
 """Seconds of sending; after that, what is older counts for half: the time of day makes a difference."""
@@ -32,6 +35,7 @@ class Speed:
         self._sending: set[_Sending] = set()
         self._looked = 0.0
         self._bytes = self._busy = 0.0
+        self._usual: float | None = None
 
     @property
     def bytes_per_second(self) -> float:
@@ -40,9 +44,9 @@ class Speed:
         return self._bytes / self._busy if self._bytes else ASSUMED
 
     def seconds_for(self, size: int) -> float:
-        """How long so many bytes take, after all that are being sent."""
+        """How long so many bytes take, after all that are being sent: at the least as long as small files do."""
         waiting: int = sum(sending.left for sending in self._sending)
-        return (size + waiting) / self.bytes_per_second
+        return max((size + waiting) / self.bytes_per_second, self._usual or 0.0)
 
     @contextmanager
     def measured(self, body: IBodyProducer, judge: Callable[[int], Exception | None]) -> Iterator[IBodyProducer]:
@@ -51,16 +55,23 @@ class Speed:
         @param judge: asked now and then, with how many bytes are left; what it gives ends the sending.
         """
         self._look()
-        sending = _Sending(body, self._sent, judge)
+        sending, began = _Sending(body, self._sent, judge), self._looked
         self._sending.add(sending)
         try:
             yield sending
         finally:
             self._look()
             self._sending.discard(sending)
+        # One that failed, after a minute perhaps, tells nothing of those that do not.
+        if not sending.is_telling and not sending.left:
+            self._took(self._looked - began)
 
     def _sent(self, size: int) -> None:
         self._bytes += size
+
+    def _took(self, seconds: float) -> None:
+        """A small file took so long; the last few count."""
+        self._usual = seconds if self._usual is None else self._usual + (seconds - self._usual) / LAST_FEW
 
     def _look(self) -> None:
         """Count the time since the last look, if there was something to be sent."""

@@ -38,8 +38,9 @@ class SlowCase(DeadlineCase):
         answering = super().rendering(plain)
 
         def answer(resource: RootResource, request: Request) -> None:
-            body = answering(resource, request)
-            if body != NOT_DONE_YET and not request._disconnected:
+            # Of one that has gone meanwhile nothing is left to be done.
+            body = NOT_DONE_YET if request._disconnected else answering(resource, request)
+            if body != NOT_DONE_YET:
                 request.write(body)
                 request.finish()
 

@@ -90,9 +90,28 @@ class Measured(SynchronousTestCase):
             self.assertEqual(self.speed.seconds_for(10 * MB), (6 + 24 + 10) / 5)
         self.assertEqual(self.speed.seconds_for(10 * MB), 2)
 
-    def test_small_files_tell_nothing(self) -> None:
+    def test_small_files_tell_what_a_call_takes_and_no_more(self) -> None:
         self.send(WORTH_MEASURING - 1, 10)
         self.assertEqual(self.speed.bytes_per_second, ASSUMED)
+        self.assertEqual((self.speed.seconds_for(1), self.speed.seconds_for(int(20 * ASSUMED))), (10, 20))
+
+    def test_of_small_files_the_last_few_count(self) -> None:
+        self.send(1, 10)
+        for _ in range(30):
+            self.send(1, 1)
+        self.assertAlmostEqual(self.speed.seconds_for(1), 1, places=1)
+
+    def fail_to_send(self) -> None:
+        body = Body(1)
+        with self.speed.measured(body, lambda left: None) as measured:
+            measured.startProducing(self.consumer)
+            body.send(1)
+            self.clock.advance(60)
+            raise OSError
+
+    def test_a_small_file_that_was_not_taken_tells_nothing(self) -> None:
+        self.assertRaises(OSError, self.fail_to_send)
+        self.assertLess(self.speed.seconds_for(1), 1)
 
     def test_what_does_not_move_is_slow(self) -> None:
         self.send(10 * MB, 1)
