@@ -22,6 +22,7 @@ from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.engine.native.launcher import owner_of
+from tcworker.engine.native.useradd import remove_user, users_at_home_in
 from tcworker.interfaces import JSON
 from tcworker.launcher.groups import names_of
 from tcworker.launcher.linux import children
@@ -103,8 +104,11 @@ class KillCase(WorkerCase):
         return worker
 
     async def end_last(self) -> None:
+        """Leave no user behind even where a test fails."""
         if self.last is not None:
             await self.last.kill()
+        for name, uid, _ in users_at_home_in(self.path("tasks")):
+            remove_user(name, uid)
 
     def left(self, worker: Command | None) -> list[str]:
         """What is here of workers other than this one."""
