@@ -107,8 +107,8 @@ class Uploading(SlowCase):
         self.hang("PUT .*large")
         task_id = await self.client.create(shell(script, artifacts=files))
         await self.until_made("PUT .*small")
-        self.notice(False, 8)
-        await self.gone(worker, 8)
+        self.notice(False, 6)
+        await self.gone(worker, 6)
         outcome = await self.outcome(task_id)
         self.assertEqual(outcome.resolution, "exception/worker-shutdown")
         self.assertIn("begun to work", outcome.log)
@@ -145,22 +145,3 @@ class Owed(SlowCase):
         self.worker()
         (run,) = await self.client.until_resolved(task_id)
         self.assertEqual(run["state"], "completed")
-
-    async def test_a_queue_that_is_away_while_a_task_ends_is_sat_out(self) -> None:
-        self.worker()
-        self.refusing = 7
-        task_id = await self.client.create(shell("echo done"))
-        self.patch(RootResource, "render", self._refusing(RootResource.render))
-        (run,) = await self.client.until_resolved(task_id)
-        self.assertEqual((run["state"], self.refusing), ("completed", 0))
-
-    def _refusing(self, plain: Any) -> Any:
-        def render(resource: RootResource, request: Request) -> bytes | int:
-            if self.refusing and request.path.endswith(b"/completed"):
-                self.refusing -= 1
-                request.setResponseCode(503)
-                return b"<html>down for maintenance</html>"
-            rendered: bytes | int = plain(resource, request)
-            return rendered
-
-        return render
