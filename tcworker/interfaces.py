@@ -578,7 +578,8 @@ class ITaskContext(Interface):
 
         L{NamingConflict} for a name that is reserved, unless it is an address under which a log is until it is there;
         L{MalformedPayload} for one already taken with other content, L{ResourceUnavailable} when the storage or the
-        queue does not take it in the time there is, L{ArchiveError} for a file that cannot be read.
+        queue does not take it in the time there is, L{TooLate} when that is because the worker must go,
+        L{ArchiveError} for a file that cannot be read.
         """
 
     def reserve(name: str) -> Publish:
