@@ -13,7 +13,8 @@ from tests.integration.task_client import Outcome, TaskClient
 
 LOGS = {"public/logs/live.log", "public/logs/live_backing.log"}
 
-MAY_BE_THERE = {"public/monitoring/resource-usage.json"}
+MAY_BE_THERE = {"public/monitoring/resource-usage.json", "public/logs/checkpoint.log"}
+"""The second of runs that lasted for a minute, for all that went wrong."""
 
 GIVEN_AWAY = {"exception/worker-shutdown", "exception/claim-expired"}
 """How a run may end that is the fault of no task; the queue gives it another run then."""

@@ -38,9 +38,14 @@ class ChaoticLife(ChaosCase):
         self.worker.start()
         runs = await self.until_resolved(given, self.timeout - 40)
         print(f"seed {SEED}, {share:.0%} faults: {self.figures(runs, reactor.seconds() - begun)}", flush=True)
-        await self.assertAllAsTheyWereToEnd(given, runs)
-        self.assertEqual(len(self.worker.kills), kills)
-        await self.assertNothingLeft()
+        try:
+            await self.assertAllAsTheyWereToEnd(given, runs)
+            self.assertEqual(len(self.worker.kills), kills)
+            await self.assertNothingLeft()
+        except AssertionError as error:
+            # Hours may pass until trial says it.
+            print(error, flush=True)
+            raise
 
 
 class Chaos(ChaoticLife):
