@@ -99,6 +99,10 @@ class LogPublication:
         backing = self._publish_backing(self._artifact(names.backing, sealed)).addCallback(self._published)
         # All to their ends: a log on its way would lose its file to the cleanup.
         ends = await DeferredList([backing, self._publish_live(self._link()), replaced], consumeErrors=True)
+        if not ends[0][0]:
+            # Of an object that was declared and whose answer got lost there never is anything: there may be this.
+            self.replace_checkpoint()
+            await self._checkpoints.finish(sealed)
         for _, outcome in ends:
             if isinstance(outcome, Failure):
                 self._failed(outcome)

@@ -161,6 +161,17 @@ class TaskCase(TestCase):
         """Let the Taskcluster say nothing to such calls."""
         self._meddle(method, path, 1000, lambda request, render: NOT_DONE_YET)
 
+    def hold_back(self, method: str, path: str) -> list[Callable[[], None]]:
+        """Let the Taskcluster do a call only when the test says so: by what is in here once the call has come."""
+        held: list[Callable[[], None]] = []
+
+        def answer(request: Request, render: Render) -> bytes | int:
+            held.append(lambda: _answer(request, render))
+            return NOT_DONE_YET
+
+        self._meddle(method, path, 1, answer)
+        return held
+
     def _meddle(self, method: str, path: str, times: int, answer: Callable[[Request, Render], bytes | int]) -> None:
         plain, left = RootResource.render, [times]
 

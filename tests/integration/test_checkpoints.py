@@ -15,6 +15,7 @@ from tcworker.task import checkpoints
 from tcworker.waiting import pause
 from tests.definitions import shell
 from tests.integration.task_case import TaskCase
+from tests.surroundings import until
 
 LIVE, CHECKPOINT = "public/logs/live.log", "public/logs/checkpoint.log"
 BACKING = "public/logs/live_backing.log"
@@ -146,15 +147,17 @@ class LatePuts(CheckpointCase):
     """A storage that takes its time for checkpoints."""
 
     async def test_one_that_is_answered_after_the_final_one_is_whole_and_changes_nothing(self) -> None:
-        self.hold_up("PUT", "checkpoint.log", 1.5)
+        held = self.hold_back("PUT", "checkpoint.log")
         task_id = await self.begin()
-        await self.until_listed(task_id, CHECKPOINT)
+        await until(lambda: held)
         self.let_go()
         outcome = await self.client.outcome(task_id)
         # It held up neither the log nor the report.
         self.assertResolved(outcome, "completed", "first", "last")
         self.assertEqual(await self.content(task_id, CHECKPOINT), "")
-        self.assertIn("first", await self.until_shown(task_id, CHECKPOINT, "still running"))
+        held[0]()
+        shown = await self.until_shown(task_id, CHECKPOINT, "the task was still running")
+        self.assertTrue(outcome.log.startswith(shown.rpartition("[taskcluster ")[0]), shown)
         self.assertEqual(await self.content(task_id, LIVE), outcome.log)
         self.assertEqual(await self.content(task_id, BACKING), outcome.log)
 

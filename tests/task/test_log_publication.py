@@ -194,6 +194,13 @@ class WhileItGrows(SynchronousTestCase):
         self.end()
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_one_that_cannot_be_published_is_where_checkpoints_are(self) -> None:
+        self.begin()
+        self.patch(self.publication, "_publish_backing", lambda _: fail(ResourceUnavailable("declared already")))
+        self.end()
+        self.assertEqual(gzip.decompress(self.context.contents["public/logs/checkpoint.log"]), b"printed\n")
+        self.assertEqual([failure.type for failure in self.failed], [ResourceUnavailable])
+
     def test_one_that_could_not_be_is(self) -> None:
         self.begin()
         self.patch(self.publication, "_publish_backing", lambda _: fail(ResourceUnavailable("away")))
