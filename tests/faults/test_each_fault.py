@@ -42,7 +42,7 @@ def fates_of(name: str) -> Sequence[Fate]:
 
 
 class EachFault(ChaosCase):
-    timeout = 120
+    timeout = 200
     calls = CALLS
     settings: ClassVar = {**ChaosCase.settings, "capacity": 20}
 
@@ -58,7 +58,7 @@ class EachFault(ChaosCase):
         # Those that last begin first.
         await self.give(given[::-1])
         self.worker.start()
-        runs = await self.until_resolved(given, 90)
+        runs = await self.until_resolved(given, 150)
         await self.assertAllAsTheyWereToEnd(given, runs)
         self.assertEqual(planned.left, {})
         self.assertEqual([task_id for task_id, those in runs.items() if len(those) > 1], [])
