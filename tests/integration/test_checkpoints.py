@@ -59,13 +59,6 @@ class CheckpointCase(TaskCase):
         content = b"".join(pieces) if answer.status == 200 else b""
         return (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode()
 
-    async def until_listed(self, task_id: str, name: str) -> None:
-        """Wait until an artifact is listed, whether it is there or not."""
-        end = reactor.seconds() + self.site.patience
-        while name not in await self.listed(task_id):
-            self.assertLess(reactor.seconds(), end, f"nobody lists {name}")
-            await pause(reactor, 0.02)
-
     async def until_shown(self, task_id: str, name: str, text: str) -> str:
         """Wait until an artifact has some text, and give all of it."""
         end = reactor.seconds() + self.site.patience
