@@ -105,12 +105,15 @@ def children(parent: int) -> set[int]:
 
 
 def signal_all(root: int, leaders: Iterable[int], number: int) -> None:
-    """Send a signal to all descendants of C{root}, each once, and to those born meanwhile."""
+    """Send a signal to all descendants of C{root}, each once, and to none that they start because of it."""
+    # Nobody who is stopped forks: whom they start when they clean up comes after the signal.
+    all_of_them: set[int] = set()
+    while new := proc.descendants(root) - all_of_them:
+        _signal(new, signal.SIGSTOP)
+        all_of_them |= new
     # One that is asked twice may take it for impatience: some end without cleaning up then.
-    told: set[int] = set()
-    while new := proc.descendants(root) - told:
-        _signal(new, number)
-        told |= new
+    _signal(all_of_them, number)
+    _signal(all_of_them, signal.SIGCONT)
 
 
 def kill_all(root: int, leaders: Iterable[int]) -> None:

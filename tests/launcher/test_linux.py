@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
+from unittest.mock import patch
+
 from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.engine.native.platform import NativePlatform
+from tcworker.launcher import linux, proc
 from tcworker.launcher.cgroups import remove
 from tests.definitions import shell
 from tests.engine.native.harness import NativeCase, exists, new_config, new_tasks_dir
@@ -33,3 +41,27 @@ class TaskTests(NativeCase):
         await platform.dispose()
         self.assertTrue(result.success, context.log.text)
         self.assertEqual([group for group in groups if exists(group)], [])
+
+
+class SignalTests(SynchronousTestCase):
+    """Processes that are asked to end."""
+
+    def test_whom_somebody_starts_to_clean_up_is_not_asked(self):
+        folder = self.mktemp()
+        os.mkdir(folder)
+        cleans_up = "trap 'sleep 0.3 && touch clean; exit' TERM; touch ready; while :; do sleep 0.01; done"
+        root = subprocess.Popen(["sh", "-c", f'sh -c "{cleans_up}" & wait'], cwd=folder)
+        self.addCleanup(root.wait)
+        self.addCleanup(root.kill)
+        while not os.path.exists(f"{folder}/ready"):
+            time.sleep(0.01)
+
+        def slowly(of: int) -> set[int]:
+            time.sleep(0.1)
+            return descendants(of)
+
+        descendants = proc.descendants
+        with patch.object(proc, "descendants", slowly):
+            linux.signal_all(root.pid, [], signal.SIGTERM)
+        root.wait()
+        self.assertTrue(os.path.exists(f"{folder}/clean"))
