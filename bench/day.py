@@ -22,8 +22,8 @@ from limits import Row, under
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from tcworker.cancellations import CancellationService
-from tcworker.claims import ClaimService
+from tcworker.claims.cancellations import CancellationService
+from tcworker.claims.service import ClaimService
 from tcworker.errors import CallFailed, Unreachable
 from tcworker.interfaces import JSON, Credentials, Exit
 from tcworker.task.facilities import Facilities

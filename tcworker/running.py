@@ -22,8 +22,8 @@ from twisted.python.failure import Failure
 from tcworker.client.server_time import steady_seconds
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Unsubscribe
-from tcworker.supervision import look_after
-from tcworker.timers import keep_timers
+from tcworker.watch.process import look_after
+from tcworker.watch.timers import keep_timers
 from tcworker.worker import Worker
 from tcworker.worker_log import OBSERVERS
 

@@ -17,7 +17,7 @@ from tcworker.assemble import new_worker
 from tcworker.config import load_files
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.running import WorkerProcess, end_for_sure, end_in_time
-from tcworker.supervision import look_after
+from tcworker.watch.process import look_after
 from tcworker.worker_log import OBSERVERS
 
 

@@ -12,27 +12,27 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from tcworker import __version__
-from tcworker.cancellations import CancellationService
-from tcworker.claims import ClaimService
+from tcworker.claims.cancellations import CancellationService
+from tcworker.claims.crashes import Crashes, Pause
+from tcworker.claims.grace import CLOSING
+from tcworker.claims.left_folders import remove_unknown
+from tcworker.claims.recovery import Recovery
+from tcworker.claims.service import ClaimService
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime, steady_seconds
-from tcworker.clock_watch import ClockWatch
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.control.service import ControlService
-from tcworker.crashes import Crashes, Pause
 from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
-from tcworker.grace import CLOSING
-from tcworker.health import Health
 from tcworker.host.service import HostService
 from tcworker.interfaces import JSON, Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
-from tcworker.left_folders import remove_unknown
-from tcworker.process_limits import check_process_limits
-from tcworker.recovery import Recovery
 from tcworker.state import RunRecord, StateStore
 from tcworker.task.facilities import Facilities
 from tcworker.waiting import Threads
+from tcworker.watch.clock import ClockWatch
+from tcworker.watch.health import Health
+from tcworker.watch.limits import check_process_limits
 
 LEAST = 0.5
 """Seconds that each step of closing has: what hangs must not keep the process from ending."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_CLAIM = "tests.test_claims.OneSlot.test_it_asks_for_one_task_by_its_own_name"
+_CLAIM = "tests.claims.test_service.OneSlot.test_it_asks_for_one_task_by_its_own_name"
 _POOL = "tests.integration.test_reference_config"
 _WHOLE = f"{_POOL}.ThePoolOfAnotherWorker.test_it_runs_a_task_and_says_what_has_no_effect"
 _CURRENT_USER = "tests.feature.test_run_as_current_user.RunningAsTheWorker"
@@ -18,7 +18,7 @@ _USERS = "tests.engine.native.test_users"
 EFFECTS: Mapping[str, str] = {
     "accessToken": _WHOLE,
     "allowedHighMemoryDurationSecs": f"{_GUARD}.TheGuard.test_nobody_is_before_it_has_lasted",
-    "capacity": "tests.test_claims.ManySlots.test_it_asks_for_as_many_as_are_free",
+    "capacity": "tests.claims.test_service.ManySlots.test_it_asks_for_as_many_as_are_free",
     "certificate": _WHOLE,
     "cleanUpTaskDirs": f"{_USERS}.RemovalTests.test_kept_for_people_to_look_at",
     "clientId": _WHOLE,
@@ -30,14 +30,14 @@ EFFECTS: Mapping[str, str] = {
     "enableOSGroups": "tests.feature.test_os_groups.Joining.test_a_pool_that_has_it_switched_off",
     "enableResourceMonitor": "tests.feature.resource_monitor.test_feature.SwitchedOff.test_it_is_simply_off",
     "enableRunTaskAsCurrentUser": f"{_CURRENT_USER}.test_a_pool_that_has_it_switched_off",
-    "idleTimeoutSecs": "tests.test_claims.WhenIdle.test_it_goes_when_nothing_ran_for_so_long",
+    "idleTimeoutSecs": "tests.claims.test_service.WhenIdle.test_it_goes_when_nothing_ran_for_so_long",
     "instanceType": "tests.feature.test_env.Variables.test_where_the_worker_is",
     "maxMemoryUsagePercent": f"{_GUARD}.TheGuard.test_both_limits_count",
     "maxTaskRunTime": "tests.feature.test_max_run_time.MaxRunTime.test_more_than_the_worker_allows",
     "minAvailableMemoryBytes": f"{_GUARD}.TheGuard.test_both_limits_count",
-    "numberOfTasksToRun": "tests.test_quota.ACountOfTasks.test_it_goes_after_them",
+    "numberOfTasksToRun": "tests.claims.test_quota.ACountOfTasks.test_it_goes_after_them",
     "provisionerId": _CLAIM,
-    "requiredDiskSpaceMegabytes": "tests.test_claims.TooLittleDisk.test_nothing_is_claimed",
+    "requiredDiskSpaceMegabytes": "tests.claims.test_service.TooLittleDisk.test_nothing_is_claimed",
     "rootURL": "tests.test_tap.NoTaskcluster.test_it_is_named",
     "runAfterUserCreation": f"{_USERS}.IdentityTests.test_a_program_before_each_task",
     "shutdownMachineOnIdle": "tests.test_exit_statuses.PoweringOff.test_after_being_idle",
@@ -70,13 +70,13 @@ OWN: Mapping[str, str] = {
     "limits.pids": f"{_BAD}.Limits.test_forks_until_it_may_not",
     "logs.mask": "tests.integration.test_settings.Logs.test_what_the_operator_names_is_masked",
     "logs.maxMegabytes": "tests.integration.test_settings.Logs.test_what_is_too_long_is_cut_in_its_middle",
-    "maxInternalErrors": "tests.test_holding_back.InternalErrorsInARow.test_too_many_end_it",
-    "overlapUploads": "tests.test_claims.WithoutOverlap.test_the_next_task_waits_until_the_last_one_is_published",
+    "maxInternalErrors": "tests.claims.test_holding_back.InternalErrorsInARow.test_too_many_end_it",
+    "overlapUploads": "tests.claims.test_service.WithoutOverlap.test_the_next_task_waits_until_the_last_is_published",
     "pulse": "tests.integration.test_worker_pulse.ABroker.test_a_task_that_is_cancelled_ends_at_once",
-    "statusPollSecs": "tests.test_statuses.Polling.test_every_so_many_seconds",
+    "statusPollSecs": "tests.claims.test_statuses.Polling.test_every_so_many_seconds",
     "platforms": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
     "privateTmp": f"{_USERS}.PrivateTests.test_turned_off",
-    "shutdownGraceSecs": "tests.test_claims.Booting.test_the_configured_time_counts_as_soon_as_it_is_known",
+    "shutdownGraceSecs": "tests.claims.test_service.Booting.test_the_configured_time_counts_as_soon_as_it_is_known",
     "stateDir": "tests.test_tap.BadSettings.test_a_state_directory_in_use",
     "taskUidRange": f"{_USERS}.IdentityTests.test_numbers_of_the_range_in_turn",
     "taskUser": f"{_BAD}.ProcessesOfNobody.test_kills_its_parent",

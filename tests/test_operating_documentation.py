@@ -12,10 +12,12 @@ from unittest import skipUnless
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker import cli, health, room, running, stall, systemd
+from tcworker import cli, running
+from tcworker.claims import room
 from tcworker.config_schema import KEYS
 from tcworker.errors import ProcessStatus
 from tcworker.testing.facilities import FakeFacilities
+from tcworker.watch import health, stall, systemd
 from tests.documented_tests import DOCS
 
 TEXT = (DOCS / "operating.md").read_text()

@@ -181,22 +181,24 @@ class TheLog(TwistdTestCase):
 
     async def test_it_is_text_on_stderr(self) -> None:
         twistd = await self.log_of()
-        self.assertRegex(twistd.out[2], r"(?m)^\d{4}-\d\d-\d\dT[0-9:.]{12}Z warn \[tcworker\.claimer\] no claim")
+        self.assertRegex(
+            twistd.out[2], r"(?m)^\d{4}-\d\d-\d\dT[0-9:.]{12}Z warn \[tcworker\.claims\.claimer\] no claim"
+        )
         self.assertEqual(twistd.out[1], "")
 
     async def test_it_can_be_json(self) -> None:
         twistd = await self.log_of("--log-format", "json")
         lines = [json.loads(line) for line in twistd.out[2].splitlines()]
-        self.assertIn("tcworker.claimer", [line["namespace"] for line in lines])
+        self.assertIn("tcworker.claims.claimer", [line["namespace"] for line in lines])
 
     async def test_it_goes_to_twistd_s_log_file(self) -> None:
         twistd = await self.log_of(before=("--logfile", "worker.log"))
-        self.assertRegex((self.folder / "worker.log").read_text(), r"Z warn \[tcworker\.claimer\] no claim")
+        self.assertRegex((self.folder / "worker.log").read_text(), r"Z warn \[tcworker\.claims\.claimer\] no claim")
         self.assertEqual(twistd.out, {1: "", 2: ""})
 
     async def test_it_goes_to_stdout_when_asked(self) -> None:
         twistd = await self.log_of(before=("--logfile", "-"))
-        self.assertIn("Z warn [tcworker.claimer] no claim", twistd.out[1])
+        self.assertIn("Z warn [tcworker.claims.claimer] no claim", twistd.out[1])
 
     async def test_somebody_s_own_observer_is_left_alone(self) -> None:
         twistd = await self.log_of(before=("--logger", "tests.test_tap.shouting_observer"))
@@ -249,7 +251,7 @@ class WithoutTwistd(TwistdTestCase):
 
     async def test_its_log_is_text_on_stderr(self) -> None:
         await self.status_after("TERM")
-        self.assertRegex(self.twistd.out[2], r"Z warn \[tcworker\.claimer\] no claim")
+        self.assertRegex(self.twistd.out[2], r"Z warn \[tcworker\.claims\.claimer\] no claim")
         self.assertEqual(self.twistd.out[1], "")
 
 

@@ -30,10 +30,10 @@ class LogTestCase(SynchronousTestCase):
         return self.stream.getvalue().splitlines()
 
     def logger(self) -> Logger:
-        return Logger("tcworker.claims", observer=self.publisher)
+        return Logger("tcworker.claims.service", observer=self.publisher)
 
     def run_logger(self) -> RunLogger:
-        logger = RunLogger("task-1/0", "tcworker.claims")
+        logger = RunLogger("task-1/0", "tcworker.claims.service")
         logger.observer = self.publisher
         return logger
 
@@ -41,11 +41,13 @@ class LogTestCase(SynchronousTestCase):
 class TextLines(LogTestCase):
     def test_they_say_when_how_grave_and_from_where(self) -> None:
         self.logger().warn("no answer from {url}", url="http://x")
-        self.assertEqual(self.lines(), ["2026-11-25T16:33:13.123Z warn [tcworker.claims] no answer from http://x"])
+        self.assertEqual(
+            self.lines(), ["2026-11-25T16:33:13.123Z warn [tcworker.claims.service] no answer from http://x"]
+        )
 
     def test_they_say_which_run(self) -> None:
         self.run_logger().info("claimed")
-        self.assertTrue(self.lines()[0].endswith("Z info [tcworker.claims] [task-1/0] claimed"))
+        self.assertTrue(self.lines()[0].endswith("Z info [tcworker.claims.service] [task-1/0] claimed"))
 
     def test_any_event_may_say_which_run(self) -> None:
         self.logger().info("turned away", run="task-2/1")
@@ -94,7 +96,7 @@ class JsonLines(LogTestCase):
             {
                 "time": "2026-11-25T16:33:13.123Z",
                 "level": "error",
-                "namespace": "tcworker.claims",
+                "namespace": "tcworker.claims.service",
                 "message": "one\ntwo",
             },
         )

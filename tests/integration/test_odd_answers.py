@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tcworker import claimer
+from tcworker.claims import claimer
 from tcworker.client import services
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON

@@ -10,9 +10,9 @@ from twisted.internet.interfaces import IDelayedCall
 
 from tcworker.assemble import new_worker
 from tcworker.client.server_time import steady_seconds
-from tcworker.clock_watch import ClockWatch
 from tcworker.embedded.times import Times
-from tcworker.timers import keep_timers
+from tcworker.watch.clock import ClockWatch
+from tcworker.watch.timers import keep_timers
 from tests.definitions import date, shell
 from tests.integration import task_case
 from tests.integration.task_case import FILE, TaskCase

@@ -28,10 +28,10 @@ from tcworker.interfaces import (
     Publish,
     Unsubscribe,
 )
-from tcworker.machine_memory import Memory, read_memory
 from tcworker.task.feature_flag import FeatureFlag, flags_schema
 from tcworker.task.log_names import LogNames
 from tcworker.task.outcome import as_task_error
+from tcworker.watch.memory import Memory, read_memory
 from tcworker.worker_log import RunLogger
 
 WORTH_A_RECORD = 10.0

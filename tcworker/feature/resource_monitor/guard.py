@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tcworker.feature.resource_monitor.sizes import in_units
 from tcworker.interfaces import Unsubscribe
-from tcworker.machine_memory import Memory
+from tcworker.watch.memory import Memory
 
 CHECK_EVERY = 1.0
 

@@ -16,10 +16,10 @@ from tcworker.feature.resource_monitor import feature
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature, artifact_name
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import FileArtifact, IExecution, ITaskFeature, Usage
-from tcworker.machine_memory import Memory
 from tcworker.task.log_names import LogNames
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.sandbox import FakeResult
+from tcworker.watch.memory import Memory
 from tests.feature.harness import CONFIG
 
 GIB = 2**30

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.feature.resource_monitor.guard import MemoryGuard, MemoryThreshold
-from tcworker.machine_memory import Memory
+from tcworker.watch.memory import Memory
 
 GIB = 2**30
 PLENTY = Memory(10 * GIB, 5 * GIB)

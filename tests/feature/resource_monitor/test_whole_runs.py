@@ -7,10 +7,10 @@ from typing import cast
 
 from tcworker.feature.resource_monitor.feature import ResourceMonitorFeature
 from tcworker.interfaces import Usage
-from tcworker.machine_memory import Memory
 from tcworker.task.resolution import COMPLETED, FAILED
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.platform import FakePlatform
+from tcworker.watch.memory import Memory
 from tests.task.test_service import BACKING, LIVE, Running
 
 RECORD = "public/monitoring/resource-usage.json"

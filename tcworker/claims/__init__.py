@@ -1,0 +1,1 @@
+"""Claims: tasks are asked for while there is room, begun, given back, and settled after a worker that died."""

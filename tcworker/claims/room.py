@@ -1,0 +1,151 @@
+"""Whether another task may be claimed: there is disk and memory enough, and nothing else holds the worker back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from tcworker.config import Config
+from tcworker.waiting import Executor
+from tcworker.watch.memory import Memory, read_memory
+
+MEGABYTE = 2**20
+
+LEAST_FOR_STATE = 8
+"""Megabytes without which no run's state and log can be kept, whatever the configuration asks for: each task that is
+claimed all the same would end as an exception."""
+
+OF_WHAT_ENDS_TASKS = 2
+"""How much more memory must be left than when a task is ended for want of it: a new one needs some, too."""
+
+AGAIN = 3600.0
+"""Seconds between two lines of the log about one shortage."""
+
+_log = Logger()
+
+Hold: TypeAlias = Callable[[], str]
+"""Says, for people, why nothing is to be claimed for now; nothing if it may."""
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """Why no other task may be claimed.
+
+    @ivar seconds: for how long the machine has been short of something; 0 for what will pass by itself.
+    """
+
+    text: str
+    seconds: float
+
+
+@dataclass
+class _Trouble:
+    """What is in the way.
+
+    @ivar text: for people.
+    @ivar held: whether that will pass by itself.
+    @ivar since: when it began, C{said} when the log last said so.
+    """
+
+    text: str
+    held: bool
+    since: float
+    said: float
+
+
+class Room:
+    """Looks after the disks of tasks and of state and after the memory, by the system's own figures.
+
+    @param holds: what else may speak against another task.
+    """
+
+    def __init__(self, clock: IReactorTime, config: Config, threads: Executor, holds: Sequence[Hold] = ()) -> None:
+        self._clock = clock
+        self._threads = threads
+        self._holds = holds
+        needed = config.required_disk_space_megabytes
+        self._needed = {config.tasks_dir: needed, config.state_dir: max(needed, LEAST_FOR_STATE)}
+        self._memory = MemoryNeed.of_config(config)
+        self._trouble: _Trouble | None = None
+
+    @property
+    def lack(self) -> str:
+        """What the last look found, in words; nothing if another task may be claimed."""
+        return self._trouble.text if self._trouble is not None else ""
+
+    async def shortage(self) -> Shortage | None:
+        """Look; what is found is said in the log when it is new, and rarely after that."""
+        if text := next(filter(None, (hold() for hold in self._holds)), ""):
+            return self._short(text, held=True)
+        # All at once: this comes before each claim, and a thread and back takes longer than a look.
+        if text := await self._threads.run(_first_lack, self._needed, self._memory):
+            return self._short(text, held=False)
+        if self._trouble is not None:
+            _log.info("nothing keeps this worker from claiming any more")
+        self._trouble = None
+        return None
+
+    def _short(self, text: str, *, held: bool) -> Shortage:
+        now = self._clock.seconds()
+        if self._trouble is None or self._trouble.held != held:
+            self._trouble = _Trouble(text, held, since=now, said=-AGAIN)
+        if now - self._trouble.said >= AGAIN:
+            _log.warn("claiming nothing: {text}", text=text)
+            self._trouble.said = now
+        self._trouble.text = text
+        return Shortage(text, 0.0 if held else now - self._trouble.since)
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """When there is memory enough for another task.
+
+    @ivar percent: of the machine's memory in use that is too much, if fewer bytes than C{available} are left as well.
+    """
+
+    percent: float
+    available: int
+
+    @classmethod
+    def of_config(cls, config: Config) -> MemoryNeed:
+        """What a worker with these settings must leave; one that does not watch the machine needs none."""
+        watches = config.enable_resource_monitor
+        return cls(config.max_memory_usage_percent, config.min_available_memory_bytes if watches else 0)
+
+    def lack(self, memory: Memory | None) -> str:
+        """What lacks, in words; nothing if there is enough, or nobody knows."""
+        if memory is None:
+            return ""
+        least = min(self.available, int(memory.total * (1 - self.percent / 100)))
+        if memory.available >= OF_WHAT_ENDS_TASKS * least:
+            return ""
+        return (
+            f"the machine has {memory.available // MEGABYTE} MiB of memory left, and with less than"
+            f" {least // MEGABYTE} a task would be ended; {OF_WHAT_ENDS_TASKS * least // MEGABYTE} are needed for"
+            " another (maxMemoryUsagePercent, minAvailableMemoryBytes)"
+        )
+
+
+def _first_lack(needed: Mapping[str, int], memory: MemoryNeed) -> str:
+    lacks = (_lack(path, megabytes) for path, megabytes in needed.items())
+    return next(filter(None, lacks), "") or memory.lack(read_memory())
+
+
+def _lack(path: str, needed: int) -> str:
+    """What lacks at a folder, in words; nothing if there is enough."""
+    if not needed:
+        return ""
+    try:
+        stat = os.statvfs(path)
+    except OSError as error:
+        return f"nobody knows how much is free on the disk of {path} ({error.strerror})"
+    # What is kept for root alone is not for tasks.
+    free = stat.f_bavail * stat.f_frsize // MEGABYTE
+    if free >= needed:
+        return ""
+    return f"the disk of {path} has {free} MiB free, {needed - free} MiB less than the {needed} that a task needs there"

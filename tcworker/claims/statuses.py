@@ -1,0 +1,175 @@
+"""Asks the queue whether runs in hand have been ended, for all of them at once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from tcworker.claims.hand import Hand, Run
+from tcworker.errors import CallFailed, TaskclusterError
+from tcworker.interfaces import JSON, QueueCalls
+from tcworker.json_reading import at
+from tcworker.task.run_status import decision_of_queue
+from tcworker.waiting import Loose, pause
+
+AT_ONCE = 1000
+"""How many tasks the queue tells of in one answer (contracts of the queue, 1.2)."""
+
+YOUNGEST = 1.0
+"""Seconds that a run must have lasted to be asked for: who runs many short ones pays nothing."""
+
+JITTER = 0.25
+REFUSED_SECONDS = 3600.0
+
+_log = Logger()
+
+
+class Statuses:
+    """Looks how the runs in hand stand, and tells of those that the queue has ended.
+
+    @param queue: called with the worker's credentials.
+    """
+
+    def __init__(self, clock: IReactorTime, queue: QueueCalls, hand: Hand) -> None:
+        self._clock = clock
+        self._queue = queue
+        self._hand = hand
+        self._refused_until = clock.seconds()
+        self._in_trouble = False
+
+    async def look(self, youngest: float = 0.0) -> bool:
+        """Look once, for runs that have lasted so many seconds; gives whether all were found out about."""
+        if self._clock.seconds() < self._refused_until:
+            return False
+        runs = iter(self._hand.undecided(youngest))
+        while some := list(islice(runs, AT_ONCE)):
+            if not await self._look_at(some):
+                return False
+        return True
+
+    async def _look_at(self, runs: Sequence[Run]) -> bool:
+        try:
+            answer = await self._queue.statuses({"taskIds": sorted({run.claim.task_id for run in runs})})
+            self._read(answer, runs)
+        except CancelledError:
+            raise
+        except CallFailed as error:
+            if error.may_pass:
+                return self._trouble(error)
+            await self._refused(error, runs)
+            return False
+        except (TaskclusterError, ValueError) as error:
+            return self._trouble(error)
+        self._in_trouble = False
+        return True
+
+    def _trouble(self, error: Exception) -> bool:
+        # An outage is as long as it likes, and its news is that it began.
+        if not self._in_trouble:
+            _log.warn("the queue does not say how the runs in hand stand, asking again: {error}", error=error)
+        self._in_trouble = True
+        return False
+
+    def _read(self, answer: JSON, runs: Sequence[Run]) -> None:
+        statuses = _by_task(answer)
+        for run in runs:
+            if (status := statuses.get(run.claim.task_id)) is not None:
+                self._tell(run, status)
+
+    def _tell(self, run: Run, status: JSON) -> None:
+        claim = run.claim
+        resolution = decision_of_queue(status, claim.run_id)
+        if resolution is not None:
+            self._hand.decided(claim.task_id, claim.run_id, resolution)
+
+    async def _refused(self, error: CallFailed, runs: Sequence[Run]) -> None:
+        """Ask each run's own way, once, and then let the queue be for a while."""
+        self._refused_until = self._clock.seconds() + REFUSED_SECONDS
+        _log.warn(
+            "cancellations are noticed only when claims are renewed, for the next {minutes:.0f} minutes: {error} (the"
+            " worker's client, or everybody, needs queue:status:*)",
+            minutes=REFUSED_SECONDS / 60,
+            error=error,
+        )
+        for run in runs:
+            await self._look_singly(run)
+
+    async def _look_singly(self, run: Run) -> None:
+        try:
+            answer = await run.context.queue.status(run.claim.task_id)
+            self._tell(run, at(answer, dict, "status"))
+        except CancelledError:
+            raise
+        except (TaskclusterError, ValueError) as error:
+            _log.info("nor with the run's own credentials: {error}", error=error, run=run.claim.name)
+
+
+class StatusPolls(Service):
+    """Looks every so many seconds, unless somebody hears of all that happens without asking.
+
+    @param seconds: between two looks, more or less: not all workers shall ask at once.
+    """
+
+    def __init__(self, clock: IReactorTime, statuses: Statuses, seconds: float) -> None:
+        self._clock = clock
+        self._statuses = statuses
+        self._seconds = seconds
+        self._loose = Loose(_log)
+
+    def startService(self) -> None:
+        """Begin to look."""
+        super().startService()
+        self._loose.run(self._poll(), "asking for statuses")
+
+    def stopService(self) -> Deferred[None]:
+        """Look no more."""
+        super().stopService()
+        return self._loose.cancel()
+
+    def rest(self) -> None:
+        """From now on somebody hears of everything: look until it is known what was missed, then no more."""
+        self._instead(self._catch_up)
+
+    def resume(self) -> None:
+        """Nobody hears of anything any more."""
+        self._instead(self._poll)
+
+    def _instead(self, work: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
+        if self.running:
+            # What was asked before is no answer to what is asked now.
+            self._loose.cancel()
+            self._loose.run(work(), "asking for statuses")
+
+    async def _poll(self) -> None:
+        while True:
+            await self._pause()
+            await self._look(YOUNGEST)
+
+    async def _catch_up(self) -> None:
+        while not await self._look(0.0):
+            await self._pause()
+
+    async def _look(self, youngest: float) -> bool:
+        try:
+            return await self._statuses.look(youngest)
+        except CancelledError:
+            raise
+        except Exception:
+            _log.failure("looking how the runs in hand stand failed")
+            return False
+
+    def _pause(self) -> Deferred[None]:
+        return pause(self._clock, self._seconds * random.uniform(1 - JITTER, 1 + JITTER))
+
+
+def _by_task(answer: JSON) -> Mapping[str, JSON]:
+    """The statuses of an answer by their tasks. Raises C{ValueError} for what is no such answer."""
+    each = (at(answer, dict, "statuses", number) for number in range(len(at(answer, list, "statuses"))))
+    return {at(one, str, "taskId"): at(one, dict, "status") for one in each}

@@ -1,0 +1,173 @@
+"""What a worker does about the runs of one that died."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from email.utils import formatdate
+
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.claims import recovery
+from tcworker.claims.recovery import CLOSE_SECONDS, PATIENCE, Recovery
+from tcworker.client.server_time import ServerTime
+from tcworker.interfaces import Credentials
+from tcworker.state import RunRecord
+from tcworker.task.facilities import Facilities
+from tcworker.task.resolution import COMPLETED, FAILED, Resolution
+from tcworker.testing.facilities import FakeFacilities
+from tcworker.waiting import now
+
+
+class LeftRuns(SynchronousTestCase):
+    """Runs in the state store when a worker boots."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.folder = self.mktemp()
+        self.facilities = FakeFacilities(self.clock, self.folder)
+        self.queue = self.facilities.queue
+        self.recovery = Recovery(self.facilities)
+
+    def left(
+        self, name: str, resolution: Resolution | None = None, *, seconds: float = 600, reported: bool = False
+    ) -> RunRecord:
+        until = now(self.clock) + timedelta(seconds=seconds)
+        run = RunRecord(name, 0, until, Credentials("run", "secret"), resolution=resolution, reported=reported)
+        self.facilities.memory.claimed(run)
+        os.makedirs(os.path.join(self.folder, "runs", f"{name}-0"))
+        return run
+
+    def settle(self, *left: RunRecord) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.recovery.settle(left))
+
+    def lose_reports(self, seconds: int) -> None:
+        """Let time pass in which the queue is away."""
+        for _ in range(seconds):
+            for call in self.queue.waiting("report_completed"):
+                self.queue.lose(call.method)
+            self.clock.advance(1)
+
+    def folders(self) -> list[str]:
+        return os.listdir(os.path.join(self.folder, "runs"))
+
+    def test_one_that_was_under_way_goes_to_another_worker(self) -> None:
+        settled = self.settle(self.left("a"))
+        self.assertNoResult(settled)
+        self.assertEqual(self.queue.answer("report_exception").body, {"reason": "worker-shutdown"})
+        self.successResultOf(settled)
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def test_what_was_decided_is_reported_as_it_was(self) -> None:
+        settled = self.settle(self.left("a", COMPLETED), self.left("b", FAILED))
+        self.queue.answer("report_completed")
+        self.queue.answer("report_failed")
+        self.successResultOf(settled)
+        self.assertEqual(self.facilities.memory.kept, {})
+
+    def test_what_was_reported_is_only_cleaned_up(self) -> None:
+        self.successResultOf(self.settle(self.left("a", COMPLETED, reported=True)))
+        self.assertEqual((self.queue.calls, self.folders()), ([], []))
+
+    def test_after_the_end_of_the_claim_there_is_nothing_to_say(self) -> None:
+        self.successResultOf(self.settle(self.left("a", seconds=-1)))
+        self.assertEqual((self.queue.calls, self.facilities.memory.kept), ([], {}))
+
+    def test_a_claim_that_is_over_only_by_a_clock_that_is_wrong_is_not(self) -> None:
+        self.facilities.time = ServerTime(self.clock.seconds)
+        settled = self.settle(self.left("a", COMPLETED, seconds=-3600))
+        self.queue.answer("report_completed")
+        self.successResultOf(settled)
+        self.assertEqual((len(self.queue.calls), self.facilities.memory.kept), (1, {}))
+
+    def test_one_that_is_over_by_the_server_s_own_is_not_tried_on(self) -> None:
+        self.facilities.time = ServerTime(self.clock.seconds)
+        settled = self.settle(self.left("a", COMPLETED, seconds=-3600))
+        self.facilities.time.heard(formatdate(self.clock.seconds(), usegmt=True), self.clock.seconds())
+        self.queue.refuse("report_completed", 401, "AuthenticationFailed")
+        self.successResultOf(settled)
+        self.assertEqual((len(self.queue.calls), self.facilities.memory.kept), (1, {}))
+
+    def test_an_outage_keeps_the_worker_from_nothing_and_is_sat_out_beside_it(self) -> None:
+        settled = self.settle(self.left("a", COMPLETED))
+        self.lose_reports(int(PATIENCE) - 1)
+        self.assertNoResult(settled)
+        self.lose_reports(300)
+        self.successResultOf(settled)
+        self.assertEqual(len(self.facilities.memory.kept), 1)
+        self.clock.advance(30)
+        self.queue.answer("report_completed")
+        self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
+
+    def test_an_outage_longer_than_the_claim_leaves_nothing_owed(self) -> None:
+        self.settle(self.left("a", COMPLETED))
+        self.lose_reports(601)
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_cannot_be_told_before_the_worker_goes_is_kept_for_the_next_start(self) -> None:
+        settled = self.settle(self.left("a", COMPLETED))
+        self.lose_reports(int(PATIENCE))
+        self.successResultOf(settled)
+        closed = self.recovery.close()
+        self.lose_reports(int(CLOSE_SECONDS))
+        self.successResultOf(closed)
+        self.assertEqual((len(self.facilities.memory.kept), self.clock.getDelayedCalls()), (1, []))
+
+    def test_a_boot_that_is_cancelled_waits_no_longer(self) -> None:
+        settled = self.settle(self.left("a"))
+        settled.cancel()
+        self.failureResultOf(settled, CancelledError)
+        closed = self.recovery.close()
+        self.queue.answer("report_exception")
+        self.successResultOf(closed)
+        self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
+
+    def publish_logs(self, published: Deferred[None]) -> list[str]:
+        """Publish left logs, which takes until C{published} fires; gives the list of runs whose logs are asked for."""
+        asked: list[str] = []
+
+        def publish(record: RunRecord, facilities: Facilities) -> Deferred[None]:
+            asked.append(record.task_id)
+            return published
+
+        self.patch(recovery, "publish_left_log", publish)
+        return asked
+
+    def test_its_log_is_published_beside_the_first_claim_and_before_its_folder_goes(self) -> None:
+        published: Deferred[None] = Deferred()
+        asked = self.publish_logs(published)
+        settled = self.settle(self.left("a"))
+        self.assertEqual(asked, [])
+        self.queue.answer("report_exception")
+        self.successResultOf(settled)
+        self.assertEqual((asked, self.folders()), (["a"], ["a-0"]))
+        self.assertTrue(self.facilities.memory.kept["a", 0].reported)
+        published.callback(None)
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def test_a_log_that_is_not_published_when_the_worker_goes_is_left_to_the_next_start(self) -> None:
+        self.publish_logs(Deferred())
+        self.settle(self.left("a", reported=True))
+        closed = self.recovery.close()
+        self.clock.advance(CLOSE_SECONDS)
+        self.successResultOf(closed)
+        self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
+
+    def test_of_a_completed_run_there_is_no_log_to_publish(self) -> None:
+        asked = self.publish_logs(Deferred())
+        self.settle(self.left("a", COMPLETED))
+        self.queue.answer("report_completed")
+        self.assertEqual((asked, self.facilities.memory.kept), ([], {}))
+
+    def test_one_that_cannot_be_settled_keeps_no_other_from_it(self) -> None:
+        first, second = self.left("a", reported=True), self.left("b", reported=True)
+        done = self.facilities.memory.done
+        self.patch(
+            self.facilities.memory, "done", lambda task, run: fail(OSError("disk")) if task == "a" else done(task, run)
+        )
+        self.successResultOf(self.settle(first, second))
+        self.assertEqual([task for task, _ in self.facilities.memory.kept], ["a"])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)

@@ -1,0 +1,167 @@
+"""Whether there is disk and memory enough for another task, what else may hold it back, and how often that is said."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.claims import room as rooms
+from tcworker.claims.room import AGAIN, MEGABYTE, MemoryNeed, Room, Shortage
+from tcworker.testing.facilities import FakeFacilities, NoThreads
+from tcworker.watch.memory import Memory
+
+TASKS, STATE = "/disk/tasks", "/disk/state"
+
+
+class RoomTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.free = {TASKS: 1000, STATE: 1000}
+        self.hold = ""
+        self.memory: Memory | None = Memory(16000 * MEGABYTE, 8000 * MEGABYTE)
+        self.patch(os, "statvfs", self.statvfs)
+        self.patch(rooms, "read_memory", lambda: self.memory)
+        self.needs(500)
+        self.said: list[str] = []
+        globalLogPublisher.addObserver(self.hear)
+        self.addCleanup(globalLogPublisher.removeObserver, self.hear)
+
+    def needs(self, megabytes: int, **settings: Any) -> None:
+        config = replace(FakeFacilities(self.clock, self.mktemp()).config, tasks_dir=TASKS, state_dir=STATE)
+        config = replace(config, required_disk_space_megabytes=megabytes, **settings)
+        self.room = Room(self.clock, config, NoThreads(), [lambda: "", lambda: self.hold])
+
+    def statvfs(self, path: str) -> Any:
+        if path not in self.free:
+            raise FileNotFoundError(2, "No such file or directory")
+        # Some more is free, but for root alone.
+        return SimpleNamespace(f_bavail=self.free[path] * 256, f_bfree=10**9, f_frsize=4096)
+
+    def hear(self, event: dict[str, Any]) -> None:
+        self.said.append(formatEvent(event))
+
+    def shortage(self) -> Shortage | None:
+        return self.successResultOf(Deferred.fromCoroutine(self.room.shortage()))
+
+
+class HowMuchIsNeeded(RoomTestCase):
+    def test_what_is_configured_is_enough(self) -> None:
+        self.free = {TASKS: 500, STATE: 500}
+        self.assertIsNone(self.shortage())
+
+    def test_both_folders_need_it(self) -> None:
+        for path in (TASKS, STATE):
+            self.free = {TASKS: 500, STATE: 500} | {path: 499}
+            shortage = self.shortage()
+            assert shortage is not None
+            self.assertIn(f"the disk of {path} has 499 MiB free, 1 MiB less than the 500", shortage.text)
+
+    def test_nothing_is_asked_of_the_tasks_folder_when_nothing_is_configured(self) -> None:
+        self.needs(0)
+        self.free = {STATE: 1000}
+        self.assertIsNone(self.shortage())
+
+    def test_a_run_s_state_and_log_need_some_even_then(self) -> None:
+        self.needs(0)
+        self.free = {STATE: 7}
+        self.assertIsNotNone(self.shortage())
+
+    def test_a_folder_that_is_gone_has_none(self) -> None:
+        del self.free[TASKS]
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertIn(f"the disk of {TASKS} (No such file or directory)", shortage.text)
+
+
+class HowMuchMemoryIsNeeded(RoomTestCase):
+    """So much that the guard of the machine's memory does not end a task soon after."""
+
+    def lacks(self, total: int, available: int) -> bool:
+        self.memory = Memory(total * MEGABYTE, available * MEGABYTE)
+        return self.shortage() is not None
+
+    def test_twice_of_what_ends_a_task(self) -> None:
+        self.needs(0, min_available_memory_bytes=500 * MEGABYTE)
+        self.assertFalse(self.lacks(16000, 1000))
+        self.assertTrue(self.lacks(16000, 999))
+
+    def test_on_a_small_machine_the_percents_count(self) -> None:
+        self.needs(0, min_available_memory_bytes=500 * MEGABYTE, max_memory_usage_percent=90)
+        self.assertFalse(self.lacks(1000, 200))
+        self.assertTrue(self.lacks(1000, 199))
+
+    def test_it_says_how_much_there_is(self) -> None:
+        self.memory = Memory(16000 * MEGABYTE, 300 * MEGABYTE)
+        shortage = self.shortage()
+        assert shortage is not None
+        for part in ("300 MiB of memory left", "minAvailableMemoryBytes"):
+            self.assertIn(part, shortage.text)
+
+    def test_nobody_knows(self) -> None:
+        self.memory = None
+        self.assertIsNone(self.shortage())
+
+    def test_where_the_machine_is_not_watched_none(self) -> None:
+        self.needs(0, enable_resource_monitor=False)
+        self.assertFalse(self.lacks(16000, 1))
+
+    def test_all_of_it_may_be_used(self) -> None:
+        self.assertEqual(MemoryNeed(100, 500 * MEGABYTE).lack(Memory(16000 * MEGABYTE, 1)), "")
+
+
+class HeldBack(RoomTestCase):
+    def test_whatever_room_there_is(self) -> None:
+        self.hold = "three errors in a row"
+        self.assertEqual(self.shortage(), Shortage("three errors in a row", 0.0))
+        self.hold = ""
+        self.assertIsNone(self.shortage())
+
+    def test_that_is_no_shortage_that_lasts(self) -> None:
+        """After some time of which a worker goes."""
+        self.hold = "three errors in a row"
+        for _ in range(3):
+            self.shortage()
+            self.clock.advance(1000)
+        self.hold, self.free[TASKS] = "", 1
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertEqual(shortage.seconds, 0)
+
+    def test_nobody_looks_at_the_disk_meanwhile(self) -> None:
+        self.hold = "three errors in a row"
+        self.patch(os, "statvfs", lambda path: self.fail("it looked"))
+        self.shortage()
+
+
+class HowOftenItIsSaid(RoomTestCase):
+    def look(self, free: int, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.free[TASKS] = free
+        self.shortage()
+
+    def test_once_and_rarely_again(self) -> None:
+        for seconds in (0, 5, AGAIN - 6, 1, 5):
+            self.look(100, seconds)
+        self.assertEqual(len(self.said), 2)
+
+    def test_when_it_is_over_and_when_it_comes_back(self) -> None:
+        for free in (100, 1000, 1000, 100):
+            self.look(free, 5)
+        self.assertEqual(
+            [text.partition(":")[0] for text in self.said],
+            ["claiming nothing", "nothing keeps this worker from claiming any more", "claiming nothing"],
+        )
+
+    def test_it_says_for_how_long(self) -> None:
+        self.look(100, 5)
+        self.clock.advance(60)
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertEqual(shortage.seconds, 60)
