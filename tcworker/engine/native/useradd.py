@@ -14,6 +14,7 @@ from typing import TypeVar
 from tcworker.engine.native.ipc import has_ipc, remove_ipc
 from tcworker.engine.native.kill import kill_processes, processes_of
 from tcworker.engine.native.shared_folders import SHARED_FOLDERS, SPOOLS, remove_files
+from tcworker.retry import Backoff
 
 K = TypeVar("K")
 
@@ -28,8 +29,12 @@ _BUSY = (1, 10)
 _TAKEN = (4, 9)
 _NOT_THERE = 6
 
-_TRIES = 6
 _PATIENCE = 20.0
+
+_BUSY_PATIENCE = 60.0
+"""Seconds for which others may change the users: several workers of one machine do that all the time."""
+
+_PAUSES = Backoff(0.05, 0.5)
 _FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -137,11 +142,13 @@ def _shell() -> str:
 
 def _run(command: Sequence[str], text: str = "", fine: Sequence[int] = (0,)) -> None:
     """Run one of L{PROGRAMS}, again while others change the users; C{fine}: what it may end with."""
-    for delay in [0.05 * 2**number for number in range(_TRIES)]:
+    end = time.monotonic() + _BUSY_PATIENCE
+    # Short ones, that scatter: nobody queues for the lock, so whoever waits for long is always too late.
+    for delay in _PAUSES.delays():
         ended = _run_once(command, text)
         if ended.returncode in fine:
             return
-        if ended.returncode not in _BUSY:
+        if ended.returncode not in _BUSY or time.monotonic() + delay > end:
             break
         time.sleep(delay)
     said = ended.stderr.strip() or f"ended with {ended.returncode}"
