@@ -43,13 +43,18 @@ def left_in(folder: str) -> Sequence[str]:
     with closing(sqlite3.connect(os.path.join(state_dir, "state.db"))) as database:
         runs = database.execute("SELECT task_id, run_id, state, reason FROM runs").fetchall()
     return [
-        *os.listdir(tasks_dir),
+        *filter(lambda name: not _was_just_being_made(os.path.join(tasks_dir, name)), os.listdir(tasks_dir)),
         *os.listdir(os.path.join(state_dir, "runs")),
         *(user.pw_name for user in pwd.getpwall() if user.pw_dir.startswith(tasks_dir)),
         *processes_with(folder),
         *(line for line in Path("/proc/mounts").read_text().splitlines() if tasks_dir in line),
         *map(str, runs),
     ]
+
+
+def _was_just_being_made(path: str) -> bool:
+    """Whether a folder's worker was killed right after it had made it: the next cannot know whose it is, and leaves it."""
+    return not os.listdir(path) and not any("tcworker" in name for name in os.listxattr(path))
 
 
 class Beside:
