@@ -53,7 +53,7 @@ def left_in(folder: str) -> Sequence[str]:
 
 
 def _was_just_being_made(path: str) -> bool:
-    """Whether a folder's worker was killed right after it had made it: the next cannot know whose it is, and leaves it."""
+    """Whether a folder's worker was killed as soon as it had made it: the next one cannot know whose it is."""
     return not os.listdir(path) and not any("tcworker" in name for name in os.listxattr(path))
 
 
