@@ -18,6 +18,7 @@ from tcworker.config_schema import KEYS, REQUIRED, SCHEMA, SHORTEST_MASK, may_be
 from tcworker.config_source import Merged, type_name
 from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
+from tcworker.json_reading import is_object
 from tcworker.line_pattern import PatternFault, compile_pattern
 
 
@@ -100,7 +101,8 @@ def _show(value: JSON) -> str:
 def _own_rules(merged: Merged) -> Iterator[Fault]:
     values = merged.values
     # JSON schema cannot look into a text.
-    if isinstance(values.get("certificate"), str) and not _is_certificate(values["certificate"]):
+    certificate = values.get("certificate")
+    if isinstance(certificate, str) and certificate and not is_object(certificate):
         yield _breach(merged, "certificate", "text that is not shown")
     yield from (Fault(merged.locate(path), str(value), "a number with an end") for path, value in _endless(values))
     if isinstance(values.get("pulse"), str):
@@ -143,10 +145,3 @@ def _mask_faults(merged: Merged, path: Sequence[str | int], mask: JSON) -> Itera
 
 def _breach(merged: Merged, key: str, found: str) -> Fault:
     return Fault(merged.locate([key]), found, SCHEMA["properties"][key]["expected"])
-
-
-def _is_certificate(text: str) -> bool:
-    try:
-        return not text or isinstance(json.loads(text), dict)
-    except ValueError:
-        return False

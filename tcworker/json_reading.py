@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 from tcworker.interfaces import JSON
@@ -29,6 +30,14 @@ def at(value: JSON, kind: type[T], *path: str | int) -> T:
 def texts_at(value: JSON, *path: str | int) -> list[str]:
     """Give the list of texts at a place, as L{at}."""
     return [at(value, str, *path, index) for index in range(len(at(value, list, *path)))]
+
+
+def is_object(text: str) -> bool:
+    """Whether a text is an object in JSON, of a depth that can be read."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _leads_on(value: JSON, step: str | int) -> bool:

@@ -216,6 +216,10 @@ class Faults(SynchronousTestCase):
         self.assertEqual(parsed(limits={"cpus": 0.01}).limits_cpus, 0.01)
         self.assertIn("0.01 or more", self.only_fault(limits={"cpus": 0.001}).expected)
 
+    def test_certificates_that_no_request_can_be_signed_with(self) -> None:
+        for certificate in ("no JSON", "[]", "[" * 100_000):
+            self.assertEqual(self.only_fault(certificate=certificate).place, "worker.yml: certificate")
+
     def test_true_is_no_number(self) -> None:
         self.assertEqual(self.only_fault(capacity=True).found, "true")
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.json_reading import at, place, texts_at
+from tcworker.json_reading import at, is_object, place, texts_at
 from tests.hypotheses import given
 
 VALUES = st.recursive(
@@ -59,3 +59,8 @@ class Reading(SynchronousTestCase):
 
     def test_places_by_name(self) -> None:
         self.assertEqual(place(("tasks", 0, "task")), "tasks[0].task")
+
+    def test_texts_that_are_objects(self) -> None:
+        self.assertTrue(is_object('{"a": 1}'))
+        for text in ("", "[]", "null", "no JSON", '{"a":' * 100_000, "[" * 100_000):
+            self.assertFalse(is_object(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from tcworker.errors import InternalError, MalformedPayload, TaskError
 from tcworker.interfaces import JSON, Credentials
-from tcworker.json_reading import at, place
+from tcworker.json_reading import at, is_object, place
 
 _TASK_ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
@@ -101,16 +100,9 @@ def credentials_at(answer: JSON, *path: str | int) -> Credentials:
     found = at(answer, dict, *path)
     client_id, token = at(found, str, "clientId"), at(found, str, "accessToken")
     certificate = at(found, str, "certificate") if found.get("certificate") is not None else None
-    if not (_SIGNABLE.fullmatch(client_id) and token.isascii() and _is_certificate(certificate)):
+    if not (_SIGNABLE.fullmatch(client_id) and token.isascii() and (not certificate or is_object(certificate))):
         raise ValueError(f"{place(path)}: no request can be signed with these")
     return Credentials(client_id, token, certificate or None)
-
-
-def _is_certificate(text: str | None) -> bool:
-    try:
-        return not text or isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def date_at(answer: JSON, *path: str | int) -> datetime:

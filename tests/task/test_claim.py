@@ -53,6 +53,7 @@ class Claims(SynchronousTestCase):
             {"accessToken": "\ud800"},
             {"certificate": "no JSON"},
             {"certificate": "[]"},
+            {"certificate": '{"a":' * 100_000},
             {"certificate": {}},
         ):
             self.refused(credentials={**good, **changes})
