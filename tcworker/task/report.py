@@ -24,7 +24,8 @@ def record_of(claim: Claim) -> RunRecord:
 class Report:
     """The report of one run.
 
-    @ivar owed: whether the queue could not be told while there was time; the state store keeps it then.
+    @ivar owed: whether the queue is still to be told, from the moment when that begins: what cuts it short leaves it
+        to the state store, and so to the next start.
     """
 
     def __init__(self, claim: Claim, reporter: Reporter, state: RunStore, loose: Loose) -> None:
@@ -62,6 +63,7 @@ class Report:
         # Written while the queue is told: whoever dies in between tells it once more, which the queue takes.
         decided = self._state.decided(self._claim.task_id, self._claim.run_id, resolution)
         self._loose.run(decided, "recording the outcome")
+        self.owed = True
         try:
             self.owed = not await self._reporter.report(resolution)
         finally:
@@ -74,6 +76,6 @@ class Report:
 
     def drop(self) -> None:
         """Tell the queue nothing any more: it decided itself."""
+        self.owed = False
         if self._telling is not None:
             self._telling.cancel()
-        self.owed = False
