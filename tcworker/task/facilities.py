@@ -80,6 +80,11 @@ class Facilities:
         """Holds all of those, and nothing else."""
         return os.path.join(self.config.state_dir, "runs")
 
+    @property
+    def folder_of_kept_logs(self) -> str:
+        """Holds folders of dead workers' runs whose logs nobody may publish, until somebody removes them by hand."""
+        return os.path.join(self.config.state_dir, "kept-logs")
+
     def new_log(self, claim: Claim, folder: str, broken: Callable[[TaskError], None]) -> TaskLog:
         """The log of a run; C{broken} is told when it cannot be written."""
         limit = self.config.logs_max_megabytes * 1_000_000

@@ -20,6 +20,11 @@ from tcworker.task.verdict import Verdict, by_death, by_resolution
 from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
 
+_KEPT = (
+    "its log is not published, for what is to be masked in it cannot be known ({error}); it is kept in {kept}: "
+    "look at it there, and remove it by hand"
+)
+
 
 def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None]:
     """Publish the log that a dead worker left of a run, under the names and masked as that one would have.
@@ -27,6 +32,8 @@ def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None
     Its last line, and the verdict beside it, say that the worker died.
 
     Fires when it is published, or cannot be, which is logged; at once if there is none, or it was published already.
+    One of which nobody knows what is to be masked in it is kept (L{Facilities.folder_of_kept_logs}); fails with
+    C{OSError} if that cannot be done.
     The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
     Cancelling it leaves the log where it is.
     """
@@ -41,7 +48,9 @@ async def _publish(record: RunRecord, facilities: Facilities) -> None:
         if left is not None:
             await _LeftLog(record, left, folder, facilities, log).publish()
     except RecordUnreadable as error:
-        log.error("its log is not published, for what is to be masked in it cannot be known: {error}", error=str(error))
+        kept = os.path.join(facilities.folder_of_kept_logs, os.path.basename(folder))
+        await facilities.threads.run(_keep, folder, kept)
+        log.error(_KEPT, error=str(error), kept=kept)
     except (_TooLate, ResourceUnavailable) as error:
         log.error("its log is not published: {error}", error=str(error))
 
@@ -49,6 +58,11 @@ async def _publish(record: RunRecord, facilities: Facilities) -> None:
 def _read(folder: str) -> LogRecord | None:
     """What is to be known of the log, C{None} if there is none."""
     return LogRecord.read(folder) if os.path.exists(os.path.join(folder, NAME)) else None
+
+
+def _keep(folder: str, kept: str) -> None:
+    os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
+    os.rename(folder, kept)
 
 
 class _TooLate(Exception):

@@ -11,11 +11,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.claims import recovery
+from tcworker.claims.left_folders import remove_unknown
 from tcworker.claims.recovery import CLOSE_SECONDS, PATIENCE, Recovery
 from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import Credentials
 from tcworker.state import RunRecord
 from tcworker.task.facilities import Facilities
+from tcworker.task.log_raw import NAME
 from tcworker.task.resolution import COMPLETED, FAILED, Resolution
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
@@ -155,6 +157,25 @@ class LeftRuns(SynchronousTestCase):
         self.clock.advance(CLOSE_SECONDS)
         self.successResultOf(closed)
         self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
+
+    def test_a_log_of_which_nobody_knows_what_must_not_be_seen_outlives_this_and_the_next_start(self) -> None:
+        run = self.left("a", reported=True)
+        with open(os.path.join(self.folder, "runs", "a-0", NAME), "w") as file:
+            file.write("printed")
+        self.successResultOf(self.settle(run))
+        remove_unknown(self.facilities.folder_of_runs, [])
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+        with open(os.path.join(self.folder, "kept-logs", "a-0", NAME)) as file:
+            self.assertEqual(file.read(), "printed")
+
+    def test_one_that_cannot_be_kept_stays_where_it_is_until_it_can(self) -> None:
+        run = self.left("a", reported=True)
+        for path in ("runs/a-0/" + NAME, "kept-logs"):
+            with open(os.path.join(self.folder, path), "w"):
+                pass
+        self.successResultOf(self.settle(run))
+        self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_of_a_completed_run_there_is_no_log_to_publish(self) -> None:
         asked = self.publish_logs(Deferred())

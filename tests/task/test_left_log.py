@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -22,6 +23,7 @@ from tcworker.task.claim import Claim
 from tcworker.task.left_log import publish_left_log
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
+from tcworker.task.log_raw import NAME as RAW
 from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
 from tcworker.task.resolution import Resolution
@@ -234,8 +236,11 @@ class WhatIsNot(LeftLogTest):
         with capturedLogs() as told:
             await self.publish(claim)
         self.assertEqual(self.next.contexts, [])
-        (line,) = [formatEvent(event) for event in told]
-        self.assertIn("is not published", line)
+        (line,) = [str(formatEvent(event)) for event in told]
+        kept = os.path.join(self.folder, "kept-logs", f"{claim.task_id}-{claim.run_id}")
+        self.assertIn(f"it is kept in {kept}", line)
+        modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (os.path.dirname(kept), os.path.join(kept, RAW))]
+        self.assertEqual((modes, os.listdir(self.next.folder_of_runs)), ([0o700, 0o600], []))
 
 
 class Secrets(LeftLogTest):
