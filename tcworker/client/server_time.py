@@ -16,6 +16,10 @@ DRIFT = 0.0005
 WORTH_SAYING = 60.0
 """Seconds by which this machine's clock may be wrong without anybody being told."""
 
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+"""Seconds since 1970 between which all dates are: what says another is out of order, and is not believed."""
+
 _log = Logger()
 
 
@@ -71,13 +75,13 @@ class ServerTime:
         return self._steady()
 
     def heard(self, date: str, asked: float) -> None:
-        """Learn from an answer that has just come; what is no date is ignored.
+        """Learn from an answer that has just come; what is no date, or an absurd one, is ignored.
 
         @param date: the answer's C{Date} (whole seconds, cut off), written at some time since the request was sent.
         @param asked: when that was, by L{steady}.
         """
         now, said = self._steady(), _read(date)
-        if said is None:
+        if said is None or not EARLIEST <= said <= LATEST:
             return
         newer = _Span(said - now, said + 1 - asked, now)
         self._ahead = newer if self._ahead is None else self._ahead.grown(now).narrowed(newer)

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from tcworker.client.calls import Call, content_of, judge, prepare
 from tcworker.client.hawk import sign
-from tcworker.client.http import HTTP
+from tcworker.client.http import HTTP, Answer
 from tcworker.client.routes import Route, routes
 from tcworker.client.server_time import ServerTime
 from tcworker.client.trouble import Unsent
@@ -44,6 +44,9 @@ ATTEMPTS = 6
 SKEW = 60.0
 """Seconds by which the time in a refused signature must have been wrong for that to be the likely cause; a server takes
 what is wrong by some minutes (contracts of the queue, 3.1)."""
+
+WRONGLY_SIGNED = (401, "AuthenticationFailed")
+"""Status and code for a signature that is refused, by its time for example (contracts of the queue, 0.4)."""
 
 
 def as_usual(seconds: float) -> float:
@@ -147,10 +150,21 @@ class Service:
         except Unreachable as error:
             raise type(error)(call.name, f"{self._root_url}: {error.message}") from None
         content = content_of(call, answer)
+        try:
+            result = judge(call, answer, content)
+        except CallFailed as error:
+            # How a clock that is wrong is noticed. Other errors may come from whoever stands in between.
+            if (error.status, error.code) == WRONGLY_SIGNED:
+                self._hear(answer, asked)
+            raise
         # Only now: whoever poses as Taskcluster may have another clock.
-        if content is not None and "date" in answer.headers and "age" not in answer.headers:
+        if content is not None:
+            self._hear(answer, asked)
+        return result
+
+    def _hear(self, answer: Answer, asked: float) -> None:
+        if "date" in answer.headers and "age" not in answer.headers:
             self._time.heard(answer.headers["date"], asked)
-        return judge(call, answer, content)
 
 
 class Queue(Service):

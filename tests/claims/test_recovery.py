@@ -85,6 +85,7 @@ class LeftRuns(SynchronousTestCase):
         self.assertEqual((len(self.queue.calls), self.facilities.memory.kept), (1, {}))
 
     def test_one_that_is_over_by_the_server_s_own_is_not_tried_on(self) -> None:
+        self.clock.advance(1_900_000_000)
         self.facilities.time = ServerTime(self.clock.seconds)
         settled = self.settle(self.left("a", COMPLETED, seconds=-3600))
         self.facilities.time.heard(formatdate(self.clock.seconds(), usegmt=True), self.clock.seconds())

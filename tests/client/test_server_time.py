@@ -64,6 +64,12 @@ class Telling(SynchronousTestCase):
             machine.time.heard(date, machine.time.steady())
         self.assertFalse(machine.time.known)
 
+    def test_an_absurd_date_says_nothing_for_no_date_lies_so_far_from_now(self) -> None:
+        machine = Machine(600)
+        for year in (1, 1601, 1970, 2019, 2101, 9999):
+            machine.time.heard(f"Fri, 30 Dec {year:04} 23:59:59 GMT", machine.time.steady())
+        self.assertFalse(machine.time.known)
+
     def test_a_date_without_a_zone_is_meant_as_utc(self) -> None:
         machine = Machine(600)
         machine.time.heard("Tue, 01 Jan 2030 12:00:00 -0000", machine.steady)

@@ -182,13 +182,19 @@ class SigningTests(Case):
 
 
 class TimeTests(Case):
-    """A machine whose clock says 1000 s, and a server whose clock says something else."""
+    """A machine whose clock says 1000 s after some noon, and a server whose clock says something else."""
+
+    NOON = 1_900_000_000
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock.advance(self.NOON)
 
     def date(self, seconds: float) -> dict[str, str]:
-        return {"date": formatdate(seconds, usegmt=True)}
+        return {"date": formatdate(self.NOON + seconds, usegmt=True)}
 
     def times(self) -> list[int]:
-        return [sent.authorization.timestamp for sent in self.wire.sent]
+        return [sent.authorization.timestamp - self.NOON for sent in self.wire.sent]
 
     def test_what_was_refused_for_the_wrong_time_is_signed_by_the_server_s(self) -> None:
         call = self.queue().reclaim_task("task", 0)
@@ -229,6 +235,11 @@ class TimeTests(Case):
         time = ServerTime(self.clock.seconds)
         for status, content, headers in (
             (502, b"<html>", self.date(90_000)),
+            (502, {"message": "bad gateway"}, self.date(90_000)),
+            (401, {"code": "LoginFirst", "message": "the proxy wants a password"}, self.date(90_000)),
+            (401, {"message": "who are you?"}, self.date(90_000)),
+            (404, {"message": "no such page"}, self.date(90_000)),
+            (200, {"hello": "you are connected"}, self.date(90_000)),
             (200, b"<html>", self.date(90_000)),
             (204, b"", self.date(90_000)),
             (200, {"status": {"runs": []}}, {**self.date(90_000), "age": "30"}),
