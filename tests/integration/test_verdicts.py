@@ -34,12 +34,18 @@ async def judged(client: TaskClient, task_id: str, patience: float = 30) -> Outc
     end = reactor.seconds() + patience
     while reactor.seconds() < end:
         runs = (await client.queue.status(task_id))["status"]["runs"]
-        if runs and runs[0].get("reasonResolved"):
-            outcome = await client.seen(task_id, runs, 0)
-            if outcome.verdict is not None and outcome.log:
-                return outcome
+        if runs and runs[0].get("reasonResolved") and await _can_be_read(client, task_id):
+            return await client.seen(task_id, runs, 0)
         await pause(reactor, 0.1)
-    raise AssertionError(f"no verdict of {task_id} in {patience} s")
+    raise AssertionError(f"no log and verdict of {task_id} in {patience} s")
+
+
+async def _can_be_read(client: TaskClient, task_id: str) -> bool:
+    """Say whether log and verdict of a task's first run are there: what is listed may still be on its way."""
+    listed = [artifact["name"] for artifact in (await client.queue.list_artifacts(task_id, 0))["artifacts"]]
+    wanted = [name for name in listed if "backing" in name or name.endswith("/verdict.json")]
+    answers = [await client.download(task_id, 0, name, lambda _: None) for name in wanted]
+    return [answer.status for answer in answers] == [200, 200]
 
 
 class VerdictCase(TaskCase):
