@@ -83,7 +83,7 @@ class TaskLog:
         self._timer: IDelayedCall | None = None
         self._followers: list[Follower] = []
         self._finishing = Loose(_log)
-        self._sealed = self._disposed = False
+        self._sealed = self._disposed = self._told_late = False
         self._unwritten = bytearray()
         try:
             self._raw = opening(folder, limit)
@@ -208,11 +208,18 @@ class TaskLog:
         self._said += len(line)
         self._last_line = line
         if self._sealed:
-            _log.warn("a line came after the end of a task's log: {line}", line=line.decode(errors="replace").rstrip())
+            self._tell_late(line)
         elif self._append is not None:
             self._append(line)
         else:
             self._put(self._raw.write_line, line)
+
+    def _tell_late(self, line: bytes) -> None:
+        # Where report and log come first, there may be one for each artifact.
+        if not self._told_late:
+            self._told_late = True
+            text = line.decode(errors="replace").rstrip()
+            _log.warn("a line came after the end of a task's log, others may have, too: {line}", line=text)
 
     def _put(self, write: Callable[[bytes], None], data: bytes) -> None:
         if self._sealed:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from tcworker.errors import ResourceUnavailable
@@ -137,6 +138,14 @@ class Writing(LogTest):
         self.log.info("too late")
         self.log.write(b"too late")
         self.assertEqual(gzip.decompress(await read_archived(sealed.file)), b"all\n")
+
+    async def test_whoever_has_more_to_say_is_heard_once(self) -> None:
+        await self.log.seal()
+        with capturedLogs() as told:
+            for number in range(3):
+                self.log.warn(f"artifact {number} came too late")
+        (line,) = [str(formatEvent(event)) for event in told]
+        self.assertIn("artifact 0 came too late", line)
 
     def test_nobody_else_can_read_it(self) -> None:
         (name,) = os.listdir(self.folder)
