@@ -91,6 +91,7 @@ class TaskService(Service):
         self._machine = new_run_machine(self)
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
+        self._why_killed = ""
         self._uploaded = self._over = self._dropped = self._taken_away = False
 
     def startService(self) -> None:
@@ -252,7 +253,9 @@ class TaskService(Service):
         # What a feature finds wrong with how it ended does not end it again.
         if self._sandbox.over:
             return
-        self.context.log.warn(f"ending the task: {why}")
+        if why != self._why_killed:
+            self._why_killed = why
+            self.context.log.warn(f"ending the task: {why}")
         self._sandbox.kill(why, min(self._facilities.config.kill_grace_secs, self._allowance.left() / GRACE_SHARE))
 
     def abort(self, why: str) -> None:

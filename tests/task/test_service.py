@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -485,6 +486,16 @@ class WhenTheWorkerMustGo(Running):
         self.clock.advance(2)
         self.queue.answer("report_exception")
         self.assertEqual(self.ended, [WORKER_SHUTDOWN])
+
+    def test_a_second_order_to_go_is_no_news_for_its_log_but_the_next_reason_is(self) -> None:
+        task = self.run_task({"ignore_term": True}, {"sleep": 5000})
+        task.shut_down(60)
+        task.shut_down(20)
+        task.taken_away(CANCELED)
+        self.queue.answer("report_exception")
+        self.clock.advance(20)
+        why = re.findall("ending the task: (.*)", self.log)
+        self.assertEqual(why, ["the worker is shutting down", "the task was canceled"])
 
     def test_a_run_that_is_uploading_goes_on(self) -> None:
         self.feature.answers["upload"] = Deferred()
