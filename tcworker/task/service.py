@@ -45,6 +45,9 @@ REPORT_SHARE = 3
 GRACE_SHARE = 4
 """A killed task may take this part of the time that is left for everything: publishing needs the rest."""
 
+MOST_OF_WHY = 300
+"""Characters of what ended a run, in the worker's own log; its verdict has more."""
+
 
 class TaskService(Service):
     """Runs one claim from its start to the end of its cleanup; implements L{tcworker.task.machine.RunActions}.
@@ -265,7 +268,9 @@ class TaskService(Service):
 
     def explain(self, verdict: Verdict) -> None:
         """See L{RunActions.explain}; the operator wants to know too."""
-        self._logger.info("ends by {cause}: {why}", cause=verdict.cause, why=verdict.why)
+        # A task has a say in the words. Masked first: half a secret would not be found.
+        why = self._log.hide(verdict.why).partition("\n")[0][:MOST_OF_WHY]
+        self._logger.info("ends by {cause}: {why}", cause=verdict.cause, why=why)
         self._log_publication.explain(verdict.why)
         self._verdict.explain(verdict)
 

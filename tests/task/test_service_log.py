@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import capturedLogs, formatEvent
 
+from tcworker.errors import TaskFailed
 from tcworker.task.checkpoints import FIRST
 from tcworker.task.log_names import LogNames
 from tcworker.task.log_record import LogRecord
 from tcworker.task.resolution import COMPLETED
-from tcworker.task.service import TaskService
+from tcworker.task.service import MOST_OF_WHY, TaskService
 from tests.task.test_service import BACKING, LIVE, Running
 
 CHECKPOINT = "public/logs/checkpoint.log"
@@ -80,3 +83,28 @@ class ForTheNextWorker(Running):
         literals = self.record().literals
         for secret in (b"secret", b"of a feature", b"of a reclaim"):
             self.assertIn(secret, literals)
+
+
+class ForOperators(Running):
+    """What the worker's own log says of the end of a run."""
+
+    settings: ClassVar[Mapping[str, Any]] = {"logs_mask": ("hush-hush",)}
+
+    def ends(self, why: str) -> str:
+        self.feature.answers["upload"] = fail(TaskFailed(why))
+        with capturedLogs() as events:
+            self.run_task()
+        [line] = [formatEvent(event) for event in events if "ends by" in event["log_format"]]
+        return line.partition(": ")[2]
+
+    def test_no_secret_of_its_log(self) -> None:
+        self.assertRegex(self.ends("there is no hush-hush here"), r"^there is no \S*\*\S* here$")
+
+    def test_of_much_that_is_wrong_one_line(self) -> None:
+        self.assertEqual(self.ends("all is wrong:\n- this\n- that"), "all is wrong:")
+
+    def test_no_more_of_a_long_line_than_somebody_reads(self) -> None:
+        self.assertEqual(self.ends("x" * 5000), "x" * MOST_OF_WHY)
+
+    def test_nor_a_part_of_a_secret_where_it_is_cut(self) -> None:
+        self.assertNotIn("hush", self.ends("x" * (MOST_OF_WHY - 4) + "hush-hush"))
