@@ -98,7 +98,7 @@ class ForOperators(Running):
         return line.partition(": ")[2]
 
     def test_no_secret_of_its_log(self) -> None:
-        self.assertRegex(self.ends("there is no hush-hush here"), r"^there is no \S*\*\S* here$")
+        self.assertEqual(self.ends("there is no hush-hush here"), "there is no [masked] here")
 
     def test_of_much_that_is_wrong_one_line(self) -> None:
         self.assertEqual(self.ends("all is wrong:\n- this\n- that"), "all is wrong:")
