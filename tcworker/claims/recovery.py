@@ -71,7 +71,7 @@ class Recovery:
         resolution = record.resolution or WORKER_SHUTDOWN
         if not settlement.is_over:
             name = f"{record.task_id}/{record.run_id}"
-            _log.warn("left by a worker that died, reported as {how}", how=str(resolution), run=name)
+            _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=name)
         if not await settlement.tell(resolution):
             return False
         await settlement.told()

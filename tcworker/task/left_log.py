@@ -15,8 +15,8 @@ from tcworker.task.facilities import Facilities
 from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
 from tcworker.task.log_record import LogRecord, RecordUnreadable
-from tcworker.task.resolution import CLAIM_LOST
-from tcworker.task.verdict import Verdict, by_death, by_resolution
+from tcworker.task.resolution import CLAIM_LOST, WORKER_SHUTDOWN
+from tcworker.task.verdict import Verdict, by_death, by_leaving, by_resolution
 from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
 
@@ -29,7 +29,7 @@ _KEPT = (
 def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None]:
     """Publish the log that a dead worker left of a run, under the names and masked as that one would have.
 
-    Its last line, and the verdict beside it, say that the worker died.
+    Its last line, and the verdict beside it, say that the worker died, or had to go and did not come to publish it.
 
     Fires when it is published, or cannot be, which is logged; at once if there is none, or it was published already.
     One of which nobody knows what is to be masked in it is kept (L{Facilities.folder_of_kept_logs}); fails with
@@ -91,7 +91,7 @@ class _LeftLog:
         haste = facilities.new_haste(allowance.left)
         context = facilities.new_context(claim, folder, self._log, lambda _: None, haste)
         self._publication = LogPublication(context, self._log, self._failed)
-        self._verdict = _verdict_of(record, too_late)
+        self._verdict = _verdict_of(record, left, too_late)
         self._verdict_file = VerdictFile(context, facilities.config, self._log.hide)
 
     async def publish(self) -> None:
@@ -111,7 +111,11 @@ class _LeftLog:
         self._logger.error("its log cannot be published: {error}", error=failure.getErrorMessage())
 
 
-def _verdict_of(record: RunRecord, too_late: bool) -> Verdict:
-    if too_late:
-        return by_death(record.sandbox is not None, CLAIM_LOST)
-    return by_resolution(record.resolution) if record.resolution else by_death(record.sandbox is not None)
+def _verdict_of(record: RunRecord, left: LogRecord, too_late: bool) -> Verdict:
+    resolution = CLAIM_LOST if too_late else record.resolution or WORKER_SHUTDOWN
+    if resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
+        return by_resolution(resolution)
+    if left.seconds_left is not None:
+        return by_leaving(left.seconds_left, resolution)
+    # As worker-shutdown a death is reported, too, and who did that may have died since.
+    return by_death(record.sandbox is not None, resolution)

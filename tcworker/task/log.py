@@ -185,6 +185,11 @@ class TaskLog:
         if self._record is not None:
             self._record.checkpoint()
 
+    def note_going(self, seconds: float) -> None:
+        """Say that the worker must be gone in so many seconds: it may not come to publish this log."""
+        if self._record is not None:
+            self._record.going(seconds)
+
     def snapshot(self) -> Deferred[SealedLog]:
         """Give the log as it is now, to whoever closes the file; not of a sealed log, and over before L{dispose}.
 

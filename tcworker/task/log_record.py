@@ -43,6 +43,7 @@ class LogRecord:
     @ivar patterns: the texts of those that are masked in it.
     @ivar literals: what else is.
     @ivar has_checkpoint: whether one may be listed; nobody knows whether it is there, or what it shows.
+    @ivar seconds_left: in which its worker had to be gone when it was first told to go; C{None} if it was not.
     """
 
     limit: int
@@ -51,6 +52,7 @@ class LogRecord:
     patterns: Sequence[str] = field(default=(), repr=False)
     literals: Sequence[bytes] = field(default=(), repr=False)
     has_checkpoint: bool = False
+    seconds_left: float | None = None
 
     @classmethod
     def read(cls, folder: str) -> LogRecord:
@@ -101,6 +103,12 @@ class RecordFile:
         """Say that there will be a checkpoint of the log, before anybody is told."""
         self._add({"checkpoint": True})
 
+    def going(self, seconds: float) -> None:
+        """Say that the worker must be gone in so many seconds."""
+        # No secret is at stake, and who reads it has this machine's disk: there is no time for a sync now.
+        with suppress(OSError):
+            self._append({"going": seconds})
+
     def _add(self, line: Mapping[str, Any]) -> None:
         try:
             self._append(line)
@@ -147,4 +155,5 @@ def _read(text: bytes) -> LogRecord:
         patterns=[str(pattern) for pattern in first["patterns"]],
         literals=literals,
         has_checkpoint=any("checkpoint" in line for line in more),
+        seconds_left=next((float(line["going"]) for line in more if "going" in line), None),
     )

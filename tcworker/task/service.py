@@ -276,6 +276,7 @@ class TaskService(Service):
 
     def hurry(self, seconds: float) -> None:
         """See L{RunActions.hurry}."""
+        self._log.note_going(seconds)
         self._allowance.limit(seconds * FOR_ALL)
         self._publication.hurry(seconds * FOR_ALL)
 

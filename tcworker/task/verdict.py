@@ -60,7 +60,7 @@ def by_result(result: IResult) -> Verdict:
 
 
 def by_death(begun: bool, resolution: Resolution = WORKER_SHUTDOWN) -> Verdict:
-    """Of a run whose worker died, as the next one has it.
+    """Of a run whose worker died without a word, as the next one has it.
 
     @param begun: whether the task's commands had been started.
     @param resolution: what the queue has been told, or L{CLAIM_LOST} when it was too late for that.
@@ -69,10 +69,24 @@ def by_death(begun: bool, resolution: Resolution = WORKER_SHUTDOWN) -> Verdict:
     return Verdict(resolution, Cause.WORKER_DIED, why, {"begun": begun})
 
 
+def by_leaving(seconds: float, resolution: Resolution = WORKER_SHUTDOWN) -> Verdict:
+    """Of a run whose worker had to be gone in so many seconds, and did not come to publish the log in them.
+
+    @param resolution: as L{by_death} has it.
+    """
+    why = (
+        f"the worker was told to be gone in {seconds:.0f} s, and was gone before it could publish this log; what the "
+        "task printed before that is all that is known of it"
+    )
+    return Verdict(resolution, Cause.WORKER_SHUTDOWN, why, {"secondsLeft": round(seconds, 3)})
+
+
 def by_resolution(resolution: Resolution) -> Verdict:
-    """Of a run of which no more is known than how it ended, since its worker died before it said why."""
+    """Of a run of which no more is known than how it ended, since its worker was gone before it said why."""
     cause = _OF_REASONS.get(resolution.reason, Cause.WORKER_FAULT)
-    return Verdict(resolution, cause, f"the run ended as {resolution}; the worker died before its log was published")
+    return Verdict(
+        resolution, cause, f"the run ended as {resolution}; the worker was gone before its log was published"
+    )
 
 
 _OF_REASONS = {

@@ -298,6 +298,7 @@ class Hanging(DeadlineCase):
         outcome = await self.outcome(task_id)
         self.assertEqual(outcome.resolution, "exception/worker-shutdown")
         self.assertIn("begun to work", outcome.lines)
+        self.assertIn("the worker was told to be gone in ", outcome.log.splitlines()[-1])
 
     async def test_all_of_it_and_a_second_signal(self) -> None:
         worker = self.worker()

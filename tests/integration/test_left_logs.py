@@ -93,7 +93,7 @@ class Killed(LeftLogCase):
         task_id = await self.running(SCRIPT)
         await self.kill(worker)
         second = self.worker()
-        await second.until_printed("left by a worker that died")
+        await second.until_printed("left by the worker before")
         await self.kill(second)
         third = self.worker()
         outcome = await self.first_run(task_id)

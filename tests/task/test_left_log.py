@@ -26,7 +26,7 @@ from tcworker.task.log_names import LogNames
 from tcworker.task.log_raw import NAME as RAW
 from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
-from tcworker.task.resolution import Resolution
+from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution
 from tcworker.task.secret_forms import forms_of
 from tcworker.task.verdict import by_death
 from tcworker.testing.context import FakeTaskContext
@@ -150,10 +150,13 @@ class WhatIsPublished(LeftLogTest):
 class TheVerdict(LeftLogTest):
     """Why the run was not completed, beside its log."""
 
-    async def verdict(self, **more: Any) -> tuple[JSON, str]:
+    async def verdict(self, *, going: float | None = None, **more: Any) -> tuple[JSON, str]:
         """Of a run of which a dead worker knew this; with the last line of its log."""
         claim = self.claim()
-        await self.die(self.begin(claim))
+        log = self.begin(claim)
+        if going is not None:
+            log.note_going(going)
+        await self.die(log)
         context = await self.publish(claim, **more)
         return read_verdict(gzip.decompress(context.contents[VERDICT])), self.text(context).splitlines()[-1]
 
@@ -164,6 +167,23 @@ class TheVerdict(LeftLogTest):
             self.assertEqual(verdict["evidence"], {"begun": sandbox is not None})
             self.assertIn(verdict["message"], line)
             self.setUp()
+
+    async def test_a_worker_that_was_told_to_go_and_did_not_come_to_say_so_is_not_said_to_have_died(self) -> None:
+        for resolution in (None, WORKER_SHUTDOWN):
+            verdict, line = await self.verdict(going=30, sandbox=SandboxRecord("fake", {}), resolution=resolution)
+            self.assertEqual((verdict["cause"], verdict["reason"]), ("worker-shutdown", "worker-shutdown"))
+            self.assertEqual(verdict["evidence"], {"secondsLeft": 30})
+            self.assertIn("the worker was told to be gone in 30 s", line)
+            self.setUp()
+
+    async def test_nor_if_it_is_found_too_late(self) -> None:
+        verdict, line = await self.verdict(going=30, taken_until=now(self.clock))
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("worker-shutdown", "claim-expired"))
+        self.assertNotIn("died", line)
+
+    async def test_one_that_was_killed_while_it_told_of_another_s_death_changes_nothing(self) -> None:
+        verdict, _ = await self.verdict(resolution=WORKER_SHUTDOWN, reported=True)
+        self.assertEqual((verdict["cause"], verdict["whose"], verdict["reason"]), DIED)
 
     async def test_of_one_that_was_found_too_late_it_says_what_the_queue_does(self) -> None:
         verdict, _ = await self.verdict(

@@ -55,6 +55,13 @@ class WhatIsKept(RecordTest):
         record.checkpoint()
         self.assertTrue(self.read().has_checkpoint)
 
+    def test_how_long_the_worker_had_when_it_was_first_told_to_go(self) -> None:
+        record = self.begin()
+        self.assertIsNone(self.read().seconds_left)
+        record.going(29.5)
+        record.going(5)
+        self.assertEqual(self.read().seconds_left, 29.5)
+
     def test_only_the_worker_can_read_it(self) -> None:
         self.begin(b"secret").mask([b"another"])
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
@@ -129,6 +136,13 @@ class FullDisks(RecordTest):
         record = self.begin_gone()
         record.mask([b"secret"])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_that_the_worker_must_go_is_not_worth_a_word_of_trouble(self) -> None:
+        self.begin()
+        record = self.begin_gone()
+        with capturedLogs() as told:
+            record.going(30)
+        self.assertEqual((told, self.path.exists()), ([], False))
 
     def begin_gone(self) -> RecordFile:
         self.path.unlink()

@@ -72,6 +72,13 @@ class ForTheNextWorker(Running):
         self.run_task({"sleep": 9})
         self.assertEqual(self.record().expires, self.facilities.contexts[0].expires)
 
+    def test_that_the_worker_was_told_to_go(self) -> None:
+        task = self.run_task({"sleep": 9})
+        self.assertIsNone(self.record().seconds_left)
+        task.shut_down(30)
+        task.shut_down(5)
+        self.assertEqual(self.record().seconds_left, 30)
+
     def test_the_secrets_of_the_worker_and_of_each_claim(self) -> None:
         task = self.run_task({"sleep": 2000})
         task.context.mask("of a feature")
