@@ -254,5 +254,10 @@ class CallFailed(TaskclusterError):
         """Whether the same call may succeed later: a server's own failure may pass, a refusal does not."""
         return self.status >= 500
 
+    @property
+    def denies_access(self) -> bool:
+        """Whether Taskcluster says that the caller may not: without a code, something on the way to it says so."""
+        return self.status in (401, 403) and bool(self.code)
+
     def __str__(self) -> str:
         return f"{self.method}: {self.status} {self.code}: {self.message}"

@@ -28,7 +28,7 @@ class CancellationService(MultiService):
     def __init__(self, reactor: Any, config: Config, queue: QueueCalls, hand: Hand) -> None:
         super().__init__()
         self._hand = hand
-        self._polls = StatusPolls(reactor, Statuses(reactor, queue, hand), config.status_poll_secs)
+        self._polls = StatusPolls(reactor, Statuses(reactor, queue, hand), hand, config.status_poll_secs)
         self._polls.setServiceParent(self)
         if config.pulse is not None:
             self._new_pulse(reactor, config, read_address(config.pulse)).setServiceParent(self)

@@ -189,8 +189,7 @@ class Claimer:
     def _failed(self, failure: Failure) -> None:
         self._asking = None
         error = failure.value
-        # With a code: what says no without one is something on the way to the queue.
-        if isinstance(error, CallFailed) and error.status in (401, 403) and error.code:
+        if isinstance(error, CallFailed) and error.denies_access:
             refusal = self._refusal(error)
             _log.error("{refusal}", refusal=refusal)
             self._machine.claim_refused(Exit(ProcessStatus.INTERNAL_ERROR, refusal))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,7 @@ YOUNGEST = 1.0
 
 JITTER = 0.25
 REFUSED_SECONDS = 3600.0
+SCOPES_NEEDED = " (the worker's client, or everybody, needs queue:status:*)"
 
 _log = Logger()
 
@@ -44,13 +45,16 @@ class Statuses:
         self._refused_until = clock.seconds()
         self._in_trouble = False
 
-    async def look(self, youngest: float = 0.0) -> bool:
-        """Look once, for runs that have lasted so many seconds; gives whether all were found out about."""
-        if self._clock.seconds() < self._refused_until:
-            return False
-        runs = iter(self._hand.undecided(youngest))
-        while some := list(islice(runs, AT_ONCE)):
-            if not await self._look_at(some):
+    @property
+    def refused(self) -> bool:
+        """Whether the queue has said no, not long ago: then each run asks for itself."""
+        return self._clock.seconds() < self._refused_until
+
+    async def look(self, runs: Iterable[Run]) -> bool:
+        """Look once; gives whether all was found out that may be."""
+        left = iter(runs)
+        while some := list(islice(left, AT_ONCE)):
+            if not await (self._look_singly(some) if self.refused else self._look_at(some)):
                 return False
         return True
 
@@ -60,12 +64,10 @@ class Statuses:
             self._read(answer, runs)
         except CancelledError:
             raise
-        except CallFailed as error:
-            if error.may_pass:
-                return self._trouble(error)
-            await self._refused(error, runs)
-            return False
         except (TaskclusterError, ValueError) as error:
+            if isinstance(error, CallFailed) and error.denies_access:
+                self._leave_it_for_a_while(error)
+                return await self._look_singly(runs)
             return self._trouble(error)
         self._in_trouble = False
         return True
@@ -89,19 +91,20 @@ class Statuses:
         if resolution is not None:
             self._hand.decided(claim.task_id, claim.run_id, resolution)
 
-    async def _refused(self, error: CallFailed, runs: Sequence[Run]) -> None:
-        """Ask each run's own way, once, and then let the queue be for a while."""
+    def _leave_it_for_a_while(self, error: CallFailed) -> None:
         self._refused_until = self._clock.seconds() + REFUSED_SECONDS
         _log.warn(
-            "cancellations are noticed only when claims are renewed, for the next {minutes:.0f} minutes: {error} (the"
-            " worker's client, or everybody, needs queue:status:*)",
+            "cancellations are noticed only when claims are renewed for {minutes:.0f} minutes: {error}{needed}",
             minutes=REFUSED_SECONDS / 60,
             error=error,
+            needed=SCOPES_NEEDED if error.status == 403 else "",
         )
-        for run in runs:
-            await self._look_singly(run)
 
-    async def _look_singly(self, run: Run) -> None:
+    async def _look_singly(self, runs: Sequence[Run]) -> bool:
+        """Ask each run's own way, once."""
+        return all([await self._look_at_one(run) for run in runs])
+
+    async def _look_at_one(self, run: Run) -> bool:
         try:
             answer = await run.context.queue.status(run.claim.task_id)
             self._tell(run, at(answer, dict, "status"))
@@ -109,6 +112,8 @@ class Statuses:
             raise
         except (TaskclusterError, ValueError) as error:
             _log.info("nor with the run's own credentials: {error}", error=error, run=run.claim.name)
+            return isinstance(error, CallFailed) and error.denies_access
+        return True
 
 
 class StatusPolls(Service):
@@ -117,9 +122,10 @@ class StatusPolls(Service):
     @param seconds: between two looks, more or less: not all workers shall ask at once.
     """
 
-    def __init__(self, clock: IReactorTime, statuses: Statuses, seconds: float) -> None:
+    def __init__(self, clock: IReactorTime, statuses: Statuses, hand: Hand, seconds: float) -> None:
         self._clock = clock
         self._statuses = statuses
+        self._hand = hand
         self._seconds = seconds
         self._loose = Loose(_log)
 
@@ -150,15 +156,16 @@ class StatusPolls(Service):
     async def _poll(self) -> None:
         while True:
             await self._pause()
-            await self._look(YOUNGEST)
+            if not self._statuses.refused:
+                await self._look(self._hand.undecided(YOUNGEST))
 
     async def _catch_up(self) -> None:
-        while not await self._look(0.0):
+        while not await self._look(self._hand.undecided()):
             await self._pause()
 
-    async def _look(self, youngest: float) -> bool:
+    async def _look(self, runs: Sequence[Run]) -> bool:
         try:
-            return await self._statuses.look(youngest)
+            return await self._statuses.look(runs)
         except CancelledError:
             raise
         except Exception:

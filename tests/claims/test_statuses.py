@@ -28,7 +28,7 @@ class StatusCase(SynchronousTestCase):
         self.clock = Clock()
         self.queue = FakeQueue()
         self.hand = Hand(self.clock)
-        self.polls = StatusPolls(self.clock, Statuses(self.clock, self.queue, self.hand), 10)
+        self.polls = StatusPolls(self.clock, Statuses(self.clock, self.queue, self.hand), self.hand, 10)
         self.polls.startService()
         self.addCleanup(self.finish)
         self.events = EventLoggingObserver()
@@ -63,7 +63,6 @@ class Polling(StatusCase):
         self.take("a")
         self.queue.always("statuses", answer(a=None))
         self.wait(600)
-        # More or less: not all workers ask at once.
         self.assertTrue(46 <= len(self.queue.made("statuses")) <= 80, self.queue.methods())
 
     def test_in_fifteen_seconds_at_the_latest(self) -> None:
@@ -148,6 +147,15 @@ class Trouble(StatusCase):
         self.queue.lose("statuses")
         self.assertEqual(len(self.warnings()), 2)
 
+    def test_what_may_pass_or_is_nobody_s_refusal_is_asked_again(self) -> None:
+        for number, code in ((429, "TooManyRequests"), (408, ""), (404, ""), (400, "InputError"), (401, ""), (403, "")):
+            self.queue.refuse("statuses", number, code, "no")
+            self.wait(13)
+        self.assertEqual(len(self.warnings()), 1, self.warnings())
+        self.assertEqual(self.run_in_hand.queue.calls, [])
+        self.queue.lose("statuses")
+        self.assertGoesOn()
+
     def test_answers_that_are_none(self) -> None:
         for wrong in (
             [],
@@ -202,7 +210,7 @@ class Refusals(StatusCase):
     def test_one_that_is_refused_too_does_not_keep_the_others_from_asking(self) -> None:
         a, b, c = self.runs
         self.queue.refuse("statuses", 401, "AuthenticationFailed")
-        a.queue.refuse("status", 403)
+        a.queue.refuse("status", 403, "InsufficientScopes")
         b.queue.lose("status")
         c.queue.answer("status", {"status": status("canceled")})
         self.assertEqual(c.told, [CANCELED])
@@ -214,10 +222,41 @@ class Refusals(StatusCase):
         self.wait(3590)
         self.assertEqual(len(self.queue.calls), 1)
         [warning] = self.warnings()
-        for part in ("when claims are renewed", "60 minutes", "queue:status:a"):
+        for part in ("when claims are renewed", "60 minutes", "queue:status:a", "needs queue:status:*"):
             self.assertIn(part, warning)
         self.wait(30)
         self.assertEqual(len(self.queue.calls), 2)
+
+    def test_whose_credentials_are_none_is_not_told_of_scopes(self) -> None:
+        self.queue.refuse("statuses", 401, "AuthenticationFailed", "no such client")
+        [warning] = self.warnings()
+        self.assertIn("no such client", warning)
+        self.assertNotIn("scopes", warning)
+        self.assertNotIn("queue:status:*", warning)
+
+    def test_each_connection_to_a_broker_has_each_run_ask_for_itself_all_the_same(self) -> None:
+        self.queue.refuse("statuses", 403, "InsufficientScopes")
+        for run in self.runs:
+            run.queue.answer("status", {"status": status(None)})
+        a, b, c = self.runs
+        self.polls.rest()
+        a.queue.answer("status", {"status": status("canceled")})
+        b.queue.refuse("status", 403, "InsufficientScopes")
+        c.queue.answer("status", {"status": status(None)})
+        self.wait(200)
+        self.assertEqual((a.told, [len(run.queue.calls) for run in self.runs]), ([CANCELED], [2, 2, 2]))
+        self.assertEqual(len(self.queue.calls), 1)
+
+    def test_and_again_what_got_no_answer(self) -> None:
+        self.polls.rest()
+        self.queue.refuse("statuses", 403, "InsufficientScopes")
+        a, b, c = self.runs
+        for run in a, b, c:
+            run.queue.lose("status")
+        self.wait(13)
+        for run in a, b, c:
+            run.queue.answer("status", {"status": status("canceled")})
+        self.assertEqual([run.told for run in self.runs], [[CANCELED]] * 3)
 
 
 class BesidePulse(StatusCase):
