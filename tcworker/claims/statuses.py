@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from tcworker.claims.hand import Hand, Run
+from tcworker.claims.hand import EARLY_SECONDS, Hand, Run
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.interfaces import JSON, QueueCalls
 from tcworker.json_reading import at
@@ -160,7 +160,16 @@ class StatusPolls(Service):
                 await self._look(self._hand.undecided(YOUNGEST))
 
     async def _catch_up(self) -> None:
-        while not await self._look(self._hand.undecided()):
+        """Ask of what is in hand, and of what comes into it while its claim's answer may have been on its way."""
+        end = self._clock.seconds() + EARLY_SECONDS
+        asked: set[Run] = set()
+        while True:
+            last = self._clock.seconds() >= end
+            runs = [run for run in self._hand.undecided() if run not in asked]
+            if await self._look(runs):
+                asked.update(runs)
+                if last:
+                    return
             await self._pause()
 
     async def _look(self, runs: Sequence[Run]) -> bool:

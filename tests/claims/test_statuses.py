@@ -277,9 +277,36 @@ class BesidePulse(StatusCase):
             self.wait(13)
         self.queue.answer("statuses", answer(a="canceled"))
         self.assertEqual(self.run_in_hand.told, [CANCELED])
+        # By now all claims that were on their way are there.
+        self.wait(40)
         self.take("b")
         self.wait(100)
         self.assertEqual(len(self.queue.calls), 4)
+
+    def test_so_it_is_of_runs_whose_claims_were_on_their_way(self) -> None:
+        self.queue.answer("statuses", answer(a=None))
+        self.wait(20)
+        [run] = self.take("b")
+        self.wait(13)
+        self.assertEqual(self.asked, [["b"]])
+        self.queue.answer("statuses", answer(b="canceled"))
+        self.assertEqual(run.told, [CANCELED])
+
+    def test_also_where_they_come_late(self) -> None:
+        self.queue.answer("statuses", answer(a=None))
+        self.wait(59)
+        self.take("b")
+        self.wait(13)
+        self.assertEqual(self.asked, [["b"]])
+
+    def test_but_not_of_those_that_come_for_ever(self) -> None:
+        self.queue.always("statuses", answer())
+        self.wait(75)
+        asked = len(self.queue.calls)
+        for number in range(100):
+            self.take(f"task-{number}")
+            self.wait(1)
+        self.assertEqual(len(self.queue.calls), asked)
 
     def test_when_the_connection_is_lost_it_is_asked_again(self) -> None:
         self.queue.answer("statuses", answer(a=None))
