@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -64,6 +65,19 @@ class Polling(StatusCase):
         self.queue.always("statuses", answer(a=None))
         self.wait(600)
         self.assertTrue(46 <= len(self.queue.made("statuses")) <= 80, self.queue.methods())
+
+    def test_not_all_workers_at_once(self) -> None:
+        self.take("a")
+        moments = []
+        for _ in range(6000):
+            self.clock.advance(0.1)
+            if self.asked:
+                moments.append(self.clock.seconds())
+                self.queue.answer("statuses", answer(a=None))
+        pauses = [after - before for before, after in pairwise(moments)]
+        self.assertTrue(all(7.4 <= pause <= 12.6 for pause in pauses), pauses)
+        # Half a second of five: fifty and more never fall into that by chance.
+        self.assertGreater(max(pauses) - min(pauses), 0.5, pauses)
 
     def test_in_fifteen_seconds_at_the_latest(self) -> None:
         self.wait(100)
