@@ -21,6 +21,7 @@ from tcworker.embedded.root import RootResource
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
+from tcworker.engine.native.helpers import Helpers
 from tcworker.engine.native.launcher import owner_of
 from tcworker.engine.native.useradd import remove_user, users_at_home_in
 from tcworker.interfaces import JSON
@@ -108,7 +109,7 @@ class KillCase(WorkerCase):
         if self.last is not None:
             await self.last.kill()
         for name, uid, _ in users_at_home_in(self.path("tasks")):
-            remove_user(name, uid)
+            remove_user(Helpers(self.path("state")), name, uid)
 
     def left(self, worker: Command | None) -> list[str]:
         """What is here of workers other than this one."""

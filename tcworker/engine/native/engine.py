@@ -134,7 +134,7 @@ class NativeEngine:
 
     async def _let_log_in(self, home: Home) -> None:
         """Let a task that runs as the worker start what shall not (contracts of generic-worker, 7)."""
-        path, password = await self._means.threads.run(write_credentials, home)
+        path, password = await self._means.threads.run(write_credentials, self._means, home)
         self._context.mask(password)
         self.set_env("TASK_USER_CREDENTIALS", path)
 

@@ -16,7 +16,6 @@ from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.task_user import TaskUser
-from tcworker.engine.native.users import new_password
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ITaskContext
 from tcworker.launcher.namespace import folders_on_disk
@@ -102,13 +101,13 @@ def _removing(private: str | None, folder: str) -> Iterator[None]:
         yield
 
 
-def write_credentials(home: Home) -> tuple[str, str]:
+def write_credentials(means: Means, home: Home) -> tuple[str, str]:
     """Let the run's user log in, and say how in a file for a task that runs as somebody else.
 
     @return: the file's path, and the password, which no log may show.
     @raise InternalError: it cannot. C{OSError}: the file cannot be written. Blocks, for threads.
     """
-    password = new_password(home.user)
+    password = means.own_users.new_password(home.user)
     path = os.path.join(home.folder, _CREDENTIALS)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump({"name": home.user.name, "password": password}, file)

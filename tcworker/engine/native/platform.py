@@ -14,6 +14,7 @@ from tcworker.config import Config
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
 from tcworker.engine.native.folder import left_in, make_folder, remove_aside, remove_folder, remove_left, set_aside_in
+from tcworker.engine.native.helpers import Helpers
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.launcher import LauncherLink, owner_of
 from tcworker.engine.native.left_launchers import end_left_launchers
@@ -64,7 +65,8 @@ class NativePlatform:
     def __init__(self, reactor: IReactor, config: Config) -> None:
         threads = Threads(reactor, _THREADS, "native")
         limits = Limits.of_megabytes(config.limits_memory_mb, config.limits_pids, config.limits_cpus)
-        own_users = OwnUsers(threads, TaskUids(REGISTER_FOLDER, *config.task_uid_range))
+        uids = TaskUids(REGISTER_FOLDER, *config.task_uid_range)
+        own_users = OwnUsers(threads, uids, Helpers(config.state_dir))
         self._means = Means(
             reactor=reactor,
             launcher=LauncherLink(reactor, config.state_dir, limits),
@@ -104,6 +106,8 @@ class NativePlatform:
         means, owner = self._means, owner_of(self._state_dir)
         await self._try("processes", end_left_launchers, owner)
         await self._try("processes", kill_left_groups, owner)
+        if os.geteuid() == 0:
+            await self._try("users", means.own_users.end_left_helpers)
         for record in left:
             await self._try(str(record.details.get("folder")), _clean_up, means, record.details)
         await means.threads.run(_make_ready, means)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 from tcworker.config import Config
+from tcworker.engine.native.helpers import missing_programs
 from tcworker.engine.native.task_user import find_user
 from tcworker.engine.native.uids import OUT_OF_USE
-from tcworker.engine.native.useradd import missing_programs
 from tcworker.engine.native.users import OneUser, OwnUsers, Users
 from tcworker.errors import ConfigError, Fault
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from tcworker.engine.native.helpers import Helpers
 from tcworker.engine.native.ipc import has_ipc, remove_ipc
 from tcworker.engine.native.kill import kill_processes, processes_of
 from tcworker.engine.native.shared_folders import SHARED_FOLDERS, SPOOLS, remove_files
@@ -21,21 +21,16 @@ K = TypeVar("K")
 PREFIX = "task_"
 """How the names of tasks' users begin."""
 
-PROGRAMS = ("useradd", "userdel", "groupdel", "chpasswd")
-
 _BUSY = (1, 10)
 """What C{useradd} and C{userdel} end with while another program changes the users."""
 
 _TAKEN = (4, 9)
 _NOT_THERE = 6
 
-_PATIENCE = 20.0
-
 _BUSY_PATIENCE = 60.0
 """Seconds for which others may change the users: several workers of one machine do that all the time."""
 
 _PAUSES = Backoff(0.05, 0.5)
-_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 class CannotChangeUsers(Exception):
@@ -44,11 +39,6 @@ class CannotChangeUsers(Exception):
 
 class NumberTaken(CannotChangeUsers):
     """Somebody else has the number, or the name that goes with it."""
-
-
-def missing_programs() -> Sequence[str]:
-    """Those of L{PROGRAMS} that this machine does not have."""
-    return [program for program in PROGRAMS if shutil.which(program, path=_FOLDERS) is None]
 
 
 def is_unused(uid: int) -> bool:
@@ -60,7 +50,7 @@ def is_unused(uid: int) -> bool:
     return not (numbered or named or has_ipc(uid) or processes_of(uid))
 
 
-def add_user(uid: int, home: str, groups: Sequence[str]) -> str:
+def add_user(helpers: Helpers, uid: int, home: str, groups: Sequence[str]) -> str:
     """Make a user with a group of its own and the same number, and give its name.
 
     @raise NumberTaken: another one will do. L{CannotChangeUsers}: none will.
@@ -73,16 +63,16 @@ def add_user(uid: int, home: str, groups: Sequence[str]) -> str:
     options += ["-K", f"GID_MIN={uid}", "-K", f"GID_MAX={uid}"]
     if groups:
         options += ["--groups", ",".join(groups)]
-    _run(["useradd", "--uid", str(uid), *options, name])
+    _run(helpers, ["useradd", "--uid", str(uid), *options, name])
     return name
 
 
-def set_password(name: str, password: str) -> None:
+def set_password(helpers: Helpers, name: str, password: str) -> None:
     """Let a user log in. Raises L{CannotChangeUsers}."""
-    _run(["chpasswd"], f"{name}:{password}\n")
+    _run(helpers, ["chpasswd"], f"{name}:{password}\n")
 
 
-def remove_user(name: str, uid: int) -> None:
+def remove_user(helpers: Helpers, name: str, uid: int) -> None:
     """Let nothing be left of a user: processes, IPC objects, files in shared folders, the account.
 
     The account stays as long as a process or an IPC object has its number. Raises L{CannotChangeUsers} then, and
@@ -98,21 +88,21 @@ def remove_user(name: str, uid: int) -> None:
     try:
         remove_files(uid, SHARED_FOLDERS)
     finally:
-        _remove_account(name, uid)
+        _remove_account(helpers, name, uid)
 
 
-def _remove_account(name: str, uid: int) -> None:
+def _remove_account(helpers: Helpers, name: str, uid: int) -> None:
     # Only what we made: the name may be somebody else's by now.
     if _has(pwd.getpwnam, name) and pwd.getpwnam(name).pw_uid == uid:
-        _run(["userdel", name], fine=(0, _NOT_THERE))
+        _run(helpers, ["userdel", name], fine=(0, _NOT_THERE))
     # Not every system takes a user's own group away with it.
-    remove_group(name)
+    remove_group(helpers, name)
 
 
-def remove_group(name: str) -> None:
+def remove_group(helpers: Helpers, name: str) -> None:
     """Remove the group of a user that is gone. Raises L{CannotChangeUsers}."""
     if _has(grp.getgrnam, name) and not _has(pwd.getpwnam, name):
-        _run(["groupdel", name], fine=(0, _NOT_THERE))
+        _run(helpers, ["groupdel", name], fine=(0, _NOT_THERE))
 
 
 def groups_without_users() -> Sequence[tuple[str, int]]:
@@ -140,12 +130,12 @@ def _shell() -> str:
     return "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 
 
-def _run(command: Sequence[str], text: str = "", fine: Sequence[int] = (0,)) -> None:
-    """Run one of L{PROGRAMS}, again while others change the users; C{fine}: what it may end with."""
+def _run(helpers: Helpers, command: Sequence[str], text: str = "", fine: Sequence[int] = (0,)) -> None:
+    """Run one of the programs, again while others change the users; C{fine}: what it may end with."""
     end = time.monotonic() + _BUSY_PATIENCE
     # Short ones, that scatter: nobody queues for the lock, so whoever waits for long is always too late.
     for delay in _PAUSES.delays():
-        ended = _run_once(command, text)
+        ended = _run_once(helpers, command, text)
         if ended.returncode in fine:
             return
         if ended.returncode not in _BUSY or time.monotonic() + delay > end:
@@ -156,19 +146,8 @@ def _run(command: Sequence[str], text: str = "", fine: Sequence[int] = (0,)) -> 
     raise kind(f"{command[0]}: {said}")
 
 
-def _run_once(command: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": _FOLDERS, "LC_ALL": "C"}
-    program = shutil.which(command[0], path=_FOLDERS) or command[0]
+def _run_once(helpers: Helpers, command: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
-            [program, *command[1:]],
-            input=text,
-            env=environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        return helpers.run(command, text)
+    except (OSError, subprocess.SubprocessError) as error:
         raise CannotChangeUsers(f"{command[0]} could not be run: {error}") from error

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
+from tcworker.engine.native.helpers import Helpers
 from tcworker.engine.native.hold import is_left
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.engine.native.uids import TaskUids
@@ -100,13 +101,16 @@ class OneUser:
 
 
 class OwnUsers:
-    """A new user for each run, gone with it."""
+    """A new user for each run, gone with it.
+
+    @param helpers: make and remove them.
+    """
 
     own = True
     reach = Reach.NOTHING
 
-    def __init__(self, threads: Threads, uids: TaskUids) -> None:
-        self._threads, self._uids = threads, uids
+    def __init__(self, threads: Threads, uids: TaskUids, helpers: Helpers) -> None:
+        self._threads, self._uids, self._helpers = threads, uids, helpers
         self.typical = TaskUser("a task's user", (uids.first, uids.first, ()))
 
     def check_group(self, name: str) -> None:
@@ -124,12 +128,16 @@ class OwnUsers:
     def remove(self, name: str, uid: int) -> None:
         """Let nothing be left of a user; see L{remove_user}."""
         try:
-            remove_user(name, uid)
+            remove_user(self._helpers, name, uid)
         except OSError:
             # Files that cannot go are the machine's matter; the number is free all the same, in its turn.
             self._uids.give_back(uid)
             raise
         self._uids.give_back(uid)
+
+    def end_left_helpers(self) -> None:
+        """Let none of a dead worker's users appear any more, or go; see L{Helpers.end_left}."""
+        self._helpers.end_left()
 
     def remove_left(self, name: str, uid: int, folder: str) -> None:
         """Let nothing be left of a dead worker's user, unless its name and number are somebody else's by now."""
@@ -157,7 +165,7 @@ class OwnUsers:
         for name, gid in groups_without_users():
             # What has other numbers may be somebody else's, whatever it is called.
             if self._uids.first <= gid <= self._uids.last:
-                yield partial(remove_group, name)
+                yield partial(remove_group, self._helpers, name)
 
     def check(self, folder: str) -> None:
         """Make sure that users can be made and removed, by doing so. Blocks, for threads. Raises L{ConfigError}.
@@ -171,6 +179,15 @@ class OwnUsers:
             expected = "a machine on which users can be made, or false"
             raise ConfigError([Fault("taskUsers", f"true, but {error}", expected)]) from error
 
+    def new_password(self, user: TaskUser) -> str:
+        """Let a user log in, and give the password. Blocks, for threads. Raises L{InternalError}."""
+        password = secrets.token_urlsafe(24)
+        try:
+            set_password(self._helpers, user.name, password)
+        except CannotChangeUsers as error:
+            raise InternalError(f"the task's user got no password: {error}") from error
+        return password
+
     def _make(self, folder: str, groups: Sequence[str]) -> TaskUser:
         try:
             return self._add(folder, groups)
@@ -182,19 +199,9 @@ class OwnUsers:
             uid = self._uids.take(is_unused)
             # Another worker may have the same range, and somebody else may make users too.
             with contextlib.suppress(NumberTaken):
-                name = add_user(uid, folder, groups)
+                name = add_user(self._helpers, uid, folder, groups)
                 return TaskUser(name, (uid, uid, (uid, *map(_gid, groups))))
         raise CannotChangeUsers(f"useradd: the last {_TRIES} numbers were taken by others")
-
-
-def new_password(user: TaskUser) -> str:
-    """Let a user log in, and give the password. Blocks, for threads. Raises L{InternalError}."""
-    password = secrets.token_urlsafe(24)
-    try:
-        set_password(user.name, password)
-    except CannotChangeUsers as error:
-        raise InternalError(f"the task's user got no password: {error}") from error
-    return password
 
 
 def _gid(name: str) -> int:

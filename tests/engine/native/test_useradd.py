@@ -28,31 +28,42 @@ class FakeTime:
         self.now += seconds
 
 
+class FakeHelpers:
+    """Programs that find the users changed by somebody else, for some time.
+
+    @ivar status: what they end with then.
+    """
+
+    def __init__(self, time: FakeTime) -> None:
+        self._time = time
+        self.status, self.free_at = 1, 0.0
+
+    def run(self, command: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
+        """See L{Helpers.run}."""
+        free = self._time.now >= self.free_at
+        return subprocess.CompletedProcess(command, 0 if free else self.status, stderr=LOCKED)
+
+
 class WhileTheyAreLocked(SynchronousTestCase):
     def setUp(self) -> None:
         self.time = FakeTime()
         self.patch(useradd, "time", self.time)
-        self.patch(useradd, "_run_once", self.run_once)
-        self.status, self.free_at = 1, 0.0
-
-    def run_once(self, command: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
-        free = self.time.now >= self.free_at
-        return subprocess.CompletedProcess(command, 0 if free else self.status, stderr=LOCKED)
+        self.helpers = FakeHelpers(self.time)
 
     def test_it_is_tried_again_soon_and_often(self) -> None:
-        self.free_at = 45
-        set_password("somebody", "secret")
+        self.helpers.free_at = 45
+        set_password(self.helpers, "somebody", "secret")
         self.assertLess(self.time.now, 46)
         self.assertLessEqual(max(self.time.slept), 0.5)
 
     def test_but_not_for_ever(self) -> None:
-        self.free_at = 1000
+        self.helpers.free_at = 1000
         with self.assertRaises(CannotChangeUsers) as raised:
-            set_password("somebody", "secret")
+            set_password(self.helpers, "somebody", "secret")
         self.assertEqual(str(raised.exception), f"chpasswd: {LOCKED}")
         self.assertLess(self.time.now, 61)
 
     def test_what_others_do_not_cause_is_told_at_once(self) -> None:
-        self.free_at, self.status = 1000, 9
-        self.assertRaises(NumberTaken, set_password, "somebody", "secret")
+        self.helpers.free_at, self.helpers.status = 1000, 9
+        self.assertRaises(NumberTaken, set_password, self.helpers, "somebody", "secret")
         self.assertEqual(self.time.slept, [])

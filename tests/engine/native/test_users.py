@@ -20,6 +20,7 @@ from tcworker.config import Source, parse
 from tcworker.engine.native import engine as engines
 from tcworker.engine.native import hold, user_settings, useradd, users
 from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
+from tcworker.engine.native.helpers import Helpers
 from tcworker.engine.native.ipc import has_ipc
 from tcworker.engine.native.kill import processes_of
 from tcworker.engine.native.platform import NativePlatform
@@ -65,6 +66,10 @@ class OwnUsersCase(NativeCase):
 
     async def new_platform(self, **settings: Any) -> NativePlatform:
         return await super().new_platform(**{"task_users": True, **settings})
+
+    @property
+    def helpers(self) -> Helpers:
+        return Helpers(new_config(self.tasks_dir).state_dir)
 
     def left(self) -> Sequence[object]:
         return [*names_in(self.tasks_dir), *users_at_home_in(self.tasks_dir)]
@@ -351,7 +356,7 @@ class RemovalTests(OwnUsersCase):
         context, result = await self.run_whole(shell("id -u; touch kept"), clean_up_task_dirs=False)
         uid = self.uid_of(context)
         (user,) = users_at_home_in(self.tasks_dir)
-        self.addCleanup(remove_user, user[0], uid)
+        self.addCleanup(remove_user, self.helpers, user[0], uid)
         self.assertEqual(os.listdir(user[2]), ["kept"])
         self.assertTrue(result.success)
 
@@ -406,7 +411,7 @@ class LeftTests(OwnUsersCase):
         home = make_folder(self.tasks_dir, "left", 0)
         self.addCleanup(hold.let_go, home)
         uid = platform._means.own_users._uids.take(is_unused)
-        name = add_user(uid, home, [])
+        name = add_user(self.helpers, uid, home, [])
         private = make_beside(home, [])
         hold.let_go(private)
         details = {"pid": 1 << 30, "startTime": "1", "groups": [], "folder": home, "private": private}
@@ -430,7 +435,7 @@ class LeftTests(OwnUsersCase):
     async def test_the_one_that_it_made_to_see_whether_it_can(self):
         """It died before it could remove that."""
         remove_account = useradd._remove_account
-        self.patch(useradd, "_remove_account", lambda name, uid: None)
+        self.patch(useradd, "_remove_account", lambda *_: None)
         platform = await self.new_platform()
         self.assertEqual(len(users_at_home_in(self.tasks_dir)), 1)
         self.patch(useradd, "_remove_account", remove_account)
@@ -458,8 +463,8 @@ class LeftTests(OwnUsersCase):
     async def test_users_of_other_folders_stay(self):
         platform = await self.new_platform()
         uid = platform._means.own_users._uids.take(is_unused)
-        name = add_user(uid, "/nonexistent/task_x_0", [])
-        self.addCleanup(remove_user, name, uid)
+        name = add_user(self.helpers, uid, "/nonexistent/task_x_0", [])
+        self.addCleanup(remove_user, self.helpers, name, uid)
         platform._means.own_users.remove_left_in(self.tasks_dir)
         self.assertTrue(is_known(uid))
 
@@ -538,9 +543,9 @@ class TrialTests(OwnUsersCase):
     async def test_nothing_is_left_of_it(self):
         made, add = [], add_user
 
-        def note(uid: int, home: str, groups: Sequence[str]) -> str:
+        def note(helpers: Helpers, uid: int, home: str, groups: Sequence[str]) -> str:
             made.append(uid)
-            return add(uid, home, groups)
+            return add(helpers, uid, home, groups)
 
         self.patch(users, "add_user", note)
         await self.new_platform()
@@ -564,11 +569,11 @@ class NumberTests(OwnUsersCase):
         platform = await self.new_platform()
         taken, add = [], add_user
 
-        def race(uid: int, home: str, groups: Sequence[str]) -> str:
+        def race(helpers: Helpers, uid: int, home: str, groups: Sequence[str]) -> str:
             taken.append(uid)
             if len(taken) == 1:
                 raise NumberTaken("useradd: UID is not unique")
-            return add(uid, home, groups)
+            return add(helpers, uid, home, groups)
 
         self.patch(users, "add_user", race)
         context, _ = await self.run_task(shell("id -u"), platform)
@@ -602,7 +607,7 @@ class NumberTests(OwnUsersCase):
         with self.patched(useradd, "has_ipc", lambda uid: True), self.assertRaises(CannotChangeUsers):
             await result.dispose()
         self.assertTrue(is_known(uid))
-        remove_user(f"task_{uid}", uid)
+        remove_user(self.helpers, f"task_{uid}", uid)
 
     async def test_none_for_containers(self):
         """There are not so many."""
