@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest import skipUnless
 
+from tcworker.claims import room
 from tcworker.feature.resource_monitor import feature
 from tests.definitions import shell
 from tests.integration.task_case import TaskCase
@@ -90,6 +91,8 @@ class MemoryRunsOut(TaskCase):
     }
 
     async def test_the_largest_task_is_ended_and_the_other_goes_on(self) -> None:
+        # It would claim nothing if it knew: on a true machine the memory is used up later.
+        self.patch(room, "read_memory", lambda: None)
         small = await self.client.create(shell("touch begun; until [ -e go ]; do sleep 0.05; done"))
         large = await self.run_task(shell("{ head -c 80M /dev/zero; sleep 60; } | tail | wc -c"))
         self.let_go()
