@@ -28,6 +28,32 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0
 NOISY = ("twisted.web.client._HTTP11ClientFactory",)
 """Who says something at each connection."""
 
+LINES_A_MINUTE = 10
+
+
+class LineRation:
+    """What may be said of one kind of thing in a minute, so that a flood of them fills no disk.
+
+    @param seconds: gives those of a clock.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._began, self._said, self._left_out = seconds(), 0, 0
+
+    def take(self) -> str | None:
+        """Give what the line ends with, which says how many were left out before it; C{None} if it is left out, too."""
+        now = self._seconds()
+        # However the clock is set.
+        if not 0 <= now - self._began < 60:
+            self._began, self._said = now, 0
+        if self._said == LINES_A_MINUTE:
+            self._left_out += 1
+            return None
+        self._said += 1
+        left_out, self._left_out = self._left_out, 0
+        return f" ({left_out} lines like this were left out)" if left_out else ""
+
 
 class RunLogger(Logger):
     """A logger whose lines say which run they are about.

@@ -6,11 +6,12 @@ import io
 import json
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.worker_log import RunLogger, json_observer, text_observer
+from tcworker.worker_log import LINES_A_MINUTE, LineRation, RunLogger, json_observer, text_observer
 
 TIME = 1795624393.123
 
@@ -114,3 +115,27 @@ class JsonLines(LogTestCase):
 class ARunsLogger(SynchronousTestCase):
     def test_its_namespace_is_the_module_that_made_it(self) -> None:
         self.assertEqual(RunLogger("task-1/0").namespace, __name__)
+
+
+class ALineThatIsRationed(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.ration = LineRation(self.clock.seconds)
+
+    def taken(self, times: int) -> list[str | None]:
+        return [self.ration.take() for _ in range(times)]
+
+    def test_so_many_a_minute_are_said(self) -> None:
+        self.assertEqual(self.taken(LINES_A_MINUTE + 3), [""] * LINES_A_MINUTE + [None] * 3)
+        self.clock.advance(59)
+        self.assertEqual(self.taken(1), [None])
+
+    def test_the_next_one_says_how_many_were_not(self) -> None:
+        self.taken(LINES_A_MINUTE + 3)
+        self.clock.advance(60)
+        self.assertEqual(self.taken(2), [" (3 lines like this were left out)", ""])
+
+    def test_a_clock_that_is_set_back_keeps_nobody_quiet(self) -> None:
+        self.taken(LINES_A_MINUTE)
+        self.clock.rightNow -= 500
+        self.assertEqual(self.taken(1), [""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import slugid
@@ -11,6 +12,17 @@ from tcworker.amqp.connection import Channel
 
 UNCONFIRMED = 100
 """How many messages the broker sends before it waits for us."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message.
+
+    @ivar exchange: by which it came; whoever guesses a queue's name can send there without the one that it is bound to.
+    """
+
+    exchange: str
+    body: bytes
 
 
 class ListeningChannel(Channel):
@@ -37,11 +49,11 @@ class ListeningChannel(Channel):
         await channel.queue_bind(self._queue, self._exchange, self._binding)
         self._messages, _ = await channel.basic_consume(self._queue, exclusive=True)
 
-    async def next(self) -> bytes:
+    async def next(self) -> Delivery:
         """Wait for a message; it is confirmed as it is given. Raises why there will be none."""
         try:
             message = await self._messages.get()
         except Exception as error:
             raise self._protocol.trouble or error from None
         self._channel.basic_ack(message.method.delivery_tag)
-        return bytes(message.body)
+        return Delivery(message.method.exchange, bytes(message.body))

@@ -13,9 +13,10 @@ from twisted.logger import Logger
 from tcworker.amqp.address import Address
 from tcworker.amqp.link import Link
 from tcworker.pulse.messages import EXCHANGE, Decision, binding_of, read_decision
+from tcworker.worker_log import LineRation
 
 if TYPE_CHECKING:
-    from tcworker.pulse.listening import ListeningChannel
+    from tcworker.pulse.listening import Delivery, ListeningChannel
 
 HEARTBEAT = 10
 """Seconds: a link that is cut off without a word is noticed within thirty."""
@@ -58,6 +59,7 @@ class PulseService(Service):
         self._address = address
         self._binding = binding_of(worker_group, worker_id)
         self._listener = listener
+        self._strange = LineRation(reactor.seconds)
         self._link = Link(
             reactor,
             address,
@@ -93,14 +95,22 @@ class PulseService(Service):
         finally:
             self._listener.disconnected()
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, delivery: Delivery) -> None:
         try:
-            decision = read_decision(body)
+            # The queue alone may publish there: what comes another way anybody may have said.
+            if delivery.exchange != EXCHANGE:
+                raise ValueError(f"it came by the exchange {delivery.exchange!r}, and not by {EXCHANGE}")
+            decision = read_decision(delivery.body)
         except ValueError as error:
-            _log.warn("a message from the broker at {address} is none: {error}", address=self._address, error=error)
+            self._say_strange(error)
             return
         if decision is not None:
             self._pass_on(decision)
+
+    def _say_strange(self, error: ValueError) -> None:
+        if (more := self._strange.take()) is not None:
+            text = "a message from the broker at {address} is none: {error}{more}"
+            _log.warn(text, address=self._address, error=error, more=more)
 
     def _pass_on(self, decision: Decision) -> None:
         try:

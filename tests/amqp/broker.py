@@ -11,6 +11,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
+from tcworker.pulse.messages import EXCHANGE
+
 CAPABILITIES = ("publisher_confirms", "basic.nack", "authentication_failure_close")
 START = spec.Connection.Start(server_properties={"capabilities": dict.fromkeys(CAPABILITIES, True)})
 ANSWERS = {
@@ -90,7 +92,7 @@ class MemoryBroker:
         self.say(spec.Basic.Ack(number, multiple))
         self.read()
 
-    def deliver(self, body: bytes, exchange: str = "exchange") -> None:
+    def deliver(self, body: bytes, exchange: str = EXCHANGE) -> None:
         """Give the client a message, as the consumer that it asked for last."""
         self._delivered += 1
         self.say(spec.Basic.Deliver(self.consumer, self._delivered, False, exchange, "key"))

@@ -14,6 +14,7 @@ from tcworker.amqp.address import Address
 from tcworker.pulse.messages import Decision
 from tcworker.pulse.service import PulseService
 from tcworker.task.resolution import CANCELED
+from tcworker.worker_log import LINES_A_MINUTE
 from tests.amqp.broker import MemoryBroker
 from tests.pulse.test_messages import message
 
@@ -110,6 +111,23 @@ class Listening(ListeningCase):
         self.assertEqual(self.told, ["connected", DECISION])
         self.assertIn("a message from the broker at amqp://user@127.0.0.1:1234, virtual host vhost", self.logged())
         self.assertEqual(len(broker.said(spec.Basic.Ack)), 2)
+
+    def test_what_did_not_come_by_the_queue_s_exchange_is_not_believed(self) -> None:
+        broker = self.connect()
+        for exchange in ("", "exchange/somebody/v1/task-exception"):
+            broker.deliver(message("canceled"), exchange)
+        self.assertEqual(self.told, ["connected"])
+        self.assertIn("it came by the exchange '', and not by", self.logged())
+        self.assertEqual(len(broker.said(spec.Basic.Ack)), 2)
+
+    def test_a_flood_of_strange_messages_fills_no_log(self) -> None:
+        broker = self.connect()
+        for _ in range(300):
+            broker.deliver(b"x")
+        self.assertEqual(self.logged().count("is none"), LINES_A_MINUTE)
+        self.reactor.rightNow += 60
+        broker.deliver(b"x")
+        self.assertIn(f"({300 - LINES_A_MINUTE} lines like this were left out)", self.logged())
 
     def test_a_listener_that_fails_hears_the_next_one(self) -> None:
         broker = self.connect()
