@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from tcworker.errors import TaskError
@@ -80,12 +80,14 @@ class LogPublication:
         self._why = why
 
     async def publish(self) -> None:
-        """Seal the log, and publish it with its link."""
+        """Seal the log, and publish it with its link; if that is cancelled, the log is still to be published."""
         self._checkpoints.stop()
         if self._why is not None:
             self._log.end_with(self._why)
         try:
             await self._sealed_log()
+        except CancelledError:
+            raise
         except Exception:
             self._failed(Failure())
 
@@ -99,6 +101,10 @@ class LogPublication:
         backing = self._publish_backing(self._artifact(names.backing, sealed)).addCallback(self._published)
         # All to their ends: a log on its way would lose its file to the cleanup.
         ends = await DeferredList([backing, self._publish_live(self._link()), replaced], consumeErrors=True)
+        for _, outcome in ends:
+            # A list does not fail when it is cancelled.
+            if isinstance(outcome, Failure) and outcome.check(CancelledError):
+                outcome.raiseException()
         if not ends[0][0]:
             # Of an object that was declared and whose answer got lost there never is anything: there may be this.
             self.replace_checkpoint()

@@ -6,7 +6,7 @@ import gzip
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,6 +54,12 @@ class TheLog(SynchronousTestCase):
 
     def kinds(self) -> list[Any]:
         return [failure.type for failure in self.failed]
+
+    def test_one_that_is_dropped_is_not_taken_for_published(self) -> None:
+        publishing = self.publish()
+        publishing.cancel()
+        self.failureResultOf(publishing, CancelledError)
+        self.assertEqual((self.failed, self.context.republished), ([], []))
 
     def test_one_that_cannot_be_published_fails_as_it_is(self) -> None:
         publishing = self.publish()
