@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tcworker.errors import ResourceUnavailable
@@ -102,7 +102,7 @@ class _LeftLog:
             self._publication.explain(self._verdict.why)
             self._verdict_file.put_beside(self._names)
             self._verdict_file.explain(self._verdict)
-            await gatherResults([self._verdict_file.publish(), Deferred.fromCoroutine(self._publication.publish())])
+            await self._verdict_file.publish_beside(self._publication.publish())
         finally:
             await self._publication.close()
             await self._log.dispose()

@@ -318,11 +318,7 @@ class TaskService(Service):
         return publishing
 
     async def _publish_log(self) -> None:
-        verdict = self._verdict.publish()
-        await self._log_publication.publish()
-        await verdict
-        # What is wrong with the log itself is known only now.
-        await self._verdict.publish()
+        await self._verdict.publish_beside(self._log_publication.publish())
 
     async def _publish_artifacts(self, result: IResult | None) -> None:
         await self._publication.artifacts(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,8 +18,8 @@ from tcworker.task.verdict_document import Mask, verdict_artifact, verdict_name,
 from tcworker.waiting import now
 from tcworker.worker_log import RunLogger
 
-MOST_SECONDS = 60.0
-"""A run is not held up for longer: its log says the same."""
+MOST_SECONDS = 120.0
+"""A run whose log is there is not held up for longer: that says the same. An answer may get lost in that time, once."""
 
 
 class VerdictFile:
@@ -56,10 +57,30 @@ class VerdictFile:
 
     def publish(self) -> Deferred[None]:
         """Publish it if there is a verdict; fires in any case, and soon. Repeatable: then the first one stays."""
+        return self._in_time(self._begin())
+
+    async def publish_beside(self, log: Awaitable[None]) -> None:
+        """Publish it while the log is published, and return when both are done: whoever waits for the log waits for it.
+
+        @param log: publishes that; may explain another verdict, and fails only when it is cancelled.
+        """
+        publishing = self._begin()
+        try:
+            await log
+        except BaseException:
+            publishing.addErrback(lambda _: None).cancel()
+            raise
+        await self._in_time(publishing)
+        # What is wrong with the log itself is known only now.
+        await self.publish()
+
+    def _begin(self) -> Deferred[None]:
         if self._verdict is None or self._publish is None:
             return succeed(None)
         publish, self._publish = self._publish, None
-        publishing = maybeDeferred(self._send, publish, *self._verdict)
+        return maybeDeferred(self._send, publish, *self._verdict)
+
+    def _in_time(self, publishing: Deferred[None]) -> Deferred[None]:
         return publishing.addTimeout(MOST_SECONDS, self._context.clock).addErrback(self._not_published)
 
     def _send(self, publish: Publish, verdict: Verdict, time: datetime) -> Deferred[None]:

@@ -19,7 +19,7 @@ from tcworker.embedded.times import Times
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
-from tcworker.task import patience
+from tcworker.task import patience, verdict_file
 from tcworker.waiting import pause
 from tests.definitions import date, shell
 from tests.integration.task_case import FILE, TaskCase
@@ -203,6 +203,11 @@ class ByTheWorker(VerdictCase):
         self.refuse("POST", "/artifacts/public/out.txt", 503)
         outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
         self.assertJudged(outcome, Cause.TASKCLUSTER_AWAY, "createArtifact: 503", what="artifact public/out.txt")
+
+    async def test_a_storage_that_is_away_for_as_long_as_the_log_waits(self) -> None:
+        self.patch(verdict_file, "MOST_SECONDS", 0.5)
+        self.refuse("PUT", "/storage/.*(backing|verdict)", 503, times=4)
+        self.assertJudged(await self.run_task(shell("exit 3")), Cause.EXIT_STATUS, "status 3")
 
     async def test_worker_shutdown(self) -> None:
         task_id = await self.client.create(shell("touch begun; sleep 60"))

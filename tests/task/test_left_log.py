@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
@@ -233,6 +233,16 @@ class _Refusing(FakeTaskContext):
         return lambda artifact: fail(ResourceUnavailable("the storage is away"))
 
 
+class _Hanging(FakeTaskContext):
+    """The context of a worker whose storage takes a verdict, and has no answer for a log."""
+
+    def __init__(self, clock: Clock, *given: Any) -> None:
+        super().__init__(clock)
+
+    def reserve(self, name: str) -> Any:
+        return lambda artifact: succeed(None) if name == VERDICT else Deferred()
+
+
 class WhatIsNot(LeftLogTest):
     async def test_one_that_was_published_before_the_worker_died(self) -> None:
         claim = self.claim()
@@ -242,6 +252,18 @@ class WhatIsNot(LeftLogTest):
         await self.die(log)
         await self.publish(claim)
         self.assertEqual(self.next.contexts, [])
+
+    async def test_one_whose_worker_must_go_before_the_storage_took_it(self) -> None:
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        self.patch(self.next, "new_context", lambda *given: _Hanging(self.clock, *given))
+        with capturedLogs() as told:
+            publishing = publish_left_log(self.record(claim), self.next)
+            publishing.cancel()
+            with self.assertRaises(CancelledError):
+                await publishing
+        self.assertEqual(told, [])
+        self.assertIn(RAW, os.listdir(self.dead.folder_of(claim)))
 
     async def test_a_run_that_had_no_log_yet(self) -> None:
         await self.publish(self.dead.claim())

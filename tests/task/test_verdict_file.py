@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.causes import Cause
 from tcworker.errors import NamingConflict, ResourceUnavailable, TaskFailed
-from tcworker.interfaces import JSON, Artifact, CommandRecord, ExitStatus
+from tcworker.interfaces import JSON, CommandRecord, ExitStatus
 from tcworker.task.log_names import LogNames
 from tcworker.task.resolution import CANCELED
 from tcworker.task.verdict import BY_QUEUE, by_error
@@ -111,15 +110,16 @@ class Publishing(SynchronousTestCase):
 class WhenItCannotBePublished(SynchronousTestCase):
     """The run goes on all the same."""
 
-    def verdict(self, publishing: Deferred[None] | Callable[[], Deferred[None]]) -> tuple[Clock, Deferred[None]]:
+    def file(self, publishing: Deferred[None]) -> tuple[Clock, VerdictFile]:
+        """A verdict whose publication ends as this does."""
         context = FakeTaskContext(clock := Clock())
-
-        def publish(artifact: Artifact) -> Deferred[None]:
-            return publishing if isinstance(publishing, Deferred) else publishing()
-
-        self.patch(context, "publish", publish)
+        self.patch(context, "publish", lambda artifact: publishing)
         file = VerdictFile(context, CONFIG, lambda text: text)
         file.explain(FAILURE)
+        return clock, file
+
+    def verdict(self, publishing: Deferred[None]) -> tuple[Clock, Deferred[None]]:
+        clock, file = self.file(publishing)
         return clock, file.publish()
 
     def test_one_that_nobody_takes(self) -> None:
@@ -141,6 +141,43 @@ class WhenItCannotBePublished(SynchronousTestCase):
         self.assertNoResult(publishing)
         clock.advance(1)
         self.successResultOf(publishing)
+        self.assertEqual((len(cancelled), clock.getDelayedCalls()), (1, []))
+
+    def test_as_long_as_the_log_is_on_its_way_it_is_waited_for_and_then_some_more(self) -> None:
+        log: Deferred[None] = Deferred()
+        cancelled: list[object] = []
+        clock, file = self.file(Deferred(cancelled.append))
+        publishing = Deferred.fromCoroutine(file.publish_beside(log))
+        clock.advance(10 * MOST_SECONDS)
+        self.assertEqual(cancelled, [])
+        log.callback(None)
+        clock.advance(MOST_SECONDS - 1)
+        self.assertNoResult(publishing)
+        clock.advance(1)
+        self.successResultOf(publishing)
+        self.assertEqual((len(cancelled), clock.getDelayedCalls()), (1, []))
+
+    def test_one_that_is_there_before_the_log_is_fine(self) -> None:
+        log: Deferred[None] = Deferred()
+        _, file = self.file(succeed(None))
+        publishing = Deferred.fromCoroutine(file.publish_beside(log))
+        self.assertNoResult(publishing)
+        log.callback(None)
+        self.successResultOf(publishing)
+
+    def test_one_that_nobody_takes_before_the_log_is_there_is_no_trouble(self) -> None:
+        log: Deferred[None] = Deferred()
+        _, file = self.file(fail(ResourceUnavailable("the storage is away")))
+        publishing = Deferred.fromCoroutine(file.publish_beside(log))
+        log.callback(None)
+        self.successResultOf(publishing)
+
+    def test_a_log_that_is_dropped_takes_it_along(self) -> None:
+        cancelled: list[object] = []
+        clock, file = self.file(Deferred(cancelled.append))
+        publishing = Deferred.fromCoroutine(file.publish_beside(Deferred()))
+        publishing.cancel()
+        self.failureResultOf(publishing, CancelledError)
         self.assertEqual((len(cancelled), clock.getDelayedCalls()), (1, []))
 
     def test_a_run_that_is_dropped_drops_it(self) -> None:
