@@ -12,13 +12,17 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from tcworker.client.http import HTTP
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import CallFailed, ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials
+from tcworker.task.patience import Futile
 from tcworker.task.put import IDLE, opened, put
 from tcworker.task.upload import Content, Run
 
-_MOST_DECLARATIONS = 8
-"""How often an object is declared. If an answer got lost, the queue fails at each other declaration for ever."""
+LOCKED = Futile(8, lambda error: isinstance(error, CallFailed) and error.status == 500)
+"""What the queue answers for ever to each other declaration if the answer to the first one got lost.
+
+Nothing else tells that it is declared already: where no answer comes, or another one, that may be an outage.
+"""
 
 
 class ObjectCalls(Protocol):
@@ -49,7 +53,7 @@ class ObjectUpload:
         with opened(content.file):
             # The object service knows one upload a name: another declaration would be refused.
             declaration = content.declaration("object", expires)
-            declared = await self._run.declare(content.name, declaration, _MOST_DECLARATIONS)
+            declared = await persist(what, lambda: self._run.create(content.name, declaration), LOCKED)
         service = self._new_object_service(Credentials.from_json(declared["credentials"]))
         # From createUpload on, each time: the address that it gave may be what failed.
         hashes = await persist(what, lambda: self._put(service, declared, content))

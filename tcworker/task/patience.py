@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -23,19 +22,31 @@ T = TypeVar("T")
 _LOOK_EVERY = 10.0
 """Seconds after which the time that is left is looked at again: reclaims prolong it, a shutdown cuts it short."""
 
-_MOST_REFUSALS = 5
-"""How often a storage may refuse an address: one that has expired is refused once, one that is wrong for ever."""
-
 _LAST_TRY = 1.0
 """Seconds before the end of the time, in which a try may still succeed."""
 
-_LONGEST_OUTAGE = 30 * 60.0
-"""Seconds from the first failure to the last: a claim may be prolonged for days, and a worker has other tasks."""
+Trouble: TypeAlias = Unreachable | CallFailed | Refused
+"""What may pass."""
+
+
+@dataclass(frozen=True)
+class Futile:
+    """Failures that are for ever if they are seen again and again, where an outage is not.
+
+    @ivar most: how many of them end it.
+    """
+
+    most: int
+    is_one: Callable[[Trouble], bool]
+
+
+REFUSED = Futile(5, lambda error: isinstance(error, Refused) and error.lasting)
+"""Addresses that a storage refuses: one that has expired is refused once, one that is wrong each time."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Tries until there is no time left, or nothing has worked for half an hour.
+    """Tries until there is no time left, which there is as long as the claim can be kept.
 
     @ivar time_left: seconds; asked again and again.
     """
@@ -44,22 +55,20 @@ class Patience:
     time_left: Callable[[], float]
     backoff: Backoff = field(default=Backoff(1.0, 30.0))
 
-    async def persist(self, what: str, attempt: Callable[[], Coroutine[Any, Any, T]], tries: float = math.inf) -> T:
+    async def persist(self, what: str, attempt: Callable[[], Coroutine[Any, Any, T]], futile: Futile = REFUSED) -> T:
         """Give what the first successful try answered. Raises L{ResourceUnavailable} when there was none in time.
 
-        @param tries: how many there may be, time or not.
+        @param futile: what ends it before.
         """
-        refusals, since = 0, math.inf
-        for number, delay in enumerate(self.backoff.delays(), 1):
+        in_vain = 0
+        for delay in self.backoff.delays():
             try:
                 return await self.within(what, attempt())
             except (Unreachable, CallFailed, Refused) as error:
-                # An outage may last; an address that is refused again and again will not be taken tomorrow.
-                refusals += isinstance(error, Refused) and error.lasting
-                since = min(since, self.clock.seconds())
-                left = min(self.time_left(), since + _LONGEST_OUTAGE - self.clock.seconds()) - _LAST_TRY
-                # It never passes, the address is wrong, the tries are used up, or the next one would come too late.
-                if not _may_pass(error) or refusals >= _MOST_REFUSALS or number >= tries or left <= 0:
+                in_vain += futile.is_one(error)
+                left = self.time_left() - _LAST_TRY
+                # It never passes, or has not passed too often, or the next try would come too late.
+                if not _may_pass(error) or in_vain >= futile.most or left <= 0:
                     raise _unavailable(what, error) from error
                 delay = min(delay, left)
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
@@ -83,12 +92,12 @@ class Patience:
             watch.stop()
 
 
-def _may_pass(error: Unreachable | CallFailed | Refused) -> bool:
+def _may_pass(error: Trouble) -> bool:
     # These refusals say that somebody has no time just now.
     return error.may_pass or (isinstance(error, CallFailed) and error.status in (408, 429))
 
 
-def _unavailable(what: str, error: Unreachable | CallFailed | Refused) -> ResourceUnavailable:
+def _unavailable(what: str, error: Trouble) -> ResourceUnavailable:
     refused = error.lasting if isinstance(error, Refused) else not _may_pass(error)
     if refused:
         return ResourceUnavailable.refused(what, str(error))

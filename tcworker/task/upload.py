@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -68,9 +67,9 @@ class Run:
                 raise MalformedPayload(f"the queue does not take artifact {name}: {error.message}") from error
             raise
 
-    async def declare(self, name: str, body: Mapping[str, JSON], tries: float = math.inf) -> JSON:
+    async def declare(self, name: str, body: Mapping[str, JSON]) -> JSON:
         """Declare an artifact, with patience."""
-        return await self.patience.persist(f"artifact {name}", lambda: self.create(name, body), tries)
+        return await self.patience.persist(f"artifact {name}", lambda: self.create(name, body))
 
 
 def _never(left: int) -> None:

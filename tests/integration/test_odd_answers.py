@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,8 +15,10 @@ from tcworker.client import services
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON
 from tcworker.retry import Backoff
+from tcworker.task import object_upload
 from tests.definitions import shell
-from tests.integration.task_case import FILE, Render, TaskCase
+from tests.integration.meddling import Render
+from tests.integration.task_case import FILE, TaskCase
 from tests.integration.task_client import Outcome
 
 Odd = Callable[[Request], None]
@@ -61,12 +64,13 @@ class OddCase(TaskCase):
         self.patch(claimer, "FAILURES", Backoff(0.1, 0.1))
         return super().setUp()
 
-    def answer_oddly(self, method: str, path: str) -> list[str]:
+    def answer_oddly(self, method: str, path: str, *ways: str) -> list[str]:
         """Let the Taskcluster do what it is asked to, but answer in each of the odd ways, one after the other.
 
+        @param ways: which; without one all of them.
         @return: the ways that are still to come.
         """
-        left = list(ODD)
+        left = list(ways or ODD)
 
         def answer(request: Any, render: Render) -> bytes | int:
             odd = ODD[left.pop(0)]
@@ -81,7 +85,7 @@ class OddCase(TaskCase):
                 end()
             return NOT_DONE_YET
 
-        self._meddle(method, path, len(left), answer)
+        self.meddle(method, path, answer, len(left))
         return left
 
     async def each(self, method: str, path: str, payload: JSON) -> list[Outcome]:
@@ -140,3 +144,12 @@ class EachCallAboutObjects(OddCase):
             ("PUT", "/artifacts/public/out.txt"),
         ):
             self.assert_each(await self.each(method, path, payload), "completed")
+
+    async def test_their_declaration(self) -> None:
+        # It took effect, and so the queue fails at each further one.
+        self.patch(object_upload, "LOCKED", replace(object_upload.LOCKED, most=2))
+        self.patch(services, "ATTEMPTS", 2)
+        self.answer_oddly("POST", "/artifacts/public/out.txt", "nothing")
+        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
+        line = "artifact public/out.txt: createArtifact: 500 InternalServerError"
+        self.assertResolved(outcome, "exception/resource-unavailable", line)

@@ -13,29 +13,22 @@ from tcworker.client import services
 from tcworker.embedded.times import Times
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
-from tcworker.task import patience
 from tests.definitions import date, shell
 from tests.integration.task_case import FILE, TaskCase
+from tests.integration.test_verdicts import judged
 
 
-class ShortOfTime(TaskCase):
-    """A worker tries for as long as an outage may last; that is not long here."""
+class Impatient(TaskCase):
+    """A worker that makes a call but twice before it says that it fails."""
 
-    times = Times(claim=2)
+    times = Times(claim=2, deadline_delay=0.1)
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         self.patch(services, "ATTEMPTS", 2)
-        self.patch(patience, "_LONGEST_OUTAGE", 2.0)
         return super().setUp()
 
 
-class ResourceUnavailable(ShortOfTime):
-    async def test_the_queue_cannot_take_an_artifact(self) -> None:
-        self.refuse("POST", "/artifacts/public/out.txt", 503)
-        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
-        self.assertResolved(outcome, "exception/resource-unavailable", "artifact public/out.txt: createArtifact: 503")
-        await self.assertWorks()
-
+class ResourceUnavailable(Impatient):
     async def test_the_storage_does_not_take_an_artifact(self) -> None:
         self.refuse("PUT", "/storage/", 404, times=1)
         outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
@@ -50,13 +43,32 @@ class ResourceUnavailable(ShortOfTime):
         self.assertResolved(outcome, "exception/resource-unavailable", f"no folder for the task can be made in {tasks}")
 
 
-class ObjectsUnavailable(ShortOfTime):
-    settings: ClassVar = {"createObjectArtifacts": True}
+class ForAsLongAsItTakes(Impatient):
+    """What does not take an artifact, and does not refuse it either, is waited for until the task's deadline."""
 
-    async def test_an_object_cannot_be_finished(self) -> None:
+    times = Times(claim=6, deadline_delay=0.1)
+    settings: ClassVar[Mapping[str, Any]] = {"statusPollSecs": 1}
+
+    async def assert_waited_for(self, error: str) -> None:
+        payload = shell("echo hello; echo out > out.txt", artifacts=[FILE])
+        outcome = await judged(self.client, await self.client.create(payload, deadline=date(seconds=2)))
+        self.assertResolved(outcome, "exception/deadline-exceeded", "hello", error, "deadline")
+
+    async def test_the_queue(self) -> None:
+        self.refuse("POST", "/artifacts/public/out.txt", 503)
+        await self.assert_waited_for("createArtifact: 503")
+
+    async def test_the_storage(self) -> None:
+        self.refuse("PUT", "/storage/.*out.txt", 503)
+        await self.assert_waited_for("PUT http")
+
+
+class ObjectsForAsLongAsItTakes(ForAsLongAsItTakes):
+    settings: ClassVar = {**ForAsLongAsItTakes.settings, "createObjectArtifacts": True}
+
+    async def test_the_object_service(self) -> None:
         self.refuse("POST", "/object/v1/finish-upload/.*out.txt", 503)
-        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
-        self.assertResolved(outcome, "exception/resource-unavailable", "artifact public/out.txt: finishUpload: 503")
+        await self.assert_waited_for("finishUpload: 503")
 
 
 @implementer(IFeature)
@@ -165,7 +177,7 @@ class RunAgain(TaskCase):
         self.assertEqual(len(outcome.runs), 1)
 
 
-class AuthIsAway(ShortOfTime):
+class AuthIsAway(Impatient):
     async def test_when_a_task_s_scopes_are_to_be_expanded(self) -> None:
         self.refuse("POST", "/auth/v1/scopes/expand", 503)
         self.refuse("GET", "/auth/v1/scopes/expand", 503)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from tcworker.embedded.times import Times
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
-from tcworker.task import patience, verdict_file
+from tcworker.task import object_upload
 from tcworker.waiting import pause
 from tests.definitions import date, shell
 from tests.integration.task_case import FILE, TaskCase
@@ -131,6 +132,13 @@ class AsObjects(VerdictCase):
         self.assertJudged(outcome, Cause.EXIT_STATUS, "status 3")
         self.assertEqual(outcome.artifacts["public/logs/verdict.json"]["storageType"], "object")
 
+    async def test_taskcluster_away(self) -> None:
+        self.patch(services, "ATTEMPTS", 2)
+        self.patch(object_upload, "LOCKED", replace(object_upload.LOCKED, most=2))
+        self.refuse("POST", "/artifacts/public/out.txt", 500)
+        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
+        self.assertJudged(outcome, Cause.TASKCLUSTER_AWAY, "createArtifact: 500", what="artifact public/out.txt")
+
 
 class WithinLimits(VerdictCase):
     settings: ClassVar[Mapping[str, Any]] = {"limits": {"memoryMB": 100}}
@@ -197,17 +205,6 @@ class ByTheWorker(VerdictCase):
         await self.client.until_resolved(task_id)
         verdict = read_verdict(await self.client.content(task_id, 0, "public/logs/verdict.json"))
         self.assertEqual((verdict["cause"], verdict["evidence"]["error"]), (Cause.UPLOAD_REFUSED, "404"))
-
-    async def test_taskcluster_away(self) -> None:
-        self.patch(patience, "_LONGEST_OUTAGE", 2.0)
-        self.refuse("POST", "/artifacts/public/out.txt", 503)
-        outcome = await self.run_task(shell("echo out > out.txt", artifacts=[FILE]))
-        self.assertJudged(outcome, Cause.TASKCLUSTER_AWAY, "createArtifact: 503", what="artifact public/out.txt")
-
-    async def test_a_storage_that_is_away_for_as_long_as_the_log_waits(self) -> None:
-        self.patch(verdict_file, "MOST_SECONDS", 0.5)
-        self.refuse("PUT", "/storage/.*(backing|verdict)", 503, times=4)
-        self.assertJudged(await self.run_task(shell("exit 3")), Cause.EXIT_STATUS, "status 3")
 
     async def test_worker_shutdown(self) -> None:
         task_id = await self.client.create(shell("touch begun; sleep 60"))

@@ -10,12 +10,16 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, fail, succeed
 
 from tcworker.client.http import HTTP
-from tcworker.errors import CallFailed, NotReadable, ResourceUnavailable, Unreachable
+from tcworker.client.trouble import Unsent
+from tcworker.errors import CallFailed, NotReadable, ResourceUnavailable, TaskclusterError, TooLate, Unreachable
 from tcworker.interfaces import Credentials, FileArtifact, GzippedArtifact
 from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.upload import Run, Upload
 from tcworker.testing.queue import Call
 from tests.task.publish_case import EXPIRES, SIGNED, WHEN, PublishingTest, artifact, file, raise_not_readable
+
+LOCKED = CallFailed("createArtifact", 500, "InternalServerError", "locked")
+"""What the queue answers to a second declaration."""
 
 
 class FakeObjects:
@@ -119,12 +123,38 @@ class Objects(PublishingTest):
         self.lost = 2
         self.finished_after(10)
 
+    def fail_to_declare(self, name: str, *errors: TaskclusterError) -> Deferred[None]:
+        """Publish while declarations fail in turn, the last one's way for ever."""
+        left = list(errors)
+        self.queue.always(
+            "create_artifact", lambda call: self.raise_first([left.pop(0) if left[1:] else left[0]], call)
+        )
+        return self.publish(artifact(name))
+
     def test_a_declaration_whose_answer_is_lost_is_not_repeated_for_hours(self) -> None:
-        self.queue.always("create_artifact", CallFailed("createArtifact", 500, "InternalServerError", "locked"))
-        publishing = self.publish(artifact("a.txt"))
-        self.clock.pump([1] * 240)
+        publishing = self.fail_to_declare("a.txt", Unreachable("createArtifact", "the answer was lost"), LOCKED)
+        self.clock.pump([1] * 300)
         self.failureResultOf(publishing, ResourceUnavailable)
-        self.assertEqual(len(self.declared()), 8)
+        self.assertEqual(len(self.declared()), 9)
+
+    def test_one_that_the_queue_itself_did_not_fail_at_is_made_again_as_long_as_the_claim_is_kept(self) -> None:
+        statuses = (429, 502, 503, 504)
+        away: list[TaskclusterError] = [CallFailed("createArtifact", status, "", "no") for status in statuses]
+        away += [Unreachable("createArtifact", "no answer"), Unsent("createArtifact", "connection refused")]
+        self.seconds_left = 1e6
+        for number, outage in enumerate(away):
+            publishing = self.fail_to_declare(f"{number}.txt", outage)
+            self.clock.pump([1] * 3000)
+            self.assertNoResult(publishing)
+            self.queue.always("create_artifact", self.address)
+            self.clock.pump([1] * 40)
+            self.successResultOf(publishing)
+
+    def test_when_the_worker_must_go_it_is_declared_no_longer_than_files_have(self) -> None:
+        self.haste.begin(10.0)
+        publishing = self.fail_to_declare("a.txt", CallFailed("createArtifact", 503, "", "no"))
+        self.clock.pump([0.5] * 10)
+        self.failureResultOf(publishing, TooLate)
 
     def test_a_file_that_cannot_be_read_is_not_declared(self) -> None:
         closed = file()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from tcworker.errors import CallFailed, ResourceUnavailable, Unreachable
 from tcworker.interfaces import LinkArtifact
@@ -57,14 +60,23 @@ class Trouble(PublishingTest):
         self.assertNotIn("topsecret", error)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_a_storage_that_never_takes_it_is_given_up_however_long_the_claim_is_kept(self) -> None:
+    def assert_taken_after(self, seconds: int, publishing: Deferred[None], well_again: Callable[[], None]) -> None:
+        """Fail unless an outage of so many seconds is sat out."""
         self.seconds_left = 1e6
-        self.storage.answers = [(501, b"")] * 1000
-        publishing = self.publish(artifact("a.zip"))
-        self.advance(1700)
+        self.advance(seconds)
         self.assertNoResult(publishing)
-        self.advance(101)
-        self.failureResultOf(publishing, ResourceUnavailable)
+        well_again()
+        self.advance(40)
+        self.successResultOf(publishing)
+
+    def test_a_storage_that_is_away_for_hours_is_waited_for_as_long_as_the_claim_is_kept(self) -> None:
+        self.storage.answers = [(503, b"")] * 10_000
+        self.assert_taken_after(10_000, self.publish(artifact("a.zip")), self.storage.answers.clear)
+
+    def test_so_is_a_queue(self) -> None:
+        self.queue.always("create_artifact", Unreachable("createArtifact", "connection refused"))
+        publishing = self.publish(LinkArtifact("a", WHEN, "b", "text/plain"))
+        self.assert_taken_after(10_000, publishing, lambda: self.queue.always("create_artifact", self.address))
 
     def test_a_last_try_is_made_just_before_the_time_is_over(self) -> None:
         self.seconds_left = 100

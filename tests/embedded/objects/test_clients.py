@@ -24,8 +24,10 @@ from tcworker.client.services import Object, Queue
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import Credentials
+from tcworker.task.haste import Haste
 from tcworker.task.object_upload import ObjectUpload
 from tcworker.task.patience import Patience
+from tcworker.task.speed import Speed
 from tcworker.task.upload import Content, Run
 
 SIZES = (0, 1, 8191, 8192, 99_999, 100_000, 5_000_001)
@@ -182,7 +184,8 @@ class OurOwnWorker(ClientsTestCase):
         """Upload as a worker does whose configuration says C{createObjectArtifacts}."""
         url = self.server.root_url
         queue = Queue(http, url, lambda: Credentials.from_json(self.of_run), reactor)
-        run = Run(self.task_id, 0, queue, Patience(reactor, lambda: 10))
+        haste = Haste(reactor.seconds, Speed(reactor.seconds), lambda: 10)
+        run = Run(self.task_id, 0, queue, Patience(reactor, haste.all_left), haste)
         upload = ObjectUpload(http, run, lambda credentials: Object(http, url, lambda: credentials, reactor))
         content = Content(name, file, "application/x-thing", "identity", file.size)
         return Deferred.fromCoroutine(upload.send(content, taskcluster.stringDate(self.expires)))
