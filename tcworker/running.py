@@ -19,11 +19,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
-from tcworker.client.server_time import steady_seconds
+from tcworker.clocks import run_steadily
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import Unsubscribe
 from tcworker.watch.process import look_after
-from tcworker.watch.timers import keep_timers
 from tcworker.worker import Worker
 from tcworker.worker_log import OBSERVERS
 
@@ -63,13 +62,12 @@ class WorkerProcess(MultiService):
         self._ended = ended
         self._signalled = False
         self._leave_signals: Unsubscribe = _nothing
-        self._leave_timers: Unsubscribe = _nothing
         worker.setServiceParent(self)
         worker.watch_deadline(must_end)
 
     def startService(self) -> None:
-        """Start the worker, and listen to signals once the reactor's own handlers are in place."""
-        self._leave_timers = keep_timers(self._reactor, steady_seconds)
+        """Start the worker on a steady clock, and listen to signals once the reactor's own handlers are in place."""
+        run_steadily(self._reactor)
         super().startService()
         # The reactor puts handlers of its own in place when it begins to run.
         self._reactor.callWhenRunning(self._listen)
@@ -80,7 +78,7 @@ class WorkerProcess(MultiService):
         ended.addErrback(lambda failure: _log.failure("the end of the worker could not be told", failure=failure))
 
     def stopService(self) -> Deferred[None]:
-        """Stop the worker, if it runs, and leave signals and timers to others again."""
+        """Stop the worker, if it runs, and leave signals to others again."""
         stopped: Deferred[Any] = super().stopService()
         return stopped.addBoth(self._stop_listening)
 
@@ -102,7 +100,6 @@ class WorkerProcess(MultiService):
 
     def _stop_listening(self, result: Any) -> Any:
         self._leave_signals()
-        self._leave_timers()
         return result
 
     def _end(self, status: int) -> None:

@@ -13,6 +13,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from tcworker.clocks import wall_seconds
+
 T = TypeVar("T")
 
 
@@ -130,8 +132,8 @@ async def whatever_happens(work: Deferred[Any]) -> None:
 
 
 def now(clock: IReactorTime) -> datetime:
-    """What time it is by a clock (whose seconds, like a reactor's, count from 1970), in UTC."""
-    return datetime.fromtimestamp(clock.seconds(), UTC)
+    """The date to be written, in UTC: by a clock, or by the machine's if that is the steady one of a reactor."""
+    return datetime.fromtimestamp(wall_seconds(clock), UTC)
 
 
 def pause(clock: IReactorTime, seconds: float) -> Deferred[None]:

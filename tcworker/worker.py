@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -19,7 +20,8 @@ from tcworker.claims.left_folders import remove_unknown
 from tcworker.claims.recovery import Recovery
 from tcworker.claims.service import ClaimService
 from tcworker.client.http import HTTP
-from tcworker.client.server_time import ServerTime, steady_seconds
+from tcworker.client.server_time import ServerTime
+from tcworker.clocks import steady_seconds, wall_seconds
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.control.service import ControlService
@@ -203,7 +205,7 @@ class Worker(MultiService):
         http = HTTP(self._reactor, connections=connections, ca_bundle=config.ca_bundle, environ=os.environ)
         self._closers.append(("the connections", http.close))
         features = FeatureSet(parts.features)
-        time = ServerTime(self._reactor.seconds, steady_seconds)
+        time = ServerTime(partial(wall_seconds, self._reactor), steady_seconds)
         return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time)
 
     async def _open_state(self, folder: str) -> StateStore:

@@ -18,6 +18,7 @@ LAYERS: Mapping[str, int] = {
     # What stands alone is below all others, so that anybody may use it.
     "tcworker": BELOW_ALL,
     "tcworker.launcher": BELOW_ALL,
+    "tcworker.clocks": BELOW_ALL,
     "tcworker.folder_lock": BELOW_ALL,
     "tcworker.interfaces": 0,
     "tcworker.errors": 0,
@@ -99,6 +100,7 @@ FOR_EMBEDDED = {
     "tcworker.amqp.address",
     "tcworker.amqp.connection",
     "tcworker.amqp.link",
+    "tcworker.clocks",
     "tcworker.embedded",
     "tcworker.errors",
     "tcworker.folder_lock",

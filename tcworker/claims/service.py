@@ -20,6 +20,7 @@ from tcworker.claims.room import Hold, Room
 from tcworker.claims.runs import Runs
 from tcworker.claims.slots import Slots
 from tcworker.claims.standing import Standing
+from tcworker.clocks import wall_seconds
 from tcworker.config import Config
 from tcworker.errors import ConfigError, InternalError
 from tcworker.host.service import HostService
@@ -179,7 +180,8 @@ class ClaimService(MultiService):
         """How the worker stands now."""
         left = self._grace.left if self._grace.limited else None
         runs = [(run.claim, since) for run, since in self.hand.runs]
-        return Standing(self._state, self._since, self._why, left, runs)
+        ahead = wall_seconds(self._clock) - self._clock.seconds()
+        return Standing(self._state, self._since, self._why, left, runs, ahead)
 
     @property
     def held_back(self) -> str:

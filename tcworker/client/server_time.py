@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +20,6 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 """Seconds since 1970 between which all dates are: what says another is out of order, and is not believed."""
 
 _log = Logger()
-
-
-def steady_seconds() -> float:
-    """Seconds of a clock that nobody sets, and that goes on while the machine is suspended, where there is one."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tcworker.client.http import HTTP, Answer
 from tcworker.client.routes import Route, routes
 from tcworker.client.server_time import ServerTime
 from tcworker.client.trouble import Unsent
+from tcworker.clocks import wall_seconds
 from tcworker.errors import CallFailed, TaskclusterError, Unreachable
 from tcworker.interfaces import JSON, Credentials
 from tcworker.retry import Backoff
@@ -88,7 +89,7 @@ class Service:
         self._credentials = credentials
         self._clock = clock
         self._authorized_scopes = authorized_scopes
-        self._time = ServerTime(clock.seconds) if time is None else time
+        self._time = ServerTime(partial(wall_seconds, clock)) if time is None else time
         self._silence = silence
 
     def __getattr__(self, name: str) -> Callable[..., Deferred[JSON]]:

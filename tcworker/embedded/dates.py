@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 import dateutil.parser
 from twisted.internet.interfaces import IReactorTime
 
+from tcworker.clocks import wall_seconds
+
 SECOND = 1000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
@@ -54,5 +56,5 @@ def after(when: int, seconds: float) -> int:
 
 
 def now(clock: IReactorTime) -> int:
-    """What time it is by a clock."""
-    return int(clock.seconds() * SECOND)
+    """The date by a clock, or by the machine's if that is the steady one of a reactor: clients have theirs, too."""
+    return int(wall_seconds(clock) * SECOND)

@@ -7,6 +7,7 @@ from functools import partial
 from urllib.parse import quote
 
 from tcworker.client.hawk import with_bewit
+from tcworker.clocks import wall_seconds
 from tcworker.embedded import dates, index_store
 from tcworker.embedded.api_service import ApiService
 from tcworker.embedded.calls import Call, Reply
@@ -112,6 +113,6 @@ class IndexService(ApiService):
         task, name = await self._task(call), call.params["name"]
         url = f"{self._ground.addresses.root_url}/api/queue/v1/task/{task.task_id}/artifacts/{quote(name, safe='')}"
         if not self._everybody_has(f"queue:get-artifact:{name}"):
-            until = int(self._ground.clock.seconds() + self._ground.times.index_address)
+            until = int(wall_seconds(self._ground.clock) + self._ground.times.index_address)
             url = with_bewit(url, self._ground.server_credentials, until)
         return Reply(303, headers={"location": url})

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
 from twisted.python.failure import Failure
 
+from tcworker.clocks import run_steadily
 from tcworker.local_run.command import RunCommand, RunOptions
 from tcworker.local_run.outcomes import EXCEPTION
 from tcworker.running import take_signals
@@ -23,6 +24,7 @@ def main(options: RunOptions) -> int:
     from twisted.internet import reactor as module
 
     reactor: Any = module
+    run_steadily(reactor)
     _log_to_stderr(options.verbose)
     # no-color.org: any value but an empty one.
     colours = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner
 from twisted.python.failure import Failure
 
+from tcworker.clocks import run_steadily
 from tcworker.errors import ProcessStatus
 from tcworker.running import end_for_sure, take_signals
 from tcworker.server.broker import with_password
@@ -35,6 +36,7 @@ def main(options: ServerOptions) -> int:
     from twisted.internet import reactor as module
 
     reactor: Any = module
+    run_steadily(reactor)
     _log_to_stderr()
     command = ServerCommand(reactor, options, variable, _print, partial(end_for_sure, ProcessStatus.DONE))
     statuses: list[int] = []

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.logger import Logger
+
+from tcworker.clocks import wall_seconds
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at the clocks."""
@@ -51,7 +54,7 @@ class ClockWatch(Service):
     def __init__(self, reactor: Any, jumped: Callable[[], None], jumps: Jumps | None = None) -> None:
         self._reactor = reactor
         self._jumped = jumped
-        self._jumps = jumps or Jumps(reactor.seconds, time.monotonic)
+        self._jumps = jumps or Jumps(partial(wall_seconds, reactor), time.monotonic)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.client.server_time import DRIFT, ServerTime, steady_seconds
+from tcworker.client.server_time import DRIFT, ServerTime
 from tests.hypotheses import given
 
 NOON = 1_900_000_000.0
@@ -138,10 +138,6 @@ class Jumping(SynchronousTestCase):
         self.assertLessEqual(abs(machine.time.seconds() - (machine.true - 7200)), 1)
         machine.call()
         self.assertLessEqual(abs(machine.time.seconds() - machine.true), 1)
-
-    def test_the_steady_clock_of_this_machine_goes_on(self) -> None:
-        before = steady_seconds()
-        self.assertGreaterEqual(steady_seconds(), before)
 
 
 class Saying(SynchronousTestCase):

@@ -9,10 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from tcworker.assemble import new_worker
-from tcworker.client.server_time import steady_seconds
+from tcworker.clocks import SteadyClock, run_steadily
 from tcworker.embedded.times import Times
 from tcworker.watch.clock import ClockWatch
-from tcworker.watch.timers import keep_timers
 from tests.definitions import date, shell
 from tests.integration import task_case
 from tests.integration.task_case import FILE, TaskCase
@@ -48,11 +47,12 @@ class WrongReactor:
         """See C{IReactorTime}."""
         return [timer for timer in self._timers if timer.active()]
 
-    def set_back(self, seconds: float) -> None:
-        """Set the clock: timers come late by so much."""
-        self.wrong -= seconds
-        for timer in self.getDelayedCalls():
-            timer.delay(seconds)
+    def set(self, seconds: float) -> None:
+        """Set the clock forward, or back: timers come by so much sooner or later, unless the reactor runs steadily."""
+        self.wrong += seconds
+        if not isinstance(self.seconds, SteadyClock):
+            for timer in self.getDelayedCalls():
+                timer.delay(-seconds)
 
 
 class ClockCase(TaskCase):
@@ -60,9 +60,12 @@ class ClockCase(TaskCase):
 
     times: ClassVar[Times] = Times(claim=2, poll=1, deadline_delay=0.1)
     wrong = 0.0
+    steady = True
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         self.clock = WrongReactor(self.wrong)
+        if self.steady:
+            run_steadily(self.clock)
         self.patch(task_case, "new_worker", lambda _, *more: new_worker(self.clock, *more))
         return super().setUp()
 
@@ -99,23 +102,37 @@ class MinutesBehind(MinutesAhead):
 
 
 class SetBackWhileATaskRuns(ClockCase):
-    """By an hour, in which a claim would be lost, and the worker wait for its timers."""
+    """By an hour: set back, it would hold up renewals and all else for so long; set forward, end what has time."""
+
+    jump = -3600.0
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         self.patch(ClockWatch, "look_every", 0.1)
         return super().setUp()
 
     async def test_its_claim_is_kept_and_the_worker_goes_on(self) -> None:
-        # As in a process that is there for one worker.
-        self.addCleanup(keep_timers(self.clock, steady_seconds))
         task_id = await self.client.create(shell("touch begun; sleep 4; echo done"))
         await self.until_begun()
-        self.clock.set_back(3600)
+        self.clock.set(self.jump)
         self.assertResolved(await self.client.outcome(task_id), "completed", "done")
         await self.assertWorks()
 
-    async def test_its_claim_is_kept_also_where_the_reactor_is_somebody_else_s(self) -> None:
+
+class SetForwardWhileATaskRuns(SetBackWhileATaskRuns):
+    jump = 3600.0
+
+
+class SetBackInSomebodysProgram(ClockCase):
+    """Whose reactor goes by the machine's clock."""
+
+    steady = False
+
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
+        self.patch(ClockWatch, "look_every", 0.1)
+        return super().setUp()
+
+    async def test_its_claim_is_kept(self) -> None:
         task_id = await self.client.create(shell("touch begun; sleep 4; echo done"))
         await self.until_begun()
-        self.clock.set_back(3600)
+        self.clock.set(-3600)
         self.assertResolved(await self.client.outcome(task_id), "completed", "done")

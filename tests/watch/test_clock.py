@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor as real_reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tcworker.clocks import run_steadily
 from tcworker.watch.clock import LEAST, ClockWatch, Jumps
 from tests.surroundings import until
 
@@ -56,6 +59,38 @@ class TheClocks(SynchronousTestCase):
             self.clocks.go(5)
             self.clocks.wall += LEAST / 100
             self.assertEqual(self.jumps.look(), 0)
+
+
+class OfASteadyReactor(SynchronousTestCase):
+    """The wall clock is looked at, not that of the reactor, which nobody sets."""
+
+    def test_a_clock_that_is_set(self) -> None:
+        clocks = Clocks()
+        fake: Any = Fake(lambda: clocks.wall)
+        run_steadily(fake, lambda: clocks.steady)
+        self.patch(time, "monotonic", lambda: clocks.steady)
+        told: list[None] = []
+        watch = ClockWatch(fake, lambda: told.append(None))
+        watch.look_every = 0.01
+        for jump in (3600, -3600):
+            fake.called.clear()
+            watch.startService()
+            clocks.wall += jump
+            self.assertTrue(fake.called.wait(30))
+            watch.stopService()
+        self.assertEqual(len(told), 2)
+
+
+class Fake:
+    """As much of a reactor as a watch needs."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self.called = threading.Event()
+
+    def callFromThread(self, call: Any, *args: Any) -> None:
+        call(*args)
+        self.called.set()
 
 
 class Watching(TestCase):

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.hawk import open_ext, payload_hash
 from tcworker.client.scopes import ScopeSet, is_scope, satisfies
+from tcworker.clocks import wall_seconds
 from tcworker.embedded import dates
 from tcworker.embedded.auth.anonymous import ASSUME_ANONYMOUS
 from tcworker.embedded.auth.certificates import BadCertificate, Certificate, temporary_token
@@ -94,7 +95,7 @@ class Authenticator:
         except BadCertificate as bad:
             raise Refused(str(bad)) from None
         # What a certificate says is true only if the MAC, made with its token, is right as well.
-        signature.check(request, claims.token, self._clock.seconds())
+        signature.check(request, claims.token, wall_seconds(self._clock))
         scopes = self._scopes(claims)
         self._directory.used(claims.issuer)
         return Identity(Caller(signature.client_id, scopes, claims.expires), signature.hash)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import jwt
 
+from tcworker.clocks import wall_seconds
 from tcworker.embedded import dates
 from tcworker.embedded.calls import Call
 from tcworker.embedded.ground import Ground
@@ -36,7 +37,7 @@ class TunnelCalls:
 
     async def _token(self, call: Call) -> JSON:
         audience, client = call.params["wstAudience"], call.params["wstClient"]
-        now = int(self._clock.seconds())
+        now = int(wall_seconds(self._clock))
         claims = {
             "tid": client,
             "aud": audience,
