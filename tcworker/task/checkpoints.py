@@ -21,6 +21,9 @@ FIRST = 60.0
 CLOSE_SECONDS = 10.0
 """For one that is listed and not there yet when the run is over, or that must not be seen."""
 
+FOR_FIRST = 0.5
+"""The part of it that the first one has if it is on its way: it may be lost, and the rest is for the whole log then."""
+
 AGAIN = 1.0
 """Seconds between two tries in that time."""
 
@@ -60,7 +63,7 @@ class Checkpoints:
         self._stopped = False
         # Whether one may be listed, is on its way, is there, and whether it shows what must not be seen.
         self._declared = self._sending = self._stored = self._stale = False
-        self._referred = False
+        self._referred = self._replacing = False
         self._whole: SealedLog | None = None
 
     def begin(self) -> None:
@@ -101,10 +104,16 @@ class Checkpoints:
     async def close(self, seconds: float) -> None:
         """Return when nothing is on its way any more, nor has to be; what takes longer is cancelled."""
         self.stop()
-        if self._making is None and self._owed and seconds > 0:
-            self._run(self._until_whole())
+        seconds = min(CLOSE_SECONDS, seconds)
+        end = self._clock.seconds() + seconds
         if self._making is not None:
-            await self._loose.end(self._clock, min(CLOSE_SECONDS, seconds))
+            first = self._clock.callLater(seconds * FOR_FIRST, self._leave_first)
+            await self._loose.end(self._clock, seconds)
+            if first.active():
+                first.cancel()
+        if self._owed and not self._replacing and (left := end - self._clock.seconds()) > 0:
+            self._run(self._until_whole())
+            await self._loose.end(self._clock, left)
 
     @property
     def _owed(self) -> bool:
@@ -139,7 +148,12 @@ class Checkpoints:
             await self._refer()
             self._referred = True
 
+    def _leave_first(self) -> None:
+        if self._making is not None and self._whole is not None and not self._replacing:
+            self._making.cancel()
+
     async def _until_whole(self) -> None:
+        self._replacing = self._whole is not None
         while self._owed and self._whole is not None and not await self._store(self._whole):
             await pause(self._clock, AGAIN)
 

@@ -154,6 +154,16 @@ class LatePuts(CheckpointCase):
         self.assertEqual(await self.content(task_id, LIVE), outcome.log)
         self.assertEqual(await self.content(task_id, BACKING), outcome.log)
 
+    async def test_where_the_first_is_never_answered_the_whole_log_is_in_its_place(self) -> None:
+        self.patch(checkpoints, "CLOSE_SECONDS", 2)
+        held = self.hold_back("PUT", "checkpoint.log")
+        task_id = await self.begin()
+        await until(lambda: held)
+        self.let_go()
+        outcome = await self.client.outcome(task_id)
+        shown = await self.until_shown(task_id, CHECKPOINT, "last")
+        self.assertEqual(shown, outcome.log)
+
     async def test_a_storage_that_takes_none_costs_the_task_nothing(self) -> None:
         self.refuse("PUT", "checkpoint.log", 403)
         task_id = await self.begin()

@@ -218,7 +218,47 @@ class TheEnd(CheckpointTest):
         closing = self.close()
         self.wait(CLOSE_SECONDS)
         self.successResultOf(closing)
-        self.assertEqual(self.given_up, [0])
+        self.assertEqual((self.given_up, self.clock.getDelayedCalls()), ([0, 1], []))
+
+    def test_where_it_is_lost_without_a_word_there_is_time_for_the_whole_log(self) -> None:
+        self.wait(60)
+        self.finish()
+        closing = self.close(seconds=4)
+        self.wait(2)
+        self.assertEqual((self.uploaded(), self.given_up), (["log", "all"], [0]))
+        self.answer()
+        self.successResultOf(closing)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_whole_log_that_is_on_its_way_is_not_begun_again(self) -> None:
+        self.wait(60)
+        self.finish()
+        closing = self.close()
+        self.wait(1)
+        self.answer(Unreachable("PUT", "connection lost"))
+        self.wait(CLOSE_SECONDS - 2)
+        self.assertEqual((self.uploaded(), self.given_up), (["log", "all"], []))
+        self.answer()
+        self.successResultOf(closing)
+
+    def test_a_refusal_of_the_whole_log_is_not_asked_again(self) -> None:
+        self.wait(60)
+        self.finish()
+        closing = self.close()
+        self.answers = [fail(MalformedPayload("taken"))]
+        self.answer(Unreachable("PUT", "connection lost"))
+        self.successResultOf(closing)
+        self.assertEqual(self.uploaded(), ["log", "all"])
+
+    def test_where_there_is_no_whole_log_it_has_all_the_time(self) -> None:
+        self.wait(60)
+        self.checkpoints.stop()
+        closing = self.close()
+        self.wait(CLOSE_SECONDS - 1)
+        self.assertEqual(self.given_up, [])
+        self.wait(1)
+        self.successResultOf(closing)
+        self.assertEqual(self.uploaded(), ["log"])
 
     def test_nor_for_longer_than_there_is_time(self) -> None:
         self.wait(60)
