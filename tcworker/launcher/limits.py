@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import NamedTuple
 
 _MEGA = 20
@@ -14,11 +15,14 @@ class Limits(NamedTuple):
     @ivar memory: bytes.
     @ivar pids: processes and threads.
     @ivar cpus: processors, of which it may be a part.
+    @ivar files: what each of its processes may have open, unless it allows itself more (a soft limit); C{None} for as
+        many as the launcher may.
     """
 
     memory: int | None = None
     pids: int | None = None
     cpus: float | None = None
+    files: int | None = None
 
     @classmethod
     def of_megabytes(cls, memory: int | None, pids: int | None, cpus: float | None) -> Limits:
@@ -35,6 +39,12 @@ class Limits(NamedTuple):
         """The controllers of control groups that keep them."""
         values = {"memory": self.memory, "pids": self.pids, "cpu": self.cpus}
         return frozenset(name for name, value in values.items() if value is not None)
+
+    def keep_files(self) -> None:
+        """Have this process, and what it starts, keep to the limit of open files."""
+        if self.files is not None:
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, hard))
 
 
 NO_LIMITS = Limits()

@@ -167,6 +167,7 @@ class Launcher:
             # Others must see the end of their port when the launcher is gone, whoever still lives then.
             for other in (self._port, *(employed.port for employed in self._employed.values())):
                 other.close()
+            self._limits.keep_files()
             _supervise_until_let_go(self._system, port, group)
             status = 0
         except BaseException:

@@ -19,6 +19,9 @@ PROCESSES, PROCESSES_EACH = 40, 4
 
 MOST_CAPACITY = 255
 
+FILES_AT_START, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+"""The soft limit that this process was given; that of tasks (L{allow_files} comes later)."""
+
 
 def check_process_limits(config: Config) -> None:
     """Raise L{ConfigError} if the limits of this process are too low for the capacity."""
@@ -51,7 +54,7 @@ class _Need:
 def allow_files() -> None:
     """Let this process have as many files open as the largest capacity needs, as far as it may allow that itself.
 
-    What it starts may have as many.
+    Tasks may have L{FILES_AT_START} as before.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES + FILES_EACH * 2 * MOST_CAPACITY

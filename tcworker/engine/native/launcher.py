@@ -21,6 +21,7 @@ from tcworker.launcher.limits import NO_LIMITS, Limits
 from tcworker.launcher.wire import Message
 from tcworker.process import Channel, IReactor, spawn
 from tcworker.waiting import OneShot
+from tcworker.watch.limits import FILES_AT_START
 
 _log = Logger()
 _ITS_END = 3
@@ -133,7 +134,9 @@ class LauncherProcess:
         # No variable of ours goes along: what the launcher has, tasks of the same user can read.
         with its:
             program = [sys.executable, "-I", "-S", os.path.abspath(main.__file__)]
-            argv = [*program, str(_ITS_END), json.dumps(limits._asdict()), owner]
+            # Programs that know select() alone rely on what is usual, whatever the worker allowed itself.
+            kept = limits._replace(files=FILES_AT_START)
+            argv = [*program, str(_ITS_END), json.dumps(kept._asdict()), owner]
             try:
                 self._child = spawn(reactor, argv, {}, {_ITS_END: its.fileno()}, self._says)
             except BaseException:

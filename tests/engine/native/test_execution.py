@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 from dataclasses import replace
@@ -12,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 
+from tcworker.engine.native import launcher
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.engine.native.users import OneUser
 from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable
@@ -53,6 +55,13 @@ class CommandTests(NativeCase):
         self.assertEqual(len({len(label) for label in labels}), 1, "labels are aligned on the right")
         self.assertIn("Exit Code: 3", lines[1])
         self.assertIn("Result: FAILED", lines[-1])
+
+    async def test_they_may_have_as_many_files_open_as_the_worker_might_when_it_started(self):
+        self.patch(launcher, "FILES_AT_START", 333)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.assertNotEqual(soft, 333)
+        context, _ = await self.run_task(shell("ulimit -Sn; ulimit -Hn"))
+        self.assertEqual(printed(context), ["333", "unlimited" if hard == resource.RLIM_INFINITY else str(hard)])
 
     async def test_lines_of_the_worker_come_after_the_output(self):
         context, _ = await self.run_task(shell("printf 'no end of line'", "echo x"))
