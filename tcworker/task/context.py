@@ -55,6 +55,9 @@ class IRunContext(ITaskContext):
     def is_held(name: str) -> bool:
         """Whether a reference of somebody else is in the place of what the worker publishes under a reserved name."""
 
+    def unfinished() -> Sequence[str]:
+        """Names of files in the middle of their uploads, or cut off in it: those may be listed without content."""
+
     def republish(artifact: GzippedArtifact) -> Deferred[None]:
         """Publish content in the place of what was there before, trying but once; always to S3.
 
@@ -158,6 +161,10 @@ class TaskContext:
     def is_held(self, name: str) -> bool:
         """See L{IRunContext.is_held}."""
         return self._reserved.is_held(name)
+
+    def unfinished(self) -> Sequence[str]:
+        """See L{IRunContext.unfinished}."""
+        return self._publisher.unfinished()
 
     def republish(self, artifact: GzippedArtifact) -> Deferred[None]:
         """See L{IRunContext.republish}."""

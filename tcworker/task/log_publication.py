@@ -23,6 +23,8 @@ from tcworker.worker_log import RunLogger
 
 LOG_TYPE = "text/plain; charset=utf-8"
 
+_UNFINISHED = "was in the middle of its upload when this log was published; unless that ends, there is no content"
+
 
 class LogPublication:
     """Publishes the log of one run, once.
@@ -86,6 +88,8 @@ class LogPublication:
             self._log.end_with(self._why)
         try:
             await self._sealed_log()
+        for name in self._context.unfinished():
+            self._log.warn(f"artifact {name} {_UNFINISHED}")
         except CancelledError:
             raise
         except Exception:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from posixpath import basename
 
-from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.defer import CancelledError, DeferredSemaphore
 
 from tcworker.errors import Cause, NamingConflict, ResourceUnavailable, TooLate
 from tcworker.interfaces import (
@@ -57,6 +57,11 @@ class Publisher:
         self._slots = slots
         self._own_slots = own_slots
         self._taken: dict[str, Artifact | None] = {}
+        self._unfinished: set[str] = set()
+
+    def unfinished(self) -> Sequence[str]:
+        """See L{tcworker.task.context.IRunContext.unfinished}."""
+        return sorted(self._unfinished)
 
     async def publish(self, artifact: Artifact) -> None:
         """See L{tcworker.interfaces.ITaskContext.publish}."""
@@ -113,10 +118,23 @@ class Publisher:
         file = artifact.file if has == wanted else await self._turn(artifact, wanted)
         try:
             content = Content(artifact.name, file, kind, wanted, length, yields=isinstance(artifact, FileArtifact))
-            await self._upload.send(content, write_date(artifact.expires))
+            await self._send(content, write_date(artifact.expires))
         finally:
             if file is not artifact.file:
                 file.close()
+
+    async def _send(self, content: Content, expires: str) -> None:
+        if content.yields:
+            self._unfinished.add(content.name)
+        try:
+            await self._upload.send(content, expires)
+        except CancelledError:
+            # Whoever wanted it published says nothing of it any more.
+            raise
+        except BaseException:
+            self._unfinished.discard(content.name)
+            raise
+        self._unfinished.discard(content.name)
 
     def _encodings(self, artifact: FileArtifact | GzippedArtifact) -> tuple[str, str]:
         """What content has, and what it shall be stored as."""

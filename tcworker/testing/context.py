@@ -46,6 +46,7 @@ class FakeTaskContext:
     @ivar contents: the bytes of published files by the artifact's name.
     @ivar republished: those whose place the next of the same name took or may take, in order; the last one's content
         is in C{contents}.
+    @ivar on_their_way: what L{unfinished} gives.
     @ivar errors: what L{fail} was called with.
     @ivar seconds_left: how long the claim lasts.
     @ivar haste: how much time uploads have; its C{begin} says that the worker must go.
@@ -76,6 +77,7 @@ class FakeTaskContext:
         self.published: list[Artifact] = []
         self.republished: list[GzippedArtifact] = []
         self.contents: dict[str, bytes] = {}
+        self.on_their_way: list[str] = []
         self.errors: list[TaskError] = []
         self.seconds_left = 3600.0
         self.haste = Haste(clock.seconds, Speed(clock.seconds), lambda: self.seconds_left)
@@ -132,6 +134,10 @@ class FakeTaskContext:
     def is_held(self, name: str) -> bool:
         """See L{IRunContext.is_held}."""
         return self._reserved.is_held(name)
+
+    def unfinished(self) -> Sequence[str]:
+        """See L{IRunContext.unfinished}."""
+        return self.on_their_way
 
     def republish(self, artifact: GzippedArtifact) -> Deferred[None]:
         """See L{IRunContext.republish}."""

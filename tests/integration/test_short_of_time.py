@@ -100,6 +100,7 @@ class Running(SlowCase):
 class Uploading(SlowCase):
     """A task that has done what it should."""
 
+        self.assertIn("artifact public/large was in the middle of its upload", outcome.log)
     async def test_a_large_artifact_that_never_ends_makes_it_another_worker_s(self) -> None:
         worker = self.worker()
         files = [file("large"), file("small")]

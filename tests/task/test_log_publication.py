@@ -86,14 +86,26 @@ class TheLog(SynchronousTestCase):
         self.assertEqual({artifact.name for artifact in context.published}, {"live", "whole"})
         self.assertEqual(self.failed, [])
 
-    def test_its_last_lines_say_why_the_run_ends(self) -> None:
-        self.log.write(b"an unfinished line")
-        self.publication.explain("first why\nand how")
+    def lines(self) -> list[str]:
+        """Publish the log, and give its lines."""
         self.publish()
         pieces: list[bytes] = []
         self.log.follow(pieces.append)
-        lines = b"".join(pieces).decode().splitlines()
-        self.assertEqual(lines, ["an unfinished line", "[taskcluster:error] first why", "[taskcluster:error] and how"])
+        return b"".join(pieces).decode().splitlines()
+
+    def test_its_last_lines_say_why_the_run_ends(self) -> None:
+        self.log.write(b"an unfinished line")
+        self.publication.explain("first why\nand how")
+        expected = ["an unfinished line", "[taskcluster:error] first why", "[taskcluster:error] and how"]
+        self.assertEqual(self.lines(), expected)
+
+    def test_it_names_artifacts_that_may_never_be_whole_and_still_ends_with_why(self) -> None:
+        self.context.on_their_way = ["public/a", "public/b"]
+        self.publication.explain("the worker must go")
+        *named, last = self.lines()
+        self.assertEqual([line.partition("artifact ")[2].split()[0] for line in named], ["public/a", "public/b"])
+        self.assertTrue(all("[taskcluster:warn" in line and "in the middle of its upload" in line for line in named))
+        self.assertEqual(last, "[taskcluster:error] the worker must go")
 
 
 class WhileItGrows(SynchronousTestCase):

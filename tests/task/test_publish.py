@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from tcworker.client.bodies import BytesBody
+from tcworker.client.http import Answer
 from tcworker.errors import ArchiveError, CallFailed, MalformedPayload, NamingConflict, ResourceUnavailable
 from tcworker.filebody import MemoryFile
 from tcworker.interfaces import ErrorArtifact, FileArtifact, GzippedArtifact, LinkArtifact, ReferenceArtifact
@@ -132,6 +133,35 @@ class Content(PublishingTest):
         self.queue.always("create_artifact", CallFailed("createArtifact", 403, "InsufficientScopes", "no"))
         self.refused(FileArtifact("a", WHEN, Watched("a.zip", b"")), ResourceUnavailable)
         self.assertEqual(stopped, ["stopped"])
+
+
+class InTheMiddle(PublishingTest):
+    """What may be listed without content, for the log to say so."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.storage.hangs = True
+        self.publishing = self.publish(artifact("a.zip"))
+
+    def test_a_file_until_it_is_there(self) -> None:
+        self.assertEqual(self.publisher.unfinished(), ["a.zip"])
+        self.storage.hanging[0].callback(Answer(200, {}, b""))
+        self.successResultOf(self.publishing)
+        self.assertEqual(self.publisher.unfinished(), [])
+
+    def test_one_that_is_cut_off(self) -> None:
+        self.publishing.cancel()
+        self.failureResultOf(self.publishing, CancelledError)
+        self.assertEqual(self.publisher.unfinished(), ["a.zip"])
+
+    def test_one_that_fails_is_told_of_by_whoever_wanted_it(self) -> None:
+        self.storage.hanging[0].callback(Answer(404, {}, b""))
+        self.failureResultOf(self.publishing, ResourceUnavailable)
+        self.assertEqual(self.publisher.unfinished(), [])
+
+    def test_the_log_itself_is_none(self) -> None:
+        self.publish(GzippedArtifact("log", WHEN, file(gzip.compress(b"hello")), "text/plain", 5)).addErrback(id)
+        self.assertEqual(self.publisher.unfinished(), ["a.zip"])
 
 
 class WithoutContent(PublishingTest):
