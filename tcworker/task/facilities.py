@@ -90,14 +90,22 @@ class Facilities:
         limit = self.config.logs_max_megabytes * 1_000_000
         masks = self._masks.with_own(forms_of_credentials(claim.credentials))
         known = LogRecord(limit, claim.expires, patterns=list(masks.patterns), literals=masks.literals)
-        record = RecordFile(folder, known, self.threads)
+        record = RecordFile.begin(folder, known, self.threads)
         return TaskLog(folder, self.clock, self.threads, limit=limit, broken=broken, masks=masks, record=record)
 
     def left_log(self, claim: Claim, left: LogRecord, folder: str) -> TaskLog:
         """The log that a dead worker left of a run, open again. Raises L{RecordUnreadable}, L{ResourceUnavailable}."""
         masks = left.masks(self._masks.with_own(forms_of_credentials(claim.credentials)))
-        opening, limit = RawLog.left, left.limit
-        return TaskLog(folder, self.clock, self.threads, limit=limit, broken=_ignore, masks=masks, opening=opening)
+        return TaskLog(
+            folder,
+            self.clock,
+            self.threads,
+            limit=left.limit,
+            broken=_ignore,
+            masks=masks,
+            record=RecordFile(folder, self.threads),
+            opening=RawLog.left,
+        )
 
     def new_haste(self, all_left: Callable[[], float]) -> Haste:
         """The time of a run's uploads; C{all_left} gives the seconds for all of them."""

@@ -31,7 +31,9 @@ def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None
 
     Its last line, and the verdict beside it, say that the worker died, or had to go and did not come to publish it.
 
-    Fires when it is published, or cannot be, which is logged; at once if there is none, or it was published already.
+    What leads there and the verdict are published even if the log was, and a verdict only if none was.
+
+    Fires when it is published, or cannot be, which is logged; at once if there is none.
     One of which nobody knows what is to be masked in it is kept (L{Facilities.folder_of_kept_logs}); fails with
     C{OSError} if that cannot be done.
     The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
@@ -84,7 +86,7 @@ class _LeftLog:
         allowance.limit(AFTER_RESOLUTION)
         if allowance.left() <= 0:
             raise _TooLate("it is too late, for the run's credentials are over")
-        self._names = left.names
+        self._left = left
         # An object that was declared cannot be declared again: then that place is the only one for the log.
         self._replaces_checkpoint = left.has_checkpoint or facilities.config.create_object_artifacts
         self._log = facilities.left_log(claim, left, folder)
@@ -92,16 +94,20 @@ class _LeftLog:
         context = facilities.new_context(claim, folder, self._log, lambda _: None, haste)
         self._publication = LogPublication(context, self._log, self._failed)
         self._verdict = _verdict_of(record, left, too_late)
-        self._verdict_file = VerdictFile(context, facilities.config, self._log.hide)
+        self._verdict_file = VerdictFile(context, facilities.config, self._log.hide, self._log.verdict_published)
 
     async def publish(self) -> None:
         try:
-            self._publication.name_log(self._names)
+            self._publication.name_log(self._left.names)
+            if self._left.is_published:
+                self._publication.leave_backing()
             if self._replaces_checkpoint:
                 self._publication.replace_checkpoint()
             self._publication.explain(self._verdict.why)
-            self._verdict_file.put_beside(self._names)
-            self._verdict_file.explain(self._verdict)
+            self._verdict_file.put_beside(self._left.names)
+            # Who knew more of the run than there is here has published a better one.
+            if not self._left.has_verdict:
+                self._verdict_file.explain(self._verdict)
             await self._verdict_file.publish_beside(self._publication.publish())
         finally:
             await self._publication.close()

@@ -198,8 +198,14 @@ class TaskLog:
         return Deferred.fromCoroutine(self._take_snapshot())
 
     def published(self) -> None:
-        """The sealed log is where it belongs: no other process is to publish it once more."""
-        self._raw.forget()
+        """The sealed log is where it belongs: no other process is to put it there once more."""
+        if self._record is not None:
+            self._record.published()
+
+    def verdict_published(self) -> None:
+        """The run's verdict is where it belongs, too."""
+        if self._record is not None:
+            self._record.verdict_published()
 
     def seal(self) -> Deferred[SealedLog]:
         """Give the whole log; nothing is written to it from now on. To be called once."""

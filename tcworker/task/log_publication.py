@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
 from tcworker.errors import TaskError
@@ -69,6 +69,10 @@ class LogPublication:
         if self._names.checkpoint is not None:
             self._checkpoints.owe()
 
+    def leave_backing(self) -> None:
+        """The whole log is where it belongs: publish what leads to it, and no more."""
+        self._publish_backing = lambda _: succeed(None)
+
     def close(self) -> Deferred[None]:
         """Fire when nothing of it is on its way any more; before the log is disposed."""
         return Deferred.fromCoroutine(self._checkpoints.close(self._context.time_left()))
@@ -84,12 +88,12 @@ class LogPublication:
     async def publish(self) -> None:
         """Seal the log, and publish it with its link; if that is cancelled, the log is still to be published."""
         self._checkpoints.stop()
+        for name in self._context.unfinished():
+            self._log.warn(f"artifact {name} {_UNFINISHED}")
         if self._why is not None:
             self._log.end_with(self._why)
         try:
             await self._sealed_log()
-        for name in self._context.unfinished():
-            self._log.warn(f"artifact {name} {_UNFINISHED}")
         except CancelledError:
             raise
         except Exception:

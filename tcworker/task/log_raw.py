@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import chain
 
 from zope.interface import implementer
@@ -104,12 +103,6 @@ class RawLog:
         between = [notice(tail.dropped)] if tail.dropped else []
         for piece in chain(between, tail.read(self._ring)):
             write_all(self.descriptor, piece)
-
-    def forget(self) -> None:
-        """Let no other process find it; whoever has it open reads on."""
-        # On a disk that lets nobody do that, it is published once more, which is no harm.
-        with suppress(OSError):
-            os.unlink(self.path)
 
     @property
     def has_end(self) -> bool:

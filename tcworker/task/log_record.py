@@ -43,6 +43,8 @@ class LogRecord:
     @ivar patterns: the texts of those that are masked in it.
     @ivar literals: what else is.
     @ivar has_checkpoint: whether one may be listed; nobody knows whether it is there, or what it shows.
+    @ivar is_published: whether the whole log is where it belongs; nobody knows of what leads there.
+    @ivar has_verdict: whether the run's verdict is where it belongs.
     @ivar seconds_left: in which its worker had to be gone when it was first told to go; C{None} if it was not.
     """
 
@@ -52,6 +54,8 @@ class LogRecord:
     patterns: Sequence[str] = field(default=(), repr=False)
     literals: Sequence[bytes] = field(default=(), repr=False)
     has_checkpoint: bool = False
+    is_published: bool = False
+    has_verdict: bool = False
     seconds_left: float | None = None
 
     @classmethod
@@ -76,20 +80,25 @@ class LogRecord:
 
 
 class RecordFile:
-    """The record of a log that is being written.
+    """The record of a log, to which more is added.
 
     @param threads: see to it that it is on the disk before much of the log is.
-    @raise ResourceUnavailable: it cannot be begun.
     """
 
-    def __init__(self, folder: str, record: LogRecord, threads: Executor) -> None:
+    def __init__(self, folder: str, threads: Executor) -> None:
         self._path = os.path.join(folder, NAME)
         self._threads = threads
+
+    @classmethod
+    def begin(cls, folder: str, record: LogRecord, threads: Executor) -> RecordFile:
+        """Begin that of a new log. Raises L{ResourceUnavailable}."""
+        file = cls(folder, threads)
         first = {"limit": record.limit, "expires": write_date(record.expires), "patterns": list(record.patterns)}
         try:
-            self._append({**first, "literals": _texts(record.literals)}, os.O_CREAT | os.O_EXCL)
+            file._append({**first, "literals": _texts(record.literals)}, os.O_CREAT | os.O_EXCL)
         except OSError as error:
-            raise ResourceUnavailable.no_disk(f"cannot begin {self._path}: {error.strerror}", folder, error) from error
+            raise ResourceUnavailable.no_disk(f"cannot begin {file._path}: {error.strerror}", folder, error) from error
+        return file
 
     def name(self, names: LogNames) -> None:
         """Say under which names the log is to be published; without this they are the usual ones."""
@@ -105,9 +114,20 @@ class RecordFile:
 
     def going(self, seconds: float) -> None:
         """Say that the worker must be gone in so many seconds."""
+        self._note({"going": seconds})
+
+    def published(self) -> None:
+        """Say that the whole log is where it belongs. Where that cannot be said, it is put there once more."""
+        self._note({"published": True})
+
+    def verdict_published(self) -> None:
+        """Say that the run has a verdict."""
+        self._note({"verdict": True})
+
+    def _note(self, line: Mapping[str, Any]) -> None:
         # No secret is at stake, and who reads it has this machine's disk: there is no time for a sync now.
         with suppress(OSError):
-            self._append({"going": seconds})
+            self._append(line)
 
     def _add(self, line: Mapping[str, Any]) -> None:
         try:
@@ -155,5 +175,7 @@ def _read(text: bytes) -> LogRecord:
         patterns=[str(pattern) for pattern in first["patterns"]],
         literals=literals,
         has_checkpoint=any("checkpoint" in line for line in more),
+        is_published=any("published" in line for line in more),
+        has_verdict=any("verdict" in line for line in more),
         seconds_left=next((float(line["going"]) for line in more if "going" in line), None),
     )

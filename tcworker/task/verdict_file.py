@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,12 +26,14 @@ class VerdictFile:
     """The verdict of one run: published once, if the run is not completed.
 
     @param mask: makes of a text what may leave the machine.
+    @param published: called when it is where it belongs.
     """
 
-    def __init__(self, context: ITaskContext, config: Config, mask: Mask) -> None:
+    def __init__(self, context: ITaskContext, config: Config, mask: Mask, published: Callable[[], None]) -> None:
         self._context = context
         self._config = config
         self._mask = mask
+        self._published = published
         self._logger = RunLogger(context.name)
         self._name = verdict_name(LogNames())
         self._publish: Publish | None = context.publish
@@ -78,7 +80,7 @@ class VerdictFile:
         if self._verdict is None or self._publish is None:
             return succeed(None)
         publish, self._publish = self._publish, None
-        return maybeDeferred(self._send, publish, *self._verdict)
+        return maybeDeferred(self._send, publish, *self._verdict).addCallback(lambda _: self._published())
 
     def _in_time(self, publishing: Deferred[None]) -> Deferred[None]:
         return publishing.addTimeout(MOST_SECONDS, self._context.clock).addErrback(self._not_published)

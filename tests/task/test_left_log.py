@@ -233,6 +233,47 @@ class _Refusing(FakeTaskContext):
         return lambda artifact: fail(ResourceUnavailable("the storage is away"))
 
 
+class WhenSomeOfItIsThere(LeftLogTest):
+    """The dead worker was killed between its log and what belongs to that."""
+
+    async def published(self, log: TaskLog) -> None:
+        await log.seal()
+        log.published()
+
+    async def test_a_log_that_was_published_is_not_once_more_but_what_leads_there_is(self) -> None:
+        claim = self.claim()
+        await self.published(log := self.begin(claim))
+        await self.die(log)
+        context = await self.publish(claim)
+        self.assertEqual([artifact.name for artifact in context.published], [VERDICT, LIVE])
+        self.assertEqual(read_verdict(gzip.decompress(context.contents[VERDICT]))["cause"], "worker-died")
+
+    async def test_the_verdict_of_who_knew_more_stays(self) -> None:
+        claim = self.claim()
+        await self.published(log := self.begin(claim))
+        log.verdict_published()
+        await self.die(log)
+        context = await self.publish(claim)
+        self.assertEqual([artifact.name for artifact in context.published], [LIVE])
+
+    async def test_so_does_that_of_the_next_worker_if_it_is_killed_too(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"printed\n")
+        await self.die(log)
+        self.assertEqual(len((await self.publish(claim)).published), 3)
+        self.assertEqual([artifact.name for artifact in (await self.publish(claim)).published], [LIVE])
+
+    async def test_a_checkpoint_is_replaced_all_the_same(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.note_checkpoint()
+        await self.published(log)
+        await self.die(log)
+        context = await self.publish(claim)
+        self.assertEqual([artifact.name for artifact in context.republished], ["public/logs/checkpoint.log"])
+
+
 class _Hanging(FakeTaskContext):
     """The context of a worker whose storage takes a verdict, and has no answer for a log."""
 
@@ -244,15 +285,6 @@ class _Hanging(FakeTaskContext):
 
 
 class WhatIsNot(LeftLogTest):
-    async def test_one_that_was_published_before_the_worker_died(self) -> None:
-        claim = self.claim()
-        log = self.begin(claim)
-        await log.seal()
-        log.published()
-        await self.die(log)
-        await self.publish(claim)
-        self.assertEqual(self.next.contexts, [])
-
     async def test_one_whose_worker_must_go_before_the_storage_took_it(self) -> None:
         claim = self.claim()
         await self.die(self.begin(claim))

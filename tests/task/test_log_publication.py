@@ -17,6 +17,7 @@ from tcworker.task.checkpoints import FIRST
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
 from tcworker.task.log_publication import LOG_TYPE, LogPublication
+from tcworker.task.log_record import LogRecord, RecordFile
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import NoThreads
 
@@ -116,7 +117,8 @@ class WhileItGrows(SynchronousTestCase):
         self.context = FakeTaskContext(self.clock)
         self.folder = self.mktemp()
         os.mkdir(self.folder)
-        self.log = TaskLog(self.folder, self.clock, NoThreads(), limit=0, broken=lambda _: None)
+        record = RecordFile.begin(self.folder, LogRecord(0, self.context.expires), NoThreads())
+        self.log = TaskLog(self.folder, self.clock, NoThreads(), limit=0, broken=lambda _: None, record=record)
         self.addCleanup(lambda: self.log.dispose())
         self.failed: list[Failure] = []
         self.publication = LogPublication(self.context, self.log, self.failed.append)
@@ -206,11 +208,17 @@ class WhileItGrows(SynchronousTestCase):
         self.assertEqual(whole, b"printed\nand more\n")
         self.assertEqual([type(artifact) for artifact in self.live()], [LinkArtifact])
 
-    def test_a_log_that_is_published_is_found_by_no_other_process(self) -> None:
+    def test_the_next_process_knows_that_a_log_is_published(self) -> None:
         self.begin()
-        self.assertEqual(os.listdir(self.folder), ["live.log"])
+        self.assertFalse(LogRecord.read(self.folder).is_published)
         self.end()
-        self.assertEqual(os.listdir(self.folder), [])
+        self.assertTrue(LogRecord.read(self.folder).is_published)
+
+    def test_a_log_that_is_there_already_stays_as_it_is(self) -> None:
+        self.begin()
+        self.publication.leave_backing()
+        self.end()
+        self.assertEqual([type(artifact) for artifact in self.context.published], [LinkArtifact])
 
     def test_one_that_cannot_be_published_is_where_checkpoints_are(self) -> None:
         self.begin()
@@ -223,4 +231,4 @@ class WhileItGrows(SynchronousTestCase):
         self.begin()
         self.patch(self.publication, "_publish_backing", lambda _: fail(ResourceUnavailable("away")))
         self.end()
-        self.assertEqual(os.listdir(self.folder), ["live.log"])
+        self.assertFalse(LogRecord.read(self.folder).is_published)

@@ -29,7 +29,7 @@ class RecordTest(SynchronousTestCase):
 
     def begin(self, *literals: bytes, patterns: tuple[str, ...] = ()) -> RecordFile:
         record = LogRecord(1000, EXPIRES, patterns=patterns, literals=literals)
-        return RecordFile(self.folder, record, NoThreads())
+        return RecordFile.begin(self.folder, record, NoThreads())
 
     def read(self) -> LogRecord:
         return LogRecord.read(self.folder)
@@ -54,6 +54,23 @@ class WhatIsKept(RecordTest):
         self.assertFalse(self.read().has_checkpoint)
         record.checkpoint()
         self.assertTrue(self.read().has_checkpoint)
+
+    def test_that_the_whole_log_is_where_it_belongs(self) -> None:
+        record = self.begin()
+        record.name(LogNames("live", "folder/backing"))
+        self.assertFalse(self.read().is_published)
+        record.published()
+        self.assertEqual((self.read().is_published, self.read().has_verdict), (True, False))
+
+    def test_that_the_verdict_is(self) -> None:
+        record = self.begin()
+        record.verdict_published()
+        self.assertEqual((self.read().is_published, self.read().has_verdict), (False, True))
+
+    def test_what_the_next_process_has_to_add(self) -> None:
+        self.begin(b"secret")
+        RecordFile(self.folder, NoThreads()).mask([b"another"])
+        self.assertEqual(self.read().literals, [b"secret", b"another"])
 
     def test_how_long_the_worker_had_when_it_was_first_told_to_go(self) -> None:
         record = self.begin()

@@ -36,7 +36,8 @@ class Publishing(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.context = FakeTaskContext(Clock())
-        self.file = VerdictFile(self.context, CONFIG, self.masked)
+        self.told: list[bool] = []
+        self.file = VerdictFile(self.context, CONFIG, self.masked, lambda: self.told.append(True))
 
     def masked(self, text: str) -> str:
         return text.replace("secret", "[masked]")
@@ -53,6 +54,17 @@ class Publishing(SynchronousTestCase):
         self.successResultOf(self.file.publish())
         self.assertEqual(self.published()["cause"], "max-run-time")
         self.assertEqual(self.context.published[0].expires, self.context.expires)
+
+    def test_who_keeps_what_is_there_is_told_when_it_is(self) -> None:
+        publishing: Deferred[None] = Deferred()
+        self.patch(self.context, "reserve", lambda name: lambda artifact: publishing)
+        self.file.put_beside(LogNames())
+        self.file.explain(FAILURE)
+        published = self.file.publish()
+        self.assertEqual(self.told, [])
+        publishing.callback(None)
+        self.successResultOf(published)
+        self.assertEqual(self.told, [True])
 
     def test_it_goes_where_the_log_does_and_nobody_else_can_have_the_name(self) -> None:
         self.file.put_beside(LogNames("a/live", "a/whole"))
@@ -110,11 +122,14 @@ class Publishing(SynchronousTestCase):
 class WhenItCannotBePublished(SynchronousTestCase):
     """The run goes on all the same."""
 
+    def setUp(self) -> None:
+        self.told: list[bool] = []
+
     def file(self, publishing: Deferred[None]) -> tuple[Clock, VerdictFile]:
         """A verdict whose publication ends as this does."""
         context = FakeTaskContext(clock := Clock())
         self.patch(context, "publish", lambda artifact: publishing)
-        file = VerdictFile(context, CONFIG, lambda text: text)
+        file = VerdictFile(context, CONFIG, lambda text: text, lambda: self.told.append(True))
         file.explain(FAILURE)
         return clock, file
 
@@ -125,12 +140,13 @@ class WhenItCannotBePublished(SynchronousTestCase):
     def test_one_that_nobody_takes(self) -> None:
         for error in (ResourceUnavailable("the storage is away"), NamingConflict("taken"), ZeroDivisionError()):
             self.successResultOf(self.verdict(fail(error))[1])
+        self.assertEqual(self.told, [])
 
     def test_one_that_cannot_be_written(self) -> None:
         def broken(text: str) -> str:
             raise ValueError("no text")
 
-        file = VerdictFile(FakeTaskContext(Clock()), CONFIG, broken)
+        file = VerdictFile(FakeTaskContext(Clock()), CONFIG, broken, lambda: None)
         file.explain(FAILURE)
         self.successResultOf(file.publish())
 
