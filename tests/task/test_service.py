@@ -568,6 +568,21 @@ class WhenTheWorkerMustGo(Running):
         self.assertIn("hello", self.log)
         self.assertEqual(self.ended, [CANCELED])
 
+    def test_of_one_that_was_cancelled_the_queue_takes_nothing_after_25_minutes_however_long_its_claim(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"print": "hello"}, seconds=7200).taken_away(CANCELED)
+        self.assertEqual(self.facilities.contexts[0].haste.all_left(), 25 * 60)
+        self.clock.advance(25 * 60 * 0.65)
+        self.assertIn("hello", self.log)
+        self.assertEqual(self.ended, [CANCELED])
+
+    def test_nor_of_one_that_was_reported_as_an_exception(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"sleep": 9000}, seconds=7200).shut_down(7200)
+        self.clock.advance(0)
+        self.queue.answer("report_exception")
+        self.assertEqual((self.ended, self.facilities.contexts[0].time_left()), ([], 25 * 60))
+
     def test_what_is_uploaded_in_time_is_completed_and_leaves_no_timer(self) -> None:
         self.feature.answers["upload"] = Deferred()
         self.run_task().shut_down(20)
