@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from glob import glob
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
-from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.assemble import new_worker
 from tcworker.client.http import HTTP
 from tcworker.config import Source
 from tcworker.deployment import Deployment
-from tcworker.embedded.root import RootResource
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import JSON, IFeature
 from tcworker.worker import Worker
 from tests.definitions import shell
+from tests.integration.meddling import Meddling
 from tests.integration.task_client import Outcome, TaskClient
 from tests.surroundings import open_folder, until
 from tests.taskcluster_server import settings_of_root
@@ -37,10 +32,6 @@ FILE = {"type": "file", "path": "out.txt", "name": "public/out.txt"}
 """An artifact of a payload."""
 
 CLOSE_SECONDS = 5.0
-
-
-Render = Callable[[Request], bytes | int]
-"""How the Taskcluster answers a request."""
 
 
 @dataclass
@@ -102,7 +93,7 @@ class Site(Deployment):
         }
 
 
-class TaskCase(TestCase):
+class TaskCase(Meddling):
     """Tests that give a worker tasks, each with a worker of its own.
 
     @cvar settings: of the worker.
@@ -136,54 +127,6 @@ class TaskCase(TestCase):
         """The URL of a broker that the Taskcluster is to tell of everything."""
         return None
 
-    def refuse(self, method: str, path: str, status: int, times: int = 1000) -> None:
-        """Let the Taskcluster answer calls with a status, so many times, in place of doing them.
-
-        @param path: a pattern of what their paths contain, decoded.
-        """
-
-        def answer(request: Request, render: Render) -> bytes | int:
-            request.setResponseCode(status)
-            return b"{}"
-
-        self._meddle(method, path, times, answer)
-
-    def hold_up(self, method: str, path: str, seconds: float) -> None:
-        """Let the Taskcluster take its time for a call."""
-
-        def answer(request: Request, render: Render) -> bytes | int:
-            reactor.callLater(seconds, _answer, request, render)
-            return NOT_DONE_YET
-
-        self._meddle(method, path, 1, answer)
-
-    def never_answer(self, method: str, path: str) -> None:
-        """Let the Taskcluster say nothing to such calls."""
-        self._meddle(method, path, 1000, lambda request, render: NOT_DONE_YET)
-
-    def hold_back(self, method: str, path: str) -> list[Callable[[], None]]:
-        """Let the Taskcluster do a call only when the test says so: by what is in here once the call has come."""
-        held: list[Callable[[], None]] = []
-
-        def answer(request: Request, render: Render) -> bytes | int:
-            held.append(lambda: _answer(request, render))
-            return NOT_DONE_YET
-
-        self._meddle(method, path, 1, answer)
-        return held
-
-    def _meddle(self, method: str, path: str, times: int, answer: Callable[[Request, Render], bytes | int]) -> None:
-        plain, left = RootResource.render, [times]
-
-        def render(resource: RootResource, request: Request) -> bytes | int:
-            called = request.method.decode(), unquote(request.path.decode())
-            if called[0] != method or not re.search(path, called[1]) or not left[0]:
-                return plain(resource, request)
-            left[0] -= 1
-            return answer(request, partial(plain, resource))
-
-        self.patch(RootResource, "render", render)
-
     async def run_task(self, payload: JSON, **definition: Any) -> Outcome:
         """Give the worker a task, and wait for its end."""
         return await self.client.outcome(await self.client.create(payload, **definition))
@@ -216,10 +159,3 @@ class TaskCase(TestCase):
         """Fail unless the worker does the next task as if nothing had happened."""
         outcome = await self.run_task(shell("echo still at work"))
         self.assertEqual((outcome.resolution, "still at work" in outcome.lines), ("completed", True), outcome.log)
-
-
-def _answer(request: Request, render: Render) -> None:
-    body = render(request)
-    if body != NOT_DONE_YET:
-        request.write(body)
-        request.finish()

@@ -15,10 +15,10 @@ from uuid import uuid4
 from twisted.internet.task import LoopingCall
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tcworker.embedded.root import RootResource
 from tcworker.interfaces import JSON
 from tcworker.task.claim import read_date, write_date
 from tests.definitions import shell
+from tests.integration.meddling import Render
 from tests.integration.task_case import FILE, TaskCase
 from tests.integration.task_client import Outcome
 from tests.surroundings import only_root
@@ -238,16 +238,12 @@ class ChangingFiles(ArtifactCase):
             os.close(descriptor)
 
     async def test_one_that_shrinks_is_an_error_that_says_so(self) -> None:
-        render = RootResource.render
-
-        def cut(resource: RootResource, request: Request) -> bytes | int:
-            if request.method != b"PUT" or b"a.zip" not in request.path:
-                return render(resource, request)
+        def cut(request: Request, render: Render) -> bytes | int:
             os.truncate(self.path("a.zip"), 5)
             request.setResponseCode(500)
             return b""
 
-        self.patch(RootResource, "render", cut)
+        self.meddle("PUT", "a.zip", cut)
         outcome = await self.left("head -c 100000 /dev/zero > a.zip", file("a.zip"))
         self.assertResolved(outcome, "failed", "a.zip became shorter: it has 5 of 100000 bytes")
 
@@ -268,17 +264,11 @@ class Storages(ArtifactCase):
             self.assertEqual(await self.read(outcome, f"public/{answer}.zip"), f"{answer}\n".encode())
 
     async def test_a_connection_that_is_lost_is_no_success(self) -> None:
-        lost: list[Any] = []
-        render = RootResource.render
-
-        def hang_up(resource: RootResource, request: Any) -> bytes | int:
-            if request.method != b"PUT" or b"big" not in request.path or lost:
-                return render(resource, request)
-            lost.append(request)
+        def hang_up(request: Any, render: Render) -> bytes | int:
             request.transport.abortConnection()
             return NOT_DONE_YET
 
-        self.patch(RootResource, "render", hang_up)
+        lost = self.meddle("PUT", "big", hang_up, 1)
         outcome = await self.left("head -c 1000000 /dev/zero > big.zip", file("big.zip"))
         self.assertResolved(outcome, "completed")
         self.assertEqual((len(lost), len(await self.read(outcome, "public/big.zip"))), (1, 1_000_000))

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from twisted.web.server import Request
 
 from tests.definitions import shell
-from tests.integration.task_case import FILE, Render, TaskCase
+from tests.integration.meddling import Render
+from tests.integration.task_case import FILE, TaskCase
 from tests.surroundings import until
 
 WORK = "echo so far > out.txt; echo at work; touch begun; sleep 1000"
@@ -50,7 +51,7 @@ class Asking(AskingCase):
         def answer(request: Request, render: Render) -> bytes | int:
             return answers.pop()
 
-        self._meddle("POST", STATUSES, len(answers), answer)
+        self.meddle("POST", STATUSES, answer, len(answers))
         await self.assertNoticed(task_id)
         self.assertEqual(answers, [])
 
@@ -59,13 +60,7 @@ class Ending(AskingCase):
     settings: ClassVar[Mapping[str, Any]] = {"statusPollSecs": 1, "killGraceSecs": 0.5}
 
     async def test_a_task_that_does_not_listen_is_killed_and_nothing_is_reported(self) -> None:
-        reports: list[bytes] = []
-
-        def report(request: Request, render: Render) -> bytes | int:
-            reports.append(request.path)
-            return render(request)
-
-        self._meddle("POST", "/runs/0/(completed|failed|exception)$", 1000, report)
+        reports = self.watch("POST", "/runs/0/(completed|failed|exception)$")
         task_id = await self.client.create(shell("trap '' TERM", "trap '' TERM; echo at work; touch begun; sleep 1000"))
         await self.until_begun()
         await self.client.queue.cancel_task(task_id)
@@ -75,7 +70,7 @@ class Ending(AskingCase):
         self.assertResolved(
             outcome, "exception/canceled", "at work", "ending the task: the task was canceled", "the task was canceled"
         )
-        self.assertFalse([path for path in reports if task_id.encode() in path])
+        self.assertFalse([path for path in reports if task_id in path])
 
 
 class NotAllowedToAsk(AskingCase):
@@ -94,9 +89,9 @@ class NotAllowedToAsk(AskingCase):
             return render(request)
 
         # It is cancelled before it is asked for at all.
-        self._meddle("GET", f"{task_id}/status", 1000, listen)
+        self.meddle("GET", f"{task_id}/status", listen)
         await self.client.queue.cancel_task(task_id)
-        self._meddle("POST", STATUSES, 1000, refuse)
+        self.meddle("POST", STATUSES, refuse)
         await until(lambda: asked)
         await self.assertWorks()
         self.assertEqual(len(asked), 1)

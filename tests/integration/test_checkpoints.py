@@ -125,10 +125,10 @@ class AsObjects(CheckpointCase):
     first: ClassVar[float] = 0.2
 
     async def test_checkpoints_are_none(self) -> None:
+        stored = self.watch("PUT", "checkpoint.log")
         task_id = await self.begin()
         await self.until_shown(task_id, LIVE, "first")
-        # The second, and the third.
-        await pause(reactor, 0.8)
+        await until(lambda: len(stored) >= 3)
         self.let_go()
         outcome = await self.client.outcome(task_id)
         self.assertResolved(outcome, "completed", "first", "last")
@@ -165,16 +165,16 @@ class LatePuts(CheckpointCase):
         self.assertEqual(shown, outcome.log)
 
     async def test_a_storage_that_takes_none_costs_the_task_nothing(self) -> None:
-        self.refuse("PUT", "checkpoint.log", 403)
+        refused = self.refuse("PUT", "checkpoint.log", 403)
         task_id = await self.begin()
-        await pause(reactor, 1)
+        await until(lambda: refused)
         self.let_go()
         self.assertResolved(await self.client.outcome(task_id), "completed", "first", "last")
 
     async def test_nor_does_a_queue_that_takes_none(self) -> None:
-        self.refuse("POST", "checkpoint.log", 500)
+        refused = self.refuse("POST", "checkpoint.log", 500)
         task_id = await self.begin()
-        await pause(reactor, 1)
+        await until(lambda: refused)
         self.let_go()
         outcome = await self.client.outcome(task_id)
         self.assertResolved(outcome, "completed", "first", "last")

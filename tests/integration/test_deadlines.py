@@ -15,13 +15,13 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.web.server import NOT_DONE_YET, Request
 
 from tcworker.client.http import HTTP
-from tcworker.embedded.root import RootResource
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import ProcessStatus
 from tcworker.waiting import pause
 from tests.definitions import shell
+from tests.integration.meddling import Meddling, Render
 from tests.integration.processes import Command
 from tests.integration.task_client import Outcome, TaskClient
 from tests.integration.worker_case import IGNORES_TERM, WorkerCase
@@ -34,7 +34,7 @@ SLACK = 1.5
 """Seconds by which a busy machine may tell later that a process has ended."""
 
 
-class DeadlineCase(WorkerCase):
+class DeadlineCase(Meddling, WorkerCase):
     """A worker in a process of its own, and a Taskcluster in this one, which a test can let hang.
 
     @cvar poll: seconds that the queue holds a claimWork.
@@ -54,23 +54,20 @@ class DeadlineCase(WorkerCase):
         self.client = TaskClient(http, self.root, "integration/worker")
         self.made: list[str] = []
         self.hanging: dict[str, int] = {}
-        self.patch(RootResource, "render", self.rendering(RootResource.render))
+        self.meddle("", "", self.answer)
 
     def settings(self) -> Mapping[str, Any]:
         return {"host": "tests.integration.notices.HostWithNotices", "killGraceSecs": 0.5}
 
-    def rendering(self, plain: Any) -> Any:
-        def render(resource: RootResource, request: Request) -> bytes | int:
-            call = f"{request.method.decode()} {unquote(request.path.decode())}"
-            self.made.append(call)
-            for pattern, times in self.hanging.items():
-                if times and re.search(pattern, call):
-                    self.hanging[pattern] -= 1
-                    return NOT_DONE_YET
-            answer: bytes | int = plain(resource, request)
-            return answer
-
-        return render
+    def answer(self, request: Request, render: Render) -> bytes | int:
+        """Answer any request, unless it is to be left without an answer."""
+        call = f"{request.method.decode()} {unquote(request.path.decode())}"
+        self.made.append(call)
+        for pattern, times in self.hanging.items():
+            if times and re.search(pattern, call):
+                self.hanging[pattern] -= 1
+                return NOT_DONE_YET
+        return render(request)
 
     def hang(self, pattern: str, times: int = 1000) -> None:
         """Leave so many requests without an answer, by method and path."""

@@ -17,7 +17,6 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.web.server import Request
 
 from tcworker.client.http import HTTP
-from tcworker.embedded.root import RootResource
 from tcworker.embedded.settings import TaskclusterSettings
 from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
@@ -33,6 +32,7 @@ from tcworker.testing.engines.traces import processes_with
 from tcworker.waiting import pause
 from tests.chances import chances
 from tests.definitions import shell
+from tests.integration.meddling import Meddling, Render
 from tests.integration.processes import Command
 from tests.integration.task_client import TaskClient
 from tests.integration.worker_case import WorkerCase
@@ -44,7 +44,7 @@ RETRIES = 30
 CLAIM = "/claim-work/"
 
 
-class KillCase(WorkerCase):
+class KillCase(Meddling, WorkerCase):
     """Workers in processes of their own; their Taskcluster is in this one, so that each of its calls is seen.
 
     @ivar calls: who wants to know of each call, by its method and path, before it takes effect.
@@ -57,7 +57,7 @@ class KillCase(WorkerCase):
         self.marker = f"marker-{uuid4().hex}"
         self.calls: list[Callable[[str], None]] = []
         self.found: list[str] = []
-        self.watch_calls()
+        self.meddle("", "", self.look_at)
         taskcluster = Taskcluster(reactor, self.path("tc"), TaskclusterSettings(times=self.times, in_memory=True))
         taskcluster.startService()
         self.addCleanup(taskcluster.stopService)
@@ -69,15 +69,10 @@ class KillCase(WorkerCase):
         self.addCleanup(self.end_last)
         self.last: Command | None = None
 
-    def watch_calls(self) -> None:
-        plain = RootResource.render
-
-        def render(resource: RootResource, request: Request) -> bytes | int:
-            for call in tuple(self.calls):
-                call(f"{request.method.decode()} {request.path.decode()}")
-            return plain(resource, request)
-
-        self.patch(RootResource, "render", render)
+    def look_at(self, request: Request, render: Render) -> bytes | int:
+        for call in tuple(self.calls):
+            call(f"{request.method.decode()} {request.path.decode()}")
+        return render(request)
 
     def settings(self) -> Mapping[str, Any]:
         return {"taskUsers": True, "capacity": 3, "crashPauseSecs": 0, "maxInternalErrors": 0}

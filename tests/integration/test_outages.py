@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from twisted.web.server import Request
-
-from tcworker.embedded.root import RootResource
 from tcworker.embedded.times import Times
 from tests.definitions import shell
 from tests.integration.task_case import FILE, TaskCase
@@ -25,23 +21,12 @@ class Away(TaskCase):
 
     async def completed(self) -> int:
         """Run a task that ends completed and whole, and tell how often its claim was renewed."""
-        reclaims = self.count("/reclaim")
+        reclaims = self.watch("POST", "/reclaim$")
         outcome = await self.run_task(PAYLOAD)
         self.assertResolved(outcome, "completed", "Executing command")
         self.assertEqual(len(outcome.runs), 1)
         self.assertEqual(await self.client.content(outcome.task_id, 0, "public/out.txt"), b"hello\n")
-        return reclaims()
-
-    def count(self, path: str) -> Callable[[], int]:
-        """Count calls from now on, by what their paths end with."""
-        plain, counted = RootResource.render, [0]
-
-        def render(resource: RootResource, request: Request) -> Any:
-            counted[0] += request.path.decode().endswith(path)
-            return plain(resource, request)
-
-        self.patch(RootResource, "render", render)
-        return lambda: counted[0]
+        return len(reclaims)
 
     async def test_the_report(self) -> None:
         self.refuse("POST", "/completed$", 503, times=7)

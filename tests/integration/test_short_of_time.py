@@ -9,9 +9,9 @@ from typing import Any
 from twisted.internet import reactor as module
 from twisted.web.server import NOT_DONE_YET, Request
 
-from tcworker.embedded.root import RootResource
 from tcworker.interfaces import JSON, ProcessStatus
 from tests.definitions import shell
+from tests.integration.meddling import Render, finish
 from tests.integration.processes import Command
 from tests.integration.task_client import Outcome
 from tests.integration.test_deadlines import SLACK, DeadlineCase
@@ -34,25 +34,13 @@ class SlowCase(DeadlineCase):
         self.slow: dict[str, float] = {}
         await super().prepare()
 
-    def rendering(self, plain: Any) -> Any:
-        answering = super().rendering(plain)
-
-        def answer(resource: RootResource, request: Request) -> None:
-            # Of one that has gone meanwhile nothing is left to be done.
-            body = NOT_DONE_YET if request._disconnected else answering(resource, request)
-            if body != NOT_DONE_YET:
-                request.write(body)
-                request.finish()
-
-        def render(resource: RootResource, request: Request) -> bytes | int:
-            for pattern, seconds in self.slow.items():
-                if re.search(pattern, f"{request.method.decode()} {request.path.decode()}"):
-                    reactor.callLater(seconds, answer, resource, request)
-                    return NOT_DONE_YET
-            rendered: bytes | int = answering(resource, request)
-            return rendered
-
-        return render
+    def answer(self, request: Request, render: Render) -> bytes | int:
+        """Answer any request, after a while if it is a slow one."""
+        for pattern, seconds in self.slow.items():
+            if re.search(pattern, f"{request.method.decode()} {request.path.decode()}"):
+                reactor.callLater(seconds, finish, request, lambda request: DeadlineCase.answer(self, request, render))
+                return NOT_DONE_YET
+        return super().answer(request, render)
 
     async def measure(self, megabytes: int, seconds: float) -> None:
         """Let the worker find that its uploads are so slow."""
@@ -100,7 +88,6 @@ class Running(SlowCase):
 class Uploading(SlowCase):
     """A task that has done what it should."""
 
-        self.assertIn("artifact public/large was in the middle of its upload", outcome.log)
     async def test_a_large_artifact_that_never_ends_makes_it_another_worker_s(self) -> None:
         worker = self.worker()
         files = [file("large"), file("small")]
@@ -113,6 +100,7 @@ class Uploading(SlowCase):
         outcome = await self.outcome(task_id)
         self.assertEqual(outcome.resolution, "exception/worker-shutdown")
         self.assertIn("begun to work", outcome.log)
+        self.assertIn("artifact public/large was in the middle of its upload", outcome.log)
         self.assertEqual(await self.client.content(task_id, 0, "public/small"), b"1\n")
 
     async def test_what_fits_into_the_time_is_completed(self) -> None:
