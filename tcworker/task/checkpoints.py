@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tcworker.errors import ArchiveError, TaskclusterError, TaskError
 from tcworker.retry import Backoff
-from tcworker.task.log_compression import SealedLog
+from tcworker.task.log_compression import GzippedLog
 from tcworker.task.put import Refused
 from tcworker.waiting import Loose, pause
 from tcworker.worker_log import RunLogger
@@ -45,9 +45,9 @@ class Checkpoints:
         clock: IReactorTime,
         log: RunLogger,
         *,
-        take: Callable[[], Deferred[SealedLog]],
+        take: Callable[[], Deferred[GzippedLog]],
         first: Callable[[], None],
-        publish: Callable[[SealedLog], Deferred[None]],
+        publish: Callable[[GzippedLog], Deferred[None]],
         refer: Callable[[], Awaitable[None]],
     ) -> None:
         self._clock = clock
@@ -64,7 +64,7 @@ class Checkpoints:
         # Whether one may be listed, is on its way, is there, and whether it shows what must not be seen.
         self._declared = self._sending = self._stored = self._stale = False
         self._referred = self._replacing = False
-        self._whole: SealedLog | None = None
+        self._whole: GzippedLog | None = None
 
     def begin(self) -> None:
         """From now on."""
@@ -92,7 +92,7 @@ class Checkpoints:
         if self._making is not None and (self._stored or not self._sending):
             self._making.cancel()
 
-    async def finish(self, sealed: SealedLog) -> None:
+    async def finish(self, sealed: GzippedLog) -> None:
         """Put the whole log in the place of one that is not there although it is listed, or that must not be seen.
 
         @param sealed: is not closed here, and not before L{close} is done.
@@ -169,7 +169,7 @@ class Checkpoints:
         finally:
             snapshot.file.close()
 
-    async def _store(self, log: SealedLog) -> bool:
+    async def _store(self, log: GzippedLog) -> bool:
         if not self._declared:
             self._first()
         self._declared = self._sending = True

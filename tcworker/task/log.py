@@ -14,7 +14,7 @@ from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ILentLog, ITaskLog, Unsubscribe
 from tcworker.task import log_framing
 from tcworker.task.jobs import Jobs
-from tcworker.task.log_compression import LogCompression, SealedLog
+from tcworker.task.log_compression import GzippedLog, LogCompression
 from tcworker.task.log_follow import Follower
 from tcworker.task.log_gzip import PIECE, LogReader
 from tcworker.task.log_memory import compress_in_memory
@@ -190,7 +190,7 @@ class TaskLog:
         if self._record is not None:
             self._record.going(seconds)
 
-    def snapshot(self) -> Deferred[SealedLog]:
+    def snapshot(self) -> Deferred[GzippedLog]:
         """Give the log as it is now, to whoever closes the file; not of a sealed log, and over before L{dispose}.
 
         Fails with C{OSError} where there is no room for it.
@@ -207,7 +207,7 @@ class TaskLog:
         if self._record is not None:
             self._record.verdict_published()
 
-    def seal(self) -> Deferred[SealedLog]:
+    def seal(self) -> Deferred[GzippedLog]:
         """Give the whole log; nothing is written to it from now on. To be called once."""
         return Deferred.fromCoroutine(self._seal())
 
@@ -278,7 +278,7 @@ class TaskLog:
         if timer is not None:
             timer.cancel()
 
-    async def _take_snapshot(self) -> SealedLog:
+    async def _take_snapshot(self) -> GzippedLog:
         # What is found too late in the log is found in what was read for its end: no snapshot has more of it.
         with suppress(TimeoutError):
             await self._compression.caught_up().addTimeout(_CATCH_UP, self._clock)
@@ -286,9 +286,9 @@ class TaskLog:
         reader = LogReader(self._raw.descriptor, self._masks, end=size)
         last = log_framing.so_far(now(self._clock), self._raw.written - size)
         snapshot = Snapshot(reader, size, self._folder, self._threads, self._masks.at_once)
-        return SealedLog(*await snapshot.take(last))
+        return GzippedLog(*await snapshot.take(last))
 
-    async def _seal(self) -> SealedLog:
+    async def _seal(self) -> GzippedLog:
         # A sandbox that was dropped never gives it back.
         if self._lent is not None:
             self._lent.give_back()
@@ -302,9 +302,9 @@ class TaskLog:
         sealed = self._compression.finish(bytes(self._unwritten))
         return await self._jobs.run(self._seal_in_memory) if sealed is None else sealed
 
-    def _seal_in_memory(self) -> SealedLog:
+    def _seal_in_memory(self) -> GzippedLog:
         file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz", bytes(self._unwritten))
-        return SealedLog(file, length)
+        return GzippedLog(file, length)
 
     def _new_reader(self) -> LogReader:
         return LogReader(self._raw.descriptor, self._masks, self._gap, is_cut=self._raw.is_left)

@@ -20,7 +20,7 @@ _log = Logger()
 
 
 @dataclass(frozen=True)
-class SealedLog:
+class GzippedLog:
     """A whole log, or what there is of one that still grows, as gzip.
 
     @ivar length: bytes before compression.
@@ -82,7 +82,7 @@ class LogCompression:
         """Compress nothing more; fires when nobody reads the raw log for this."""
         return self._pump.stop()
 
-    def finish(self, more: bytes) -> SealedLog | None:
+    def finish(self, more: bytes) -> GzippedLog | None:
         """Give the file, when all is compressed; C{None} if there is none.
 
         @param more: what is not in the raw log.
@@ -95,7 +95,7 @@ class LogCompression:
         except OSError as error:
             self._broken(error)
             return None
-        return SealedLog(self._file, self._stream.length)
+        return GzippedLog(self._file, self._stream.length)
 
     def close(self) -> None:
         """Close the file."""

@@ -17,7 +17,7 @@ from tcworker.interfaces import GzippedArtifact, LinkArtifact, Publish, Referenc
 from tcworker.task.checkpoints import Checkpoints
 from tcworker.task.context import IRunContext
 from tcworker.task.log import TaskLog
-from tcworker.task.log_compression import SealedLog
+from tcworker.task.log_compression import GzippedLog
 from tcworker.task.log_names import LogNames
 from tcworker.worker_log import RunLogger
 
@@ -124,13 +124,13 @@ class LogPublication:
     def _published(self, _: None) -> None:
         self._log.published()
 
-    def _artifact(self, name: str, log: SealedLog) -> GzippedArtifact:
+    def _artifact(self, name: str, log: GzippedLog) -> GzippedArtifact:
         return GzippedArtifact(name, self._context.expires, log.file, LOG_TYPE, log.length)
 
     def _link(self) -> LinkArtifact:
         return LinkArtifact(self._names.live, self._context.expires, self._names.backing, LOG_TYPE)
 
-    def _publish_checkpoint(self, log: SealedLog) -> Deferred[None]:
+    def _publish_checkpoint(self, log: GzippedLog) -> Deferred[None]:
         assert self._names.checkpoint is not None
         return self._context.republish(self._artifact(self._names.checkpoint, log))
 

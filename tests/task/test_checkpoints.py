@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.errors import CallFailed, MalformedPayload, Unreachable
 from tcworker.filebody import MemoryFile
 from tcworker.task.checkpoints import CLOSE_SECONDS, FIRST, Checkpoints
-from tcworker.task.log_compression import SealedLog
+from tcworker.task.log_compression import GzippedLog
 from tcworker.worker_log import RunLogger
 
 
@@ -55,11 +55,11 @@ class CheckpointTest(SynchronousTestCase):
         )
         self.checkpoints.begin()
 
-    def take(self) -> Deferred[SealedLog]:
+    def take(self) -> Deferred[GzippedLog]:
         self.snapshots.append(Snapshot(self.text))
-        return succeed(SealedLog(self.snapshots[-1], len(self.text)))
+        return succeed(GzippedLog(self.snapshots[-1], len(self.text)))
 
-    def publish(self, log: SealedLog) -> Deferred[None]:
+    def publish(self, log: GzippedLog) -> Deferred[None]:
         assert isinstance(log.file, Snapshot) and log.file.is_open
         number = len(self.uploads)
         upload = self.answers.pop(0) if self.answers else Deferred(lambda _: self.given_up.append(number))
@@ -93,7 +93,7 @@ class CheckpointTest(SynchronousTestCase):
 
     def put_whole(self, text: str = "all") -> Snapshot:
         whole = Snapshot(text)
-        self.successResultOf(Deferred.fromCoroutine(self.checkpoints.finish(SealedLog(whole, len(text)))))
+        self.successResultOf(Deferred.fromCoroutine(self.checkpoints.finish(GzippedLog(whole, len(text)))))
         return whole
 
     def close(self, seconds: float = 100) -> Deferred[None]:

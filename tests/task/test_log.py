@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ILentLog
 from tcworker.task.log import TaskLog
-from tcworker.task.log_compression import SealedLog
+from tcworker.task.log_compression import GzippedLog
 from tcworker.testing.context import read_archived
 from tcworker.waiting import Threads
 
@@ -335,7 +335,7 @@ def open_until_full(fine: int) -> Callable[..., int]:
 class FullDisks(LogTest):
     """A disk that takes nothing more."""
 
-    async def seal(self) -> tuple[SealedLog, bytes]:
+    async def seal(self) -> tuple[GzippedLog, bytes]:
         sealed = await self.log.seal()
         return sealed, gzip.decompress(await read_archived(sealed.file))
 

@@ -16,7 +16,7 @@ from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import IArchivedFile
 from tcworker.task import spool
 from tcworker.task.log import TaskLog
-from tcworker.task.log_compression import SealedLog
+from tcworker.task.log_compression import GzippedLog
 from tcworker.task.masks import LogMasks
 from tcworker.task.secret_forms import forms_of
 from tcworker.testing.context import read_archived
@@ -61,7 +61,7 @@ class SnapshotTest(TestCase):
         self.assertTrue(found)
         return shown
 
-    async def text(self, snapshot: SealedLog) -> bytes:
+    async def text(self, snapshot: GzippedLog) -> bytes:
         content = await self.content(snapshot.file)
         text = gzip.decompress(content)
         self.assertEqual(snapshot.length, len(text))
@@ -96,7 +96,7 @@ class WhatItShows(SnapshotTest):
             await self.whole_member(await self.log.snapshot())
         await self.whole_member(await self.log.seal())
 
-    async def whole_member(self, log: SealedLog) -> None:
+    async def whole_member(self, log: GzippedLog) -> None:
         reader = zlib.decompressobj(31)
         reader.decompress(await self.content(log.file))
         self.assertEqual((reader.eof, reader.unused_data), (True, b""))
@@ -182,7 +182,7 @@ class Trouble(SnapshotTest):
 
     async def test_one_that_nobody_wants_any_more_leaves_no_file_open(self) -> None:
         self.log.write(b"x" * 10_000_000)
-        taking: Deferred[SealedLog] = self.log.snapshot()
+        taking: Deferred[GzippedLog] = self.log.snapshot()
         await self.log._compression.caught_up()
         self.assertNoResult(taking)
         taking.cancel()
