@@ -42,7 +42,10 @@ def write_order(order: Order) -> bytes:
 
 def read_order(line: bytes) -> Order:
     """Read such a line. Raises C{ValueError} that says what is wrong."""
-    said = json.loads(line)
+    try:
+        said = json.loads(line)
+    except RecursionError:
+        raise ValueError("found JSON that is nested too deeply to be read") from None
     if not isinstance(said, dict) or said.get("order") not in ORDERS:
         raise ValueError(f"found no order, expected {' or '.join(ORDERS)}")
     seconds = said.get("seconds")

@@ -7,7 +7,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.control.orders import ORDERS, SOCKET, Order, address_in, read_order, write_order
+from tcworker.control.orders import LONGEST, ORDERS, SOCKET, Order, address_in, read_order, write_order
 
 
 class Orders(SynchronousTestCase):
@@ -17,7 +17,8 @@ class Orders(SynchronousTestCase):
                 self.assertEqual(read_order(write_order(Order(what, seconds))), Order(what, seconds))
 
     def test_what_is_no_order(self) -> None:
-        for line in (b"", b"drain", b"[]", b"{}", b'{"order": "explode"}', b'{"order": ["stop"]}', b"\xff"):
+        deep = b"[" * LONGEST
+        for line in (b"", b"drain", b"[]", b"{}", b'{"order": "explode"}', b'{"order": ["stop"]}', b"\xff", deep):
             self.assertRaises(ValueError, read_order, line)
 
     def test_seconds_that_no_clock_can_count(self) -> None:
