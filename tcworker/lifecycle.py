@@ -47,13 +47,13 @@ class WorkerInputs(Protocol):
         """It is time for the next claim."""
 
     def no_room(self) -> None:
-        """There is too little disk for another task."""
+        """There is too little disk or memory for another task."""
 
     def count_reached(self, exit: Exit) -> None:
         """As many tasks as the worker is to run are done."""
 
     def must_go(self, exit: Exit) -> None:
-        """Nothing runs, and has not for too long, or the host or a full disk says that the worker is to go."""
+        """The worker is to go: it had no task, or no room for one, for too long, or the host says so."""
 
     def drain(self, seconds: float | None, exit: Exit) -> None:
         """Take no more tasks and go when the running ones are done, after so many seconds at the latest."""

@@ -119,7 +119,7 @@ class Worker(MultiService):
         self._claims.shut_down(seconds, Exit(ProcessStatus.SHUTDOWN, why))
 
     def canceled(self, task_id: str) -> None:
-        """Say that the queue cancelled a task, before the worker notices itself when it next renews the claim."""
+        """Say that the queue cancelled a task, should that be known before the worker has heard or asked."""
         self._claims.canceled(task_id)
 
     def when_booted(self) -> Deferred[Config]:

@@ -32,7 +32,7 @@ LAST_CLAIM = 21.0
 """Seconds that a stopping worker waits for the claimWork in flight: the queue holds it for 20, and an answer that
 brings a task at the last moment is still on its way then."""
 
-SHORT_OF_DISK = 600.0
+SHORT_OF_ROOM = 600.0
 """Seconds that a worker without tasks waits for others to make room; the reference worker ends at once (contracts of
 generic-worker, 6)."""
 
@@ -176,7 +176,7 @@ class Claimer:
 
     def _without_room(self, shortage: Shortage, idle_seconds: float) -> Callable[[], None]:
         # No task of ours holds what lacks, and nobody else has given it back: somebody must look at this machine.
-        if min(shortage.seconds, idle_seconds) >= SHORT_OF_DISK:
+        if min(shortage.seconds, idle_seconds) >= SHORT_OF_ROOM:
             exit = Exit(ProcessStatus.INTERNAL_ERROR, f"{shortage.text}, and no task to end")
             return lambda: self._machine.must_go(exit)
         return self._machine.no_room

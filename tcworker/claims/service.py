@@ -1,4 +1,4 @@
-"""The worker's life: its machine, its slots, and the runs in hand."""
+"""Carries out what the machine of the worker decides, from boot to exit, and tells it what came of that."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Memory:
 def read_memory(path: str = "/proc/meminfo") -> Memory | None:
     """Ask the kernel; C{None} where it does not tell.
 
-    To be called from the reactor's thread: the kernel has these numbers in memory, and no disk is read.
+    It may be called in the reactor's thread: the kernel has these numbers in memory, and no disk is read.
     """
     try:
         with open(path, encoding="ascii") as file:
