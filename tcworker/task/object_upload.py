@@ -48,7 +48,7 @@ class ObjectUpload:
 
     async def send(self, content: Content, expires: str) -> None:
         """Declare the artifact, upload it and say that it is whole."""
-        what, persist = f"artifact {content.name}", self._run.patience_with(yields=content.yields).persist
+        what, persist = f"artifact {content.name}", self._run.patience_for(content).persist
         # Opened first, for a declaration cannot be taken back when the file turns out to be gone.
         with opened(content.file):
             # The object service knows one upload a name: another declaration would be refused.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -28,6 +28,9 @@ _LAST_TRY = 1.0
 Trouble: TypeAlias = Unreachable | CallFailed | Refused
 """What may pass."""
 
+Rest: TypeAlias = Callable[[IReactorTime, float], Awaitable[None]]
+"""Waits for so many seconds."""
+
 
 @dataclass(frozen=True)
 class Futile:
@@ -49,11 +52,13 @@ class Patience:
     """Tries until there is no time left, which there is as long as the claim can be kept.
 
     @ivar time_left: seconds; asked again and again.
+    @ivar rest: how it waits between two tries.
     """
 
     clock: IReactorTime
     time_left: Callable[[], float]
     backoff: Backoff = field(default=Backoff(1.0, 30.0))
+    rest: Rest = pause
 
     async def persist(self, what: str, attempt: Callable[[], Coroutine[Any, Any, T]], futile: Futile = REFUSED) -> T:
         """Give what the first successful try answered. Raises L{ResourceUnavailable} when there was none in time.
@@ -72,7 +77,7 @@ class Patience:
                     raise _unavailable(what, error) from error
                 delay = min(delay, left)
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
-            await pause(self.clock, delay)
+            await self.rest(self.clock, delay)
         raise AssertionError("delays never end")
 
     async def within(self, what: str, work: Coroutine[Any, Any, T]) -> T:

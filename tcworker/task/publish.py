@@ -21,9 +21,11 @@ from tcworker.interfaces import (
 from tcworker.task.claim import write_date
 from tcworker.task.content import content_encoding, content_type
 from tcworker.task.jobs import Share
+from tcworker.task.patience import Rest
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
 from tcworker.task.upload import Content, Run, Upload
-from tcworker.waiting import Executor
+from tcworker.task.upload_slot import UploadSlot
+from tcworker.waiting import Executor, pause
 
 _LONGEST_MESSAGE = 4096
 
@@ -102,8 +104,8 @@ class Publisher:
                 await self._store_content(artifact)
             else:
                 # Compressing is within the slot as well, or the disk would be full of what waits for its upload.
-                async with self._own_slots, self._slots:
-                    await self._store_content(artifact)
+                async with self._own_slots, UploadSlot(self._slots, haste) as slot:
+                    await self._store_content(artifact, slot.rest)
         except ResourceUnavailable as error:
             if not haste.begun or error.cause not in (Cause.OUT_OF_TIME, Cause.TASKCLUSTER_AWAY):
                 raise
@@ -111,13 +113,14 @@ class Publisher:
             why = f"the worker must go, and there was no time for more: {error}"
             raise TooLate(why, evidence=error.evidence) from error
 
-    async def _store_content(self, artifact: FileArtifact | GzippedArtifact) -> None:
+    async def _store_content(self, artifact: FileArtifact | GzippedArtifact, rest: Rest = pause) -> None:
         has, wanted = self._encodings(artifact)
         kind = artifact.content_type or content_type(artifact.file.path, artifact.name)
         length = artifact.length if isinstance(artifact, GzippedArtifact) else artifact.file.size
         file = artifact.file if has == wanted else await self._turn(artifact, wanted)
         try:
-            content = Content(artifact.name, file, kind, wanted, length, yields=isinstance(artifact, FileArtifact))
+            yields = isinstance(artifact, FileArtifact)
+            content = Content(artifact.name, file, kind, wanted, length, yields=yields, rest=rest)
             await self._send(content, write_date(artifact.expires))
         finally:
             if file is not artifact.file:

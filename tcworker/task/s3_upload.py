@@ -29,4 +29,4 @@ class S3Upload:
                 with self._run.measured(content, body) as measured:
                     await put(self._http, address["putUrl"], headers, measured, self._run.haste.silence(IDLE))
 
-        await self._run.patience_with(yields=content.yields).persist(f"artifact {content.name}", attempt)
+        await self._run.patience_for(content).persist(f"artifact {content.name}", attempt)

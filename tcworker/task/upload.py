@@ -12,7 +12,8 @@ from twisted.web.iweb import IBodyProducer
 from tcworker.errors import CallFailed, MalformedPayload
 from tcworker.interfaces import JSON, IArchivedFile, QueueCalls
 from tcworker.task.haste import Haste
-from tcworker.task.patience import Patience
+from tcworker.task.patience import Patience, Rest
+from tcworker.waiting import pause
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Content:
     @ivar encoding: C{identity} or C{gzip}; what the file has already.
     @ivar length: bytes before compression.
     @ivar yields: whether log and report come before it when the worker must go.
+    @ivar rest: how it waits before it is tried again.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Content:
     encoding: str
     length: int
     yields: bool = True
+    rest: Rest = pause
 
     def declaration(self, kind: str, expires: str) -> Mapping[str, JSON]:
         """What createArtifact is told. The length is for people who list artifacts: a storage gets its own."""
@@ -53,6 +56,10 @@ class Run:
     def patience_with(self, *, yields: bool) -> Patience:
         """How long an upload may take that yields to log and report, or does not."""
         return replace(self.patience, time_left=self.haste.files_left) if yields else self.patience
+
+    def patience_for(self, content: Content) -> Patience:
+        """How long some content may be tried for."""
+        return replace(self.patience_with(yields=content.yields), rest=content.rest)
 
     def measured(self, content: Content, body: IBodyProducer) -> AbstractContextManager[IBodyProducer]:
         """Give a body of some content that is measured on its way, and ends when it would come too late."""
