@@ -24,7 +24,7 @@ from tcworker.testing.engines.traces import processes_with
 from tcworker.waiting import pause
 from tests.definitions import definition
 from tests.faults.fates import Chances, Fate
-from tests.faults.judge import Judge, explained
+from tests.faults.judge import Judge, explained, said_to_lack
 from tests.faults.proxy import ChaosProxy
 from tests.faults.tasks import ChaosTask
 from tests.faults.workers import MortalWorker
@@ -36,20 +36,27 @@ POOL = "proj-tests/chaos"
 
 RETRIES = 40
 
+SETTLED_WITHIN = 60.0
+"""Seconds from the end of the last task: for reports and logs that meet faults, too."""
+
 
 def left_in(folder: str) -> Sequence[str]:
     """What a worker has left of its tasks: folders, users, processes, mounts, and runs in its memory."""
     tasks_dir, state_dir = (os.path.join(folder, name) for name in ("tasks", "state"))
-    with closing(sqlite3.connect(os.path.join(state_dir, "state.db"))) as database:
-        runs = database.execute("SELECT task_id, run_id, state, reason FROM runs").fetchall()
     return [
         *filter(lambda name: not _was_just_being_made(os.path.join(tasks_dir, name)), os.listdir(tasks_dir)),
         *os.listdir(os.path.join(state_dir, "runs")),
         *(user.pw_name for user in pwd.getpwall() if user.pw_dir.startswith(tasks_dir)),
         *processes_with(folder),
         *(line for line in Path("/proc/mounts").read_text().splitlines() if tasks_dir in line),
-        *map(str, runs),
+        *remembered_in(folder),
     ]
+
+
+def remembered_in(folder: str) -> Sequence[str]:
+    """The runs in a worker's memory: in its hands, or left to it by one that was killed."""
+    with closing(sqlite3.connect(os.path.join(folder, "state", "state.db"))) as database:
+        return list(map(str, database.execute("SELECT task_id, run_id, state, reason FROM runs")))
 
 
 def _was_just_being_made(path: str) -> bool:
@@ -147,14 +154,21 @@ class ChaosCase(TestCase):
                 raise AssertionError(f"{task} is {status} after {seconds} s:\n{self.worker.output[-5000:]}")
         return runs
 
+    async def until_settled(self) -> None:
+        """Wait until the worker has published what those before it left, and has nothing more to do."""
+        await until(lambda: not remembered_in(self.folder), SETTLED_WITHIN, lambda: remembered_in(self.folder))
+
     async def assertAllAsTheyWereToEnd(self, tasks: Sequence[ChaosTask], runs: Mapping[str, Sequence[JSON]]) -> None:
-        """Fail unless each task ended once, in the right way, with all that it was to publish."""
-        judge = Judge(self.client, self.journal, explained(self.proxy.lost_claims, self.worker.kills))
+        """Fail unless each task ended once, in the right way, with all that it and its runs were to publish."""
+        worker = self.worker
+        reasons = explained(self.proxy.lost_claims, worker.kills)
+        judge = Judge(self.client, self.journal, reasons, said_to_lack([*worker.outputs, worker.output]))
         faults = [
-            f"{fault}, after {self.proxy.harmed[task.task_id]}"
+            "\n    ".join([f"{fault}, after {self.proxy.harmed[task.task_id]}", *worker.said_about(task.task_id)])
             for task in tasks
             for fault in await judge.faults(task, runs[task.task_id])
         ]
+        print(f"runs that were given away: {dict(judge.given_away)}", flush=True)
         self.assertEqual(faults, [], f"{len(faults)} faults:\n" + "\n".join(faults))
         self.assertEqual(self.worker.deaths, [])
 

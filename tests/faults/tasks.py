@@ -19,6 +19,7 @@ class ChaosTask:
     @ivar printed: the lines that its log must have, once each, in this order.
     @ivar artifacts: what must be there of each name; C{None}: an error artifact.
     @ivar runs_again: how the runs may have ended that it asked itself to be repeated.
+    @ivar cause: what its verdict has, unless its worker died; C{None} of one that completes.
     """
 
     task_id: str
@@ -27,6 +28,7 @@ class ChaosTask:
     printed: Sequence[str] = ()
     artifacts: Mapping[str, bytes | None] = field(default_factory=dict)
     runs_again: Sequence[str] = ()
+    cause: str | None = None
 
 
 def slug(chance: Random) -> str:
@@ -78,25 +80,28 @@ def fails(chance: Random, journal: str) -> ChaosTask:
     """One that ends with an error and publishes what it has."""
     wanted = [{"type": "file", "path": "f.txt", "name": "public/f.txt"}]
     payload = shell(_begin(journal), "seq 50 > f.txt; echo failing; exit 3", artifacts=wanted)
-    return ChaosTask(slug(chance), payload, "failed", ["failing"], {"public/f.txt": content(50)})
+    return ChaosTask(slug(chance), payload, "failed", ["failing"], {"public/f.txt": content(50)}, cause="exit-status")
 
 
 def lacks_a_file(chance: Random, journal: str) -> ChaosTask:
     """One whose artifact is not there."""
     wanted = [{"type": "file", "path": "not-there", "name": "public/not-there"}]
-    return ChaosTask(slug(chance), shell(_begin(journal), artifacts=wanted), "failed", [], {"public/not-there": None})
+    payload = shell(_begin(journal), artifacts=wanted)
+    return ChaosTask(slug(chance), payload, "failed", [], {"public/not-there": None}, cause="artifact-missing")
 
 
 def is_malformed(chance: Random, journal: str) -> ChaosTask:
     """One that cannot be run."""
-    return ChaosTask(slug(chance), {"command": "no list", "maxRunTime": 60}, "exception/malformed-payload")
+    payload = {"command": "no list", "maxRunTime": 60}
+    return ChaosTask(slug(chance), payload, "exception/malformed-payload", cause="malformed-payload")
 
 
 def asks_for_another_run(chance: Random, journal: str) -> ChaosTask:
     """One whose first runs ask to be repeated."""
     script = "[ $RUN_ID -ge 2 ] && echo enough || exit 9"
     payload = shell(_begin(journal), script, onExitStatus={"retry": [9]})
-    return ChaosTask(slug(chance), payload, printed=["enough"], runs_again=["intermittent-task"])
+    again = ["intermittent-task"]
+    return ChaosTask(slug(chance), payload, printed=["enough"], runs_again=again, cause="exit-status")
 
 
 def outlives_its_claim(chance: Random, journal: str) -> ChaosTask:

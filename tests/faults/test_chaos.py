@@ -6,8 +6,10 @@ C{TCWORKER_SEED} repeats it: the same requests meet the same fates then, when th
 
 from __future__ import annotations
 
+import math
 import os
 import random
+from typing import ClassVar
 
 from twisted.internet import reactor
 
@@ -21,26 +23,33 @@ SEED = os.environ.get("TCWORKER_SEED") or (str(random.randrange(1 << 32)) if SOA
 
 CALLS_BETWEEN_KILLS = (100, 180)
 
+SECONDS_BETWEEN_KILLS = (3, 9)
+"""At most, beside the start of a worker, in C{make soak}."""
+
 
 class ChaoticLife(ChaosCase):
     """Many tasks while something goes wrong with a share of the requests, and the worker is killed now and then."""
 
     timeout = 2400 if SOAKING else 400
 
-    async def chaos(self, number: int, share: float, *, kills: int = 0) -> None:
+    async def chaos(
+        self, number: int, share: float, kills: float = 0, seconds: tuple[float, float] | None = None
+    ) -> None:
         seed = f"{SEED}, {share:g}, {kills}"
         given = tasks(seed, number, str(self.journal), long=max(1, number // 100))
         self.let_chances_decide(seed, share)
-        if kills:
-            self.proxy.seen = Killer(self.worker, seed, kills, CALLS_BETWEEN_KILLS).saw
+        killer = Killer(self.worker, seed, kills, CALLS_BETWEEN_KILLS, seconds)
+        self.addCleanup(killer.stop)
+        self.proxy.seen = killer.saw
         await self.give(given)
         begun = reactor.seconds()
         self.worker.start()
-        runs = await self.until_resolved(given, self.timeout - 40)
+        runs = await self.until_resolved(given, self.timeout - 100)
+        killer.stop()
         print(f"seed {SEED}, {share:.0%} faults: {self.figures(runs, reactor.seconds() - begun)}", flush=True)
         try:
+            await self.until_settled()
             await self.assertAllAsTheyWereToEnd(given, runs)
-            self.assertEqual(len(self.worker.kills), kills)
             await self.assertNothingLeft()
         except AssertionError as error:
             # Hours may pass until trial says it.
@@ -50,12 +59,17 @@ class ChaoticLife(ChaosCase):
 
 class Chaos(ChaoticLife):
     async def test_15_of_100_and_kills(self) -> None:
-        await self.chaos(200, 0.15, kills=10)
+        await self.chaos(200, 0.15, 10)
+        self.assertEqual(len(self.worker.kills), 10)
 
 
 if SOAKING:
 
     class Soak(ChaoticLife):
+        """A thousand tasks each time."""
+
+        settings: ClassVar = {**ChaoticLife.settings, "capacity": 32}
+
         async def test_no_faults(self) -> None:
             await self.chaos(1000, 0)
 
@@ -69,7 +83,18 @@ if SOAKING:
             await self.chaos(1000, 0.3)
 
         async def test_kills_alone(self) -> None:
-            await self.chaos(1000, 0, kills=50)
+            await self.killed(0)
+
+        async def test_5_of_100_and_kills(self) -> None:
+            await self.killed(0.05)
+
+        async def test_15_of_100_and_kills(self) -> None:
+            await self.killed(0.15)
 
         async def test_30_of_100_and_kills(self) -> None:
-            await self.chaos(1000, 0.3, kills=50)
+            await self.killed(0.3)
+
+        async def killed(self, share: float) -> None:
+            """The worker is killed every few seconds for as long as there are tasks."""
+            await self.chaos(1000, share, math.inf, SECONDS_BETWEEN_KILLS)
+            self.assertGreater(len(self.worker.kills), 20)

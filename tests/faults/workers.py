@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
 
 from twisted.internet import reactor
 from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from tcworker.interfaces import JSON
@@ -29,6 +30,7 @@ class MortalWorker:
     @param settings: its configuration.
     @ivar kills: when it was killed, in seconds since 1970.
     @ivar deaths: what it had printed whenever it ended though nobody had killed it.
+    @ivar outputs: what each has printed that is dead.
     """
 
     def __init__(self, folder: str, settings: Mapping[str, JSON]) -> None:
@@ -38,6 +40,7 @@ class MortalWorker:
             json.dump(settings, file)
         self.kills: list[float] = []
         self.deaths: list[str] = []
+        self.outputs: list[str] = []
         self._loose = Loose(Logger())
         self._stopping = self._killed = False
         self._command: Command | None = None
@@ -51,6 +54,7 @@ class MortalWorker:
             self._killed = False
             self._command = Command(("tcworker", "worker", "--config", self._config), self._folder)
             await self._command.until_ended()
+            self.outputs.append(self._command.output)
             if not (self._killed or self._stopping):
                 self.deaths.append(self._command.output)
                 await pause(reactor, 1)
@@ -87,6 +91,11 @@ class MortalWorker:
         await self._loose.wait()
         return status
 
+    def said_about(self, task_id: str) -> Sequence[str]:
+        """The lines about a task that it has printed, in all its lives."""
+        lines = (line for output in [*self.outputs, self.output] for line in output.splitlines())
+        return [line for line in lines if f"[{task_id}/" in line]
+
     @property
     def output(self) -> str:
         """What the last one has printed."""
@@ -97,29 +106,59 @@ class Killer:
     """Kills a worker, its launcher too sometimes, when it has made some calls, and then some more.
 
     Those are the same for each seed. Now and then it kills the next one as well while that starts.
+
+    @param times: how often; with C{math.inf} until it is stopped.
+    @param seconds: kill it also when so much time has passed since the first call of it that was seen.
     """
 
-    def __init__(self, worker: MortalWorker, seed: object, times: int, calls: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        worker: MortalWorker,
+        seed: object,
+        times: float,
+        calls: tuple[int, int],
+        seconds: tuple[float, float] | None = None,
+    ) -> None:
         self._worker = worker
         self._chance = Random(f"killer of {seed}")
         self._calls = calls
+        self._seconds = seconds
         self._left = times
         self._wait = self._chance.randint(*calls)
+        self._due: IDelayedCall | None = None
 
     def saw(self, call: Call) -> None:
         """A call has come."""
         self._wait -= 1
-        if self._wait == 0 and self._left > 0:
+        if self._left <= 0:
+            return
+        if self._wait == 0:
             # At the next turn: perhaps before the call is answered, perhaps after.
-            reactor.callLater(self._chance.uniform(0, 0.2), self._kill)
+            self._kill_in(0, 0.2)
+        elif self._due is None and self._seconds is not None:
+            self._kill_in(*self._seconds)
+
+    def stop(self) -> None:
+        """Kill no more."""
+        self._left = 0
+        self._call_off()
+
+    def _call_off(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _kill_in(self, least: float, most: float) -> None:
+        self._call_off()
+        self._due = reactor.callLater(self._chance.uniform(least, most), self._kill)
 
     def _kill(self) -> None:
+        self._due = None
         if not self._worker.kill(launcher=self._chance.random() < 0.4):
             # The next one is still to be started.
-            reactor.callLater(0.05, self._kill)
+            self._kill_in(0.05, 0.05)
             return
         self._left -= 1
+        self._wait = self._chance.randint(*self._calls)
         if self._left > 0 and self._chance.random() < 0.3:
-            reactor.callLater(self._chance.uniform(0.1, 2.0), self._kill)
-        else:
-            self._wait = self._chance.randint(*self._calls)
+            self._kill_in(0.1, 2.0)
