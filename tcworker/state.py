@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,7 +17,7 @@ from twisted.python.failure import Failure
 
 from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state_folder import StateFolder, unusable
-from tcworker.task.claim import read_date, write_date
+from tcworker.task.claim import Claim, read_date, write_date
 from tcworker.task.resolution import Resolution
 from tcworker.waiting import Threads
 
@@ -46,6 +47,18 @@ class RunRecord:
     sandbox: SandboxRecord | None = None
     resolution: Resolution | None = None
     reported: bool = False
+
+    @property
+    def name(self) -> str:
+        """C{taskId/runId}, as in the worker's log."""
+        return self.claim().name
+
+    def claim(self, task: Mapping[str, Any] = MappingProxyType({})) -> Claim:
+        """The claim as it is remembered.
+
+        @param task: what is known of the definition, which is not remembered.
+        """
+        return Claim(self.task_id, self.run_id, task, self.taken_until, self.credentials)
 
 
 class RunStore(Protocol):

@@ -178,7 +178,7 @@ class Worker(MultiService):
     async def _look_back(self, facilities: Facilities, left: Sequence[RunRecord]) -> None:
         """See what the worker before left and died of, and hold this one back if a task did that again."""
         config, threads = facilities.config, facilities.threads
-        known = [facilities.folder_of_run(run.task_id, run.run_id) for run in left]
+        known = [facilities.folder_of(run.claim()) for run in left]
         await threads.run(remove_unknown, facilities.folder_of_runs, known)
         in_hand = [run.task_id for run in left if not run.reported]
         crashes = await threads.run(Crashes.look_back, config.state_dir, in_hand)

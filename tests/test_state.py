@@ -170,6 +170,12 @@ class Runs(StateTestCase):
         self.assertEqual(await store.runs(), [whole])
         await store.close()
 
+    async def test_it_is_as_good_as_its_claim(self) -> None:
+        (run,) = await self.after()
+        claim = run.claim({"payload": {}})
+        self.assertEqual((run.name, claim.name, claim.task), ("task-1/0", "task-1/0", {"payload": {}}))
+        self.assertEqual((claim.taken_until, claim.credentials), (run.taken_until, run.credentials))
+
     async def test_the_newest_credentials_are_kept(self) -> None:
         later, renewed = TAKEN_UNTIL + timedelta(minutes=20), Credentials("task-client", "token-2")
         (run,) = await self.after(("reclaimed", ("task-1", 0, later, renewed)))

@@ -54,7 +54,7 @@ class Recovery:
         told: OneShot[None] = OneShot()
         settling = Deferred.fromCoroutine(self._settle(record, told))
         # One that fails stays in the state store, and keeps no other from being settled nor the worker from its work.
-        self._loose.run(settling.addBoth(_pass_on, told), f"settling {record.task_id}/{record.run_id}")
+        self._loose.run(settling.addBoth(_pass_on, told), f"settling {record.name}")
         return told.wait()
 
     async def _settle(self, record: RunRecord, told: OneShot[None]) -> None:
@@ -70,8 +70,7 @@ class Recovery:
     async def _tell(self, record: RunRecord, settlement: Settlement) -> bool:
         resolution = record.resolution or WORKER_SHUTDOWN
         if not settlement.is_over:
-            name = f"{record.task_id}/{record.run_id}"
-            _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=name)
+            _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=record.name)
         if not await settlement.tell(resolution):
             return False
         await settlement.told()

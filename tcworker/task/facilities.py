@@ -69,11 +69,7 @@ class Facilities:
 
     def folder_of(self, claim: Claim) -> str:
         """Where the worker keeps what it needs for a run."""
-        return self.folder_of_run(claim.task_id, claim.run_id)
-
-    def folder_of_run(self, task_id: str, run_id: int) -> str:
-        """The same for a run of which no claim is at hand."""
-        return os.path.join(self.folder_of_runs, f"{task_id}-{run_id}")
+        return os.path.join(self.folder_of_runs, f"{claim.task_id}-{claim.run_id}")
 
     @property
     def folder_of_runs(self) -> str:

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from tcworker.errors import ResourceUnavailable
 from tcworker.state import RunRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
-from tcworker.task.claim import Claim, write_date
+from tcworker.task.claim import write_date
 from tcworker.task.facilities import Facilities
 from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
@@ -43,8 +43,7 @@ def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None
 
 
 async def _publish(record: RunRecord, facilities: Facilities) -> None:
-    name = f"{record.task_id}/{record.run_id}"
-    log, folder = RunLogger(name), facilities.folder_of_run(record.task_id, record.run_id)
+    log, folder = RunLogger(record.name), facilities.folder_of(record.claim())
     try:
         left = await facilities.threads.run(_read, folder)
         if left is not None:
@@ -77,8 +76,7 @@ class _LeftLog:
     ) -> None:
         self._logger = logger
         dates = dict.fromkeys(("deadline", "expires"), write_date(left.expires))
-        task = {**dates, "payload": {}}
-        claim = Claim(record.task_id, record.run_id, task, record.taken_until, record.credentials)
+        claim = record.claim({**dates, "payload": {}})
         allowance = Allowance(facilities.time, record.taken_until)
         too_late = allowance.left() <= 0
         # Nobody prolongs its claim, and the queue takes its artifacts for so long.

@@ -37,8 +37,7 @@ class Settlement:
     @classmethod
     def of_left_run(cls, record: RunRecord, facilities: Facilities, worker_left: Callable[[], float]) -> Settlement:
         """Of a run of which no more is known than what a dead worker remembered."""
-        claim = Claim(record.task_id, record.run_id, {}, record.taken_until, record.credentials)
-        return cls(claim, facilities, worker_left)
+        return cls(record.claim(), facilities, worker_left)
 
     @property
     def is_over(self) -> bool:
