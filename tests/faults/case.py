@@ -44,7 +44,7 @@ def left_in(folder: str) -> Sequence[str]:
     """What a worker has left of its tasks: folders, users, processes, mounts, and runs in its memory."""
     tasks_dir, state_dir = (os.path.join(folder, name) for name in ("tasks", "state"))
     return [
-        *filter(lambda name: not _was_just_being_made(os.path.join(tasks_dir, name)), os.listdir(tasks_dir)),
+        *os.listdir(tasks_dir),
         *os.listdir(os.path.join(state_dir, "runs")),
         *(user.pw_name for user in pwd.getpwall() if user.pw_dir.startswith(tasks_dir)),
         *processes_with(folder),
@@ -57,11 +57,6 @@ def remembered_in(folder: str) -> Sequence[str]:
     """The runs in a worker's memory: in its hands, or left to it by one that was killed."""
     with closing(sqlite3.connect(os.path.join(folder, "state", "state.db"))) as database:
         return list(map(str, database.execute("SELECT task_id, run_id, state, reason FROM runs")))
-
-
-def _was_just_being_made(path: str) -> bool:
-    """Whether a folder's worker was killed as soon as it had made it: the next one cannot know whose it is."""
-    return not os.listdir(path) and not any("tcworker" in name for name in os.listxattr(path))
 
 
 class Beside:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from tcworker.engine.native.hold import hold, is_left, let_go, take_over
+from tcworker.engine.native.hold import Unmarked, find_unmarked, hold, is_left, let_go, take_over, take_over_unmarked
 from tcworker.engine.native.mounts import unmount_below
 from tcworker.removal import remove
 
@@ -67,6 +67,12 @@ def remove_left(path: str) -> None:
         remove_folder(path)
 
 
+def remove_unmarked(left: Unmarked) -> None:
+    """Remove one of L{unmarked_in}, when its worker has had its time to mark it, and has not. Raises C{OSError}."""
+    if take_over_unmarked(left):
+        remove_folder(left.path)
+
+
 def remove_aside(path: str) -> None:
     """Remove one of L{set_aside_in}. Raises C{OSError}."""
     _remove_whole(path)
@@ -79,11 +85,14 @@ def left_in(parent: str) -> list[str]:
 
     Workers may share C{parent}. A folder counts only if it has our mark and no living process holds it
     (L{tcworker.engine.native.hold}): what another version or program made, or lies on a file system without locks or
-    extended attributes, stays unless a record names it. So does a folder whose worker died in the moment between making
-    and marking it; that one is empty.
+    extended attributes, stays unless a record names it. For those that were not yet marked there is L{unmarked_in}.
     """
-    named = [os.path.join(parent, name) for name in _names(parent) if name.startswith(_START)]
-    return list(filter(is_left, named))
+    return list(filter(is_left, _named_as_ours(parent)))
+
+
+def unmarked_in(parent: str) -> list[Unmarked]:
+    """Folders without anything in them that a worker has just made, or that one left which died as soon as it had."""
+    return list(filter(None, map(find_unmarked, _named_as_ours(parent))))
 
 
 def set_aside_in(parent: str) -> list[str]:
@@ -128,6 +137,10 @@ def _set_aside(path: str) -> str:
     except OSError as error:
         return f"and it cannot be moved to {aside}: {error.strerror}"
     return f"what is left is in {place}"
+
+
+def _named_as_ours(parent: str) -> list[str]:
+    return [os.path.join(parent, name) for name in _names(parent) if name.startswith(_START)]
 
 
 def _names(folder: str) -> Iterator[str]:

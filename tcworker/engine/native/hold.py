@@ -1,7 +1,8 @@
 """Which worker a task's folder belongs to: the one that holds a lock on it, which ends with its process in any case.
 
 A folder that has our mark and that nobody holds was left by a worker that died. Numbers of processes would not do: they
-are used again, and workers in two containers may share a disk but not their numbers.
+are used again, and workers in two containers may share a disk but not their numbers. One without a mark may be about to
+get it: only if it stays as it is for some time (L{MARKED_WITHIN}) did its worker die before that.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+MARKED_WITHIN = 2.0
+"""Seconds in which a folder has its mark if whoever made it lives; it takes less than a thousandth of one."""
 
 _MARKS = ("trusted.tcworker", "user.tcworker")
 """The first only root can set, and only root take away; the second a folder's owner can, which a task's user is."""
@@ -18,6 +25,17 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 _held: dict[str, int] = {}
 """What this process holds, for all its workers: a lock belongs to the process, too."""
+
+
+class Unmarked(NamedTuple):
+    """A folder that somebody has made, and not marked yet.
+
+    @ivar seen: device, inode and the time of its last change, as far as they were seen: another one at its path has
+        others, and so has it itself once it is used.
+    """
+
+    path: str
+    seen: tuple[int, int, int]
 
 
 def hold(path: str) -> None:
@@ -38,13 +56,27 @@ def let_go(path: str) -> None:
 
 def take_over(path: str) -> bool:
     """Hold a folder that another process left; false if it was not ours or somebody still holds it."""
+    return _take_over(path, lambda folder: _has_mark(folder) and _lock(folder))
+
+
+def find_unmarked(path: str) -> Unmarked | None:
+    """Look at a folder without locking it, which would disturb who is about to; C{None} if it is not L{Unmarked}."""
     if (folder := _open_if_not_ours(path)) is None:
-        return False
-    if _has_mark(folder) and _lock(folder) and _is_there(folder, path):
-        _held[path] = folder
-        return True
-    os.close(folder)
-    return False
+        return None
+    try:
+        return Unmarked(path, _state(folder)) if _is_bare(folder) else None
+    finally:
+        os.close(folder)
+
+
+def take_over_unmarked(left: Unmarked) -> bool:
+    """Hold a folder that was found L{MARKED_WITHIN} ago or earlier; false if anything has happened to it since."""
+
+    def takes(folder: int) -> bool:
+        # Marked, so that the next worker takes it should we die now; where that cannot be done it stays.
+        return _state(folder) == left.seen and _lock(folder) and _is_bare(folder) and _set_mark(folder)
+
+    return _take_over(left.path, takes)
 
 
 def is_left(path: str) -> bool:
@@ -63,6 +95,16 @@ def held_by_another(path: str) -> bool:
         return _has_mark(folder) and not _lock(folder)
     finally:
         os.close(folder)
+
+
+def _take_over(path: str, takes: Callable[[int], bool]) -> bool:
+    if (folder := _open_if_not_ours(path)) is None:
+        return False
+    if takes(folder) and _is_there(folder, path):
+        _held[path] = folder
+        return True
+    os.close(folder)
+    return False
 
 
 def _open_if_not_ours(path: str) -> int | None:
@@ -97,6 +139,20 @@ def _has_mark(folder: int) -> bool:
         for mark in _MARKS:
             with contextlib.suppress(OSError):
                 return bool(os.getxattr(folder, mark))
+    return False
+
+
+def _state(folder: int) -> tuple[int, int, int]:
+    entry = os.fstat(folder)
+    return entry.st_dev, entry.st_ino, entry.st_ctime_ns
+
+
+def _is_bare(folder: int) -> bool:
+    """Whether a folder is as workers make theirs (our user's, closed to others), with neither mark nor content."""
+    with contextlib.suppress(OSError):
+        entry = os.fstat(folder)
+        ours = entry.st_uid == os.geteuid() and not stat.S_IMODE(entry.st_mode) & 0o077
+        return ours and not _has_mark(folder) and not os.listdir(folder)
     return False
 
 

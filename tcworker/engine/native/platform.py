@@ -13,8 +13,18 @@ from zope.interface import implementer
 from tcworker.config import Config
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
-from tcworker.engine.native.folder import left_in, make_folder, remove_aside, remove_folder, remove_left, set_aside_in
+from tcworker.engine.native.folder import (
+    left_in,
+    make_folder,
+    remove_aside,
+    remove_folder,
+    remove_left,
+    remove_unmarked,
+    set_aside_in,
+    unmarked_in,
+)
 from tcworker.engine.native.helpers import Helpers
+from tcworker.engine.native.hold import MARKED_WITHIN
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.launcher import LauncherLink, owner_of
 from tcworker.engine.native.left_launchers import end_left_launchers
@@ -29,7 +39,7 @@ from tcworker.errors import ConfigError, Fault, FeatureNotSupported
 from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
 from tcworker.launcher.limits import Limits
 from tcworker.process import IReactor
-from tcworker.waiting import Loose, Threads
+from tcworker.waiting import Loose, Threads, pause
 
 _THREADS = 4
 
@@ -123,8 +133,17 @@ class NativePlatform:
             await self._try("users", means.own_users.remove_left_in, means.tasks_dir)
         for folder in await means.threads.run(left_in, means.tasks_dir):
             await self._try(folder, remove_left, folder)
+        await self._remove_unmarked()
         # Tasks need not wait for this: whatever it is, it was in nobody's way before.
         self._loose.run(self._remove_aside(), f"removing what was set aside in {means.tasks_dir}")
+
+    async def _remove_unmarked(self) -> None:
+        """Remove the folders of a worker that died as soon as it had made them, which is rare."""
+        if found := await self._means.threads.run(unmarked_in, self._means.tasks_dir):
+            # They may be those of another worker that lives.
+            await pause(self._means.reactor, MARKED_WITHIN)
+        for folder in found:
+            await self._try(folder.path, remove_unmarked, folder)
 
     async def _remove_aside(self) -> None:
         for folder in await self._means.threads.run(set_aside_in, self._means.tasks_dir):

@@ -12,7 +12,16 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from tcworker.engine.native import folder, hold
-from tcworker.engine.native.folder import UNDELETABLE, left_in, remove_aside, remove_folder, remove_left, set_aside_in
+from tcworker.engine.native.folder import (
+    UNDELETABLE,
+    left_in,
+    remove_aside,
+    remove_folder,
+    remove_left,
+    remove_unmarked,
+    set_aside_in,
+    unmarked_in,
+)
 from tests.engine.native.folder_case import FolderCase
 from tests.engine.native.harness import exists, names_in, touch
 
@@ -91,8 +100,8 @@ class RemoveTests(FolderCase):
         self.assertEqual(left_in(self.parent), [path])
 
 
-class LeftTests(FolderCase):
-    """What dead workers left."""
+class WithMarks(FolderCase):
+    """Tests that need a file system with locks and marks."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -100,6 +109,10 @@ class LeftTests(FolderCase):
         if probe not in hold._held:
             raise SkipTest("this file system has no locks or no extended attributes")
         remove_folder(probe)
+
+
+class LeftTests(WithMarks):
+    """What dead workers left."""
 
     def test_nothing(self):
         self.assertEqual(left_in(self.parent), [])
@@ -159,3 +172,88 @@ class LeftTests(FolderCase):
         self.patch(folder, "remove", refuse)
         self.assertRaises(OSError, remove_aside, path)
         self.assertEqual(set_aside_in(self.parent), [path])
+
+
+class UnmarkedTests(WithMarks):
+    """Folders whose worker died, or not, as soon as it had made them."""
+
+    def make_bare(self, name: str = "task_a_0") -> str:
+        path = os.path.join(self.parent, name)
+        os.mkdir(path, 0o700)
+        return path
+
+    def found(self) -> list[str]:
+        return [left.path for left in unmarked_in(self.parent)]
+
+    def look(self) -> hold.Unmarked:
+        """Find the only one, and wait until what happens now has another time for this file system than before."""
+        (left,) = unmarked_in(self.parent)
+        probe = os.path.join(self.parent, "probe")
+        touch(self.parent, "probe")
+        while os.stat(probe).st_ctime_ns <= left.seen[-1]:
+            os.chmod(probe, 0o600)
+        os.unlink(probe)
+        return left
+
+    def test_one_that_stays_as_it_is_goes(self):
+        path = self.make_bare()
+        left = self.look()
+        self.assertEqual(left.path, path)
+        remove_unmarked(left)
+        self.assertEqual(names_in(self.parent), [])
+
+    def test_looking_disturbs_nobody_who_is_about_to_hold_it(self):
+        path = self.make_bare()
+        left = self.look()
+        hold.hold(path)
+        self.assertIn(path, hold._held)
+        self.assertEqual(self.found(), [])
+        hold.let_go(path)
+        remove_unmarked(left)
+        self.assertTrue(exists(path), "it has a mark now, and is another matter")
+
+    def test_one_whose_worker_has_locked_it_and_is_about_to_mark_it_stays(self):
+        set_mark = hold._set_mark
+        self.patch(hold, "_set_mark", lambda descriptor: True)
+        path = self.make()
+        self.patch(hold, "_set_mark", set_mark)
+        # As another process sees it.
+        self.patch(hold, "_held", {})
+        left = self.look()
+        remove_unmarked(left)
+        self.assertTrue(exists(path))
+
+    def test_one_that_was_used_meanwhile_stays(self):
+        path = self.make_bare()
+        left = self.look()
+        touch(path, "file")
+        os.unlink(os.path.join(path, "file"))
+        remove_unmarked(left)
+        self.assertTrue(exists(path))
+
+    def test_another_one_of_its_name_stays(self):
+        path = self.make_bare()
+        left = self.look()
+        os.rmdir(path)
+        self.make_bare()
+        remove_unmarked(left)
+        self.assertTrue(exists(path))
+
+    def test_what_no_worker_makes(self):
+        """With something in it, open to others, of another user, of another name."""
+        touch(self.make_bare("task_full_0"), "file")
+        os.chmod(self.make_bare("task_open_0"), 0o750)
+        self.make_bare("precious")
+        if os.geteuid() == 0:
+            os.chown(self.make_bare("task_foreign_0"), 4711, 4711)
+        self.assertEqual(self.found(), [])
+
+    def test_where_there_are_no_marks(self):
+        """It may be that of a task that runs."""
+        path = self.make_bare()
+        self.patch(hold, "_set_mark", lambda descriptor: False)
+        left = self.look()
+        before = os.listdir("/proc/self/fd")
+        remove_unmarked(left)
+        self.assertTrue(exists(path))
+        self.assertEqual(os.listdir("/proc/self/fd"), before)

@@ -8,11 +8,12 @@ import subprocess
 import threading
 
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.engine.native import folder as folders
+from tcworker.engine.native import hold
 from tcworker.engine.native import platform as platforms
 from tcworker.engine.native.folder import UNDELETABLE
 from tcworker.engine.native.platform import NativePlatform
@@ -140,6 +141,25 @@ class PrepareTests(NativeCase):
             self.assertIn(part, said)
         _, result = await self.run_task(shell("exit 0"), platform)
         self.assertTrue(result.success)
+
+    async def test_a_folder_that_nobody_had_the_time_to_mark(self):
+        """It is gone when tasks can be claimed, and only who finds one waits."""
+        waited: list[float] = []
+        self.patch(platforms, "pause", lambda clock, seconds: succeed(waited.append(seconds)))
+        platform = await self.new_platform()
+        self.assertEqual(waited, [])
+        os.mkdir(os.path.join(self.tasks_dir, "task_left_0"), 0o700)
+        await platform.prepare([])
+        self.assertEqual((names_in(self.tasks_dir), waited), ([], [hold.MARKED_WITHIN]))
+
+    async def test_a_folder_that_somebody_marks_meanwhile(self):
+        platform = await self.new_platform()
+        folder = os.path.join(self.tasks_dir, "task_new_0")
+        os.mkdir(folder, 0o700)
+        self.addCleanup(hold.let_go, folder)
+        self.patch(platforms, "pause", lambda clock, seconds: succeed(hold.hold(folder)))
+        await platform.prepare([])
+        self.assertTrue(exists(folder))
 
     async def test_a_record_that_nobody_understands(self):
         lines = self.catch_log()
