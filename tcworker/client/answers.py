@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tcworker.client.trouble import UnexpectedAnswer
 from tcworker.interfaces import JSON, Credentials
@@ -37,11 +37,6 @@ def reading(method: str, read: Callable[[JSON], T], answer: JSON) -> T:
 def read_renewal(answer: JSON) -> Renewal:
     """What reclaimTask answers. Raises C{ValueError}."""
     return Renewal(date_at(answer, "takenUntil"), credentials_at(answer, "credentials"))
-
-
-def read_run(answer: JSON, run_id: int) -> Mapping[str, Any]:
-    """One run, out of what status answers. Raises C{ValueError}."""
-    return at(answer, dict, "status", "runs", run_id)
 
 
 def check(method: str, status: int, answer: JSON, body: JSON) -> None:

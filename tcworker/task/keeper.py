@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from tcworker.client.answers import Renewal, read_renewal, read_run, reading
+from tcworker.client.answers import Renewal, read_renewal, reading
 from tcworker.client.server_time import ServerTime
 from tcworker.errors import CallFailed, TaskclusterError, Unreachable
 from tcworker.interfaces import JSON, Credentials, QueueCalls
+from tcworker.json_reading import at
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
 from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
+from tcworker.task.run_status import resolution_in
 from tcworker.waiting import pause
 from tcworker.worker_log import RunLogger
 
@@ -86,7 +87,8 @@ class ClaimKeeper:
 
     def _begin(self, at_once: bool) -> None:
         self._keeping = keeping = Deferred.fromCoroutine(self._keep(at_once))
-        keeping.addErrback(self._broken).addCallback(self._end)
+        # One that was stopped says nothing, even if it ends only when another has been begun in its place.
+        keeping.addErrback(self._broken).addCallback(lambda gone: self._end(gone) if self._keeping is keeping else None)
         # It may have ended on the spot.
         if self._keeping is not None:
             self._watch_deadline()
@@ -138,19 +140,17 @@ class ClaimKeeper:
         answer = self._queue.status(self._claim.task_id)
         try:
             status = await self._in_time("status", answer, ANSWER_SECONDS)
-            run = reading("status", lambda given: read_run(given, self._claim.run_id), status)
+            resolution = reading("status", self._read_status, status)
         except TaskclusterError as error:
             self._log.warn("the run is over, the queue does not say why: {error}", error=error)
             return CANCELED
-        return self._meaning(run)
+        if resolution is None and self._time.left(self._claim.deadline) <= 0:
+            # The queue does not prolong a claim past the deadline, but takes its time to resolve the task.
+            return DEADLINE_EXCEEDED
+        return resolution
 
-    def _meaning(self, run: Mapping[str, Any]) -> Resolution | None:
-        """How a run ended, by the queue's record of it; C{None} if it has not."""
-        state, reason = run.get("state"), run.get("reasonResolved")
-        if isinstance(reason, str):
-            return Resolution("exception" if state is None else str(state), reason)
-        # The queue does not prolong a claim past the deadline, but takes its time to resolve the task.
-        return DEADLINE_EXCEEDED if self._time.left(self._claim.deadline) <= 0 else None
+    def _read_status(self, answer: JSON) -> Resolution | None:
+        return resolution_in(at(answer, dict, "status"), self._claim.run_id)
 
     def _in_time(self, method: str, answer: Deferred[JSON], seconds: float) -> Deferred[JSON]:
         def too_late(result: object, seconds: float) -> None:

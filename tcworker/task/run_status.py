@@ -9,12 +9,24 @@ from tcworker.task.resolution import DECIDED_BY_QUEUE, Resolution
 _BY_REASON = {resolution.reason: resolution for resolution in DECIDED_BY_QUEUE}
 
 
-def decision_of_queue(status: JSON, run_id: int) -> Resolution | None:
-    """How the queue itself ended a run: C{CANCELED}, C{DEADLINE_EXCEEDED} or C{CLAIM_LOST}; C{None} if it did not.
+def resolution_in(status: JSON, run_id: int) -> Resolution | None:
+    """How a run ended, whoever said so; C{None} if it has not.
 
-    What a worker has reported is nobody's news. Raises C{ValueError} for what is no status, or of no such run.
+    Raises C{ValueError} for what is no status, or of no such run.
     """
     run = at(status, dict, "runs", run_id)
     if at(run, int, "runId") != run_id:
         raise ValueError(f"runs[{run_id}] is another run")
-    return _BY_REASON.get(at(run, str, "reasonResolved")) if "reasonResolved" in run else None
+    if "reasonResolved" not in run:
+        return None
+    reason = at(run, str, "reasonResolved")
+    return _BY_REASON.get(reason) or Resolution(at(run, str, "state"), reason)
+
+
+def decision_of_queue(status: JSON, run_id: int) -> Resolution | None:
+    """How the queue itself ended a run: C{CANCELED}, C{DEADLINE_EXCEEDED} or C{CLAIM_LOST}; C{None} if it did not.
+
+    What a worker has reported is nobody's news. Raises C{ValueError} as L{resolution_in}.
+    """
+    resolution = resolution_in(status, run_id)
+    return resolution if resolution in DECIDED_BY_QUEUE else None

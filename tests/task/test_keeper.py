@@ -45,7 +45,7 @@ class Keeping(TestCase):
         return succeed(None)
 
     def say_status(self, **run: Any) -> None:
-        self.queue.answer("status", {"status": {"runs": [run]}})
+        self.queue.answer("status", {"status": {"runs": [{"runId": 0, "state": "exception", **run}]}})
 
     def waiting(self) -> int:
         return len(self.queue.waiting("reclaim_task"))
@@ -133,15 +133,6 @@ class Keeping(TestCase):
             self.queue.waiting("status")[0].answer.callback(status)
             self.assertEqual(self.ended, [CANCELED])
 
-    def test_past_the_deadline_a_conflict_means_that(self) -> None:
-        self.queue.always("reclaim_task", lambda call: self.facilities.reclaim_answer(seconds=3600))
-        self.clock.advance(1020)
-        self.queue.always("reclaim_task", CallFailed("reclaimTask", 409, "RequestConflict", "past deadline"))
-        self.patch(self.keeper, "_until_deadline", lambda: 5.0)
-        self.clock.advance(3600)
-        self.say_status(state="running")
-        self.assertEqual(self.ended, [DEADLINE_EXCEEDED])
-
     def test_a_conflict_about_a_run_that_goes_on_is_none(self) -> None:
         self.clock.advance(1020)
         self.queue.refuse("reclaim_task")
@@ -193,6 +184,24 @@ class Keeping(TestCase):
         self.assertEqual([call.cancelled for call in self.queue.made("reclaim_task")], [True, False])
         self.assertEqual((self.waiting(), self.ended), (1, []))
 
+    def test_what_was_under_way_ends_nothing_when_it_is_over_later(self) -> None:
+        late: Deferred[None] = Deferred()
+
+        async def slow() -> None:
+            try:
+                await Deferred()
+            finally:
+                await late
+
+        self.patch(self, "renewed", lambda credentials, taken_until: Deferred.fromCoroutine(slow()))
+        self.keeper.stop()
+        self.keep(1200)
+        self.clock.advance(1020)
+        self.queue.answer("reclaim_task", self.facilities.reclaim_answer())
+        self.keeper.look_again()
+        late.callback(None)
+        self.assertEqual((self.waiting(), self.ended), (1, []))
+
     def test_but_not_after_its_end(self) -> None:
         self.keeper.stop()
         self.keeper.look_again()
@@ -208,7 +217,7 @@ class Keeping(TestCase):
     def test_it_ends_once(self) -> None:
         self.clock.advance(1020)
         self.queue.refuse("reclaim_task")
-        self.queue.answer("status", {"status": {"runs": [{"reasonResolved": "canceled"}]}})
+        self.say_status(reasonResolved="canceled")
         self.clock.advance(4000)
         self.assertEqual(len(self.ended), 1)
 

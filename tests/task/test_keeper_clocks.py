@@ -54,7 +54,8 @@ class Keeping(SynchronousTestCase):
         self.machine = Machine(wrong)
         self.server = TheServer(self.machine)
         facilities = FakeFacilities(self.machine.clock, self.mktemp())
-        facilities.queue.always("reclaim_task", self.server.reclaim)
+        self.queue = facilities.queue
+        self.queue.always("reclaim_task", self.server.reclaim)
         self.machine.hear()
         answer = facilities.claim_answer()
         answer["takenUntil"] = self.server.date(self.server.until)
@@ -63,7 +64,7 @@ class Keeping(SynchronousTestCase):
         self.ended: list[Resolution] = []
         self.keeper = ClaimKeeper(
             claim,
-            facilities.queue,
+            self.queue,
             self.machine.clock,
             self.machine.time,
             renewed=self.renewed,
@@ -94,6 +95,15 @@ class Keeping(SynchronousTestCase):
             self.assertEqual(self.ended, [])
             self.machine.go(60)
             self.assertEqual(self.ended, [DEADLINE_EXCEEDED])
+
+    def test_a_conflict_means_that_it_is_over_as_soon_as_it_may_be(self) -> None:
+        self.begin()
+        self.machine.go(6 * 3600, 10)
+        self.server.away = CallFailed("reclaimTask", 409, "RequestConflict", "past deadline")
+        self.keeper.look_again()
+        self.assertEqual(self.ended, [])
+        self.queue.answer("status", {"status": {"runs": [{"runId": 0, "state": "running"}]}})
+        self.assertEqual(self.ended, [DEADLINE_EXCEEDED])
 
     def test_a_clock_that_is_set_forward_loses_nothing(self) -> None:
         self.begin()

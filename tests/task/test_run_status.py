@@ -6,14 +6,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED
-from tcworker.task.run_status import decision_of_queue
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, WORKER_SHUTDOWN
+from tcworker.task.run_status import decision_of_queue, resolution_in
 
 
 def status(*reasons: str | None) -> dict[str, Any]:
     """The status of a task whose runs ended so; C{None} for one that has not."""
     runs = [
-        {"runId": number, "state": "running"} | ({"reasonResolved": reason} if reason else {})
+        {"runId": number} | ({"state": "exception", "reasonResolved": reason} if reason else {"state": "running"})
         for number, reason in enumerate(reasons)
     ]
     return {"taskId": "task", "runs": runs}
@@ -32,6 +32,10 @@ class Decisions(SynchronousTestCase):
         for reason in ("completed", "failed", "worker-shutdown", "internal-error", "intermittent-task"):
             self.assertIsNone(decision_of_queue(status(reason), 0))
 
+    def test_but_it_says_how_the_run_ended(self) -> None:
+        self.assertEqual(resolution_in(status("worker-shutdown"), 0), WORKER_SHUTDOWN)
+        self.assertIsNone(resolution_in(status(None), 0))
+
     def test_a_run_that_still_runs(self) -> None:
         self.assertIsNone(decision_of_queue(status(None), 0))
 
@@ -47,4 +51,5 @@ class Decisions(SynchronousTestCase):
 
     def test_a_reason_that_is_none(self) -> None:
         self.assertRaises(ValueError, decision_of_queue, {"runs": [{"runId": 0, "reasonResolved": ["canceled"]}]}, 0)
-        self.assertIsNone(decision_of_queue({"runs": [{"runId": 0, "reasonResolved": "hidden"}]}, 0))
+        hidden = {"runId": 0, "state": "exception", "reasonResolved": "hidden"}
+        self.assertIsNone(decision_of_queue({"runs": [hidden]}, 0))
