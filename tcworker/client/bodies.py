@@ -52,6 +52,33 @@ class BytesBody:
 
 
 @implementer(IBodyProducer)
+class PassedOn:
+    """Another body, each piece of which goes through L{write}."""
+
+    def __init__(self, body: IBodyProducer) -> None:
+        self._body = body
+        self.length: int = body.length
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        self._consumer = consumer
+        produced: Deferred[None] = self._body.startProducing(self)
+        return produced
+
+    def write(self, data: bytes) -> None:
+        """Pass a piece on."""
+        self._consumer.write(data)
+
+    def pauseProducing(self) -> None:
+        self._body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._body.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._body.stopProducing()
+
+
+@implementer(IBodyProducer)
 class Upload:
     """A body on its way, which tells of each piece and can be ended when the answer comes before its time.
 

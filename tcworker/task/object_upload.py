@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
 
+from tcworker.client.bodies import PassedOn
 from tcworker.client.http import HTTP
 from tcworker.errors import CallFailed, ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials
@@ -87,34 +86,19 @@ def _without_length(headers: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in headers.items() if name.lower() != "content-length"}
 
 
-@implementer(IBodyProducer)
-class _Hashed:
+class _Hashed(PassedOn):
     """A body that is hashed on its way."""
 
     def __init__(self, body: IBodyProducer) -> None:
-        self._body = body
+        super().__init__(body)
         self._hashers = (hashlib.sha256(), hashlib.sha512())
-        self.length = body.length
 
     def hashes(self) -> Mapping[str, str]:
         return {hasher.name: hasher.hexdigest() for hasher in self._hashers}
 
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        self._consumer = consumer
-        produced: Deferred[None] = self._body.startProducing(self)
-        return produced
-
     def write(self, data: bytes) -> None:
+        """See L{PassedOn.write}."""
         # What is sent is what is hashed: a file that changes is not read twice.
         for hasher in self._hashers:
             hasher.update(data)
-        self._consumer.write(data)
-
-    def pauseProducing(self) -> None:
-        self._body.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self._body.resumeProducing()
-
-    def stopProducing(self) -> None:
-        self._body.stopProducing()
+        super().write(data)

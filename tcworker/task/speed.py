@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
+
+from tcworker.client.bodies import PassedOn
 
 WORTH_MEASURING = 1 << 20
 """Bytes: what is smaller takes as long as its call does, and fits into buffers on the way: it tells only that."""
@@ -83,8 +84,7 @@ class Speed:
             self._busy, self._bytes = self._busy / 2, self._bytes / 2
 
 
-@implementer(IBodyProducer)
-class _Sending:
+class _Sending(PassedOn):
     """A body that is measured on its way.
 
     @ivar left: bytes that are still to be sent.
@@ -94,17 +94,15 @@ class _Sending:
     def __init__(
         self, body: IBodyProducer, count: Callable[[int], None], judge: Callable[[int], Exception | None]
     ) -> None:
-        self._body = body
+        super().__init__(body)
         self._count = count
         self._judge = judge
         self._sent: Deferred[None] = Deferred(lambda _: self.stopProducing())
-        self.length = body.length
-        self.left: int = body.length
-        self.is_telling = body.length >= WORTH_MEASURING
+        self.left = self.length
+        self.is_telling = self.length >= WORTH_MEASURING
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        self._consumer = consumer
-        self._body.startProducing(self).addBoth(self._over)
+        super().startProducing(consumer).addBoth(self._over)
         return self._sent
 
     def write(self, data: bytes) -> None:
@@ -112,19 +110,10 @@ class _Sending:
         self.left -= len(data)
         if self.is_telling:
             self._count(len(data))
-        self._consumer.write(data)
+        super().write(data)
         if self.left and (why := self._judge(self.left)):
-            self._body.stopProducing()
+            self.stopProducing()
             self._sent.errback(why)
-
-    def pauseProducing(self) -> None:
-        self._body.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self._body.resumeProducing()
-
-    def stopProducing(self) -> None:
-        self._body.stopProducing()
 
     def _over(self, result: Failure | None) -> None:
         if not self._sent.called:
