@@ -135,7 +135,8 @@ class TaskLog:
 
     def info(self, message: str) -> None:
         """See L{ITaskLog.info}."""
-        self._write_line(log_framing.info(now(self._clock), message))
+        # Where report and log come first, artifacts are still spoken of when it has ended: that is no news.
+        self._write_line(log_framing.info(now(self._clock), message), is_news=False)
 
     def warn(self, message: str) -> None:
         """See L{ITaskLog.warn}."""
@@ -215,11 +216,12 @@ class TaskLog:
         """Close all files, once those who follow a sealed log have all of it."""
         return Deferred.fromCoroutine(self._dispose())
 
-    def _write_line(self, line: bytes) -> None:
+    def _write_line(self, line: bytes, *, is_news: bool = True) -> None:
         self._said += len(line)
         self._last_line = line
         if self._sealed:
-            self._tell_late(line)
+            if is_news:
+                self._tell_late(line)
         elif self._append is not None:
             self._append(line)
         else:

@@ -142,6 +142,7 @@ class Writing(LogTest):
     async def test_whoever_has_more_to_say_is_heard_once(self) -> None:
         await self.log.seal()
         with capturedLogs() as told:
+            self.log.info("Uploading artifact 0")
             for number in range(3):
                 self.log.warn(f"artifact {number} came too late")
         (line,) = [str(formatEvent(event)) for event in told]
