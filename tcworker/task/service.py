@@ -143,7 +143,8 @@ class TaskService(Service):
             # By pulse and by a refused reclaim, for example.
             return
         self._taken_away = True
-        self._logger.info("the queue ended the run: {resolution}", resolution=str(resolution))
+        # Not who ended it: where nobody could prolong a claim, that was this worker.
+        self._logger.info("the run is no longer this worker's: {resolution}", resolution=str(resolution))
         # Whoever noticed: there is no claim left to keep.
         self._keeper.stop()
         if resolution == CLAIM_LOST:
