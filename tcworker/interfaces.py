@@ -521,7 +521,12 @@ class ITaskLog(Interface):
 
 
 class QueueCalls(Protocol):
-    """The calls of the queue that a worker makes; L{tcworker.client.services.Queue} has all others too."""
+    """The calls of the queue that a worker makes; L{tcworker.client.services.Queue} has all others too.
+
+    @ivar lost_claims: how often the answer of a claimWork was lost that may have held runs.
+    """
+
+    lost_claims: int
 
     def claim_work(self, task_queue_id: str, body: JSON, /) -> Deferred[JSON]: ...
 

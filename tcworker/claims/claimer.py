@@ -75,6 +75,7 @@ class Claimer:
         self._ended = ended
         self._asking: Deferred[Callable[[], None]] | None = None
         self._sent = False
+        self._lost_before = 0
         self._pause: IDelayedCall | None = None
         self._began = clock.seconds()
         self._said: float | None = None
@@ -146,7 +147,7 @@ class Claimer:
             return lambda: self._machine.must_go(exit)
         if (shortage := await self._room.shortage()) is not None:
             return self._without_room(shortage, idle_seconds or 0)
-        self._sent = True
+        self._sent, self._lost_before = True, self._queue.lost_claims
         answer = await self._queue.claim_work(
             self._config.task_queue_id,
             {"workerGroup": self._config.worker_group, "workerId": self._config.worker_id, "tasks": most},
@@ -210,9 +211,14 @@ class Claimer:
 
     def _log_failure(self, failure: Failure) -> None:
         if isinstance(failure.value, TaskclusterError):
-            _log.warn("no claim from {url}, trying again: {error}", url=self._config.root_url, error=str(failure.value))
+            text = "no claim from {url}, trying again: {error}{lost}"
+            _log.warn(text, url=self._config.root_url, error=str(failure.value), lost=self._what_is_lost())
         elif not failure.check(CancelledError):
             _log.failure("claiming failed, trying again", failure=failure)
+
+    def _what_is_lost(self) -> str:
+        count = self._queue.lost_claims
+        return f"; what it may have claimed is lost, {count} such answers so far" if count > self._lost_before else ""
 
     def _read(self, answer: JSON) -> list[Claim]:
         """The claims of an answer; one that nobody could resolve is logged and left to run out."""

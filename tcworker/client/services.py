@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from tcworker.client.calls import Call, content_of, judge, prepare
@@ -38,6 +38,9 @@ CLAIM_SECONDS = 35.0
 
 BACKOFF = Backoff(0.1, 30.0)
 """As Taskcluster's own clients wait before a call is made again."""
+
+WORTH_SAYING = 1.5
+"""Seconds before another attempt from which on people are told of it."""
 
 ATTEMPTS = 6
 """How often a call is made before its failure is passed on."""
@@ -118,7 +121,9 @@ class Service:
             except TaskclusterError as error:
                 if call.given_up or not error.may_pass:
                     raise
-                self._log.info("{error}; trying again in {delay:.1f} s", error=error, delay=delay)
+                # Of what passes within a moment nobody needs to know; what lasts is told by who made the call, too.
+                level = LogLevel.info if delay >= WORTH_SAYING else LogLevel.debug
+                self._log.emit(level, "{error}; trying again in {delay:.1f} s", error=error, delay=delay)
             await pause(self._clock, delay)
         return await self._attempt(call, self._silence(SECONDS))
 
@@ -184,7 +189,8 @@ class Queue(Service):
     def claim_work(self, task_queue_id: str, body: JSON) -> Deferred[JSON]:
         """Ask for tasks; waits up to 20 s for one. Never made again by itself, for the answer holds credentials.
 
-        Cancelling it does not end the request: runs in its answer are then counted as lost.
+        Cancelling it does not end the request: runs in its answer are then counted as lost. Who waits and finds more
+        L{lost_claims} than before is to say so.
         """
         call = prepare(routes(self.module)["claim_work"], (task_queue_id, body), {})
         # The caller gets another Deferred than the request has, so that giving up leaves that alone.
@@ -197,18 +203,26 @@ class Queue(Service):
 
     def _claimed(self, result: JSON | Failure, waiting: Deferred[JSON]) -> None:
         given_up = waiting.called
-        if not given_up:
-            waiting.callback(result)
+        # Counted first: who waits says it with what else there is to say.
         if isinstance(result, Failure):
             if _may_have_claimed(result.value):
-                # Nothing ends the request itself but the end of the whole client, which has no words of its own.
-                closed = result.check(CancelledError) is not None
-                self._lost("the client was closed before it came" if closed else result.getErrorMessage())
+                self.lost_claims += 1
+                self._tell_lost(result, given_up)
         elif given_up and result and result.get("tasks"):
-            self._lost("nobody waited for the answer any more")
+            self.lost_claims += 1
+            self._say_lost("nobody waited for the answer any more")
+        if not given_up:
+            waiting.callback(result)
 
-    def _lost(self, why: str) -> None:
-        self.lost_claims += 1
+    def _tell_lost(self, failure: Failure, given_up: bool) -> None:
+        """Say that an answer is lost if nobody else does."""
+        if failure.check(CancelledError):
+            # Nothing ends the request itself but the end of the whole client, which has no words of its own.
+            self._say_lost("the client was closed before it came")
+        elif given_up:
+            self._say_lost(failure.getErrorMessage())
+
+    def _say_lost(self, why: str) -> None:
         self._log.warn("the answer of a claimWork is lost ({why}); {count} so far", why=why, count=self.lost_claims)
 
 

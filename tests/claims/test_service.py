@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
 
 from tcworker.claims.room import Room, Shortage
 from tcworker.claims.service import ClaimService
@@ -68,6 +68,16 @@ class OneSlot(Working):
             waited.append(self.clock.seconds() - begun)
         self.assertEqual(waited, sorted(waited))
         self.assertGreater(waited[-1], 2 * waited[0])
+
+    def test_a_claim_that_failed_is_said_in_one_line_also_if_it_may_have_claimed_something(self) -> None:
+        for lost in (0, 1):
+            self.queue.lost_claims += lost
+            with capturedLogs() as events:
+                self.queue.lose("claim_work")
+            [line] = [formatEvent(event) for event in events]
+            self.assertIn("no claim from https://tc.example.com, trying again", line)
+            self.assertEqual("what it may have claimed is lost, 1 such answers so far" in line, bool(lost))
+            self.clock.advance(60)
 
     def test_refused_credentials_end_the_worker_and_say_what_they_lack(self) -> None:
         self.queue.fail("claim_work", CallFailed("claimWork", 403, "InsufficientScopes", "no"))

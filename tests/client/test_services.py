@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tcworker.client import services
@@ -377,6 +377,16 @@ class TroubleTests(Case):
         self.assertEqual(self.successResultOf(call), {"status": {"runs": []}})
         self.assertEqual(len({sent.url for sent in self.wire.sent}), 1)
 
+    def test_what_passes_within_a_moment_is_not_said(self) -> None:
+        self.patch(services, "BACKOFF", Backoff(0.1, 30, jitter=0))
+        self.queue().status("task")
+        with capturedLogs() as events:
+            for seconds in (0.1, 0.2, 0.4, 0.8, 1.6):
+                self.wire.lose()
+                self.clock.advance(seconds)
+        said = [formatEvent(event) for event in events if event["log_level"] >= LogLevel.info]
+        self.assertEqual([line.partition("; ")[2] for line in said], ["trying again in 1.6 s"])
+
     def test_not_for_ever(self) -> None:
         call = self.queue().status("task")
         for delay in (1, 2, 4, 8, 16):
@@ -475,6 +485,20 @@ class ClaimWorkTests(Case):
         self.wire.lose()
         self.failureResultOf(call, Unreachable)
         self.assertEqual(queue.lost_claims, 1)
+
+    def test_who_waits_for_it_says_so_and_nobody_else(self) -> None:
+        queue, call = self.claim()
+        counted: list[int] = []
+        call.addErrback(lambda failure: counted.append(queue.lost_claims))
+        with capturedLogs() as events:
+            self.wire.lose()
+        self.assertEqual((counted, events), ([1], []))
+
+    def test_one_that_nobody_waits_for_is_said(self) -> None:
+        self.claim()[1].addErrback(lambda failure: None).cancel()
+        with capturedLogs() as events:
+            self.wire.lose()
+        self.assertIn("connection lost); 1 so far", formatEvent(events[0]))
 
     def test_a_lost_answer_has_a_reason_also_when_the_client_was_closed(self) -> None:
         with capturedLogs() as events:
