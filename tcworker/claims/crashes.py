@@ -72,8 +72,11 @@ class Pause:
 
     def why_held(self) -> str:
         """Why nothing is to be claimed for now; nothing if it may."""
+        gone = self._clock.seconds() - self._begun
         # A clock that was set back ends it early.
-        return self._why if 0 <= self._clock.seconds() - self._begun < self._seconds else ""
+        if not 0 <= gone < self._seconds:
+            return ""
+        return f"{self._why}, for {self._seconds - gone:.0f} s more (crashPauseSecs)"
 
 
 def _read(path: str) -> Mapping[str, int] | None:

@@ -79,8 +79,9 @@ class Pausing(SynchronousTestCase):
         self.pause = Pause(self.clock, 300, "task a")
 
     def test_it_ends_by_itself(self) -> None:
+        self.assertEqual(self.pause.why_held(), "task a, for 300 s more (crashPauseSecs)")
         self.clock.advance(299)
-        self.assertEqual(self.pause.why_held(), "task a")
+        self.assertEqual(self.pause.why_held(), "task a, for 1 s more (crashPauseSecs)")
         self.clock.advance(1)
         self.assertEqual(self.pause.why_held(), "")
 
