@@ -221,7 +221,9 @@ class Worker(MultiService):
 
     async def _close_all(self, exit: Exit) -> None:
         """Close what was opened, last first, whatever fails on the way."""
-        _log.info("stopped: {why}", why=exit.why)
+        # What prevented the boot is said by whoever waits for the end.
+        if not self._claims.failed:
+            _log.info("stopped: {why}", why=exit.why)
         until = self._reactor.seconds() + min(CLOSING, self._claims.seconds_left)
         if self._leaves_host:
             self._closers.append(("the host", lambda: self._host.leave(exit)))

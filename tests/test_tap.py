@@ -136,7 +136,7 @@ class BadSettings(TwistdTestCase):
         await first.until(READY)
         second = Twistd(str(self.folder), "-n", "--pidfile=", "tcworker", "--config", "worker.yml")
         self.assertEqual(await second.ended(), 69)
-        self.assertIn(f"in use by the worker with process id {first.process.pid}", second.out[2])
+        self.assertEqual(second.out[2].count(f"in use by the worker with process id {first.process.pid}"), 1)
         self.assertNotIn("Traceback", second.out[2])
 
 

@@ -176,6 +176,11 @@ class ClaimService(MultiService):
         return lambda: self._watchers.remove(call) if call in self._watchers else None
 
     @property
+    def failed(self) -> bool:
+        """Whether the boot failed; whoever asks L{when_stopped} learns of what."""
+        return self._failure is not None
+
+    @property
     def standing(self) -> Standing:
         """How the worker stands now."""
         left = self._grace.left if self._grace.limited else None
