@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0
 
 NOISY = ("twisted.web.client._HTTP11ClientFactory",)
 """Who says something at each connection."""
+
+_SOCKET = re.compile(r"control calls starting on |\(UNIX Port .* Closed\)")
 
 LINES_A_MINUTE = 10
 
@@ -91,11 +94,16 @@ OBSERVERS: dict[str, Callable[[IO[str] | IO[bytes]], ILogObserver]] = {
 
 
 def _observer(stream: IO[str] | IO[bytes], format: Callable[[LogEvent], str]) -> ILogObserver:
-    lines = FileLogObserver(cast(IO[str], stream), format)
+    lines = FileLogObserver(cast(IO[str], stream), lambda event: None if _is_of_socket(event) else format(event))
     levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
     for namespace in NOISY:
         levels.setLogLevelForNamespace(namespace, LogLevel.warn)
     return FilteringLogObserver(lines, [levels])
+
+
+def _is_of_socket(event: LogEvent) -> bool:
+    """Whether Twisted speaks of the control socket, whose address may be one that nobody else can use."""
+    return event.get("log_namespace") == "log_legacy" and _SOCKET.match(str(event.get("log_text"))) is not None
 
 
 def _format_text(event: LogEvent) -> str:

@@ -7,17 +7,20 @@ import json
 import os
 import socket
 import stat
+from io import StringIO
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tcworker.control import service
 from tcworker.control.client import NoWorker, call
 from tcworker.control.orders import SOCKET, Order, address_in
 from tcworker.control.service import ControlService
+from tcworker.worker_log import text_observer
 from tests.surroundings import open_folder, until
 
 
@@ -87,6 +90,15 @@ class Calls(ControlCase):
         self.assertEqual((await self.say(Order("status")))["told"], 0)
         answer = await self.say(Order("stop"))
         self.assertEqual((answer["told"], len(answer["runs"])), (1, 300))
+
+    async def test_the_log_says_nothing_of_the_socket(self) -> None:
+        stream = StringIO()
+        observer = text_observer(stream)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        await self.service.stopService()
+        self.service.startService()
+        self.assertEqual(stream.getvalue(), "")
 
     async def test_what_is_no_order_changes_nothing(self) -> None:
         answer = await self.answer_to(b'{"order": "explode"}\n')
