@@ -19,7 +19,7 @@ def steady_seconds() -> float:
 class SteadyClock:
     """The C{seconds} of a reactor: those since 1970, as the machine's clock had them once, counted steadily since.
 
-    @ivar wall: gives the seconds since 1970 that the machine's clock has now.
+    @ivar wall: gives the seconds since 1970 by which dates are written, as the machine's clock has them now.
     @param steady: seconds of a clock that nobody sets.
     """
 
@@ -32,7 +32,7 @@ class SteadyClock:
         return self._ahead + self._steady()
 
 
-def run_steadily(reactor: Any, steady: Callable[[], float] = steady_seconds) -> None:
+def run_steadily(reactor: Any, steady: Callable[[], float] = steady_seconds, *, dates: bool = False) -> None:
     """Let a reactor, for good, run by a clock that nobody sets; repeatable.
 
     For a process whose own the reactor is, before anything is timed in it. Others go by the machine's clock: set back,
@@ -40,9 +40,14 @@ def run_steadily(reactor: Any, steady: Callable[[], float] = steady_seconds) -> 
 
     The reactor's method C{seconds} is replaced, for Twisted has no other way to give it a clock. It is the only place
     where a reactor looks at one: C{callLater}, the timers that it gives, and the loop itself all call it.
+
+    @param dates: whether dates go by it as well, so that they never contradict older ones: for a process that soon ends
+        and has nobody else's dates to compare.
     """
     if not isinstance(reactor.seconds, SteadyClock):
         reactor.seconds = SteadyClock(reactor.seconds, steady)
+        if dates:
+            reactor.seconds.wall = reactor.seconds
 
 
 def wall_seconds(clock: IReactorTime) -> float:

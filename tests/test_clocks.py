@@ -130,6 +130,14 @@ class WhatTimeItIs(MachineTestCase):
         clock.advance(5)
         self.assertEqual(wall_seconds(clock), 5)
 
+    def test_to_write_it_stays_that_of_the_reactor_for_who_keeps_to_himself(self) -> None:
+        reactor: Any = QuietReactor(lambda: self.machine.wall)
+        self.addCleanup(reactor.removeAll)
+        run_steadily(reactor, lambda: self.machine.steady, dates=True)
+        self.machine.wall += 3600
+        self.machine.go(30)
+        self.assertEqual((reactor.seconds(), wall_seconds(reactor)), (BEGAN + 30, BEGAN + 30))
+
     def test_a_reactor_that_runs_steadily_is_left_alone(self) -> None:
         before = self.reactor.seconds
         run_steadily(self.reactor)

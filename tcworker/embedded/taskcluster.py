@@ -213,7 +213,7 @@ class Taskcluster(Service):
         apis = [service.api for service in services.every]
         calls = ApiResource(self._reactor, services.authenticator, apis, threads)
         admission = Admission(self._hosts, calls, stored)
-        root = RootResource(calls, PageResource(), {addresses.PREFIX: stored, **self._mounts})
+        root = RootResource(calls, PageResource(), {addresses.PREFIX: stored, **self._mounts}, self._reactor)
         site = EmbeddedSite(HostGuard(self._hosts, root), self._folder.uploads, self._reactor, admission.room)
 
         async def close() -> None:

@@ -103,12 +103,13 @@ class Twice(Working):
         self.assertEqual(self.successResultOf(self.stopped), EXIT)
 
     def test_while_all_is_closed_already(self) -> None:
-        self.closing = Deferred()
+        closing: Deferred[None] = Deferred()
+        self.patch(self.claims, "_close", lambda exit: closing)
         self.stop_with_a_task_that_hangs(5)
         self.clock.pump([1.0] * 5)
         self.claims.shut_down(1, EXIT)
         self.clock.pump([1.0] * 2)
-        self.closing.callback(None)
+        closing.callback(None)
         self.assertEqual(self.successResultOf(self.stopped), EXIT)
         self.assertEqual(self.flushLoggedErrors(), [])
 
