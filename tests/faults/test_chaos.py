@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import random
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
 
@@ -21,24 +22,18 @@ from tests.faults.workers import Killer
 # The usual one lets fewer claims fail than most: each costs a pause of five seconds.
 SEED = os.environ.get("TCWORKER_SEED") or (str(random.randrange(1 << 32)) if SOAKING else "24")
 
-CALLS_BETWEEN_KILLS = (100, 180)
-
-SECONDS_BETWEEN_KILLS = (3, 9)
-"""At most, beside the start of a worker, in C{make soak}."""
-
 
 class ChaoticLife(ChaosCase):
     """Many tasks while something goes wrong with a share of the requests, and the worker is killed now and then."""
 
     timeout = 2400 if SOAKING else 400
+    between_kills: ClassVar[Mapping[str, Any]] = {"calls": (100, 180)}
 
-    async def chaos(
-        self, number: int, share: float, kills: float = 0, seconds: tuple[float, float] | None = None
-    ) -> None:
+    async def chaos(self, number: int, share: float, kills: float = 0) -> None:
         seed = f"{SEED}, {share:g}, {kills}"
         given = tasks(seed, number, str(self.journal), long=max(1, number // 100))
         self.let_chances_decide(seed, share)
-        killer = Killer(self.worker, seed, kills, CALLS_BETWEEN_KILLS, seconds)
+        killer = Killer(self.worker, seed, kills, **self.between_kills)
         self.addCleanup(killer.stop)
         self.proxy.seen = killer.saw
         await self.give(given)
@@ -82,19 +77,24 @@ if SOAKING:
         async def test_30_of_100(self) -> None:
             await self.chaos(1000, 0.3)
 
-        async def test_kills_alone(self) -> None:
+    class SoakWithKills(ChaoticLife):
+        """The worker is killed every few seconds besides, for as long as there are tasks."""
+
+        settings: ClassVar = {**ChaoticLife.settings, "capacity": 12}
+        between_kills: ClassVar = {"seconds": (4, 10)}
+
+        async def test_no_faults(self) -> None:
             await self.killed(0)
 
-        async def test_5_of_100_and_kills(self) -> None:
+        async def test_5_of_100(self) -> None:
             await self.killed(0.05)
 
-        async def test_15_of_100_and_kills(self) -> None:
+        async def test_15_of_100(self) -> None:
             await self.killed(0.15)
 
-        async def test_30_of_100_and_kills(self) -> None:
+        async def test_30_of_100(self) -> None:
             await self.killed(0.3)
 
         async def killed(self, share: float) -> None:
-            """The worker is killed every few seconds for as long as there are tasks."""
-            await self.chaos(1000, share, math.inf, SECONDS_BETWEEN_KILLS)
-            self.assertGreater(len(self.worker.kills), 20)
+            await self.chaos(1000, share, math.inf)
+            self.assertGreater(len(self.worker.kills), 10)

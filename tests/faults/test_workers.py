@@ -37,8 +37,8 @@ class Kills(SynchronousTestCase):
         self.patch(workers, "reactor", self.clock)
         self.worker = Worker(self.clock)
 
-    def killer(self, times: float, *, calls: int = 10, seconds: tuple[float, float] | None = None) -> Killer:
-        return Killer(cast(Any, self.worker), "a seed", times, (calls, calls), seconds)
+    def killer(self, times: float, **between: tuple[float, float]) -> Killer:
+        return Killer(cast(Any, self.worker), "a seed", times, **cast(Any, between))
 
     def kills(self, killer: Killer, calls: int, every: float) -> Sequence[float]:
         """When it was killed while it made so many calls."""
@@ -48,22 +48,22 @@ class Kills(SynchronousTestCase):
         return self.worker.kills
 
     def test_after_so_many_calls(self) -> None:
-        self.assertEqual(len(self.kills(self.killer(1), 9, 1)), 0)
-        self.assertEqual(len(self.kills(self.killer(1), 10, 1)), 1)
+        self.assertEqual(len(self.kills(self.killer(1, calls=(10, 10)), 9, 1)), 0)
+        self.assertEqual(len(self.kills(self.killer(1, calls=(10, 10)), 10, 1)), 1)
 
     def test_as_often_as_it_is_to_be_and_then_no_more(self) -> None:
-        self.assertEqual(len(self.kills(self.killer(3), 100, 3)), 3)
+        self.assertEqual(len(self.kills(self.killer(3, calls=(10, 20)), 100, 3)), 3)
 
     def test_after_some_seconds_if_it_makes_few_calls(self) -> None:
-        kills = self.kills(self.killer(math.inf, calls=1000, seconds=(3, 9)), 100, 1)
+        kills = self.kills(self.killer(math.inf, seconds=(3, 9)), 100, 1)
         self.assertTrue(8 < len(kills) < 40, kills)
 
     def test_once_more_while_the_next_one_starts(self) -> None:
-        kills = self.kills(self.killer(math.inf, calls=100, seconds=None), 2000, 0.1)
+        kills = self.kills(self.killer(math.inf, calls=(100, 100)), 2000, 0.1)
         self.assertTrue(any(later - earlier < 2.2 for earlier, later in pairwise(kills)), kills)
 
     def test_one_that_is_still_to_be_started_is_killed_then(self) -> None:
-        killer = self.killer(1)
+        killer = self.killer(1, calls=(10, 10))
         self.worker.starts = True
         self.assertEqual(len(self.kills(killer, 20, 0.1)), 0)
         self.worker.starts = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -103,12 +104,13 @@ class MortalWorker:
 
 
 class Killer:
-    """Kills a worker, its launcher too sometimes, when it has made some calls, and then some more.
+    """Kills a worker, its launcher too sometimes, when it has made some calls, or has made calls for some time.
 
     Those are the same for each seed. Now and then it kills the next one as well while that starts.
 
     @param times: how often; with C{math.inf} until it is stopped.
-    @param seconds: kill it also when so much time has passed since the first call of it that was seen.
+    @param calls: it may make so many.
+    @param seconds: so long, from the first one on.
     """
 
     def __init__(
@@ -116,7 +118,8 @@ class Killer:
         worker: MortalWorker,
         seed: object,
         times: float,
-        calls: tuple[int, int],
+        *,
+        calls: tuple[int, int] | None = None,
         seconds: tuple[float, float] | None = None,
     ) -> None:
         self._worker = worker
@@ -124,7 +127,7 @@ class Killer:
         self._calls = calls
         self._seconds = seconds
         self._left = times
-        self._wait = self._chance.randint(*calls)
+        self._wait = self._some_calls()
         self._due: IDelayedCall | None = None
 
     def saw(self, call: Call) -> None:
@@ -143,6 +146,9 @@ class Killer:
         self._left = 0
         self._call_off()
 
+    def _some_calls(self) -> float:
+        return self._chance.randint(*self._calls) if self._calls else math.inf
+
     def _call_off(self) -> None:
         if self._due is not None:
             self._due.cancel()
@@ -159,6 +165,6 @@ class Killer:
             self._kill_in(0.05, 0.05)
             return
         self._left -= 1
-        self._wait = self._chance.randint(*self._calls)
+        self._wait = self._some_calls()
         if self._left > 0 and self._chance.random() < 0.3:
             self._kill_in(0.1, 2.0)
