@@ -1,7 +1,7 @@
 """Tasks while requests and answers get lost, and while the worker is killed again and again.
 
-Short with one seed in C{make test}. C{make soak} runs it whole with another seed each time, which is printed;
-C{TCWORKER_SEED} repeats it: the same requests meet the same fates then, when that is is up to the machine.
+Short with one seed in C{make test}. C{make soak} runs it whole with another seed each time, which is printed and
+in what it fails with; C{TCWORKER_SEED} repeats it: the same requests meet the same fates then, when that is is up to the machine.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class ChaoticLife(ChaosCase):
         await self.give(given)
         begun = reactor.seconds()
         self.worker.start()
-        runs = await self.until_resolved(given, self.timeout - 100)
-        killer.stop()
-        print(f"seed {SEED}, {share:.0%} faults: {self.figures(runs, reactor.seconds() - begun)}", flush=True)
         try:
+            runs = await self.until_resolved(given, self.timeout - 100)
+            killer.stop()
+            print(f"seed {SEED}, {share:.0%} faults: {self.figures(runs, reactor.seconds() - begun)}", flush=True)
             await self.until_settled()
             await self.assertAllAsTheyWereToEnd(given, runs)
             await self.assertNothingLeft()
         except AssertionError as error:
-            # Hours may pass until trial says it.
+            # Hours may pass until trial says it, and side by side it shows nothing of what is printed.
             print(error, flush=True)
-            raise
+            raise AssertionError(f"with TCWORKER_SEED={SEED}: {error}") from error
 
 
 class Chaos(ChaoticLife):
