@@ -50,14 +50,14 @@ class Away(SynchronousTestCase):
         self.delays = []
         for _ in range(times):
             self.refuse()
-            self.reactor.advance(self.delays[-1])
+            self.reactor.advance(self.delays[-1] + 0.01)
         return self.delays
 
     def test_it_is_tried_for_again_when_it_was_said(self) -> None:
         self.refuse()
         self.reactor.advance(self.delays[0] - 0.01)
         self.assertEqual(len(self.reactor.tcpClients), 1)
-        self.reactor.advance(0.01)
+        self.reactor.advance(0.02)
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_ever_more_rarely_but_never_more_so_than_once_a_minute(self) -> None:
