@@ -38,7 +38,10 @@ class FakeHost:
 
 
 class Working(TestCase):
-    """A worker that has booted."""
+    """A worker that has booted.
+
+    @ivar closing: how it ends that what the worker used is closed.
+    """
 
     capacity = 1
     settings: dict[str, Any] = {}  # noqa: RUF012  # replaced by subclasses, never changed
@@ -50,6 +53,7 @@ class Working(TestCase):
         self.queue = self.facilities.queue
         self.booting: Deferred[Facilities] = Deferred()
         self.closed: list[Exit] = []
+        self.closing: Deferred[None] = succeed(None)
         self.claims = ClaimService(self.clock, self.host, lambda: self.booting, self.close)  # type: ignore[arg-type]
         self.claims.startService()
         self.addCleanup(self.claims.stopService)
@@ -61,7 +65,7 @@ class Working(TestCase):
 
     def close(self, exit: Exit) -> Deferred[None]:
         self.closed.append(exit)
-        return succeed(None)
+        return self.closing
 
     def give(self, *payloads: dict[str, Any]) -> None:
         """Answer the claimWork in flight with tasks of these payloads."""

@@ -103,13 +103,12 @@ class Twice(Working):
         self.assertEqual(self.successResultOf(self.stopped), EXIT)
 
     def test_while_all_is_closed_already(self) -> None:
-        closing: Deferred[None] = Deferred()
-        self.patch(self.claims, "_close", lambda exit: closing)
+        self.closing = Deferred()
         self.stop_with_a_task_that_hangs(5)
         self.clock.pump([1.0] * 5)
         self.claims.shut_down(1, EXIT)
         self.clock.pump([1.0] * 2)
-        closing.callback(None)
+        self.closing.callback(None)
         self.assertEqual(self.successResultOf(self.stopped), EXIT)
         self.assertEqual(self.flushLoggedErrors(), [])
 

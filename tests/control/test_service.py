@@ -12,16 +12,22 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from tcworker.control import service
 from tcworker.control.client import NoWorker, call
 from tcworker.control.orders import SOCKET, Order, address_in
-from tcworker.control.service import ControlService
+from tcworker.control.service import PATIENCE, ControlService
 from tcworker.worker_log import text_observer
 from tests.surroundings import open_folder, until
+
+
+class ClockedReactor(Clock):
+    """Sockets of the real reactor, on a clock of the test's own."""
+
+    listenUNIX = reactor.listenUNIX
 
 
 class ScriptedWorker:
@@ -48,7 +54,8 @@ class ControlCase(TestCase):
         self.folder = os.path.join(open_folder(self), self.name)
         os.mkdir(self.folder, 0o700)
         self.worker = ScriptedWorker()
-        self.service = ControlService(reactor, self.folder, self.worker)
+        self.clock = ClockedReactor()
+        self.service = ControlService(self.clock, self.folder, self.worker)
         self.service.startService()
         self.addCleanup(self.stop)
 
@@ -73,6 +80,10 @@ class ControlCase(TestCase):
         with address_in(self.folder) as address:
             connection.connect(address)
         return connection
+
+    async def until_called(self) -> None:
+        """Wait until the worker has noticed that somebody calls, whom it does not wait for without end."""
+        await until(self.clock.getDelayedCalls)
 
     def answer_to(self, said: bytes) -> Deferred[bytes]:
         connection = self.connect()
@@ -119,8 +130,10 @@ class Calls(ControlCase):
         self.assertEqual(self.worker.told, [])
 
     async def test_who_says_nothing_is_cut_off(self) -> None:
-        self.patch(service, "PATIENCE", 0.01)
-        self.assertEqual(await self.answer_to(b'{"order":'), b"")
+        answer = self.answer_to(b'{"order":')
+        await self.until_called()
+        self.clock.advance(PATIENCE)
+        self.assertEqual(await answer, b"")
 
     async def test_the_worker_ends_while_it_answers(self) -> None:
         def end(seconds: float | None, why: str) -> None:
@@ -132,7 +145,7 @@ class Calls(ControlCase):
 
     async def test_one_who_says_nothing_does_not_hold_up_its_end(self) -> None:
         connection = self.connect()
-        await until(lambda: self.service._calls._open)
+        await self.until_called()
         await self.service.stopService()
         self.assertEqual(connection.recv(1), b"")
 

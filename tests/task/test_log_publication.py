@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable
-from tcworker.interfaces import Artifact, LinkArtifact, ReferenceArtifact
+from tcworker.errors import MalformedPayload, NamingConflict, ResourceUnavailable, TaskError
+from tcworker.interfaces import Artifact, LinkArtifact, Publish, ReferenceArtifact
 from tcworker.task.checkpoints import FIRST
 from tcworker.task.log import TaskLog
 from tcworker.task.log_names import LogNames
@@ -36,6 +36,21 @@ class Context(FakeTaskContext):
 
     def publish(self, artifact: Artifact) -> Deferred[None]:
         return self.link if isinstance(artifact, LinkArtifact) else self.backing
+
+
+class Refusing(FakeTaskContext):
+    """A context that cannot publish some names.
+
+    @ivar refused: why not, by name.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.refused: dict[str, TaskError] = {}
+
+    def reserve(self, name: str) -> Publish:
+        publish = super().reserve(name)
+        return lambda artifact: fail(self.refused[name]) if name in self.refused else publish(artifact)
 
 
 class TheLog(SynchronousTestCase):
@@ -114,7 +129,7 @@ class WhileItGrows(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.context = FakeTaskContext(self.clock)
+        self.context = Refusing(self.clock)
         self.folder = self.mktemp()
         os.mkdir(self.folder)
         record = RecordFile.begin(self.folder, LogRecord(0, self.context.expires), NoThreads())
@@ -168,7 +183,7 @@ class WhileItGrows(SynchronousTestCase):
 
     def test_a_reference_that_the_queue_does_not_take_is_no_failure(self) -> None:
         self.begin()
-        self.patch(self.publication, "_publish_live", lambda _: fail(ResourceUnavailable("the queue is away")))
+        self.context.refused["public/logs/live.log"] = ResourceUnavailable("the queue is away")
         self.clock.advance(FIRST)
         self.assertEqual((len(self.context.republished), self.failed), (1, []))
 
@@ -222,13 +237,13 @@ class WhileItGrows(SynchronousTestCase):
 
     def test_one_that_cannot_be_published_is_where_checkpoints_are(self) -> None:
         self.begin()
-        self.patch(self.publication, "_publish_backing", lambda _: fail(ResourceUnavailable("declared already")))
+        self.context.refused["public/logs/live_backing.log"] = ResourceUnavailable("declared already")
         self.end()
         self.assertEqual(gzip.decompress(self.context.contents["public/logs/checkpoint.log"]), b"printed\n")
         self.assertEqual([failure.type for failure in self.failed], [ResourceUnavailable])
 
     def test_one_that_could_not_be_is(self) -> None:
         self.begin()
-        self.patch(self.publication, "_publish_backing", lambda _: fail(ResourceUnavailable("away")))
+        self.context.refused["public/logs/live_backing.log"] = ResourceUnavailable("away")
         self.end()
         self.assertFalse(LogRecord.read(self.folder).is_published)
