@@ -7,7 +7,6 @@ import time
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.web import http, server
 
 from tcworker import worker
 from tcworker.assemble import new_worker
@@ -40,8 +39,6 @@ class Slept(TaskCase):
         self.patch(ClockWatch, "look_every", 0.1)
         self.patch(worker, "steady_seconds", self.steady_seconds)
         self.patch(task_case, "reactor", self.elsewhere)
-        write = http.datetimeToString
-        self.patch(server, "datetimeToString", lambda: write(self.elsewhere.seconds()))
         self.patch(task_case, "new_worker", lambda _, *more: new_worker(self.here, *more))
         return super().setUp()
 
