@@ -85,19 +85,8 @@ class TaskLog:
         self._finishing = Loose(_log)
         self._sealed = self._disposed = self._told_late = False
         self._unwritten = bytearray()
-        try:
-            self._raw = opening(folder, limit)
-        except OSError as error:
-            why = f"cannot begin the task's log in {folder}: {error.strerror}"
-            raise ResourceUnavailable.no_disk(why, folder, error) from error
-        self._compression = LogCompression(
-            f"{self._raw.path}.gz",
-            self._new_reader(),
-            threads,
-            size=lambda: self._raw.size,
-            broken=self._broken,
-            at_once=self._masks.at_once,
-        )
+        self._raw = _open(opening, folder, limit)
+        self._compression = self._new_compression()
 
     def mask(self, secret: str) -> None:
         """Let a secret not leave the machine in this log from now on, earlier output included.
@@ -308,6 +297,16 @@ class TaskLog:
         file, length = compress_in_memory(self._new_reader(), f"{self._raw.path}.gz", bytes(self._unwritten))
         return GzippedLog(file, length)
 
+    def _new_compression(self) -> LogCompression:
+        return LogCompression(
+            f"{self._raw.path}.gz",
+            self._new_reader(),
+            self._threads,
+            size=lambda: self._raw.size,
+            broken=self._broken,
+            at_once=self._masks.at_once,
+        )
+
     def _new_reader(self) -> LogReader:
         return LogReader(self._raw.descriptor, self._masks, self._gap, is_cut=self._raw.is_left)
 
@@ -355,3 +354,11 @@ class TaskLog:
         if tell is not None:
             why = f"cannot write the task's log, {self._raw.path}: {error.strerror}"
             tell(ResourceUnavailable.no_disk(why, self._raw.path, error))
+
+
+def _open(opening: Callable[[str, int], RawLog], folder: str, limit: int) -> RawLog:
+    try:
+        return opening(folder, limit)
+    except OSError as error:
+        why = f"cannot begin the task's log in {folder}: {error.strerror}"
+        raise ResourceUnavailable.no_disk(why, folder, error) from error

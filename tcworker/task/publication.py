@@ -13,6 +13,9 @@ from tcworker.feature.registry import RunFeatures
 from tcworker.interfaces import IResult, ITaskContext
 from tcworker.task.haste import Haste
 
+_MOMENT = 0.05
+"""Seconds before the time of artifacts is over."""
+
 
 class Publication:
     """Publishes the artifacts of one run, once.
@@ -75,7 +78,3 @@ class Publication:
     def _too_late(self) -> None:
         # A run that is otherwise completed is worth another try, by a worker that has the time.
         self._failed(Failure(TooLate("the worker must go before all artifacts are published")))
-
-
-_MOMENT = 0.05
-"""Seconds before the time of artifacts is over."""

@@ -28,11 +28,6 @@ class Health:
         """What is wrong; nothing if the worker is well."""
         return [problem for check in self._checks if (problem := check())]
 
-    @property
-    def well(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
-
 
 def claims_enough(seconds: Callable[[], float], could: Callable[[], bool], asked: Callable[[], float]) -> Check:
     """Check that a worker asks for tasks while it could.

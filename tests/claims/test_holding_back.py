@@ -128,7 +128,7 @@ class Health(HoldingCase):
 
     def test_one_whose_claim_never_ends_is_not(self) -> None:
         self.clock.advance(SILENCE - 1)
-        self.assertTrue(self.claims.health.well)
+        self.assertEqual(self.claims.health.problems, [])
         self.clock.advance(2)
         (problem,) = self.claims.health.problems
         self.assertIn("could claim", problem)
@@ -137,16 +137,16 @@ class Health(HoldingCase):
         self.patch(self.facilities.threads, "run", lambda *arguments: Deferred())
         self.give()
         self.clock.pump([1] * int(SILENCE + 10))
-        self.assertFalse(self.claims.health.well)
+        self.assertTrue(self.claims.health.problems)
 
     def test_one_that_has_no_slot_is_well(self) -> None:
         self.give({"script": [{"sleep": 900}]})
         self.clock.pump([10] * 89)
-        self.assertTrue(self.claims.health.well)
+        self.assertEqual(self.claims.health.problems, [])
         self.clock.pump([10] * 2)
-        self.assertEqual((self.asking, self.claims.health.well), ([1], True))
+        self.assertEqual((self.asking, self.claims.health.problems), ([1], []))
 
     def test_one_that_goes_is_well(self) -> None:
         self.claims.drain(None, EXIT)
         self.clock.advance(2 * SILENCE)
-        self.assertTrue(self.claims.health.well)
+        self.assertEqual(self.claims.health.problems, [])
