@@ -1,7 +1,8 @@
 """Tasks while requests and answers get lost, and while the worker is killed again and again.
 
-Short with one seed in C{make test}. C{make soak} runs it whole with another seed each time, which is printed and
-in what it fails with; C{TCWORKER_SEED} repeats it: the same requests meet the same fates then, when that is is up to the machine.
+Short with one seed in C{make test}. C{make soak} runs it whole with another seed each time, which is printed, also with
+what it fails with; C{TCWORKER_SEED} repeats it: the same requests meet the same fates then, when that is is up to the
+machine.
 """
 
 from __future__ import annotations
