@@ -25,7 +25,7 @@ from tests.verdicts import read_verdict
 BACKING = "public/logs/live_backing.log"
 LIVE = "public/logs/live.log"
 VERDICT = "public/logs/verdict.json"
-STATUS = {"status": {"runs": [{"reasonResolved": "canceled"}]}}
+STATUS = {"status": {"runs": [{"runId": 0, "state": "exception", "reasonResolved": "canceled"}]}}
 
 
 @implementer(IFeature, ITaskFeature)

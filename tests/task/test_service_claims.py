@@ -18,7 +18,7 @@ class TheQueueKnowsAlready(Running):
     def refuse_reclaim(self, **run: Any) -> None:
         self.clock.advance(1020)
         self.queue.refuse("reclaim_task")
-        self.queue.answer("status", {"status": {"runs": [run]}})
+        self.queue.answer("status", {"status": {"runs": [{"runId": 0, **run}]}})
 
     def test_what_the_worker_has_reported_stays_its_outcome(self) -> None:
         self.run_task({"print": "x"})
