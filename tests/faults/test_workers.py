@@ -54,9 +54,11 @@ class Kills(SynchronousTestCase):
     def test_as_often_as_it_is_to_be_and_then_no_more(self) -> None:
         self.assertEqual(len(self.kills(self.killer(3, calls=(10, 20)), 100, 3)), 3)
 
-    def test_after_some_seconds_if_it_makes_few_calls(self) -> None:
-        kills = self.kills(self.killer(math.inf, seconds=(3, 9)), 100, 1)
-        self.assertTrue(8 < len(kills) < 40, kills)
+    def test_after_some_seconds_and_of_some_after_many(self) -> None:
+        kills = self.kills(self.killer(math.inf, seconds=(3, 9)), 1000, 1)
+        lives = [later - earlier for earlier, later in pairwise(kills)]
+        few, many = ([life for life in lives if (life > 12) is long] for long in (False, True))
+        self.assertTrue(len(few) > 4 * len(many) > 0, lives)
 
     def test_once_more_while_the_next_one_starts(self) -> None:
         kills = self.kills(self.killer(math.inf, calls=(100, 100)), 2000, 0.1)

@@ -25,6 +25,13 @@ END_WITHIN = 60.0
 """Seconds in which one that is told to go must be gone."""
 
 
+LONG_LIFE = (22, 30)
+"""Seconds in which a task ends that lasts longer than its claim."""
+
+OF_LONG_LIFE = 0.12
+"""The share of workers that live for so long."""
+
+
 class MortalWorker:
     """Starts a worker, again and again, until it is told to stop.
 
@@ -110,7 +117,7 @@ class Killer:
 
     @param times: how often; with C{math.inf} until it is stopped.
     @param calls: it may make so many.
-    @param seconds: so long, from the first one on.
+    @param seconds: so long, from the first one on; some may live for half a minute, so that long tasks end, too.
     """
 
     def __init__(
@@ -139,7 +146,7 @@ class Killer:
             # At the next turn: perhaps before the call is answered, perhaps after.
             self._kill_in(0, 0.2)
         elif self._due is None and self._seconds is not None:
-            self._kill_in(*self._seconds)
+            self._kill_in(*(LONG_LIFE if self._chance.random() < OF_LONG_LIFE else self._seconds))
 
     def stop(self) -> None:
         """Kill no more."""
