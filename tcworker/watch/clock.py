@@ -45,7 +45,7 @@ class ClockWatch(Service):
     """Looks at the clocks again and again, from a thread: a timer would come late itself.
 
     @ivar look_every: seconds, as L{LOOK_EVERY}.
-    @param reactor: in whose thread C{jumped} is called, and whose clock it is.
+    @param reactor: in whose thread C{jumped} is called; the clock is that by which it writes dates.
     @param jumped: called after each jump.
     """
 

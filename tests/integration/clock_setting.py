@@ -1,4 +1,4 @@
-"""A C{tcworker} on a machine whose clock is set: by an hour, forward at SIGUSR1 and back at SIGUSR2."""
+"""A C{tcworker} on a machine whose clock is set: forward at SIGUSR1, back at SIGUSR2, by as much as is said first."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import sys
 import time
 from types import FrameType
 
-HOUR = 3600.0
-
-JUMPS = {signal.SIGUSR1: HOUR, signal.SIGUSR2: -HOUR}
+SIGNS = {signal.SIGUSR1: 1, signal.SIGUSR2: -1}
 
 
 class WallClock:
     """In the place of C{time.time}."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self._true = time.time
+        self._seconds = seconds
         self._wrong = 0.0
 
     def __call__(self) -> float:
@@ -24,14 +23,14 @@ class WallClock:
 
     def jump(self, number: int, frame: FrameType | None) -> None:
         """Set it, as a signal says."""
-        self._wrong += JUMPS[signal.Signals(number)]
+        self._wrong += SIGNS[signal.Signals(number)] * self._seconds
         print(f"set to {self():.0f}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
     """Be the command."""
-    clock = WallClock()
-    for number in JUMPS:
+    clock = WallClock(float(sys.argv.pop(1)))
+    for number in SIGNS:
         signal.signal(number, clock.jump)
     time.time = clock
     # Only now: whoever is imported earlier would keep the true one.

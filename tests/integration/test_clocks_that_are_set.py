@@ -1,19 +1,24 @@
-"""Whole processes on a machine whose clock is set by an hour while they count: nothing ends early, nothing waits."""
+"""Whole processes on a machine whose clock is set while they count: nothing ends early, nothing waits for longer."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
 from typing import ClassVar
 
+from twisted.internet import reactor
+
+from tcworker.client.http import HTTP
 from tcworker.interfaces import ProcessStatus
 from tcworker.task.claim import read_date
 from tests.definitions import shell
 from tests.integration.processes import ROOT, Command
 from tests.integration.task_case import FILE
+from tests.integration.task_client import TaskClient
 from tests.integration.test_deadlines import DeadlineCase
 from tests.surroundings import until
 
@@ -21,12 +26,16 @@ FORWARD, BACK = signal.SIGUSR1, signal.SIGUSR2
 
 
 class ClockSetCase(DeadlineCase):
-    """Those of a machine whose clock the test sets."""
+    """Those of a machine whose clock the test sets.
+
+    @cvar jump: by how many seconds.
+    """
 
     poll: ClassVar[float] = 0.2
+    jump: ClassVar[float] = 3600
 
     def command(self, *arguments: str) -> Command:
-        program = (os.path.basename(sys.executable), "-m", "tests.integration.clock_setting")
+        program = (os.path.basename(sys.executable), "-m", "tests.integration.clock_setting", str(self.jump))
         command = Command([*program, *arguments], self.folder, environment={"PYTHONPATH": ROOT})
         self.addCleanup(command.kill)
         return command
@@ -129,3 +138,22 @@ class ARun(ClockSetCase):
             await self.set(command, jump)
             self.assertEqual(await command.until_ended(), ProcessStatus.DONE, command.output)
             os.unlink(self.path("begun"))
+
+
+class AServer(ClockSetCase):
+    """Whose dates are by the machine's clock: a jump by more ends the credentials of what runs."""
+
+    jump = 600
+
+    async def test_its_worker_counts_on(self) -> None:
+        self.write("worker.json", json.dumps({"tasksDir": self.path("tasks"), "taskUsers": False}))
+        server = self.command("server", "--port", "0", "--worker-config", self.path("worker.json"))
+        await server.until_printed("unset TASKCLUSTER_CERTIFICATE\n")
+        said = dict(re.findall("^export TASKCLUSTER_(.*?)=(.*)$", server.output, re.MULTILINE))
+        root = {"rootURL": said["ROOT_URL"], "clientId": said["CLIENT_ID"], "accessToken": said["ACCESS_TOKEN"]}
+        http = HTTP(reactor)
+        self.addCleanup(http.close)
+        self.client = TaskClient(http, root, "local/tasks")
+        task_id = await self.running("touch begun; sleep 4; echo done")
+        await self.set(server, FORWARD)
+        self.assertEqual((await self.outcome(task_id)).resolution, "completed")
