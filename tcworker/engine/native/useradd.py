@@ -21,8 +21,8 @@ K = TypeVar("K")
 PREFIX = "task_"
 """How the names of tasks' users begin."""
 
-_BUSY = (1, 10)
-"""What C{useradd} and C{userdel} end with while another program changes the users."""
+_BUSY = (1, 10, 16, 18)
+"""What C{useradd} and C{userdel} end with while another program has locked users, groups, or numbers to map."""
 
 _TAKEN = (4, 9)
 _NOT_THERE = 6

@@ -56,6 +56,14 @@ class WhileTheyAreLocked(SynchronousTestCase):
         self.assertLess(self.time.now, 46)
         self.assertLessEqual(max(self.time.slept), 0.5)
 
+    def test_whichever_file_it_is(self) -> None:
+        # Of passwd, group, subuid and subgid: the last two stay locked where a program was killed in its last moment.
+        for status in (1, 10, 16, 18):
+            self.time.now, self.helpers.status = 0, status
+            self.helpers.free_at = 45
+            set_password(self.helpers, "somebody", "secret")
+            self.assertGreaterEqual(self.time.now, 45, status)
+
     def test_but_not_for_ever(self) -> None:
         self.helpers.free_at = 1000
         with self.assertRaises(CannotChangeUsers) as raised:
