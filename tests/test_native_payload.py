@@ -219,7 +219,7 @@ class EachProperty(PayloadCase):
     @given(st.sampled_from(sorted(CASES)), anything)
     def test_whatever_it_is_somebody_understands_what_is_wrong(self, place: Place, value: object) -> None:
         for fault in self.faults(payload_with(place, value)):
-            self.assertRegex(fault, r"^payload(\.|\[|:).*: found .*, expected ")
+            self.assertRegex(fault, r"(?s)^payload(\.|\[|:).*: found .*, expected ")
 
     def test_is_described(self) -> None:
         silent = [each.path for each in properties(self.schema.schema) if not each.schema.get("description")]

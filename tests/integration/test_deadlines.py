@@ -282,6 +282,26 @@ class Hanging(DeadlineCase):
         await self.gone(worker, 10)
         self.assertHandedOn(await self.outcome(task_id))
 
+    async def test_a_storage_that_takes_nothing_has_the_log_from_the_next_worker(self) -> None:
+        worker = self.worker()
+        task_id = await self.running(WORK)
+        away = [True]
+
+        def store(request: Request, render: Render) -> bytes | int:
+            if not away:
+                return render(request)
+            request.setResponseCode(503)
+            return b"{}"
+
+        self.meddle("PUT", "", store)
+        self.notice(False, 5)
+        await self.gone(worker, 5)
+        away.clear()
+        self.worker()
+        await until(lambda: os.listdir(self.path("state/runs")) == [])
+        log = await self.client.content(task_id, 0, "public/logs/live_backing.log")
+        self.assertIn(b"the worker is shutting down", log)
+
     async def test_the_queue_from_now_on(self) -> None:
         worker = self.worker()
         task_id = await self.running(WORK)

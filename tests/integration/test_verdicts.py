@@ -20,7 +20,7 @@ from tcworker.embedded.times import Times
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
-from tcworker.task import object_upload
+from tcworker.task import object_upload, verdict_file
 from tcworker.waiting import pause
 from tests.definitions import date, shell
 from tests.integration.task_case import FILE, TaskCase
@@ -205,6 +205,11 @@ class ByTheWorker(VerdictCase):
         await self.client.until_resolved(task_id)
         verdict = read_verdict(await self.client.content(task_id, 0, "public/logs/verdict.json"))
         self.assertEqual((verdict["cause"], verdict["evidence"]["error"]), (Cause.UPLOAD_REFUSED, "404"))
+
+    async def test_a_storage_that_is_away_for_as_long_as_the_log_waits(self) -> None:
+        self.patch(verdict_file, "MOST_SECONDS", 0.5)
+        self.refuse("PUT", "/storage/.*(backing|verdict)", 503, times=4)
+        self.assertJudged(await self.run_task(shell("exit 3")), Cause.EXIT_STATUS, "status 3")
 
     async def test_worker_shutdown(self) -> None:
         task_id = await self.client.create(shell("touch begun; sleep 60"))
