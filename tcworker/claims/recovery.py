@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import sqlite3
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
@@ -15,13 +14,10 @@ from tcworker.task.facilities import Facilities
 from tcworker.task.left_log import publish_left_log
 from tcworker.task.resolution import WORKER_SHUTDOWN
 from tcworker.task.settlement import Settlement
-from tcworker.waiting import Loose, OneShot, pause
+from tcworker.waiting import Loose, OneShot
 
 PATIENCE = 20.0
 """Seconds for which the first claim waits for these reports; an outage must not keep it for as long as claims last."""
-
-AGAIN = 30.0
-"""Seconds between two rounds of tries where only this machine's clock says that a claim is over."""
 
 CLOSE_SECONDS = 3.0
 """For what is still being done when the worker goes; the next start does the rest."""
@@ -63,31 +59,22 @@ class Recovery:
 
     async def _settle(self, record: RunRecord, told: OneShot[None]) -> None:
         settlement = Settlement.of_left_run(record, self._facilities, lambda: math.inf)
-        while not record.reported and not await self._tell(record, settlement):
-            # Over by a clock that Taskcluster has not confirmed: once it is back, it says whether that is so.
-            await pause(self._facilities.clock, AGAIN)
+        if not record.reported and not await self._tell(record, settlement):
+            return
         told.succeed(None)
         # Of a completed or failed one the log was published before, and the queue would take none any more.
         if record.resolution is None or record.resolution.state == "exception":
             await publish_left_log(record, self._facilities)
-        await _remember(settlement.forget(), record)
+        await settlement.forget()
 
     async def _tell(self, record: RunRecord, settlement: Settlement) -> bool:
-        resolution, over = record.resolution or WORKER_SHUTDOWN, settlement.is_over
+        resolution = record.resolution or WORKER_SHUTDOWN
+        if not settlement.is_over:
+            _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=record.name)
         if not await settlement.tell(resolution):
             return False
-        if not over:
-            _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=record.name)
-        await _remember(settlement.told(), record)
+        await settlement.told()
         return True
-
-
-async def _remember(write: Awaitable[None], record: RunRecord) -> None:
-    """Note what was done about a run; where that cannot be noted, the next start does it again, which does no harm."""
-    try:
-        await write
-    except (OSError, sqlite3.Error) as error:
-        _log.warn("what was done about it cannot be remembered: {error}", error=str(error), run=record.name)
 
 
 def _pass_on(result: object, told: OneShot[None]) -> object:

@@ -16,7 +16,7 @@ from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
 from tcworker.task.log_record import LogRecord, RecordUnreadable
 from tcworker.task.resolution import CLAIM_LOST, WORKER_SHUTDOWN
-from tcworker.task.verdict import BY_QUEUE, Verdict, by_death, by_leaving, by_resolution
+from tcworker.task.verdict import Verdict, by_death, by_leaving, by_resolution
 from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
 
@@ -78,7 +78,7 @@ class _LeftLog:
         dates = dict.fromkeys(("deadline", "expires"), write_date(left.expires))
         claim = record.claim({**dates, "payload": {}})
         allowance = Allowance(facilities.time, record.taken_until)
-        too_late = allowance.left() <= 0 and not record.reported
+        too_late = allowance.left() <= 0
         # Nobody prolongs its claim, and the queue takes its artifacts for so long.
         allowance.claim_lost()
         allowance.limit(AFTER_RESOLUTION)
@@ -117,7 +117,7 @@ class _LeftLog:
 
 def _verdict_of(record: RunRecord, left: LogRecord, too_late: bool) -> Verdict:
     resolution = CLAIM_LOST if too_late else record.resolution or WORKER_SHUTDOWN
-    if record.resolution in BY_QUEUE or resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
+    if resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
         return by_resolution(resolution)
     if left.seconds_left is not None:
         return by_leaving(left.seconds_left, resolution)

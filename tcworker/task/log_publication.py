@@ -12,7 +12,7 @@ from urllib.parse import quote
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
-from tcworker.errors import Cause, ResourceUnavailable, TaskError
+from tcworker.errors import TaskError
 from tcworker.interfaces import GzippedArtifact, LinkArtifact, Publish, ReferenceArtifact
 from tcworker.task.checkpoints import Checkpoints
 from tcworker.task.context import IRunContext
@@ -26,18 +26,9 @@ LOG_TYPE = "text/plain; charset=utf-8"
 _UNFINISHED = "was in the middle of its upload when this log was published; unless that ends, there is no content"
 
 
-def _may_come(failure: Failure) -> bool:
-    """Whether what could not be published can be when disk or storage are as they should be."""
-    error = failure.value
-    if isinstance(error, ResourceUnavailable):
-        return error.cause != Cause.UPLOAD_REFUSED
-    return isinstance(error, OSError)
-
-
 class LogPublication:
     """Publishes the log of one run, once.
 
-    @ivar owed: whether some of it is not where it belongs, and may be if it is tried again.
     @param failed: told of what could not be published.
     """
 
@@ -49,7 +40,6 @@ class LogPublication:
         self._publish_backing: Publish = context.publish
         self._publish_live: Publish = context.publish
         self._why: str | None = None
-        self.owed = False
         self._logger = RunLogger(context.name)
         self._checkpoints = Checkpoints(
             context.clock,
@@ -107,7 +97,7 @@ class LogPublication:
         except CancelledError:
             raise
         except Exception:
-            self._not_published(Failure())
+            self._failed(Failure())
 
     async def _sealed_log(self) -> None:
         sealed = await self._log.seal()
@@ -129,11 +119,7 @@ class LogPublication:
             await self._checkpoints.finish(sealed)
         for _, outcome in ends:
             if isinstance(outcome, Failure):
-                self._not_published(outcome)
-
-    def _not_published(self, failure: Failure) -> None:
-        self.owed |= _may_come(failure)
-        self._failed(failure)
+                self._failed(outcome)
 
     def _published(self, _: None) -> None:
         self._log.published()

@@ -95,7 +95,6 @@ class TaskService(Service):
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
         self._why_killed = ""
-        self._resolution: Resolution | None = None
         self._uploaded = self._over = self._dropped = self._taken_away = False
 
     def startService(self) -> None:
@@ -333,7 +332,6 @@ class TaskService(Service):
 
     def report(self, resolution: Resolution) -> None:
         """See L{RunActions.report}."""
-        self._resolution = resolution
         if resolution in DECIDED_BY_QUEUE:
             self.drop_report()
             self._machine.reported()
@@ -368,26 +366,10 @@ class TaskService(Service):
             await self._try(self._sandbox.dispose(), "removing the sandbox")
         await self._try(self._log_publication.close(), "ending the checkpoints of the log")
         await self._try(self._log.dispose(), "closing the log")
-        await self._try(self._forget(), "forgetting the run")
+        await self._try(self._facilities.threads.run(shutil.rmtree, self._folder), "removing the run's folder")
+        if not self._is_owed:
+            await self._try(self._facilities.state.done(self.claim.task_id, self.claim.run_id), "forgetting the run")
         self._machine.cleaned()
-
-    async def _forget(self) -> None:
-        state, run = self._facilities.state, (self.claim.task_id, self.claim.run_id)
-        if not self._leaves_log:
-            await self._try(self._facilities.threads.run(shutil.rmtree, self._folder), "removing the run's folder")
-            if not self._is_owed:
-                await state.done(*run)
-        elif not self._is_owed:
-            # The next start has nothing to tell the queue then, and publishes the log.
-            assert self._resolution is not None
-            await state.decided(*run, self._resolution)
-            await state.reported(*run)
-
-    @property
-    def _leaves_log(self) -> bool:
-        """Whether the next start shall publish the log: the queue takes that of a run that ended as an exception."""
-        possible = self._resolution is not None and self._resolution.state == "exception"
-        return possible and self._log_publication.owed and self._allowance.credentials_left() > LAST_TRY
 
     @property
     def _is_owed(self) -> bool:
