@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import math
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.logger import Logger
 
+from tcworker.errors import Cause, ResourceUnavailable
+from tcworker.retry import Backoff
 from tcworker.state import RunRecord
+from tcworker.task.allowance import Allowance
 from tcworker.task.facilities import Facilities
 from tcworker.task.left_log import publish_left_log
 from tcworker.task.resolution import WORKER_SHUTDOWN
 from tcworker.task.settlement import Settlement
-from tcworker.waiting import Loose, OneShot
+from tcworker.waiting import Loose, OneShot, pause
 
 PATIENCE = 20.0
 """Seconds for which the first claim waits for these reports; an outage must not keep it for as long as claims last."""
 
 CLOSE_SECONDS = 3.0
 """For what is still being done when the worker goes; the next start does the rest."""
+
+AGAIN = Backoff(first=5.0, most=30.0)
+"""For what an outage, a full disk or a clock that may be wrong is in the way of: credentials last for minutes only."""
 
 _log = Logger()
 
@@ -31,13 +39,15 @@ class Recovery:
     def __init__(self, facilities: Facilities) -> None:
         self._facilities = facilities
         self._loose = Loose(_log)
+        self._said_full = False
 
     async def settle(self, left: Sequence[RunRecord]) -> None:
         """Tell the queue how these runs ended, and forget them; returns when it knows, or cannot be told for now.
 
         What had been decided is reported as it was; any other run as worker-shutdown, so that the queue gives the task
         to another worker at once; after C{takenUntil} there is nothing to say. What cannot be told soon is tried on
-        until the claim ends, and what is not told when this worker goes, at the next start.
+        until the claim ends, by Taskcluster's clock; what is not told when this worker goes, at the next start. So is
+        what has no room on the disk.
         """
         if not left:
             return
@@ -59,22 +69,64 @@ class Recovery:
 
     async def _settle(self, record: RunRecord, told: OneShot[None]) -> None:
         settlement = Settlement.of_left_run(record, self._facilities, lambda: math.inf)
-        if not record.reported and not await self._tell(record, settlement):
-            return
+        if not record.reported:
+            await self._tell(record, settlement, told)
         told.succeed(None)
         # Of a completed or failed one the log was published before, and the queue would take none any more.
         if record.resolution is None or record.resolution.state == "exception":
-            await publish_left_log(record, self._facilities)
-        await settlement.forget()
+            await self._until_time_is_known(record)
+            await self._when_there_is_room(lambda: publish_left_log(record, self._facilities))
+        await self._when_there_is_room(settlement.forget)
 
-    async def _tell(self, record: RunRecord, settlement: Settlement) -> bool:
-        resolution = record.resolution or WORKER_SHUTDOWN
-        if not settlement.is_over:
+    async def _tell(self, record: RunRecord, settlement: Settlement, told: OneShot[None]) -> None:
+        resolution, delays = record.resolution or WORKER_SHUTDOWN, AGAIN.delays()
+        over = settlement.is_over
+        while not await settlement.tell(resolution):
+            # Over by this machine's clock, which the queue has not confirmed yet. The first claim does not wait for it.
+            told.succeed(None)
+            await pause(self._facilities.clock, next(delays))
+            over = settlement.is_over
+        if not over:
             _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=record.name)
-        if not await settlement.tell(resolution):
-            return False
-        await settlement.told()
-        return True
+        try:
+            await settlement.told()
+        except Exception as error:
+            # Whoever tells it once more does no harm; of the log there is only this chance.
+            if not self._is_full(error):
+                _log.failure("that a run is reported cannot be remembered", run=record.name)
+
+    async def _until_time_is_known(self, record: RunRecord) -> None:
+        """Believe no clock that may be wrong when it says that a log comes too late."""
+        time, delays = self._facilities.time, AGAIN.delays()
+        allowance = Allowance(time, record.taken_until)
+        while not time.known and allowance.credentials_left() <= 0:
+            await pause(self._facilities.clock, next(delays))
+
+    async def _when_there_is_room(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do something, again and again as long as a disk is too full for it."""
+        for delay in AGAIN.delays():
+            try:
+                return await step()
+            except Exception as error:
+                if not self._is_full(error):
+                    raise
+            await pause(self._facilities.clock, delay)
+
+    def _is_full(self, error: Exception) -> bool:
+        """Whether there is no room on a disk, which is said once."""
+        full = _says_full(error)
+        if full and not self._said_full:
+            self._said_full = True
+            _log.warn("a disk is full: what a dead worker left cannot be settled yet: {error}", error=str(error))
+        return full
+
+
+def _says_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(error, ResourceUnavailable) and error.cause == Cause.NO_DISK
 
 
 def _pass_on(result: object, told: OneShot[None]) -> object:

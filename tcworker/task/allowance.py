@@ -39,6 +39,10 @@ class Allowance:
         """Seconds until the claim is certainly over; negative when it is."""
         return self._time.until_past(self.taken_until)
 
+    def credentials_left(self) -> float:
+        """Seconds for which auth takes the credentials if nobody prolongs them; negative when it does not any more."""
+        return self.claim_left() + TOLERANCE
+
     def left(self) -> float:
         """Seconds; 0 when the time is over."""
         claim = self.claim_left() + self._tolerance

@@ -7,7 +7,7 @@ import os
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import Cause
 from tcworker.state import RunRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import write_date
@@ -16,7 +16,7 @@ from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
 from tcworker.task.log_record import LogRecord, RecordUnreadable
 from tcworker.task.resolution import CLAIM_LOST, WORKER_SHUTDOWN
-from tcworker.task.verdict import Verdict, by_death, by_leaving, by_resolution
+from tcworker.task.verdict import BY_QUEUE, Verdict, by_death, by_leaving, by_resolution
 from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
 
@@ -35,7 +35,7 @@ def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None
 
     Fires when it is published, or cannot be, which is logged; at once if there is none.
     One of which nobody knows what is to be masked in it is kept (L{Facilities.folder_of_kept_logs}); fails with
-    C{OSError} if that cannot be done.
+    C{OSError} if that cannot be done, and with that or a L{ResourceUnavailable} if the disk has no room for the work.
     The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
     Cancelling it leaves the log where it is.
     """
@@ -52,7 +52,7 @@ async def _publish(record: RunRecord, facilities: Facilities) -> None:
         kept = os.path.join(facilities.folder_of_kept_logs, os.path.basename(folder))
         await facilities.threads.run(_keep, folder, kept)
         log.error(_KEPT, error=str(error), kept=kept)
-    except (_TooLate, ResourceUnavailable) as error:
+    except _TooLate as error:
         log.error("its log is not published: {error}", error=str(error))
 
 
@@ -78,13 +78,14 @@ class _LeftLog:
         dates = dict.fromkeys(("deadline", "expires"), write_date(left.expires))
         claim = record.claim({**dates, "payload": {}})
         allowance = Allowance(facilities.time, record.taken_until)
-        too_late = allowance.left() <= 0
+        too_late = allowance.left() <= 0 and not record.reported
         # Nobody prolongs its claim, and the queue takes its artifacts for so long.
         allowance.claim_lost()
         allowance.limit(AFTER_RESOLUTION)
         if allowance.left() <= 0:
             raise _TooLate("it is too late, for the run's credentials are over")
         self._left = left
+        self._no_disk: Failure | None = None
         # An object that was declared cannot be declared again: then that place is the only one for the log.
         self._replaces_checkpoint = left.has_checkpoint or facilities.config.create_object_artifacts
         self._log = facilities.left_log(claim, left, folder)
@@ -110,14 +111,19 @@ class _LeftLog:
         finally:
             await self._publication.close()
             await self._log.dispose()
+        if self._no_disk is not None:
+            self._no_disk.raiseException()
 
     def _failed(self, failure: Failure) -> None:
+        if failure.check(OSError) or getattr(failure.value, "cause", None) == Cause.NO_DISK:
+            self._no_disk = failure
+            return
         self._logger.error("its log cannot be published: {error}", error=failure.getErrorMessage())
 
 
 def _verdict_of(record: RunRecord, left: LogRecord, too_late: bool) -> Verdict:
     resolution = CLAIM_LOST if too_late else record.resolution or WORKER_SHUTDOWN
-    if resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
+    if record.resolution in BY_QUEUE or resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
         return by_resolution(resolution)
     if left.seconds_left is not None:
         return by_leaving(left.seconds_left, resolution)

@@ -64,6 +64,9 @@ class LogRecord:
         try:
             with open(os.path.join(folder, NAME), "rb") as file:
                 return _read(file.read())
+        except FileNotFoundError:
+            why = f"there is no {NAME} beside it: its worker was an older tcworker, or had no room to write that"
+            raise RecordUnreadable(why) from None
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             # Not its text, which may show what was to be masked.
             raise RecordUnreadable(type(error).__name__) from None

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 from datetime import timedelta
 from email.utils import formatdate
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.claims import recovery
 from tcworker.claims.left_folders import remove_unknown
 from tcworker.claims.recovery import CLOSE_SECONDS, PATIENCE, Recovery
 from tcworker.client.server_time import ServerTime
+from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import Credentials
 from tcworker.state import RunRecord
 from tcworker.task.facilities import Facilities
@@ -92,6 +96,64 @@ class LeftRuns(SynchronousTestCase):
         self.queue.refuse("report_completed", 401, "AuthenticationFailed")
         self.successResultOf(settled)
         self.assertEqual((len(self.queue.calls), self.facilities.memory.kept), (1, {}))
+
+    def test_one_that_only_its_own_clock_calls_over_is_tried_until_the_queue_is_back_and_its_log_published_then(
+        self,
+    ) -> None:
+        self.clock.advance(1_900_000_000)
+        self.facilities.time = ServerTime(self.clock.seconds)
+        asked = self.publish_logs(succeed(None))
+        settled = self.settle(self.left("a", seconds=60))
+        with capturedLogs() as told:
+            for _ in range(120):
+                for _ in self.queue.waiting("report_exception"):
+                    self.queue.lose("report_exception")
+                self.clock.advance(1)
+        self.successResultOf(settled)
+        self.assertEqual((asked, len(self.facilities.memory.kept)), ([], 1))
+        self.assertNotIn("reported as", " ".join(str(formatEvent(event)) for event in told))
+        self.clock.advance(30)
+        self.facilities.time.heard(formatdate(self.clock.seconds(), usegmt=True), self.clock.seconds())
+        self.queue.refuse("report_exception", 409, "RequestConflict")
+        self.assertEqual((asked, self.facilities.memory.kept, self.clock.getDelayedCalls()), (["a"], {}, []))
+
+    def test_a_log_that_is_too_late_only_by_a_clock_that_may_be_wrong_waits_for_a_better_one(self) -> None:
+        self.clock.advance(1_900_000_000)
+        self.facilities.time = ServerTime(self.clock.seconds)
+        asked = self.publish_logs(succeed(None))
+        self.successResultOf(self.settle(self.left("a", seconds=-3600, reported=True)))
+        self.assertEqual(asked, [])
+        self.facilities.time.heard(formatdate(self.clock.seconds(), usegmt=True), self.clock.seconds())
+        self.clock.advance(10)
+        self.assertEqual((asked, self.facilities.memory.kept, self.clock.getDelayedCalls()), (["a"], {}, []))
+
+    def test_a_full_disk_keeps_no_log_from_being_published_is_said_in_one_line_and_forgets_when_it_can(self) -> None:
+        full, memory = sqlite3.OperationalError("database or disk is full"), self.facilities.memory
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        done = memory.done
+        for method in ("reported", "done"):
+            self.patch(memory, method, lambda *run: fail(full))
+        asked = self.publish_logs(succeed(None))
+        with capturedLogs() as told:
+            settled = self.settle(self.left("a"), self.left("b"))
+            for _ in "ab":
+                self.queue.answer("report_exception")
+            for _ in range(60):
+                self.clock.advance(1)
+        self.successResultOf(settled)
+        self.assertEqual((sorted(asked), len(memory.kept)), (["a", "b"], 2))
+        self.assertEqual(len([event for event in told if "full" in str(formatEvent(event))]), 1)
+        self.patch(memory, "done", done)
+        self.clock.advance(30)
+        self.assertEqual((memory.kept, self.clock.getDelayedCalls()), ({}, []))
+
+    def test_a_log_that_the_disk_has_no_room_for_is_published_when_it_has(self) -> None:
+        answers = [fail(ResourceUnavailable.no_disk("full", "x", OSError(errno.ENOSPC, "full"))), succeed(None)]
+        self.patch(recovery, "publish_left_log", lambda record, facilities: answers.pop(0))
+        self.settle(self.left("a", reported=True))
+        self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
+        self.clock.advance(10)
+        self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
 
     def test_an_outage_keeps_the_worker_from_nothing_and_is_sat_out_beside_it(self) -> None:
         settled = self.settle(self.left("a", COMPLETED))

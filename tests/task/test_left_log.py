@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import random
@@ -297,6 +298,17 @@ class WhatIsNot(LeftLogTest):
         self.assertEqual(told, [])
         self.assertIn(RAW, os.listdir(self.dead.folder_of(claim)))
 
+    async def test_one_that_a_full_disk_has_no_room_for_which_another_try_may_publish(self) -> None:
+        claim = self.claim()
+        await self.die(self.begin(claim))
+        full = OSError(errno.ENOSPC, "No space left on device")
+        sealing = self.patch(TaskLog, "seal", lambda log: fail(full))
+        with self.assertRaises(OSError):
+            await self.publish(claim)
+        sealing.restore()
+        context = await self.publish(claim)
+        self.assertIn(WHY, self.text(context))
+
     async def test_a_run_that_had_no_log_yet(self) -> None:
         await self.publish(self.dead.claim())
         self.assertEqual(self.next.contexts, [])
@@ -313,6 +325,7 @@ class WhatIsNot(LeftLogTest):
         (line,) = [str(formatEvent(event)) for event in told]
         kept = os.path.join(self.folder, "kept-logs", f"{claim.task_id}-{claim.run_id}")
         self.assertIn(f"it is kept in {kept}", line)
+        self.assertIn(f"there is no {NAME} beside it: its worker was an older tcworker", line)
         modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (os.path.dirname(kept), os.path.join(kept, RAW))]
         self.assertEqual((modes, os.listdir(self.next.folder_of_runs)), ([0o700, 0o600], []))
 
