@@ -12,7 +12,7 @@ from urllib.parse import quote
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
-from tcworker.errors import TaskError
+from tcworker.errors import Cause, ResourceUnavailable, TaskError
 from tcworker.interfaces import GzippedArtifact, LinkArtifact, Publish, ReferenceArtifact
 from tcworker.task.checkpoints import Checkpoints
 from tcworker.task.context import IRunContext
@@ -26,9 +26,16 @@ LOG_TYPE = "text/plain; charset=utf-8"
 _UNFINISHED = "was in the middle of its upload when this log was published; unless that ends, there is no content"
 
 
+def may_come(failure: Failure) -> bool:
+    """Whether what could not be published can be when disk or storage are as they should be."""
+    refused = getattr(failure.value, "cause", None) == Cause.UPLOAD_REFUSED
+    return failure.check(OSError, ResourceUnavailable) is not None and not refused
+
+
 class LogPublication:
     """Publishes the log of one run, once.
 
+    @ivar owed: whether some of it is not where it belongs, and may be if it is tried again.
     @param failed: told of what could not be published.
     """
 
@@ -40,6 +47,7 @@ class LogPublication:
         self._publish_backing: Publish = context.publish
         self._publish_live: Publish = context.publish
         self._why: str | None = None
+        self.owed = False
         self._logger = RunLogger(context.name)
         self._checkpoints = Checkpoints(
             context.clock,
@@ -97,7 +105,7 @@ class LogPublication:
         except CancelledError:
             raise
         except Exception:
-            self._failed(Failure())
+            self._not_published(Failure())
 
     async def _sealed_log(self) -> None:
         sealed = await self._log.seal()
@@ -119,7 +127,11 @@ class LogPublication:
             await self._checkpoints.finish(sealed)
         for _, outcome in ends:
             if isinstance(outcome, Failure):
-                self._failed(outcome)
+                self._not_published(outcome)
+
+    def _not_published(self, failure: Failure) -> None:
+        self.owed |= may_come(failure)
+        self._failed(failure)
 
     def _published(self, _: None) -> None:
         self._log.published()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
@@ -26,6 +25,7 @@ from tcworker.task.log_publication import LogPublication
 from tcworker.task.machine import new_run_machine
 from tcworker.task.outcome import Attempts, as_task_error
 from tcworker.task.publication import Publication
+from tcworker.task.remains import Remains
 from tcworker.task.report import Report, record_of
 from tcworker.task.reporter import LAST_TRY, Reporter
 from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
@@ -95,6 +95,7 @@ class TaskService(Service):
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
         self._why_killed = ""
+        self._resolution: Resolution | None = None
         self._uploaded = self._over = self._dropped = self._taken_away = False
 
     def startService(self) -> None:
@@ -332,6 +333,7 @@ class TaskService(Service):
 
     def report(self, resolution: Resolution) -> None:
         """See L{RunActions.report}."""
+        self._resolution = resolution
         if resolution in DECIDED_BY_QUEUE:
             self.drop_report()
             self._machine.reported()
@@ -366,10 +368,12 @@ class TaskService(Service):
             await self._try(self._sandbox.dispose(), "removing the sandbox")
         await self._try(self._log_publication.close(), "ending the checkpoints of the log")
         await self._try(self._log.dispose(), "closing the log")
-        await self._try(self._facilities.threads.run(shutil.rmtree, self._folder), "removing the run's folder")
-        if not self._is_owed:
-            await self._try(self._facilities.state.done(self.claim.task_id, self.claim.run_id), "forgetting the run")
+        await self._try(self._remains().forget(), "forgetting the run")
         self._machine.cleaned()
+
+    def _remains(self) -> Remains:
+        owed, left = self._log_publication.owed, self._allowance.credentials_left()
+        return Remains(self.claim, self._facilities, self._resolution, self._is_owed, owed, left)
 
     @property
     def _is_owed(self) -> bool:

@@ -83,6 +83,8 @@ def by_leaving(seconds: float, resolution: Resolution = WORKER_SHUTDOWN) -> Verd
 
 def by_resolution(resolution: Resolution) -> Verdict:
     """Of a run of which no more is known than how it ended, since its worker was gone before it said why."""
+    if resolution in BY_QUEUE:
+        return BY_QUEUE[resolution]
     cause = _OF_REASONS.get(resolution.reason, Cause.WORKER_FAULT)
     return Verdict(
         resolution, cause, f"the run ended as {resolution}; the worker was gone before its log was published"

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import capturedLogs, formatEvent
 
-from tcworker.errors import TaskFailed
+from tcworker.claims.recovery import Recovery
+from tcworker.client.server_time import ServerTime
+from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.task.checkpoints import FIRST
+from tcworker.task.context import IRunContext
 from tcworker.task.log_names import LogNames
 from tcworker.task.log_record import LogRecord
-from tcworker.task.resolution import COMPLETED
+from tcworker.task.resolution import CANCELED, COMPLETED, WORKER_SHUTDOWN
 from tcworker.task.service import MOST_OF_WHY, TaskService
-from tests.task.test_service import BACKING, LIVE, Running
+from tests.task.test_service import BACKING, LIVE, VERDICT, Running
+from tests.verdicts import read_verdict
 
 CHECKPOINT = "public/logs/checkpoint.log"
+
+NEVER = 1_900_000_000
+"""Seconds since 1970, long after each claim here."""
 
 
 class ALongRun(Running):
@@ -115,3 +124,77 @@ class ForOperators(Running):
 
     def test_nor_a_part_of_a_secret_where_it_is_cut(self) -> None:
         self.assertNotIn("hush", self.ends("x" * (MOST_OF_WHY - 4) + "hush-hush"))
+
+
+class AStorageThatIsAway(Running):
+    """The log cannot be published, though the queue takes it for a while after an exception."""
+
+    error: Exception = ResourceUnavailable("the storage is away")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.well = self.facilities.new_context
+        self.patch(self.facilities, "new_context", self.away)
+
+    def away(self, *given: Any) -> IRunContext:
+        context = self.well(*given)
+        self.patch(context, "reserve", lambda name: lambda artifact: fail(self.error))
+        return context
+
+    def go(self) -> None:
+        """Run a task whose worker must go."""
+        self.run_task({"print": "hello"}, {"sleep": 5000}).shut_down(60)
+        self.clock.advance(1)
+
+    def folders(self) -> list[str]:
+        return os.listdir(os.path.join(self.folder, "runs"))
+
+    def test_it_is_left_to_the_next_start_which_has_nothing_more_to_tell_the_queue(self) -> None:
+        self.go()
+        self.queue.answer("report_exception")
+        (left,) = self.facilities.memory.kept.values()
+        self.assertEqual((self.ended, left.resolution, left.reported), ([WORKER_SHUTDOWN], WORKER_SHUTDOWN, True))
+        self.patch(self.facilities, "new_context", self.well)
+        self.successResultOf(Deferred.fromCoroutine(Recovery(self.facilities).settle([left])))
+        log = gzip.decompress(self.facilities.contexts[-1].contents[BACKING]).decode()
+        self.assertIn("hello", log)
+        self.assertIn("the worker was told to be gone in 60 s", log.splitlines()[-1])
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+        self.assertEqual(self.queue.methods(), ["report_exception"])
+
+    def test_so_it_is_if_the_queue_is_away_too(self) -> None:
+        self.go()
+        for _ in range(60):
+            if self.queue.waiting("report_exception"):
+                self.queue.lose("report_exception")
+            self.clock.advance(1)
+        (left,) = self.facilities.memory.kept.values()
+        self.assertEqual((self.ended, left.reported, len(self.folders())), ([WORKER_SHUTDOWN], False, 1))
+
+    def test_of_a_run_that_was_cancelled_too_and_the_next_start_knows_that(self) -> None:
+        self.run_task({"sleep": 5000}).taken_away(CANCELED)
+        self.clock.advance(1)
+        (left,) = self.facilities.memory.kept.values()
+        self.assertEqual((self.ended, left.resolution, left.reported), ([CANCELED], CANCELED, True))
+        self.patch(self.facilities, "new_context", self.well)
+        self.successResultOf(Deferred.fromCoroutine(Recovery(self.facilities).settle([left])))
+        verdict = read_verdict(gzip.decompress(self.facilities.contexts[-1].contents[VERDICT]))
+        self.assertEqual((verdict["cause"], self.queue.methods()), ("canceled", []))
+
+    def test_of_a_failed_run_the_queue_takes_none(self) -> None:
+        self.run_task({"exit": 3})
+        self.queue.answer("report_failed")
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def test_what_is_refused_is_not_tried_again(self) -> None:
+        self.error = ResourceUnavailable.refused("artifact", "403")
+        self.go()
+        self.queue.answer("report_exception")
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def test_nor_is_anything_when_the_credentials_are_over(self) -> None:
+        self.facilities.time = ServerTime(self.clock.seconds)
+        self.go()
+        self.facilities.time.heard(formatdate(NEVER, usegmt=True), self.clock.seconds())
+        self.queue.answer("report_exception")
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
