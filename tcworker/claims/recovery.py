@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -17,6 +15,7 @@ from tcworker.state import RunRecord
 from tcworker.task.allowance import Allowance
 from tcworker.task.facilities import Facilities
 from tcworker.task.left_log import publish_left_log
+from tcworker.task.outcome import full_disk
 from tcworker.task.resolution import WORKER_SHUTDOWN
 from tcworker.task.settlement import Settlement
 from tcworker.waiting import Loose, OneShot, pause
@@ -122,11 +121,8 @@ class Recovery:
 
 
 def _says_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return isinstance(error, ResourceUnavailable) and error.cause == Cause.NO_DISK
+    no_disk = isinstance(error, ResourceUnavailable) and error.cause == Cause.NO_DISK
+    return no_disk or full_disk(error) is not None
 
 
 def _pass_on(result: object, told: OneShot[None]) -> object:

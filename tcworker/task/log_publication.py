@@ -26,7 +26,7 @@ LOG_TYPE = "text/plain; charset=utf-8"
 _UNFINISHED = "was in the middle of its upload when this log was published; unless that ends, there is no content"
 
 
-def may_come(failure: Failure) -> bool:
+def _may_come(failure: Failure) -> bool:
     """Whether what could not be published can be when disk or storage are as they should be."""
     refused = getattr(failure.value, "cause", None) == Cause.UPLOAD_REFUSED
     return failure.check(OSError, ResourceUnavailable) is not None and not refused
@@ -130,7 +130,7 @@ class LogPublication:
                 self._not_published(outcome)
 
     def _not_published(self, failure: Failure) -> None:
-        self.owed |= may_come(failure)
+        self.owed |= _may_come(failure)
         self._failed(failure)
 
     def _published(self, _: None) -> None:

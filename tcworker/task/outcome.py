@@ -96,7 +96,7 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
         evidence = {"what": failure.value.method, "error": failure.value.message}
         return ResourceUnavailable(str(failure.value), cause=Cause.TASKCLUSTER_AWAY, evidence=evidence)
     # Its text may hold what is not for the task's author, who gets a name to ask about.
-    if (full := _full_disk(failure.value)) is not None:
+    if (full := full_disk(failure.value)) is not None:
         path, problem = full
         evidence = {"path": path, "error": problem}
         return ResourceUnavailable(f"{what}: {path}: {problem}", cause=Cause.NO_DISK, evidence=evidence)
@@ -106,7 +106,7 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
     return InternalError(why, evidence={"incident": incident})
 
 
-def _full_disk(error: BaseException | None) -> tuple[str, str] | None:
+def full_disk(error: BaseException | None) -> tuple[str, str] | None:
     """What of a disk that is full, which is nobody's fault, and in whose words; C{None} for any other error."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return str(error.filename or "the disk"), str(error.strerror)
