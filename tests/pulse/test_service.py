@@ -6,9 +6,6 @@ from typing import Any
 
 from pika import spec
 from twisted.internet.ssl import optionsForClientTLS
-from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock
-from twisted.logger import formatEvent, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.amqp.address import Address
 from tcworker.pulse.messages import Decision
@@ -16,6 +13,7 @@ from tcworker.pulse.service import PulseService
 from tcworker.task.resolution import CANCELED
 from tcworker.worker_log import LINES_A_MINUTE
 from tests.amqp.broker import MemoryBroker
+from tests.amqp.case import BrokerCase
 from tests.pulse.test_messages import message
 
 ADDRESS = Address("127.0.0.1", 1234, "vhost", "user", "secret")
@@ -40,27 +38,13 @@ class Ears:
         self.told.append("disconnected")
 
 
-class ListeningCase(SynchronousTestCase):
+class ListeningCase(BrokerCase):
     def setUp(self) -> None:
-        self.reactor = MemoryReactorClock()
-        self.events = EventLoggingObserver()
-        globalLogPublisher.addObserver(self.events)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events)
+        super().setUp()
         self.ears = Ears()
         tls = lambda: optionsForClientTLS(ADDRESS.host)  # noqa: E731  # not used here
         self.pulse = PulseService(self.reactor, ADDRESS, tls, "group", "worker", self.ears)
-        self.pulse.startService()
-        self.addCleanup(self.finish)
-
-    def finish(self) -> None:
-        if self.pulse.running:
-            self.pulse.stopService()
-        self.reactor.pump([1] * 10)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.assertNotIn("secret", self.logged())
-
-    def logged(self) -> str:
-        return "\n".join(formatEvent(event) for event in self.events)
+        self.start()
 
     def connect(self) -> MemoryBroker:
         """Let the broker be there for the connection that is asked for now."""

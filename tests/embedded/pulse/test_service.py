@@ -6,39 +6,23 @@ from typing import Any
 
 from pika import spec
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock
-from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.embedded.outbox import Message, Outbox
 from tcworker.embedded.pulse.service import EXCHANGES, MOST_UNCONFIRMED, Pulse
 from tests.amqp.broker import MemoryBroker
+from tests.amqp.case import BrokerCase
 
 URL = "amqp://user:secret@127.0.0.1:1234/vhost"
 EXCHANGE = "exchange/taskcluster-queue/v1/task-pending"
 
 
-class PulseTestCase(SynchronousTestCase):
+class PulseTestCase(BrokerCase):
     def setUp(self) -> None:
-        self.reactor = MemoryReactorClock()
+        super().setUp()
         self.outbox = Outbox()
-        self.events = EventLoggingObserver()
-        globalLogPublisher.addObserver(self.events)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events)
         self.pulse = Pulse(self.reactor, URL, self.outbox, most_waiting=200)
-        self.pulse.startService()
-        self.addCleanup(self.finish)
-
-    def finish(self) -> None:
-        if self.pulse.running:
-            self.pulse.stopService()
-        self.reactor.pump([1] * 10)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.assertNotIn("secret", self.logged())
-
-    def logged(self) -> str:
-        return "\n".join(formatEvent(event) for event in self.events)
+        self.start()
 
     def send(self, *payloads: Any, routes: tuple[str, ...] = ()) -> None:
         self.outbox.send(Message("queue", "task-pending", "key", payload, routes) for payload in payloads)
