@@ -64,6 +64,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.removal": 2,
     "tcworker.claims.crashes": 2,
     "tcworker.claims.left_folders": 2,
+    "tcworker.cache": 3,
     "tcworker.engine": 3,
     "tcworker.host": 3,
     "tcworker.feature": 4,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,9 +11,8 @@ from twisted.logger import Logger
 
 from tcworker.config import Config
 from tcworker.waiting import Executor
+from tcworker.watch.disks import MEGABYTE, Need
 from tcworker.watch.memory import Memory, read_memory
-
-MEGABYTE = 2**20
 
 LEAST_FOR_STATE = 8
 """Megabytes without which no run's state and log can be kept, whatever the configuration asks for: each task that is
@@ -68,8 +66,9 @@ class Room:
         self._clock = clock
         self._threads = threads
         self._holds = holds
-        needed = config.required_disk_space_megabytes
-        self._needed = {config.tasks_dir: needed, config.state_dir: max(needed, LEAST_FOR_STATE)}
+        needed = config.required_disk_space_megabytes * MEGABYTE
+        least = max(needed, LEAST_FOR_STATE * MEGABYTE)
+        self._needs = [Need(config.tasks_dir, needed), Need(config.state_dir, least)]
         self._memory = MemoryNeed.of_config(config)
         self._trouble: _Trouble | None = None
 
@@ -83,7 +82,7 @@ class Room:
         if text := next(filter(None, (hold() for hold in self._holds)), ""):
             return self._short(text, held=True)
         # All at once: this comes before each claim, and a thread and back takes longer than a look.
-        if text := await self._threads.run(_first_lack, self._needed, self._memory):
+        if text := await self._threads.run(_first_lack, self._needs, self._memory):
             return self._short(text, held=False)
         if self._trouble is not None:
             _log.info("nothing keeps this worker from claiming any more")
@@ -131,21 +130,5 @@ class MemoryNeed:
         )
 
 
-def _first_lack(needed: Mapping[str, int], memory: MemoryNeed) -> str:
-    lacks = (_lack(path, megabytes) for path, megabytes in needed.items())
-    return next(filter(None, lacks), "") or memory.lack(read_memory())
-
-
-def _lack(path: str, needed: int) -> str:
-    """What lacks at a folder, in words; nothing if there is enough."""
-    if not needed:
-        return ""
-    try:
-        stat = os.statvfs(path)
-    except OSError as error:
-        return f"nobody knows how much is free on the disk of {path} ({error.strerror})"
-    # What is kept for root alone is not for tasks.
-    free = stat.f_bavail * stat.f_frsize // MEGABYTE
-    if free >= needed:
-        return ""
-    return f"the disk of {path} has {free} MiB free, {needed - free} MiB less than the {needed} that a task needs there"
+def _first_lack(needs: Sequence[Need], memory: MemoryNeed) -> str:
+    return next(filter(None, (need.lack() for need in needs)), "") or memory.lack(read_memory())

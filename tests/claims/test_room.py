@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,8 +11,9 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.claims import room as rooms
-from tcworker.claims.room import AGAIN, MEGABYTE, MemoryNeed, Room, Shortage
+from tcworker.claims.room import AGAIN, MemoryNeed, Room, Shortage
 from tcworker.testing.facilities import FakeFacilities, NoThreads
+from tcworker.watch.disks import MEGABYTE, Disk
 from tcworker.watch.memory import Memory
 
 TASKS, STATE = "/disk/tasks", "/disk/state"
@@ -26,7 +25,7 @@ class RoomTestCase(SynchronousTestCase):
         self.free = {TASKS: 1000, STATE: 1000}
         self.hold = ""
         self.memory: Memory | None = Memory(16000 * MEGABYTE, 8000 * MEGABYTE)
-        self.patch(os, "statvfs", self.statvfs)
+        self.patch(Disk, "of", self.disk)
         self.patch(rooms, "read_memory", lambda: self.memory)
         self.needs(500)
         self.said: list[str] = []
@@ -38,11 +37,10 @@ class RoomTestCase(SynchronousTestCase):
         config = replace(config, required_disk_space_megabytes=megabytes, **settings)
         self.room = Room(self.clock, config, NoThreads(), [lambda: "", lambda: self.hold])
 
-    def statvfs(self, path: str) -> Any:
+    def disk(self, path: str) -> Disk:
         if path not in self.free:
             raise FileNotFoundError(2, "No such file or directory")
-        # Some more is free, but for root alone.
-        return SimpleNamespace(f_bavail=self.free[path] * 256, f_bfree=10**9, f_frsize=4096)
+        return Disk(1, 10**12, self.free[path] * MEGABYTE)
 
     def hear(self, event: dict[str, Any]) -> None:
         self.said.append(formatEvent(event))
@@ -136,7 +134,7 @@ class HeldBack(RoomTestCase):
 
     def test_nobody_looks_at_the_disk_meanwhile(self) -> None:
         self.hold = "three errors in a row"
-        self.patch(os, "statvfs", lambda path: self.fail("it looked"))
+        self.patch(Disk, "of", lambda path: self.fail("it looked"))
         self.shortage()
 
 
