@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
@@ -55,8 +55,11 @@ class IRunContext(ITaskContext):
     def is_held(name: str) -> bool:
         """Whether a reference of somebody else is in the place of what the worker publishes under a reserved name."""
 
-    def unfinished() -> Sequence[str]:
-        """Names of files in the middle of their uploads, or cut off in it: those may be listed without content."""
+    def unfinished() -> Mapping[str, str]:
+        """Files in the middle of their uploads, or cut off in it: those may be listed without content.
+
+        By their names; with each what the last try failed with, which is empty before one did.
+        """
 
     def republish(artifact: GzippedArtifact) -> Deferred[None]:
         """Publish content in the place of what was there before, trying but once; always to S3.
@@ -162,7 +165,7 @@ class TaskContext:
         """See L{IRunContext.is_held}."""
         return self._reserved.is_held(name)
 
-    def unfinished(self) -> Sequence[str]:
+    def unfinished(self) -> Mapping[str, str]:
         """See L{IRunContext.unfinished}."""
         return self._publisher.unfinished()
 

@@ -19,6 +19,7 @@ from tcworker.task.context import IRunContext
 from tcworker.task.log import TaskLog
 from tcworker.task.log_compression import GzippedLog
 from tcworker.task.log_names import LogNames
+from tcworker.task.patience import last_try
 from tcworker.worker_log import RunLogger
 
 LOG_TYPE = "text/plain; charset=utf-8"
@@ -96,8 +97,9 @@ class LogPublication:
     async def publish(self) -> None:
         """Seal the log, and publish it with its link; if that is cancelled, the log is still to be published."""
         self._checkpoints.stop()
-        for name in self._context.unfinished():
-            self._log.warn(f"artifact {name} {_UNFINISHED}")
+        for name, error in self._context.unfinished().items():
+            why = f"; {last_try(error)}" if error else ""
+            self._log.warn(f"artifact {name} {_UNFINISHED}{why}")
         if self._why is not None:
             self._log.end_with(self._why)
         try:

@@ -31,6 +31,13 @@ Trouble: TypeAlias = Unreachable | CallFailed | Refused
 Rest: TypeAlias = Callable[[IReactorTime, float], Awaitable[None]]
 """Waits for so many seconds."""
 
+Note: TypeAlias = Callable[[Trouble], None]
+"""Is told of each try that failed, if another one follows."""
+
+
+def forget(trouble: Trouble) -> None:
+    """A L{Note} for what nobody asks about."""
+
 
 @dataclass(frozen=True)
 class Futile:
@@ -53,35 +60,41 @@ class Patience:
 
     @ivar time_left: seconds; asked again and again.
     @ivar rest: how it waits between two tries.
+    @ivar note: hears meanwhile why there has to be another one.
     """
 
     clock: IReactorTime
     time_left: Callable[[], float]
     backoff: Backoff = field(default=Backoff(1.0, 30.0))
     rest: Rest = pause
+    note: Note = forget
 
     async def persist(self, what: str, attempt: Callable[[], Coroutine[Any, Any, T]], futile: Futile = REFUSED) -> T:
         """Give what the first successful try answered. Raises L{ResourceUnavailable} when there was none in time.
 
         @param futile: what ends it before.
         """
-        in_vain = 0
+        in_vain, last = 0, None
         for delay in self.backoff.delays():
             try:
-                return await self.within(what, attempt())
+                return await self.within(what, attempt(), last)
             except (Unreachable, CallFailed, Refused) as error:
-                in_vain += futile.is_one(error)
+                in_vain, last = in_vain + futile.is_one(error), error
                 left = self.time_left() - _LAST_TRY
                 # It never passes, or has not passed too often, or the next try would come too late.
                 if not _may_pass(error) or in_vain >= futile.most or left <= 0:
                     raise _unavailable(what, error) from error
                 delay = min(delay, left)
+                self.note(error)
                 _log.info("{what}: {error}; trying again in {delay:.0f} s", what=what, error=str(error), delay=delay)
             await self.rest(self.clock, delay)
         raise AssertionError("delays never end")
 
-    async def within(self, what: str, work: Coroutine[Any, Any, T]) -> T:
-        """Give what some work comes to. Cancels it, and raises L{ResourceUnavailable}, when no time is left."""
+    async def within(self, what: str, work: Coroutine[Any, Any, T], last: Trouble | None = None) -> T:
+        """Give what some work comes to. Cancels it, and raises L{ResourceUnavailable}, when no time is left.
+
+        @param last: what the try before failed with.
+        """
         running = Deferred.fromCoroutine(work)
         watch = _Watch(self, running.cancel)
         watch.start()
@@ -91,10 +104,21 @@ class Patience:
             if not watch.over:
                 raise
             # From None: what was cut off says nothing that the artifact's name does not.
-            why = f"{what}: no time is left"
-            raise ResourceUnavailable(why, cause=Cause.OUT_OF_TIME, evidence={"what": what}) from None
+            raise _out_of_time(what, last) from None
         finally:
             watch.stop()
+
+
+def _out_of_time(what: str, last: Trouble | None) -> ResourceUnavailable:
+    why, evidence = f"{what}: no time is left", {"what": what}
+    if last is not None:
+        why, evidence = f"{why}; {last_try(str(last))}", {**evidence, "error": str(last)}
+    return ResourceUnavailable(why, cause=Cause.OUT_OF_TIME, evidence=evidence)
+
+
+def last_try(error: str) -> str:
+    """Say what the last try that came to its end did not get through."""
+    return f"the last try failed: {error}"
 
 
 def _may_pass(error: Trouble) -> bool:

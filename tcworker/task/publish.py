@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from posixpath import basename
 
 from twisted.internet.defer import CancelledError, DeferredSemaphore
@@ -21,7 +22,7 @@ from tcworker.interfaces import (
 from tcworker.task.claim import write_date
 from tcworker.task.content import content_encoding, content_type
 from tcworker.task.jobs import Share
-from tcworker.task.patience import Rest
+from tcworker.task.patience import Rest, Trouble
 from tcworker.task.transform import Coder, Gunzip, Gzip, transform
 from tcworker.task.upload import Content, Run, Upload
 from tcworker.task.upload_slot import UploadSlot
@@ -59,11 +60,11 @@ class Publisher:
         self._slots = slots
         self._own_slots = own_slots
         self._taken: dict[str, Artifact | None] = {}
-        self._unfinished: set[str] = set()
+        self._unfinished: dict[str, str] = {}
 
-    def unfinished(self) -> Sequence[str]:
+    def unfinished(self) -> Mapping[str, str]:
         """See L{tcworker.task.context.IRunContext.unfinished}."""
-        return sorted(self._unfinished)
+        return dict(sorted(self._unfinished.items()))
 
     async def publish(self, artifact: Artifact) -> None:
         """See L{tcworker.interfaces.ITaskContext.publish}."""
@@ -120,7 +121,8 @@ class Publisher:
         file = artifact.file if has == wanted else await self._turn(artifact, wanted)
         try:
             yields = isinstance(artifact, FileArtifact)
-            content = Content(artifact.name, file, kind, wanted, length, yields=yields, rest=rest)
+            note = partial(self._note, artifact.name)
+            content = Content(artifact.name, file, kind, wanted, length, yields=yields, rest=rest, note=note)
             await self._send(content, write_date(artifact.expires))
         finally:
             if file is not artifact.file:
@@ -128,16 +130,21 @@ class Publisher:
 
     async def _send(self, content: Content, expires: str) -> None:
         if content.yields:
-            self._unfinished.add(content.name)
+            self._unfinished[content.name] = ""
         try:
             await self._upload.send(content, expires)
         except CancelledError:
             # Whoever wanted it published says nothing of it any more.
             raise
         except BaseException:
-            self._unfinished.discard(content.name)
+            self._unfinished.pop(content.name, None)
             raise
-        self._unfinished.discard(content.name)
+        self._unfinished.pop(content.name, None)
+
+    def _note(self, name: str, trouble: Trouble) -> None:
+        # Of the log nobody asks: it is what tells about the others.
+        if name in self._unfinished:
+            self._unfinished[name] = str(trouble)
 
     def _encodings(self, artifact: FileArtifact | GzippedArtifact) -> tuple[str, str]:
         """What content has, and what it shall be stored as."""

@@ -12,7 +12,7 @@ from twisted.web.iweb import IBodyProducer
 from tcworker.errors import CallFailed, MalformedPayload
 from tcworker.interfaces import JSON, IArchivedFile, QueueCalls
 from tcworker.task.haste import Haste
-from tcworker.task.patience import Patience, Rest
+from tcworker.task.patience import Note, Patience, Rest, forget
 from tcworker.waiting import pause
 
 
@@ -25,6 +25,7 @@ class Content:
     @ivar length: bytes before compression.
     @ivar yields: whether log and report come before it when the worker must go.
     @ivar rest: how it waits before it is tried again.
+    @ivar note: hears why it has to be.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Content:
     length: int
     yields: bool = True
     rest: Rest = pause
+    note: Note = forget
 
     def declaration(self, kind: str, expires: str) -> Mapping[str, JSON]:
         """What createArtifact is told. The length is for people who list artifacts: a storage gets its own."""
@@ -59,7 +61,7 @@ class Run:
 
     def patience_for(self, content: Content) -> Patience:
         """How long some content may be tried for."""
-        return replace(self.patience_with(yields=content.yields), rest=content.rest)
+        return replace(self.patience_with(yields=content.yields), rest=content.rest, note=content.note)
 
     def measured(self, content: Content, body: IBodyProducer) -> AbstractContextManager[IBodyProducer]:
         """Give a body of some content that is measured on its way, and ends when it would come too late."""

@@ -77,7 +77,7 @@ class FakeTaskContext:
         self.published: list[Artifact] = []
         self.republished: list[GzippedArtifact] = []
         self.contents: dict[str, bytes] = {}
-        self.on_their_way: list[str] = []
+        self.on_their_way: dict[str, str] = {}
         self.errors: list[TaskError] = []
         self.seconds_left = 3600.0
         self.haste = Haste(clock.seconds, Speed(clock.seconds), lambda: self.seconds_left)
@@ -135,7 +135,7 @@ class FakeTaskContext:
         """See L{IRunContext.is_held}."""
         return self._reserved.is_held(name)
 
-    def unfinished(self) -> Sequence[str]:
+    def unfinished(self) -> Mapping[str, str]:
         """See L{IRunContext.unfinished}."""
         return self.on_their_way
 

@@ -16,6 +16,7 @@ from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
 from tests.definitions import date, shell
 from tests.integration.task_case import FILE, TaskCase
 from tests.integration.test_verdicts import judged
+from tests.surroundings import until
 
 
 class Impatient(TaskCase):
@@ -44,31 +45,35 @@ class ResourceUnavailable(Impatient):
 
 
 class ForAsLongAsItTakes(Impatient):
-    """What does not take an artifact, and does not refuse it either, is waited for until the task's deadline."""
+    """What does not take an artifact, and does not refuse it either, is waited for until the queue ends the run."""
 
     times = Times(claim=6, deadline_delay=0.1)
     settings: ClassVar[Mapping[str, Any]] = {"statusPollSecs": 1}
 
-    async def assert_waited_for(self, error: str) -> None:
-        payload = shell("echo hello; echo out > out.txt", artifacts=[FILE])
-        outcome = await judged(self.client, await self.client.create(payload, deadline=date(seconds=2)))
-        self.assertResolved(outcome, "exception/deadline-exceeded", "hello", error, "deadline")
+    async def assert_waited_for(self, method: str, path: str, error: str, requests: int) -> None:
+        """Fail unless something that is always answered 503 is tried until the task is cancelled.
+
+        @param requests: after how many the first try has failed.
+        """
+        refused = self.refuse(method, path, 503)
+        task_id = await self.client.create(shell("echo hello; echo out > out.txt", artifacts=[FILE]))
+        await until(lambda: len(refused) > requests, seconds=self.site.patience)
+        await self.client.queue.cancel_task(task_id)
+        outcome = await judged(self.client, task_id)
+        self.assertResolved(outcome, "exception/canceled", "hello", error, "canceled")
 
     async def test_the_queue(self) -> None:
-        self.refuse("POST", "/artifacts/public/out.txt", 503)
-        await self.assert_waited_for("createArtifact: 503")
+        await self.assert_waited_for("POST", "/artifacts/public/out.txt", "createArtifact: 503", 2)
 
     async def test_the_storage(self) -> None:
-        self.refuse("PUT", "/storage/.*out.txt", 503)
-        await self.assert_waited_for("PUT http")
+        await self.assert_waited_for("PUT", "/storage/.*out.txt", "PUT http", 1)
 
 
 class ObjectsForAsLongAsItTakes(ForAsLongAsItTakes):
     settings: ClassVar = {**ForAsLongAsItTakes.settings, "createObjectArtifacts": True}
 
     async def test_the_object_service(self) -> None:
-        self.refuse("POST", "/object/v1/finish-upload/.*out.txt", 503)
-        await self.assert_waited_for("finishUpload: 503")
+        await self.assert_waited_for("POST", "/object/v1/finish-upload/.*out.txt", "finishUpload: 503", 2)
 
 
 @implementer(IFeature)

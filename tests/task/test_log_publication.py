@@ -116,11 +116,12 @@ class TheLog(SynchronousTestCase):
         self.assertEqual(self.lines(), expected)
 
     def test_it_names_artifacts_that_may_never_be_whole_and_still_ends_with_why(self) -> None:
-        self.context.on_their_way = ["public/a", "public/b"]
+        self.context.on_their_way = {"public/a": "PUT https://s: 503", "public/b": ""}
         self.publication.explain("the worker must go")
         *named, last = self.lines()
         self.assertEqual([line.partition("artifact ")[2].split()[0] for line in named], ["public/a", "public/b"])
         self.assertTrue(all("[taskcluster:warn" in line and "in the middle of its upload" in line for line in named))
+        self.assertEqual([line.partition("; the last try failed: ")[2] for line in named], ["PUT https://s: 503", ""])
         self.assertEqual(last, "[taskcluster:error] the worker must go")
 
 

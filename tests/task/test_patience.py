@@ -94,6 +94,17 @@ class Trouble(PublishingTest):
         self.clock.advance(3600)
         self.failureResultOf(publishing, ResourceUnavailable)
 
+    def test_one_that_is_cut_off_says_what_the_try_before_failed_with(self) -> None:
+        self.seconds_left = 60
+        self.storage.answers = [(503, b"<Error><Code>SlowDown</Code></Error>")]
+        publishing = self.publish(artifact("a.zip"))
+        self.storage.hangs = True
+        self.advance(61)
+        failed: ResourceUnavailable = self.failureResultOf(publishing, ResourceUnavailable).value
+        self.assertIn("no time is left; the last try failed: PUT https://bucket.example.com/key", str(failed))
+        self.assertIn("503 SlowDown", failed.evidence["error"])
+        self.assertNotIn("topsecret", str(failed))
+
     def test_compressing_ends_with_the_time_too(self) -> None:
         threads = Held()
         self.publisher = self.new_publisher(threads)

@@ -144,24 +144,36 @@ class InTheMiddle(PublishingTest):
         self.publishing = self.publish(artifact("a.zip"))
 
     def test_a_file_until_it_is_there(self) -> None:
-        self.assertEqual(self.publisher.unfinished(), ["a.zip"])
+        self.assertEqual(self.publisher.unfinished(), {"a.zip": ""})
         self.storage.hanging[0].callback(Answer(200, {}, b""))
         self.successResultOf(self.publishing)
-        self.assertEqual(self.publisher.unfinished(), [])
+        self.assertEqual(self.publisher.unfinished(), {})
+
+    def test_with_what_the_last_try_failed_with(self) -> None:
+        self.storage.hanging[0].callback(Answer(503, {}, b"<Error><Code>SlowDown</Code></Error>"))
+        self.assertIn("503 SlowDown", self.publisher.unfinished()["a.zip"])
+        # While the next one is on its way as well.
+        self.clock.advance(2)
+        self.assertEqual(len(self.storage.hanging), 2)
+        self.publishing.cancel()
+        self.failureResultOf(self.publishing, CancelledError)
+        error = self.publisher.unfinished()["a.zip"]
+        self.assertIn("503 SlowDown", error)
+        self.assertNotIn("topsecret", error)
 
     def test_one_that_is_cut_off(self) -> None:
         self.publishing.cancel()
         self.failureResultOf(self.publishing, CancelledError)
-        self.assertEqual(self.publisher.unfinished(), ["a.zip"])
+        self.assertEqual(self.publisher.unfinished(), {"a.zip": ""})
 
     def test_one_that_fails_is_told_of_by_whoever_wanted_it(self) -> None:
         self.storage.hanging[0].callback(Answer(404, {}, b""))
         self.failureResultOf(self.publishing, ResourceUnavailable)
-        self.assertEqual(self.publisher.unfinished(), [])
+        self.assertEqual(self.publisher.unfinished(), {})
 
     def test_the_log_itself_is_none(self) -> None:
         self.publish(GzippedArtifact("log", WHEN, file(gzip.compress(b"hello")), "text/plain", 5)).addErrback(id)
-        self.assertEqual(self.publisher.unfinished(), ["a.zip"])
+        self.assertEqual(self.publisher.unfinished(), {"a.zip": ""})
 
 
 class WithoutContent(PublishingTest):
