@@ -76,6 +76,13 @@ class TaskFailed(TaskError):
     usual_cause = Cause.TASK_FAULT
 
 
+class DownloadFailed(TaskFailed):
+    """Content that the task asks for could not be had, or is not what it should be.
+
+    Its messages say what and why, not for which mount.
+    """
+
+
 class ResourceUnavailable(TaskError):
     """What the run needs was not to be had: disk, a service, a storage."""
 

@@ -443,6 +443,73 @@ class ICacheFolder(Interface):
         """Gone from sight at once, removed in the background, errors logged."""
 
 
+class IContent(Interface):
+    """Something to fetch, as it was when it was resolved."""
+
+    key: str = Attribute("Equal keys mean equal content, whoever asks and whenever.")
+    words: str = Attribute("What it is, for a log, without secrets.")
+    sha256: str | None = Attribute("In hexadecimal, which it must have; C{None} when nobody said.")
+    lasting: bool = Attribute("Whether it is worth keeping for others: what cannot be recognised again is not.")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was fetched: its size in bytes (its C{Content-Encoding} undone), its SHA-256, and the seconds that it took."""
+
+    size: int
+    sha256: str
+    seconds: float
+
+
+class ISink(Interface):
+    """Takes content while it arrives; each method is called when the Deferred of the one before has fired.
+
+    What one of them fails with ends the download, is not tried again, and comes out of L{IContents.fetch}.
+    """
+
+    def begin(size: int | None) -> Deferred[None]:
+        """Make ready for the first byte; called again, whatever came so far is void.
+
+        @param size: how many bytes will come, C{None} when nobody knows.
+        """
+
+    def write(data: bytes) -> Deferred[None]:
+        """Take the next piece, of up to a megabyte or so; another one comes when it fires."""
+
+    def finish() -> Deferred[None]:
+        """Nothing follows, and it is what it should be; fires when all of it is in its place."""
+
+    def abandon() -> Deferred[None]:
+        """It will not be finished; fires when nothing of the sink is at work any more, what it made may stay.
+
+        May come while another method's Deferred has not fired (which was cancelled then), or before any; repeatable.
+        """
+
+
+class IContents(Interface):
+    """Where a run's content comes from: artifacts with the run's credentials, addresses, and the payload itself."""
+
+    def resolve(content: Mapping[str, Any]) -> Deferred[IContent]:
+        """Find out what a content of the payload (contracts of generic-worker, 1) means now.
+
+        To be called at each use, for it is here that the queue says whether the task may read an artifact. Asks the
+        index, the queue, and for an address without checksum its server whether it changed.
+
+        Fails with L{MalformedPayload} for an address of another kind than http, L{DownloadFailed} for what is not
+        there or cannot be had, L{ResourceUnavailable} when Taskcluster is away.
+        """
+
+    def fetch(content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
+        """Give all of it to a sink. When this fires the sink has been finished, or else abandoned.
+
+        A download that breaks is resumed where it broke, or begun anew, until it made no progress for
+        C{mounts.retrySecs}. Fails as L{resolve} does, with L{DownloadFailed} for a checksum that is wrong, and with
+        what the sink failed with. Cancelling it ends it.
+
+        @param say: is told for the task's log how it goes, a line at a time and at most one in five seconds.
+        """
+
+
 class IFeature(Interface):
     """What tasks can ask for beyond commands; one instance a worker."""
 
@@ -562,6 +629,7 @@ class ITaskContext(Interface):
     clock: IReactorTime = Attribute("")
     queue: QueueCalls = Attribute("L{tcworker.client.services.Queue}, signing with the run's newest credentials.")
     log: ITaskLog = Attribute("")
+    contents: IContents = Attribute("What the task's payload can have fetched, with the run's newest credentials.")
 
     def mask(secret: str) -> None:
         """Never leaves the machine in a log from now on, earlier output included.
