@@ -66,6 +66,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.claims.left_folders": 2,
     "tcworker.cache": 3,
     "tcworker.engine": 3,
+    "tcworker.extract": 3,
     "tcworker.host": 3,
     "tcworker.feature": 4,
     "tcworker.task": 5,

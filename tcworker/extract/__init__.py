@@ -1,0 +1,1 @@
+"""Unpacks archives of strangers: in a child without rights, while they still arrive, and within limits."""
