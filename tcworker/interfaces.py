@@ -454,7 +454,7 @@ class IContent(Interface):
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was fetched: its size in bytes (its C{Content-Encoding} undone), its SHA-256, and the seconds that it took."""
+    """What was fetched: its bytes (with C{Content-Encoding} undone), their SHA-256, and the seconds that it took."""
 
     size: int
     sha256: str
