@@ -231,11 +231,13 @@ class AtAnyMoment(DeadlineCase):
             self.made.clear()
             worker = self.worker()
             task_id = await self.client.create(shell(script, artifacts=artifacts))
-            await until(lambda: any("claim-work" in call for call in self.made))
+            # One whose claim is still being answered is only given back, and has no log.
+            await worker.until_printed("claimed")
             await pause(reactor, number * 0.6 / self.moments)
             worker.signal(signal.SIGTERM)
             if number % 2:
-                await pause(reactor, 0.03)
+                # Two that come together are taken in the order of their numbers.
+                await worker.until_printed("stopping: SIGTERM")
                 self.signal_again(worker)
             await self.gone(worker, 25)
             outcome = await self.outcome(task_id)
