@@ -302,7 +302,16 @@ class IPlatform(Interface):
         """A sandbox not yet started; no I/O. Raises L{MalformedPayload}."""
 
     def new_cache_folder(name: str) -> Deferred[ICacheFolder]:
-        """An empty folder that engines of this platform can attach."""
+        """An empty folder that engines of this platform can attach. L{FeatureNotSupported}."""
+
+    def find_cache_folder(name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
+        """One that an earlier worker made, by what it noted in C{details}; C{None} when it is not there any more."""
+
+    def sweep_cache_folders() -> Deferred[None]:
+        """Remove the folders that this worker has neither made nor found, and those that could not go before.
+
+        Those that cannot go are logged.
+        """
 
     def dispose() -> Deferred[None]:
         """Nothing of the platform is left; all its engines must be gone."""
@@ -430,17 +439,78 @@ class IResult(Interface):
 
 
 class ICacheFolder(Interface):
-    """A folder that outlives tasks."""
+    """A folder that outlives tasks: a task's cache, or something that many tasks share and none changes."""
 
-    name: str = Attribute("The cache's name.")
+    name: str = Attribute("The cache's name, or what it is, for people.")
     path: str | None = Attribute("Where it is; C{None} where the platform keeps it.")
     size: int = Attribute("Bytes by disk blocks, as last measured.")
+    details: Mapping[str, Any] = Attribute(
+        "JSON by which its platform finds it again. Looked at when it is new and whenever it is given back, so that "
+        "what a task changed (who owns what is in it) may stand there."
+    )
+
+    def measure() -> Deferred[int]:
+        """Bytes by disk blocks, which are its C{size} from now on; while a task has it, what is found is some size."""
 
     def archive() -> AsyncIterator[bytes]:
         """Its contents as a tar, in pieces."""
 
-    def delete() -> None:
-        """Gone from sight at once, removed in the background, errors logged."""
+    def delete() -> Deferred[None]:
+        """Gone from sight, then removed; fires when its bytes are free.
+
+        Fails with C{OSError} for what cannot go: sweeping its platform's folders tries again. One that is not there is
+        deleted. Repeatable.
+        """
+
+
+Say: TypeAlias = Callable[[str], None]
+"""Be told a line about what is going on, without a prefix."""
+
+Make: TypeAlias = Callable[[ICacheFolder, Say], Deferred[JSON]]
+"""What fills an empty folder, and fires with facts about it, JSON that is kept with it."""
+
+
+class IHeldCache(Interface):
+    """A cache in somebody's hands: given back or dropped by whoever was given it, once; further calls do nothing."""
+
+    folder: ICacheFolder = Attribute("What is held.")
+    fresh: bool = Attribute("Whether it was made just now: a writable one is empty then, a shared one was not there.")
+    facts: JSON = Attribute("What the maker of a shared one said about it; C{None} for a writable one.")
+
+    def give_back() -> Deferred[None]:
+        """It is whole, and where it was: others may have it. Fires when that is known for sure; never fails."""
+
+    def drop(why: str) -> Deferred[None]:
+        """Nobody may have it any more; fires when nobody can, and never fails.
+
+        A shared one is removed when the last one who holds it has let go of it.
+        """
+
+
+class ICaches(Interface):
+    """The caches that one run may have, kept by the worker over its tasks, on the run's platform.
+
+    Whoever waits may be cancelled, and then holds nothing.
+    """
+
+    def exclusive(name: str) -> Deferred[IHeldCache]:
+        """The writable cache of this name that was used last and that no other run holds, or else a new, empty one.
+
+        L{FeatureNotSupported}; C{sqlite3.Error} or C{OSError} when the disk does not take it.
+        """
+
+    def shared(key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """A folder of the run's platform that many read and nobody changes, made if it is not there.
+
+        All who ask for one key wait for one making, and are told how it goes. It is cancelled when all of them have gone.
+        Fails with what the making failed with, which is not kept: who asks after that makes it again. When the one
+        whose making it is has gone, and it fails, another one's is tried.
+
+        @param key: what it is made of, and how, as C{tar.zst:artifact:…}. No secrets: it stands in the worker's log.
+        """
+
+    def downloaded(key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """The same for a folder of the worker's own (C{downloadsDir}), which knows no platform: for files."""
 
 
 class IContent(Interface):
@@ -629,6 +699,7 @@ class ITaskContext(Interface):
     clock: IReactorTime = Attribute("")
     queue: QueueCalls = Attribute("L{tcworker.client.services.Queue}, signing with the run's newest credentials.")
     log: ITaskLog = Attribute("")
+    caches: ICaches = Attribute("Those that the run may have; there when features are asked what they have for it.")
     contents: IContents = Attribute("What the task's payload can have fetched, with the run's newest credentials.")
 
     def mask(secret: str) -> None:
