@@ -11,12 +11,8 @@ from twisted.logger import Logger
 
 from tcworker.config import Config
 from tcworker.waiting import Executor
-from tcworker.watch.disks import MEGABYTE, Need
+from tcworker.watch.disks import MEGABYTE, Need, needs_of
 from tcworker.watch.memory import Memory, read_memory
-
-LEAST_FOR_STATE = 8
-"""Megabytes without which no run's state and log can be kept, whatever the configuration asks for: each task that is
-claimed all the same would end as an exception."""
 
 OF_WHAT_ENDS_TASKS = 2
 """How much more memory must be left than when a task is ended for want of it: a new one needs some, too."""
@@ -66,9 +62,7 @@ class Room:
         self._clock = clock
         self._threads = threads
         self._holds = holds
-        needed = config.required_disk_space_megabytes * MEGABYTE
-        least = max(needed, LEAST_FOR_STATE * MEGABYTE)
-        self._needs = [Need(config.tasks_dir, needed), Need(config.state_dir, least)]
+        self._needs = needs_of(config)
         self._memory = MemoryNeed.of_config(config)
         self._trouble: _Trouble | None = None
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tcworker.config import Config
+
 MEGABYTE = 2**20
+
+LEAST_FOR_STATE = 8
+"""Megabytes without which no run's state and log can be kept, whatever the configuration asks for: each task that is
+claimed all the same would end as an exception."""
 
 FILES = 10_000
 """How many files more must fit on a disk that has a limit of them, or one in a hundred of all that it may have if that
@@ -35,14 +42,25 @@ class Disk:
     def of(cls, path: str) -> Disk:
         """Look at that of a folder. Raises C{OSError}."""
         device, found = os.stat(path).st_dev, os.statvfs(path)
-        return cls(
-            device, found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, found.f_files, found.f_favail
-        )
+        size, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        return cls(device, size, free, found.f_files, found.f_favail)
 
     @property
     def files_lacking(self) -> int:
         """How many files more must fit on it than do."""
         return max(0, min(FILES, self.files // _HUNDREDTH) - self.free_files) if self.files else 0
+
+    def lack(self, path: str, needed: int) -> str:
+        """Say what it lacks, as the disk of a folder that needs so many bytes; nothing if it has enough."""
+        if self.free < needed:
+            free, megabytes = self.free // MEGABYTE, needed // MEGABYTE
+            lacking = f"{megabytes - free} MiB less than the {megabytes} that a task needs there"
+            return f"the disk of {path} has {free} MiB free, {lacking}"
+        if lacks := self.files_lacking:
+            return (
+                f"the disk of {path} has room for {self.free_files} files more, {lacks} less than it must (see df -i)"
+            )
+        return ""
 
 
 @dataclass(frozen=True)
@@ -57,20 +75,13 @@ class Need:
         if not self.free:
             return ""
         try:
-            return self._lack_on(Disk.of(self.path))
+            return Disk.of(self.path).lack(self.path, self.free)
         except OSError as error:
             return f"nobody knows how much is free on the disk of {self.path} ({error.strerror})"
 
-    def _lack_on(self, disk: Disk) -> str:
-        if disk.free < self.free:
-            free, needed = disk.free // MEGABYTE, self.free // MEGABYTE
-            return (
-                f"the disk of {self.path} has {free} MiB free, {needed - free} MiB less than the {needed} that a task"
-                " needs there"
-            )
-        if lacking := disk.files_lacking:
-            return (
-                f"the disk of {self.path} has room for {disk.free_files} files more, {lacking} less than it must"
-                " have (df -i says the same)"
-            )
-        return ""
+
+def needs_of(config: Config) -> Sequence[Need]:
+    """What must be free before a task is claimed (C{requiredDiskSpaceMegabytes}), for tasks and for what is kept."""
+    needed = config.required_disk_space_megabytes
+    state = max(needed, LEAST_FOR_STATE)
+    return [Need(config.tasks_dir, needed * MEGABYTE), Need(config.state_dir, state * MEGABYTE)]

@@ -1,0 +1,145 @@
+"""Keeps room on the disks: looks every minute and whenever it is asked, and sweeps every hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tcworker.cache.collecting import Collecting, Stock
+from tcworker.cache.places import Places
+from tcworker.waiting import Executor, Loose, OneShot, pause
+from tcworker.watch.disks import MEGABYTE
+
+LOOK_EVERY = 60.0
+"""Seconds between two looks at the disks: tasks fill them while they run."""
+
+SWEEP_EVERY = 3600.0
+"""Seconds between two looks at what lies there and is nobody's."""
+
+PATIENCE = 60.0
+"""Seconds for which somebody who wants room waits for it; it is made all the same."""
+
+AGAIN = 3600.0
+"""Seconds between two lines of the log about nothing being left to throw away."""
+
+_log = Logger()
+
+
+class CollectorService(Service):
+    """Throws away what is kept for tasks when there is too little room.
+
+    @param places: whose disks are looked after.
+    @param most: bytes that may be kept, C{None} for any number.
+    @param now: gives the seconds since 1970, as those of what is kept.
+    @param sweeps: each removes what is in no table.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        threads: Executor,
+        stock: Stock,
+        places: Places,
+        most: int | None,
+        now: Callable[[], float],
+        sweeps: Sequence[Callable[[], Deferred[None]]] = (),
+    ) -> None:
+        self._clock = clock
+        self._threads = threads
+        self._stock = stock
+        self._places = places
+        self._most = most
+        self._now = now
+        self._sweeps = sweeps
+        self._loose = Loose(_log)
+        self._made: OneShot[bool] | None = None
+        self._pressed = False
+        self._said = -AGAIN
+
+    def startService(self) -> None:
+        """Begin to look; whoever starts has swept what others left."""
+        super().startService()
+        self._loose.run(self._look_every_minute(), "looking after the disks")
+        self._loose.run(self._sweep_every_hour(), "sweeping")
+
+    def stopService(self) -> Deferred[None]:
+        """Throw away nothing more; fires when nothing is being done any more."""
+        super().stopService()
+        return self._loose.cancel()
+
+    @property
+    def over(self) -> bool:
+        """Whether more is kept than may be."""
+        return self._most is not None and self._stock.total > self._most
+
+    def make_room(self) -> Deferred[bool]:
+        """Throw away until there is room; those who ask at one time do that once.
+
+        @return: fires with whether anything went. It never fails, and nobody waits for longer than L{PATIENCE}.
+        """
+        waiting = self._collect().wait().addTimeout(PATIENCE, self._clock)
+        return waiting.addErrback(_not_yet)
+
+    def no_disk(self) -> None:
+        """Somebody could not write for want of space: what is usually free was not enough."""
+        self._pressed = True
+        self._collect()
+
+    async def _look_every_minute(self) -> None:
+        while True:
+            await pause(self._clock, LOOK_EVERY)
+            self._collect()
+
+    def _collect(self) -> OneShot[bool]:
+        made = self._made or OneShot[bool]()
+        if not self.running:
+            made.succeed(False)
+        elif self._made is None:
+            self._made = made
+            self._loose.run(self._make_room(made), "making room on the disks")
+        return made
+
+    async def _make_room(self, made: OneShot[bool]) -> None:
+        pressed, self._pressed = self._pressed, False
+        collecting = Collecting(self._stock, self._threads, self._places, self._most, self._now)
+        try:
+            self._say(await collecting.run(pressed))
+        finally:
+            self._made = None
+            made.succeed(collecting.freed > 0)
+            # It came while less was asked for.
+            if self._pressed:
+                self._collect()
+
+    def _say(self, lacking: str) -> None:
+        now = self._clock.seconds()
+        if not lacking:
+            self._said = -AGAIN
+        elif now - self._said >= AGAIN:
+            used = self._stock.total / MEGABYTE
+            _log.warn("nothing is left to throw away: {lacking}; tasks use {used:.1f} MiB", lacking=lacking, used=used)
+            self._said = now
+
+    async def _sweep_every_hour(self) -> None:
+        while True:
+            await pause(self._clock, SWEEP_EVERY)
+            for sweep in self._sweeps:
+                await self._try(sweep)
+
+    async def _try(self, sweep: Callable[[], Deferred[None]]) -> None:
+        try:
+            await sweep()
+        except CancelledError:
+            raise
+        except Exception:
+            _log.failure("what is nobody's could not be removed")
+
+
+def _not_yet(failure: Failure) -> bool:
+    failure.trap(TimeoutError)
+    return False
