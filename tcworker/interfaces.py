@@ -559,7 +559,7 @@ class ISink(Interface):
 class IContents(Interface):
     """Where a run's content comes from: artifacts with the run's credentials, addresses, and the payload itself."""
 
-    def resolve(content: Mapping[str, Any]) -> Deferred[IContent]:
+    def resolve(content: Mapping[str, Any], say: Callable[[str], None]) -> Deferred[IContent]:
         """Find out what a content of the payload (contracts of generic-worker, 1) means now.
 
         To be called at each use, for it is here that the queue says whether the task may read an artifact. Asks the
@@ -567,6 +567,8 @@ class IContents(Interface):
 
         Fails with L{MalformedPayload} for an address of another kind than http, L{DownloadFailed} for what is not
         there or cannot be had, L{ResourceUnavailable} when Taskcluster is away.
+
+        @param say: is told for the task's log what it waits for.
         """
 
     def fetch(content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
@@ -576,7 +578,7 @@ class IContents(Interface):
         C{mounts.retrySecs}. Fails as L{resolve} does, with L{DownloadFailed} for a checksum that is wrong, and with
         what the sink failed with. Cancelling it ends it.
 
-        @param say: is told for the task's log how it goes, a line at a time and at most one in five seconds.
+        @param say: is told for the task's log how it goes, a line at a time.
         """
 
 
