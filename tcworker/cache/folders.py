@@ -1,0 +1,192 @@
+"""A folder full of caches that one worker has to itself: makes them, finds them again, removes them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from tcworker import folder_lock
+from tcworker.cache.disk_use import disk_use
+from tcworker.cache.tar import pieces_of
+from tcworker.errors import ConfigError, Fault
+from tcworker.folder_lock import LOCK, FolderTaken
+from tcworker.interfaces import ICacheFolder
+from tcworker.removal import remove
+from tcworker.waiting import Executor
+
+_HERE, _GOING = "cache-", "gone-"
+_OURS = re.compile(rf"({_HERE}|{_GOING})[0-9a-f]{{16}}\Z")
+"""Whatever else lies there was put there by somebody else, and stays."""
+
+_NOT_REMOVED = (
+    "{path} cannot be removed: {error}. Look whether something is mounted there or made immutable (lsattr); it is "
+    "tried again every hour."
+)
+
+_log = Logger()
+
+
+class Folders:
+    """Where the folders of caches are; nobody else may enter it.
+
+    @ivar path: absolute.
+    @param threads: of which one may be at work for as long as it takes to remove the largest cache.
+    @param key: of the configuration, which names the path.
+    """
+
+    def __init__(self, path: str, threads: Executor, key: str) -> None:
+        self.path = path
+        self._threads = threads
+        self._key = key
+        self._lock: int | None = None
+        # What takes long is done one after the other, so that a thread is left for what a task waits for.
+        self._long = DeferredLock()
+        self._living: set[str] = set()
+
+    def open(self) -> Deferred[None]:
+        """Make it if need be, and take it; to be closed. Fails with L{ConfigError} or C{OSError}."""
+        return self._threads.run(self._open)
+
+    def close(self) -> Deferred[None]:
+        """Give it up; repeatable."""
+        return self._threads.run(self._close)
+
+    def new(self, name: str) -> Deferred[Folder]:
+        """Make an empty one, 0700 and the worker's own. Fails with C{OSError}."""
+        path = os.path.join(self.path, _HERE + os.urandom(8).hex())
+        # Before it is there: a sweep may look at any moment.
+        self._living.add(path)
+        folder = Folder(self, name, {"path": path})
+        made = self._threads.run(os.mkdir, path, 0o700)
+        return made.addCallbacks(lambda _: folder, lambda failure: self._forget(path, failure))
+
+    def find(self, name: str, details: Mapping[str, Any]) -> Deferred[Folder | None]:
+        """Give one that an earlier worker made, C{None} if it is not there, or not in this place."""
+        return Deferred.fromCoroutine(self._find(name, details))
+
+    def sweep(self) -> Deferred[None]:
+        """Remove all that were neither made nor found; those that cannot go are logged."""
+        return Deferred.fromCoroutine(self._sweep())
+
+    async def _find(self, name: str, details: Mapping[str, Any]) -> Folder | None:
+        path = details.get("path")
+        if not isinstance(path, str) or os.path.dirname(path) != self.path or not _OURS.match(os.path.basename(path)):
+            return None
+        if not await self._threads.run(_is_folder, path):
+            return None
+        self._living.add(path)
+        return Folder(self, name, dict(details))
+
+    async def measure(self, path: str) -> int:
+        """Give the bytes of a folder by disk blocks, 0 for none. Raises C{OSError}."""
+        return await self._long.run(self._threads.run, disk_use, path)
+
+    async def delete(self, path: str) -> None:
+        """Set a folder aside, then remove it. Raises C{OSError}."""
+        aside = os.path.join(self.path, _GOING + os.urandom(8).hex())
+        self._living.add(aside)
+        try:
+            # At once: should the row of it survive, nobody finds the folder any more.
+            await self._threads.run(_rename, path, aside)
+            await self._long.run(self._threads.run, remove, aside)
+        finally:
+            self._living -= {path, aside}
+
+    def archive(self, path: str) -> AsyncIterator[bytes]:
+        """Give the contents of a folder as a tar. Raises C{OSError}."""
+        return pieces_of(path, self._threads)
+
+    def _forget(self, path: str, reason: Any) -> Any:
+        self._living.discard(path)
+        return reason
+
+    async def _sweep(self) -> None:
+        for name in await self._threads.run(os.listdir, self.path):
+            path = os.path.join(self.path, name)
+            # Asked only now: what has been made since the list was is not in it, what is being made is.
+            if _OURS.match(name) and path not in self._living:
+                await self._sweep_one(path)
+
+    async def _sweep_one(self, path: str) -> None:
+        try:
+            await self._long.run(self._threads.run, remove, path)
+        except OSError as error:
+            _log.error(_NOT_REMOVED, path=path, error=error)
+
+    def _open(self) -> None:
+        try:
+            os.makedirs(self.path, 0o700, exist_ok=True)
+            self._make_private()
+            self._lock = folder_lock.take(self.path)
+        except FolderTaken as taken:
+            self._refuse(f"a folder that no other worker uses, but process {taken.pid} does")
+        except OSError as error:
+            self._refuse(f"a folder that can be made and written to ({error.strerror})")
+
+    def _make_private(self) -> None:
+        if not stat.S_IMODE(os.stat(self.path).st_mode) & 0o077:
+            return
+        there = os.listdir(self.path)
+        # Closing somebody's shared folder (/tmp, /home) to all others would do more harm than good.
+        if there and LOCK not in there:
+            self._refuse("a folder of the worker's own, but files of others are in it, and it is open to others")
+        os.chmod(self.path, 0o700)
+
+    def _refuse(self, expected: str) -> None:
+        raise ConfigError([Fault(self._key, self.path, expected)])
+
+    def _close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+@implementer(ICacheFolder)
+class Folder:
+    """A folder of L{Folders}.
+
+    @ivar details: C{path}, and whatever else the platform notes about it.
+    """
+
+    def __init__(self, folders: Folders, name: str, details: dict[str, Any]) -> None:
+        self._folders = folders
+        self.name = name
+        self.details = details
+        self.path: str = details["path"]
+        self.size = 0
+
+    def measure(self) -> Deferred[int]:
+        """See L{ICacheFolder.measure}."""
+        return Deferred.fromCoroutine(self._measure())
+
+    def archive(self) -> AsyncIterator[bytes]:
+        """See L{ICacheFolder.archive}."""
+        return self._folders.archive(self.path)
+
+    def delete(self) -> Deferred[None]:
+        """See L{ICacheFolder.delete}."""
+        return Deferred.fromCoroutine(self._folders.delete(self.path))
+
+    async def _measure(self) -> int:
+        self.size = await self._folders.measure(self.path)
+        return self.size
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _rename(path: str, aside: str) -> None:
+    with suppress(FileNotFoundError):
+        os.rename(path, aside)
