@@ -493,6 +493,12 @@ class ICaches(Interface):
     Whoever waits may be cancelled, and then holds nothing.
     """
 
+    def heed_purges() -> Deferred[None]:
+        """Throw away what Taskcluster has been asked to have purged; once a run, before its first writable cache.
+
+        Never fails, and takes seconds at the most: during an outage caches are used as they are.
+        """
+
     def exclusive(name: str) -> Deferred[IHeldCache]:
         """The writable cache of this name that was used last and that no other run holds, or else a new, empty one.
 
