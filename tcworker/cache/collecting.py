@@ -12,8 +12,9 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from tcworker.cache.collector import Kept, Lack, choose
+from tcworker.cache.collector import Lack, choose
 from tcworker.cache.places import Places, Short
+from tcworker.cache.rows import Row, Thrown
 from tcworker.waiting import Executor
 from tcworker.watch.disks import MEGABYTE
 
@@ -26,37 +27,8 @@ SIXTEENTH = 16
 _log = Logger()
 
 
-class Row(Kept, Protocol):
-    """Something that is kept, and that nobody uses.
-
-    @ivar words: what it is, for people.
-    @ivar path: where it lies, C{None} where nobody knows.
-    """
-
-    @property
-    def id(self) -> int: ...
-
-    @property
-    def words(self) -> str: ...
-
-    @property
-    def path(self) -> str | None: ...
-
-
-@dataclass(frozen=True)
-class Thrown:
-    """What came of throwing things away.
-
-    @ivar gone: those of which nothing is left.
-    @ivar failed: those of which something is, each with why.
-    """
-
-    gone: Sequence[Row]
-    failed: Sequence[tuple[Row, str]] = ()
-
-
 class Stock(Protocol):
-    """All that is kept."""
+    """All that is kept, of L{tcworker.cache.store.CacheStore} what is used here."""
 
     @property
     def total(self) -> int:

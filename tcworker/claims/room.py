@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -20,10 +21,23 @@ OF_WHAT_ENDS_TASKS = 2
 AGAIN = 3600.0
 """Seconds between two lines of the log about one shortage."""
 
+NOTHING_LEFT = "no cache is left that could make way"
+
 _log = Logger()
 
 Hold: TypeAlias = Callable[[], str]
 """Says, for people, why nothing is to be claimed for now; nothing if it may."""
+
+
+class Kept(Protocol):
+    """What is kept for tasks and can make way, as L{tcworker.cache.collector_service.CollectorService} has it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether more is kept than may be."""
+
+    def make_room(self) -> Deferred[bool]:
+        """Throw away until there is room; fires with whether anything went."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +70,21 @@ class Room:
     """Looks after the disks of tasks and of state and after the memory, by the system's own figures.
 
     @param holds: what else may speak against another task.
+    @param kept: what makes way for tasks.
     """
 
-    def __init__(self, clock: IReactorTime, config: Config, threads: Executor, holds: Sequence[Hold] = ()) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        config: Config,
+        threads: Executor,
+        holds: Sequence[Hold] = (),
+        kept: Kept | None = None,
+    ) -> None:
         self._clock = clock
         self._threads = threads
         self._holds = holds
+        self._kept = kept
         self._needs = needs_of(config)
         self._memory = MemoryNeed.of_config(config)
         self._trouble: _Trouble | None = None
@@ -75,13 +98,26 @@ class Room:
         """Look; what is found is said in the log when it is new, and rarely after that."""
         if text := next(filter(None, (hold() for hold in self._holds)), ""):
             return self._short(text, held=True)
-        # All at once: this comes before each claim, and a thread and back takes longer than a look.
-        if text := await self._threads.run(_first_lack, self._needs, self._memory):
+        if text := await self._lack_after_making_room():
             return self._short(text, held=False)
         if self._trouble is not None:
             _log.info("nothing keeps this worker from claiming any more")
         self._trouble = None
         return None
+
+    async def _lack_after_making_room(self) -> str:
+        if self._kept is not None and self._kept.over:
+            await self._kept.make_room()
+        lack = await self._look()
+        if self._kept is not None and lack.disk and await self._kept.make_room():
+            lack = await self._look()
+        if self._kept is not None and lack.disk:
+            return f"{lack.disk}; {NOTHING_LEFT}"
+        return lack.disk or lack.memory
+
+    def _look(self) -> Deferred[_Lack]:
+        # All at once: this comes before each claim, and a thread and back takes longer than a look.
+        return self._threads.run(_Lack.now, self._needs, self._memory)
 
     def _short(self, text: str, *, held: bool) -> Shortage:
         now = self._clock.seconds()
@@ -124,5 +160,14 @@ class MemoryNeed:
         )
 
 
-def _first_lack(needs: Sequence[Need], memory: MemoryNeed) -> str:
-    return next(filter(None, (need.lack() for need in needs)), "") or memory.lack(read_memory())
+@dataclass(frozen=True)
+class _Lack:
+    """What lacks, in words; nothing if there is enough."""
+
+    disk: str
+    memory: str
+
+    @classmethod
+    def now(cls, needs: Sequence[Need], memory: MemoryNeed) -> _Lack:
+        """Look at both."""
+        return cls(next(filter(None, (need.lack() for need in needs)), ""), memory.lack(read_memory()))

@@ -115,8 +115,9 @@ class ClaimService(MultiService):
         self._runs = Runs(facilities, self._slots, self.hand, self, self, self._watchers)
         self._host.on_credentials(self._runs.mask_credentials)
         self._errors = InternalErrors(self._clock, config.max_internal_errors)
-        self._room = room = Room(self._clock, config, facilities.threads, [*self._holds, self._errors.why_held])
-        clock, time, ended = self._clock, facilities.time, self._see_whether_gone
+        holds, clock = [*self._holds, self._errors.why_held], self._clock
+        self._room = room = Room(clock, config, facilities.threads, holds, facilities.collector)
+        time, ended = facilities.time, self._see_whether_gone
         claimer = Claimer(clock, time, config, self._host, room, queue, self._machine, ended)
         self.health.add(claims_enough(self._clock.seconds, self._could_claim, lambda: claimer.began))
         self._claimer = claimer

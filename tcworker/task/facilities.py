@@ -10,6 +10,8 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.amqp.address import read_address
+from tcworker.cache.collector_service import CollectorService
+from tcworker.causes import Cause
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Queue, as_usual
@@ -36,6 +38,7 @@ class Facilities:
     """The parts of a booted worker that a run uses, and the run's own made from them.
 
     @ivar time: of Taskcluster, by which claims and deadlines end.
+    @ivar collector: makes room on disks, where something is kept that can be thrown away.
     @ivar acceptance: says which platform runs a payload.
     """
 
@@ -47,6 +50,7 @@ class Facilities:
     platforms: Sequence[IPlatform]
     features: FeatureSet
     time: ServerTime
+    collector: CollectorService | None = None
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
     def __post_init__(self) -> None:
@@ -60,6 +64,11 @@ class Facilities:
     def mask_credentials(self, credentials: Credentials) -> None:
         """Mask credentials of the worker's own in the logs of all runs to come."""
         self._masks.add(forms_of_credentials(credentials))
+
+    def note_cause(self, cause: Cause) -> None:
+        """Be told why a run ends: where it had no room on a disk, the next one shall have some."""
+        if cause is Cause.NO_DISK and self.collector is not None:
+            self.collector.no_disk()
 
     def new_queue(
         self, credentials: Callable[[], Credentials], silence: Callable[[float], float] = as_usual

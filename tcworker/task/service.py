@@ -201,6 +201,7 @@ class TaskService(Service):
     def _prepare(self, platform: IPlatform) -> None:
         """Find what else the payload asks for. Raises L{MalformedPayload} that says all that is wrong."""
         context = self.context
+        context.run_on(platform)
         attempts = Attempts()
         # Before features reserve names: where one cannot have a name it may do without, but a task needs its log.
         names = attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames()
@@ -273,6 +274,7 @@ class TaskService(Service):
         # A task has a say in the words. Masked first: half a secret would not be found.
         why = self._log.hide(verdict.why).partition("\n")[0][:MOST_OF_WHY]
         self._logger.info("ends by {cause}: {why}", cause=verdict.cause, why=why)
+        self._facilities.note_cause(verdict.cause)
         self._log_publication.explain(verdict.why)
         self._verdict.explain(verdict)
 

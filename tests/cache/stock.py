@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, succeed
 
-from tcworker.cache.collecting import Row, Thrown
+from tcworker.cache.rows import EXCLUSIVE, Row, Thrown
 from tcworker.watch.disks import MEGABYTE, Disk
 
 NOW = 1_800_000_000.0
 
 
-@dataclass(frozen=True)
-class Thing:
-    """Something that is kept; sizes in MiB."""
-
-    id: int
-    words: str
-    megabytes: int = 10
-    age: float = 3600.0
-    seconds: float = 1.0
-    path: str | None = "/disk/caches/x"
-
-    @property
-    def size(self) -> int:
-        return self.megabytes * MEGABYTE
-
-    @property
-    def used(self) -> float:
-        return NOW - self.age
+def thing(
+    id: int, name: str, *, megabytes: int = 10, age: float = 3600.0, seconds: float = 1.0, path: str = "/disk/caches/x"
+) -> Row:
+    """Something that is kept, and that nobody has used for so many seconds."""
+    size, used = megabytes * MEGABYTE, NOW - age
+    return Row(id, EXCLUSIVE, "fake", name, used, used, {"path": path}, size, seconds)
 
 
 class Disks:
@@ -58,7 +45,7 @@ class FakeStock:
     @ivar going: if set, what is thrown away goes when it fires.
     """
 
-    def __init__(self, disks: Disks, *things: Thing) -> None:
+    def __init__(self, disks: Disks, *things: Row) -> None:
         self.disks = disks
         self.things = list(things)
         self.in_use: set[int] = set()
@@ -75,7 +62,7 @@ class FakeStock:
 
     @property
     def names(self) -> str:
-        return "".join(thing.words for thing in self.things)
+        return "".join(thing.name for thing in self.things)
 
     def idle(self) -> Deferred[Sequence[Row]]:
         return succeed([thing for thing in self.things if thing.id not in self.in_use])
@@ -84,7 +71,7 @@ class FakeStock:
         return self.removing
 
     def throw_away(self, rows: Sequence[Row]) -> Deferred[Thrown]:
-        self.asked.append("".join(row.words for row in rows))
+        self.asked.append("".join(row.name for row in rows))
         going, self.going = self.going or succeed(None), None
         return going.addCallback(lambda _: self._thrown(rows))
 

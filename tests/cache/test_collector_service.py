@@ -12,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.cache import collecting
 from tcworker.cache.collector_service import AGAIN, LOOK_EVERY, PATIENCE, SWEEP_EVERY, CollectorService
 from tcworker.cache.places import Places
+from tcworker.cache.rows import Row
 from tcworker.testing.facilities import NoThreads
 from tcworker.watch.disks import MEGABYTE, Disk, Need
-from tests.cache.stock import NOW, Disks, FakeStock, Thing
+from tests.cache.stock import NOW, Disks, FakeStock, thing
 
 REQUIRED = 100
 
@@ -52,7 +53,7 @@ class CollectorCase(SynchronousTestCase):
     def hear(self, event: Any) -> None:
         self.said.append(formatEvent(event))
 
-    def keep(self, *things: Thing) -> None:
+    def keep(self, *things: Row) -> None:
         self.stock.things += things
 
     def lines(self, part: str) -> list[str]:
@@ -64,19 +65,19 @@ class CollectorCase(SynchronousTestCase):
 
 class MakingRoom(CollectorCase):
     def test_with_enough_of_it_nothing_goes(self) -> None:
-        self.keep(Thing(1, "a"))
+        self.keep(thing(1, "a"))
         self.assertFalse(self.make_room())
         self.assertEqual((self.stock.names, self.said), ("a", []))
 
     def test_as_much_goes_as_is_needed_and_no_more(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
-        self.keep(Thing(1, "a", age=3), Thing(2, "b", age=2), Thing(3, "c", age=1))
+        self.keep(thing(1, "a", age=3), thing(2, "b", age=2), thing(3, "c", age=1))
         self.assertTrue(self.make_room())
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("c", REQUIRED + 5))
 
     def test_what_is_in_use_stays(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
-        self.keep(Thing(1, "a", age=3), Thing(2, "b", age=2))
+        self.keep(thing(1, "a", age=3), thing(2, "b", age=2))
         self.stock.in_use = {1}
         self.make_room()
         self.assertEqual(self.stock.names, "a")
@@ -84,26 +85,26 @@ class MakingRoom(CollectorCase):
     def test_it_goes_by_what_is_free_and_not_by_what_should_be(self) -> None:
         # What shares its blocks with something else frees nothing.
         self.disks.free["/disk"], self.stock.saved = REQUIRED - 10, 0.5
-        self.keep(Thing(1, "a", age=3), Thing(2, "b", age=2), Thing(3, "c", age=1))
+        self.keep(thing(1, "a", age=3), thing(2, "b", age=2), thing(3, "c", age=1))
         self.make_room()
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("c", REQUIRED))
 
     def test_what_cannot_go_keeps_nothing_else_from_it(self) -> None:
         self.disks.free["/disk"], self.stock.stuck = REQUIRED - 20, {1}
-        self.keep(Thing(1, "a", age=3), Thing(2, "b", age=2), Thing(3, "c", age=1))
+        self.keep(thing(1, "a", age=3), thing(2, "b", age=2), thing(3, "c", age=1))
         self.assertTrue(self.make_room())
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("a", REQUIRED))
-        self.assertEqual(self.lines("cannot"), ["a cannot be thrown away: it is immutable"])
+        self.assertEqual(self.lines("cannot"), ["cache a cannot be thrown away: it is immutable"])
 
     def test_what_somebody_takes_in_the_last_moment_stays_without_a_word(self) -> None:
         self.disks.free["/disk"], self.stock.taken = REQUIRED - 10, {1}
-        self.keep(Thing(1, "a", age=3), Thing(2, "b", age=2))
+        self.keep(thing(1, "a", age=3), thing(2, "b", age=2))
         self.make_room()
-        self.assertEqual((self.stock.names, self.lines("away: a")), ("a", []))
+        self.assertEqual((self.stock.names, self.lines("away: cache a")), ("a", []))
 
     def test_what_is_being_removed_already_is_waited_for(self) -> None:
         self.disks.free["/disk"], self.stock.removing = 0, Deferred()
-        self.keep(Thing(1, "a"))
+        self.keep(thing(1, "a"))
         made = self.service.make_room()
         self.disks.free["/disk"] = REQUIRED
         self.stock.removing.callback(None)
@@ -112,7 +113,7 @@ class MakingRoom(CollectorCase):
 
     def test_a_disk_with_too_many_files_gets_rid_of_some(self) -> None:
         self.disks.files["/disk"] = (3000, 0)
-        self.keep(*(Thing(number, "x") for number in range(32)))
+        self.keep(*(thing(number, "x") for number in range(32)))
         self.assertTrue(self.make_room())
         # Nobody knows which of them have many files: by and by all go.
         self.assertEqual([len(names) for names in self.stock.asked][:3], [3, 2, 2])
@@ -122,27 +123,27 @@ class MakingRoom(CollectorCase):
 class HowItIsSaid(CollectorCase):
     def test_what_went_and_why(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 5
-        self.keep(Thing(1, "the cache checkouts", age=90000, seconds=12.34))
+        self.keep(thing(1, "checkouts", age=90000, seconds=12.34))
         self.make_room()
         self.assertEqual(
             self.said,
             [
                 "throwing away 1 of what is kept for tasks, because the disk of /disk/tasks has 95 MiB free, 5 MiB"
                 " less than the 100 that a task needs there",
-                "thrown away: the cache checkouts (10.0 MiB, unused for 1 day, 1:00:00, made in 12.3 s)",
+                "thrown away: cache checkouts (10.0 MiB, unused for 1 day, 1:00:00, made in 12.3 s)",
             ],
         )
 
     def test_of_thousands_not_each(self) -> None:
         self.disks.free["/disk"] = 0
-        self.keep(*(Thing(number, "x", megabytes=1) for number in range(1000)))
+        self.keep(*(thing(number, "x", megabytes=1) for number in range(1000)))
         self.make_room()
         self.assertEqual(len(self.lines("thrown away: ")), collecting.MOST_LINES)
         self.assertEqual(len(self.said), collecting.MOST_LINES + 2)
 
     def test_that_nothing_is_left_once_and_every_hour(self) -> None:
         self.disks.free["/disk"] = 1
-        self.keep(Thing(1, "a"))
+        self.keep(thing(1, "a"))
         self.stock.in_use = {1}
         self.assertFalse(self.make_room() or self.make_room())
         line = "nothing is left to throw away: the disk of /disk/tasks has 1 MiB free, 99 MiB less than the 100"
@@ -164,9 +165,9 @@ class HowMuchMayBeKept(CollectorCase):
 
     def test_more_is_thrown_away_though_there_is_room(self) -> None:
         self.disks.free["/disk"] = 900
-        self.keep(Thing(1, "a", age=3), Thing(2, "b", age=2))
+        self.keep(thing(1, "a", age=3), thing(2, "b", age=2))
         self.assertFalse(self.service.over)
-        self.keep(Thing(3, "c", age=1))
+        self.keep(thing(3, "c", age=1))
         self.assertTrue(self.service.over and self.make_room())
         self.assertEqual((self.stock.names, self.service.over), ("bc", False))
         self.assertIn("5.0 MiB more is kept for tasks than may be (cachesMaxMegabytes)", self.said[0])
@@ -179,7 +180,7 @@ class SomebodyHadNoRoom(CollectorCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.keep(*(Thing(number, chr(97 + number), age=100 - number) for number in range(12)))
+        self.keep(*(thing(number, chr(97 + number), age=100 - number) for number in range(12)))
         self.disks.free["/disk"] = 70
 
     def test_a_tenth_of_the_disk_is_made_free_once(self) -> None:
@@ -204,7 +205,7 @@ class ManyAsk(CollectorCase):
     def setUp(self) -> None:
         super().setUp()
         self.disks.free["/disk"] = REQUIRED - 10
-        self.keep(Thing(1, "a"))
+        self.keep(thing(1, "a"))
         self.going = self.stock.going = Deferred[None]()
         self.first = self.service.make_room()
 
@@ -236,7 +237,7 @@ class ManyAsk(CollectorCase):
 
 class NowAndThen(CollectorCase):
     def test_it_looks_every_minute(self) -> None:
-        self.keep(Thing(1, "a"))
+        self.keep(thing(1, "a"))
         self.disks.free["/disk"] = REQUIRED - 5
         self.clock.advance(LOOK_EVERY - 1)
         self.assertEqual(self.stock.names, "a")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +19,26 @@ from tcworker.watch.memory import Memory
 TASKS, STATE = "/disk/tasks", "/disk/state"
 
 
+class FakeKept:
+    """What is kept for tasks: each time that it makes room, some of it goes from the disk of tasks.
+
+    @ivar megabytes: what goes, at each time.
+    """
+
+    def __init__(self, free: dict[str, int], *megabytes: int) -> None:
+        self.free = free
+        self.megabytes = list(megabytes)
+        self.over = False
+        self.asked = 0
+
+    def make_room(self) -> Deferred[bool]:
+        self.asked += 1
+        self.over = False
+        going = self.megabytes.pop(0) if self.megabytes else 0
+        self.free[TASKS] += going
+        return succeed(going > 0)
+
+
 class RoomTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
@@ -27,6 +47,7 @@ class RoomTestCase(SynchronousTestCase):
         self.memory: Memory | None = Memory(16000 * MEGABYTE, 8000 * MEGABYTE)
         self.patch(Disk, "of", self.disk)
         self.patch(rooms, "read_memory", lambda: self.memory)
+        self.kept: FakeKept | None = None
         self.needs(500)
         self.said: list[str] = []
         globalLogPublisher.addObserver(self.hear)
@@ -35,7 +56,7 @@ class RoomTestCase(SynchronousTestCase):
     def needs(self, megabytes: int, **settings: Any) -> None:
         config = replace(FakeFacilities(self.clock, self.mktemp()).config, tasks_dir=TASKS, state_dir=STATE)
         config = replace(config, required_disk_space_megabytes=megabytes, **settings)
-        self.room = Room(self.clock, config, NoThreads(), [lambda: "", lambda: self.hold])
+        self.room = Room(self.clock, config, NoThreads(), [lambda: "", lambda: self.hold], self.kept)
 
     def disk(self, path: str) -> Disk:
         if path not in self.free:
@@ -112,6 +133,53 @@ class HowMuchMemoryIsNeeded(RoomTestCase):
 
     def test_all_of_it_may_be_used(self) -> None:
         self.assertEqual(MemoryNeed(100, 500 * MEGABYTE).lack(Memory(16000 * MEGABYTE, 1)), "")
+
+
+class WhatIsKept(RoomTestCase):
+    """Caches make way for tasks."""
+
+    def keeps(self, *megabytes: int) -> FakeKept:
+        self.kept = kept = FakeKept(self.free, *megabytes)
+        self.needs(500)
+        return kept
+
+    def test_where_there_is_room_it_stays(self) -> None:
+        kept = self.keeps(100)
+        self.assertIsNone(self.shortage())
+        self.assertEqual(kept.asked, 0)
+
+    def test_where_there_is_none_it_goes(self) -> None:
+        self.keeps(100)
+        self.free[TASKS] = 400
+        self.assertIsNone(self.shortage())
+        self.assertEqual(self.said, [])
+
+    def test_when_too_little_of_it_is_left_that_is_said(self) -> None:
+        kept = self.keeps(50)
+        self.free[TASKS] = 400
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertIn("has 450 MiB free, 50 MiB less than the 500", shortage.text)
+        self.assertIn("no cache is left that could make way", shortage.text)
+        self.assertEqual(kept.asked, 1)
+
+    def test_a_lack_of_memory_costs_none_of_it(self) -> None:
+        kept = self.keeps(100)
+        self.memory = Memory(16000 * MEGABYTE, MEGABYTE)
+        self.assertIsNotNone(self.shortage())
+        self.assertEqual(kept.asked, 0)
+
+    def test_more_than_may_be_kept_goes_before_a_task_is_claimed(self) -> None:
+        kept = self.keeps(100)
+        kept.over = True
+        self.assertIsNone(self.shortage())
+        self.assertEqual(kept.asked, 1)
+
+    def test_what_holds_the_worker_back_costs_none_of_it(self) -> None:
+        kept = self.keeps(100)
+        self.free[TASKS], self.hold = 0, "three errors in a row"
+        self.assertIsNotNone(self.shortage())
+        self.assertEqual(kept.asked, 0)
 
 
 class HeldBack(RoomTestCase):

@@ -63,6 +63,16 @@ class Recorder:
         return self._hook("cleanup")
 
 
+class FakeCollector:
+    """Counts how often there was no room."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def no_disk(self) -> None:
+        self.told += 1
+
+
 def _refuse(why: str) -> ITaskFeature:
     raise MalformedPayload(why)
 
@@ -291,6 +301,15 @@ class WhenTheTaskFails(Running):
         self.run_task()
         self.assertEqual(self.queue.calls[-1].body, {"reason": "resource-unavailable"})
         self.assertIn("/tasks/x", self.log)
+
+    def test_whoever_makes_room_is_told_of_that_and_of_nothing_else(self) -> None:
+        collector = FakeCollector()
+        self.facilities.collector = collector  # type: ignore[assignment]  # as far as runs use one
+        self.run_task({"exit": 1})
+        self.assertEqual(collector.told, 0)
+        self.feature.answers["load"] = fail(OSError(errno.EDQUOT, "Disk quota exceeded", "/tasks/x"))
+        self.run_task()
+        self.assertEqual(collector.told, 1)
 
     def test_a_sandbox_that_does_not_start(self) -> None:
         self.run_task(start={"reason": "resource-unavailable", "message": "no disk"})
