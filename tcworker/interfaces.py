@@ -337,8 +337,41 @@ class IEngine(Interface):
     def run_as_worker() -> None:
         """Let the task run as the worker's own user, with all its rights; before L{start}. L{FeatureNotSupported}."""
 
-    def attach_cache(folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
-        """Mount a folder. L{FeatureNotSupported}; L{NamingConflict} if targets nest or repeat."""
+    def attach_cache(folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
+        """Let the task have a folder, and what it changes there stay in it.
+
+        It is moved to its place when the sandbox starts, which takes the same time however much is in it, and back by
+        L{IResult.detach_cache}. Should the sandbox not start, or be discarded, it is back, whole, when that is known.
+        Of an execution that is aborted or breaks, and of a result that is disposed before it was detached, it is lost.
+
+        What is attached is placed in the order of the calls, the later over the earlier: into a cache, too, which
+        keeps it. Folders on the way are made, and are the task's. No link is followed.
+
+        Fails with L{FeatureNotSupported}; L{NamingConflict} where another cache, or what was attached before, has its
+        place. That something cannot be placed is what L{start} fails with: L{TaskFailed} where the task's own caches
+        are in the way, L{ResourceUnavailable} for a full disk; with the label before each message.
+
+        @param target: relative to the task's folder, or absolute: such a one must lie in that folder or in C{/tmp}, or
+            be a folder of the machine that the task's user may write to.
+        @param label: what it is in messages, as C{mounts[2]}.
+        """
+
+    def attach_tree(folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
+        """Let the task see what is in a folder that others read as well: its changes are its own, and go with it.
+
+        Nobody may change the folder before the result is disposed. Several may have one place, or lie in each other, as
+        C{.} does for all: their folders become one. Fails and is placed as L{attach_cache} says.
+
+        @param read_only: whether the task can change nothing there at all, and nothing else may lie in it:
+            L{NamingConflict} then.
+        """
+
+    def attach_file(path: str, target: str, label: str) -> Deferred[None]:
+        """Let the task have a copy of a file of the worker's own, which must stay until the sandbox has started.
+
+        It takes the place of another file. Fails and is placed as L{attach_cache} says, with L{TaskFailed} where a
+        folder is.
+        """
 
     def attach_proxy(name: str, resource: Any) -> Deferred[str]:
         """Serve a C{twisted.web} resource to the task, and answer the URL at which the task finds it.
@@ -434,8 +467,15 @@ class IResult(Interface):
     def archive() -> AsyncIterator[bytes]:
         """The whole sandbox as a tar, in pieces."""
 
+    def detach_cache(folder: ICacheFolder) -> Deferred[None]:
+        """Take back a folder that was attached as the task's cache, with what the task made of it; once.
+
+        Nothing of the sandbox finds it any more. Fails with L{TaskFailed} when the task has removed it or put something
+        else into its place, L{ResourceUnavailable} when it cannot be moved; it is lost then.
+        """
+
     def dispose() -> Deferred[None]:
-        """The folder, user or container is gone when it fires; repeatable. Caches are not its own."""
+        """The folder, user or container is gone when it fires, with caches that nobody detached; repeatable."""
 
 
 class ICacheFolder(Interface):
@@ -444,6 +484,10 @@ class ICacheFolder(Interface):
     name: str = Attribute("The cache's name, or what it is, for people.")
     path: str | None = Attribute("Where it is; C{None} where the platform keeps it.")
     size: int = Attribute("Bytes by disk blocks, as last measured.")
+    owner: tuple[int, int] | None = Attribute(
+        "Of one that is new: user and group that what is put into it must belong to, which nobody else has; C{None} for "
+        "the worker's own."
+    )
     details: Mapping[str, Any] = Attribute(
         "JSON by which its platform finds it again. Looked at when it is new and whenever it is given back, so that "
         "what a task changed (who owns what is in it) may stand there."

@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from typing import BinaryIO
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
-from tcworker.errors import ArchiveError, NotAFile, NotFound, NotReadable
+from tcworker.errors import ArchiveError, FeatureNotSupported, NotAFile, NotFound, NotReadable
 from tcworker.filebody import DescriptorFile
-from tcworker.interfaces import ArchiveFault, CommandRecord, IArchivedFile, IResult
+from tcworker.interfaces import ArchiveFault, CommandRecord, IArchivedFile, ICacheFolder, IResult
 from tcworker.waiting import Threads
 
 PIECE = 1 << 16
@@ -55,6 +55,10 @@ class ScriptResult:
             await self._threads.run(pack, self._folder, packed)
             while piece := await self._threads.run(packed.read, PIECE):
                 yield piece
+
+    def detach_cache(self, folder: ICacheFolder) -> Deferred[None]:
+        """See L{IResult.detach_cache}: none was attached."""
+        return fail(FeatureNotSupported(f"there is no cache {folder.name} in this sandbox"))
 
     def dispose(self) -> Deferred[None]:
         """See L{IResult.dispose}."""

@@ -118,9 +118,17 @@ class ScriptEngine:
         """See L{IEngine.run_as_worker}."""
         raise FeatureNotSupported(NOT_HERE + "rights beyond those of all tasks")
 
-    def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
+    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
         return fail(FeatureNotSupported(NOT_HERE + "caches"))
+
+    def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
+        """See L{IEngine.attach_tree}."""
+        return fail(FeatureNotSupported(NOT_HERE + "caches"))
+
+    def attach_file(self, path: str, target: str, label: str) -> Deferred[None]:
+        """See L{IEngine.attach_file}."""
+        return fail(FeatureNotSupported(NOT_HERE + "mounted files"))
 
     def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
         """See L{IEngine.attach_proxy}."""

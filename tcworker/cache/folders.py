@@ -154,7 +154,10 @@ class Folder:
     """A folder of L{Folders}.
 
     @ivar details: C{path}, and whatever else the platform notes about it.
+    @ivar owner: who shall fill it, should its platform have said so.
     """
+
+    owner: tuple[int, int] | None = None
 
     def __init__(self, folders: Folders, name: str, details: dict[str, Any]) -> None:
         self._folders = folders

@@ -164,9 +164,17 @@ class FakeEngine:
         """See L{IEngine.run_as_worker}."""
         self.as_worker = True
 
-    def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
+    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
         return fail(FeatureNotSupported("the fake platform has no caches"))
+
+    def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
+        """See L{IEngine.attach_tree}."""
+        return fail(FeatureNotSupported("the fake platform has no caches"))
+
+    def attach_file(self, path: str, target: str, label: str) -> Deferred[None]:
+        """See L{IEngine.attach_file}."""
+        return fail(FeatureNotSupported("the fake platform has no mounted files"))
 
     def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
         """See L{IEngine.attach_proxy}."""

@@ -16,6 +16,7 @@ from tcworker.interfaces import (
     CommandRecord,
     ExitStatus,
     IArchivedFile,
+    ICacheFolder,
     IExec,
     IExecution,
     IResult,
@@ -188,6 +189,10 @@ class FakeResult:
     async def archive(self) -> AsyncIterator[bytes]:
         """See L{IResult.archive}."""
         yield self.files.tar()
+
+    def detach_cache(self, folder: ICacheFolder) -> Deferred[None]:
+        """See L{IResult.detach_cache}."""
+        raise NotImplementedError
 
     def dispose(self) -> Deferred[None]:
         """See L{IResult.dispose}."""

@@ -73,9 +73,17 @@ class NativeEngine:
         """See L{IEngine.run_as_worker}. A user that is the run's alone it has all the same, and can log in as that."""
         self._as_worker = True
 
-    def attach_cache(self, folder: ICacheFolder, target: str, read_only: bool) -> Deferred[None]:
+    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
         return fail(_not_supported("caches"))
+
+    def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
+        """See L{IEngine.attach_tree}."""
+        return fail(_not_supported("caches"))
+
+    def attach_file(self, path: str, target: str, label: str) -> Deferred[None]:
+        """See L{IEngine.attach_file}."""
+        return fail(_not_supported("mounted files"))
 
     def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
         """See L{IEngine.attach_proxy}."""

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from tcworker.engine.native.files import open_file, tar, walk
 from tcworker.engine.native.sandbox import Sandbox
 from tcworker.errors import NotFound
-from tcworker.interfaces import ArchiveFault, CommandRecord, IArchivedFile, IResult
+from tcworker.interfaces import ArchiveFault, CommandRecord, IArchivedFile, ICacheFolder, IResult
 from tcworker.waiting import OneShot
 
 
@@ -49,6 +49,10 @@ class NativeResult:
         async with aclosing(tar(self._sandbox.means, self._sandbox.supervisor)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def detach_cache(self, folder: ICacheFolder) -> Deferred[None]:
+        """See L{IResult.detach_cache}."""
+        raise NotImplementedError
 
     def dispose(self) -> Deferred[None]:
         """See L{IResult.dispose}."""

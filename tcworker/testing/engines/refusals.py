@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
@@ -19,13 +21,20 @@ class NoFolder:
     name = "cache"
     path = None
     size = 0
+    owner = None
+    details: Mapping[str, Any] = {}  # noqa: RUF012  # nobody changes it
+
+    def measure(self) -> Deferred[int]:
+        """Nothing is in it."""
+        return succeed(0)
 
     async def archive(self) -> AsyncIterator[bytes]:
         """Nothing is in it."""
         yield b""
 
-    def delete(self) -> None:
+    def delete(self) -> Deferred[None]:
         """There is nothing to delete."""
+        return succeed(None)
 
 
 class RefusalCases(EngineHarness):
@@ -35,7 +44,9 @@ class RefusalCases(EngineHarness):
         """Neither made nor attached."""
         self.refuses(CACHES)
         engine = self.new_engine(self.payloads.prints("x"))
-        await self.fails(engine.attach_cache(NoFolder(), "cache", False), FeatureNotSupported)
+        await self.fails(engine.attach_cache(NoFolder(), "cache", "mounts[0]"), FeatureNotSupported)
+        await self.fails(engine.attach_tree(NoFolder(), "tree", "mounts[1]", False), FeatureNotSupported)
+        await self.fails(engine.attach_file("/etc/passwd", "file", "mounts[2]"), FeatureNotSupported)
         await self.fails(self.platform.new_cache_folder("cache"), FeatureNotSupported)
         await engine.discard()
 
