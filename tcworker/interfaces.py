@@ -298,6 +298,12 @@ class IPlatform(Interface):
         Fails with an exception whose text says what is missing and what to do.
         """
 
+    def sweep() -> Deferred[None]:
+        """Remove what is nobody's: what workers left that died meanwhile, and what could not be removed before.
+
+        Called now and then, while tasks run. What cannot go is logged.
+        """
+
     def new_engine(context: ITaskContext) -> IEngine:
         """A sandbox not yet started; no I/O. Raises L{MalformedPayload}."""
 

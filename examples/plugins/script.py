@@ -68,6 +68,11 @@ class ScriptPlatform:
         """See L{IPlatform.prepare}."""
         return Deferred.fromCoroutine(self._prepare(left))
 
+    def sweep(self) -> Deferred[None]:
+        """See L{IPlatform.sweep}."""
+        # Records name all that this platform makes, and nothing else can be told from other people's.
+        return succeed(None)
+
     def new_engine(self, context: ITaskContext) -> IEngine:
         """See L{IPlatform.new_engine}."""
         return ScriptEngine(self, context)

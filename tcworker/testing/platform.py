@@ -112,6 +112,10 @@ class FakePlatform:
             self.machine.free(record.details["name"])
         return succeed(None)
 
+    def sweep(self) -> Deferred[None]:
+        """See L{IPlatform.sweep}."""
+        return succeed(None)
+
     def new_engine(self, context: ITaskContext) -> IEngine:
         """See L{IPlatform.new_engine}."""
         if "malformed" in context.payload:

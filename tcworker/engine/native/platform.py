@@ -44,7 +44,7 @@ from tcworker.waiting import Loose, Threads, pause
 _THREADS = 4
 
 _NOT_REMOVED = (
-    "what was left in {place} cannot all be removed: {error}. The worker goes on, and tries again at its next start. "
+    "what was left in {place} cannot all be removed: {error}. The worker goes on, and tries again every hour. "
     "Look whether something is mounted there or made immutable (lsattr), and remove it."
 )
 
@@ -100,6 +100,10 @@ class NativePlatform:
         """See L{IPlatform.prepare}."""
         return Deferred.fromCoroutine(self._prepare(left))
 
+    def sweep(self) -> Deferred[None]:
+        """See L{IPlatform.sweep}."""
+        return Deferred.fromCoroutine(self._sweep())
+
     def new_engine(self, context: ITaskContext) -> IEngine:
         """See L{IPlatform.new_engine}."""
         return NativeEngine(self._means, context)
@@ -122,13 +126,14 @@ class NativePlatform:
             await self._try(str(record.details.get("folder")), _clean_up, means, record.details)
         await means.threads.run(_make_ready, means)
         await self._try("control groups", sweep_groups)
-        if means.clean_up:
-            await self._sweep()
+        await self._sweep()
         await means.launcher.when_ready()
 
     async def _sweep(self) -> None:
         """Remove what a dead worker left and no record names: first the users, who could still change the folders."""
         means = self._means
+        if not means.clean_up:
+            return
         if os.geteuid() == 0:
             await self._try("users", means.own_users.remove_left_in, means.tasks_dir)
         for folder in await means.threads.run(left_in, means.tasks_dir):

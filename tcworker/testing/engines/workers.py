@@ -71,6 +71,15 @@ class RestartCases(MadeFiles):
         self.assertEqual(run.execution.record.platform, self.platform.name)
         self.assertNotIn("suite-secret", json.dumps(dict(run.execution.record.details)))
 
+    async def test_sweeping_leaves_alone_what_lives(self) -> None:
+        """And what has ended, until it is disposed."""
+        running = await self.running("x")
+        _, result = await self.made({"file": Made("file", "abc")})
+        await self.platform.sweep()
+        self.assertEqual((await result.archive_file("file")).size, 3)
+        running.execution.kill("done", 1)
+        self.assertEqual((await self.ended(running)).killed, "done")
+
     async def test_platform_leaves_nothing(self) -> None:
         """No process, thread, timer, descriptor or folder."""
         before = self.snapshot_with_threads()

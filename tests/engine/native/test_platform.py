@@ -122,6 +122,21 @@ class PrepareTests(NativeCase):
         touch(folder, "file")
         return SandboxRecord("native", {"pid": 1 << 30, "startTime": "1", "groups": [], "folder": folder})
 
+    async def test_what_a_worker_left_that_died_meanwhile_goes_when_it_is_swept(self):
+        platform = await self.new_platform()
+        left, held = (folders.make_folder(self.tasks_dir, name, 0) for name in ("left", "held"))
+        hold.let_go(left)
+        self.addCleanup(folders.remove_folder, held)
+        await platform.sweep()
+        self.assertEqual(names_in(self.tasks_dir), [os.path.basename(held)])
+
+    async def test_where_folders_are_kept_for_people_nothing_is_swept(self):
+        platform = await self.new_platform(clean_up_task_dirs=False)
+        left = folders.make_folder(self.tasks_dir, "left", 0)
+        hold.let_go(left)
+        await platform.sweep()
+        self.assertTrue(exists(left))
+
     async def test_what_cannot_be_removed_does_not_keep_the_worker_from_its_work(self):
         lines = self.catch_log()
         platform = await self.new_platform()
