@@ -54,7 +54,7 @@ class Config:
 
     @ivar number_of_tasks_to_run: 0 for any number.
     @ivar idle_timeout_secs: 0 for never.
-    @ivar required_disk_space_megabytes: of 2**20 bytes each.
+    @ivar required_disk_space_megabytes: of 2**20 bytes each; so are C{caches_max_megabytes}, 0 for any number.
     @ivar max_internal_errors: runs that end so in a row, after which the worker goes; 0 for any number.
     @ivar crash_pause_secs: in which nothing is claimed after workers have died twice in a row with one task in hand.
     @ivar shutdown_machine_on_idle: whether the host is to power the machine off behind a worker that was idle for too
@@ -98,6 +98,7 @@ class Config:
     idle_timeout_secs: int = 0
     max_task_run_time: int = 86400
     required_disk_space_megabytes: int = 10240
+    caches_max_megabytes: int = 0
     max_internal_errors: int = 10
     crash_pause_secs: float = 300
     shutdown_machine_on_idle: bool = False

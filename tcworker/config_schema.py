@@ -73,6 +73,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "idleTimeoutSecs": _whole(0, unit="of seconds "),
     "maxTaskRunTime": _whole(1, unit="of seconds "),
     "requiredDiskSpaceMegabytes": _whole(0),
+    "cachesMaxMegabytes": _whole(0),
     "maxInternalErrors": _whole(0),
     "crashPauseSecs": _number("seconds"),
     "shutdownMachineOnIdle": _flag(),

@@ -55,9 +55,11 @@ _PARTS = "tests.test_assemble"
 _BAD = "tests.integration.test_bad_tasks"
 _SILENT = "tests.feature.test_idle_output.IdleOutput"
 _GROUPS = "tests.launcher.test_cgroup"
+_COLLECTOR = "tests.cache.test_collector_service"
 
 OWN: Mapping[str, str] = {
     "crashPauseSecs": "tests.integration.test_kills.ATaskThatTakesItDown.test_the_worker_claims_nothing_for_some_time",
+    "cachesMaxMegabytes": f"{_COLLECTOR}.HowMuchMayBeKept.test_more_is_thrown_away_though_there_is_room",
     "caBundle": "tests.client.test_http.TLSTests.test_a_server_that_the_bundle_knows",
     "extensions": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
     "features": f"{_PARTS}.Parts.test_each_is_made_of_the_reactor_and_the_configuration",
