@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -28,6 +29,23 @@ AGAIN = 3600.0
 """Seconds between two lines of the log about nothing being left to throw away."""
 
 _log = Logger()
+
+
+@dataclass(frozen=True)
+class _Making:
+    """One time of making room.
+
+    @ivar pressed: see L{CollectorService.make_room}.
+    @ivar made: fires when it is over, with whether anything went.
+    """
+
+    pressed: bool
+    made: OneShot[bool] = field(default_factory=OneShot)
+
+    def nothing(self) -> OneShot[bool]:
+        """It does not take place."""
+        self.made.succeed(False)
+        return self.made
 
 
 class CollectorService(Service):
@@ -57,8 +75,8 @@ class CollectorService(Service):
         self._now = now
         self._sweeps = sweeps
         self._loose = Loose(_log)
-        self._made: OneShot[bool] | None = None
-        self._pressed = False
+        self._current: _Making | None = None
+        self._next: _Making | None = None
         self._said = -AGAIN
 
     def startService(self) -> None:
@@ -77,44 +95,50 @@ class CollectorService(Service):
         """Whether more is kept than may be."""
         return self._most is not None and self._stock.total > self._most
 
-    def make_room(self) -> Deferred[bool]:
+    def make_room(self, *, pressed: bool = False) -> Deferred[bool]:
         """Throw away until there is room; those who ask at one time do that once.
 
+        @param pressed: whether somebody could not write for want of space: what is usually free was not enough.
         @return: fires with whether anything went. It never fails, and nobody waits for longer than L{PATIENCE}.
         """
-        waiting = self._collect().wait().addTimeout(PATIENCE, self._clock)
+        waiting = self._collect(pressed).wait().addTimeout(PATIENCE, self._clock)
         return waiting.addErrback(_not_yet)
-
-    def no_disk(self) -> None:
-        """Somebody could not write for want of space: what is usually free was not enough."""
-        self._pressed = True
-        self._collect()
 
     async def _look_every_minute(self) -> None:
         while True:
             await pause(self._clock, LOOK_EVERY)
             self._collect()
 
-    def _collect(self) -> OneShot[bool]:
-        made = self._made or OneShot[bool]()
+    def _collect(self, pressed: bool = False) -> OneShot[bool]:
         if not self.running:
-            made.succeed(False)
-        elif self._made is None:
-            self._made = made
-            self._loose.run(self._make_room(made), "making room on the disks")
-        return made
+            return _Making(pressed).nothing()
+        if self._current is None:
+            return self._begin(_Making(pressed))
+        if self._current.pressed or not pressed:
+            return self._current.made
+        # It asks for more than what is being done.
+        self._next = self._next or _Making(pressed)
+        return self._next.made
 
-    async def _make_room(self, made: OneShot[bool]) -> None:
-        pressed, self._pressed = self._pressed, False
+    def _begin(self, making: _Making) -> OneShot[bool]:
+        self._current = making
+        self._loose.run(self._make(making), "making room on the disks")
+        return making.made
+
+    async def _make(self, making: _Making) -> None:
         collecting = Collecting(self._stock, self._threads, self._places, self._most, self._now)
         try:
-            self._say(await collecting.run(pressed))
+            self._say(await collecting.run(making.pressed))
         finally:
-            self._made = None
-            made.succeed(collecting.freed > 0)
-            # It came while less was asked for.
-            if self._pressed:
-                self._collect()
+            self._go_on()
+            making.made.succeed(collecting.freed > 0)
+
+    def _go_on(self) -> None:
+        self._current, following, self._next = None, self._next, None
+        if following is not None and self.running:
+            self._begin(following)
+        elif following is not None:
+            following.nothing()
 
     def _say(self, lacking: str) -> None:
         now = self._clock.seconds()

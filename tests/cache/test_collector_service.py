@@ -185,7 +185,7 @@ class SomebodyHadNoRoom(CollectorCase):
 
     def test_a_tenth_of_the_disk_is_made_free_once(self) -> None:
         self.assertFalse(self.make_room())
-        self.service.no_disk()
+        self.assertTrue(self.successResultOf(self.service.make_room(pressed=True)))
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("defghijkl", 100))
         self.disks.free["/disk"] = 70
         self.assertFalse(self.make_room())
@@ -193,12 +193,22 @@ class SomebodyHadNoRoom(CollectorCase):
     def test_that_comes_while_less_is_being_done(self) -> None:
         self.disks.free["/disk"] = 0
         going = self.stock.going = Deferred()
-        made = self.service.make_room()
-        self.service.no_disk()
+        made, more = self.service.make_room(), self.service.make_room(pressed=True)
         self.assertEqual(self.stock.asked, ["a"])
+        self.going = self.stock.going = Deferred()
         going.callback(None)
         self.assertTrue(self.successResultOf(made))
+        self.assertNoResult(more)
+        self.going.callback(None)
+        self.assertTrue(self.successResultOf(more))
         self.assertEqual(self.stock.asked, ["a", "bcdefghij"])
+
+    def test_that_comes_before_a_stop_is_answered(self) -> None:
+        self.disks.free["/disk"], self.stock.going = 0, Deferred()
+        self.service.make_room()
+        more = self.service.make_room(pressed=True)
+        self.successResultOf(self.service.stopService())
+        self.assertFalse(self.successResultOf(more))
 
 
 class ManyAsk(CollectorCase):

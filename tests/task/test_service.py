@@ -69,8 +69,8 @@ class FakeCollector:
     def __init__(self) -> None:
         self.told = 0
 
-    def no_disk(self) -> None:
-        self.told += 1
+    def make_room(self, *, pressed: bool) -> None:
+        self.told += pressed
 
 
 def _refuse(why: str) -> ITaskFeature:
