@@ -65,6 +65,8 @@ class Config:
     @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
     @ivar enable_metadata: whether a file says which task the worker ran last.
     @ivar enable_live_log: whether logs can be followed while tasks run, by whoever shows them.
+    @ivar caches_dir: where the folders of caches are, and C{downloads_dir} what was downloaded; when nobody says so,
+        in C{state_dir}.
     @ivar logs_max_megabytes: of one task's log, of 1,000,000 bytes each.
     @ivar logs_mask: what is masked in every task's log: texts, and C{{"pattern": "…"}}.
     @ivar task_user: an account that native tasks run as; C{None} for the worker's own.
@@ -116,6 +118,8 @@ class Config:
     overlap_uploads: bool = True
     tasks_dir: str = field(default_factory=lambda: os.path.abspath("tasks"))
     state_dir: str = field(default_factory=lambda: os.path.abspath("state"))
+    caches_dir: str = ""
+    downloads_dir: str = ""
     logs_max_megabytes: int = 1000
     logs_mask: tuple[str | Mapping[str, str], ...] = field(default=(), repr=False)
     ca_bundle: str | None = None
@@ -145,6 +149,10 @@ class Config:
     ignored: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, usual in (("caches_dir", "caches"), ("downloads_dir", "downloads")):
+            object.__setattr__(self, name, getattr(self, name) or os.path.join(self.state_dir, usual))
+
     @property
     def refused_platforms(self) -> Mapping[str, str]:
         """The names of platforms whose tasks are refused, each with the key of the setting that says so."""
@@ -168,7 +176,7 @@ READERS = {
 
 _OF_CREDENTIALS = frozenset({"clientId", "accessToken", "certificate"})
 
-PATHS = frozenset({"tasksDir", "stateDir", "caBundle"})
+PATHS = frozenset({"tasksDir", "stateDir", "cachesDir", "downloadsDir", "caBundle"})
 
 
 def parse(sources: Sequence[Source]) -> Config:

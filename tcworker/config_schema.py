@@ -89,6 +89,8 @@ KEYS: dict[str, dict[str, Any]] = {
     "workerLocation": _text("text, usually JSON"),
     "instanceType": _text(),
     "stateDir": _text("a folder's path", r"[^\0]"),
+    "cachesDir": _text("a folder's path", r"[^\0]"),
+    "downloadsDir": _text("a folder's path", r"[^\0]"),
     "killGraceSecs": _number("seconds"),
     "shutdownGraceSecs": _number("seconds"),
     "statusPollSecs": {"type": "number", "minimum": 1, "expected": "a number of seconds, 1 or more"},

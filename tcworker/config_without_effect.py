@@ -39,10 +39,8 @@ class WithoutEffect:
 
 WITHOUT_EFFECT: Mapping[str, WithoutEffect] = {
     "availabilityZone": WithoutEffect(TEXT, _NO_PLACE),
-    "cachesDir": WithoutEffect(SOME_TEXT, _NO_MOUNTS),
     "d2gConfig": WithoutEffect(OBJECT, "this worker has no platform for payloads of docker-worker"),
     "disableReboots": WithoutEffect(FLAG, "this worker never reboots its machine"),
-    "downloadsDir": WithoutEffect(SOME_TEXT, _NO_MOUNTS),
     "ed25519SigningKeyLocation": WithoutEffect(TEXT, _NO_SIGNATURE),
     "enableChainOfTrust": WithoutEffect(FLAG, _NO_SIGNATURE),
     "enableInteractive": WithoutEffect(FLAG, _NO_SHELL),

@@ -18,6 +18,7 @@ _USERS = "tests.engine.native.test_users"
 EFFECTS: Mapping[str, str] = {
     "accessToken": _WHOLE,
     "allowedHighMemoryDurationSecs": f"{_GUARD}.TheGuard.test_nobody_is_before_it_has_lasted",
+    "cachesDir": _WHOLE,
     "capacity": "tests.claims.test_service.ManySlots.test_it_asks_for_as_many_as_are_free",
     "certificate": _WHOLE,
     "cleanUpTaskDirs": f"{_USERS}.RemovalTests.test_kept_for_people_to_look_at",
@@ -25,6 +26,7 @@ EFFECTS: Mapping[str, str] = {
     "createObjectArtifacts": f"{_POOL}.ObjectArtifacts.test_they_are_of_the_object_service",
     "disableNativePayloads": "tests.task.test_acceptance.Choosing.test_a_native_payload_where_they_are_disabled",
     "disableOOMProtection": f"{_GUARD}.WithoutProtection.test_the_one_that_uses_most_is_warned_once",
+    "downloadsDir": _WHOLE,
     "enableLiveLog": "tests.server.test_live_log_feature.ARun.test_has_no_address_where_they_are_switched_off",
     "enableMetadata": "tests.feature.test_metadata.Metadata.test_a_pool_that_has_it_switched_off",
     "enableOSGroups": "tests.feature.test_os_groups.Joining.test_a_pool_that_has_it_switched_off",
@@ -89,10 +91,8 @@ OWN: Mapping[str, str] = {
 NO_EFFECT = frozenset(
     {
         "availabilityZone",
-        "cachesDir",
         "d2gConfig",
         "disableReboots",
-        "downloadsDir",
         "ed25519SigningKeyLocation",
         "enableChainOfTrust",
         "enableInteractive",

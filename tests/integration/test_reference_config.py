@@ -46,7 +46,8 @@ class ThePoolOfAnotherWorker(TestCase):
         self.write_config()
 
     def write_config(self) -> None:
-        here = {"rootURL": self.root["rootURL"], "tasksDir": str(self.folder / "tasks")}
+        folders = {f"{name}Dir": str(self.folder / name) for name in ("tasks", "caches", "downloads")}
+        here = {"rootURL": self.root["rootURL"], **folders}
         self.config.write_text(json.dumps({**CONFIGURATION, **here, **self.credentials()}, indent=2))
         self.config.chmod(0o644)
 
