@@ -129,12 +129,13 @@ class DecidedByTheQueue(TaskCase):
         await self.until_begun()
         await self.client.queue.cancel_task(task_id)
         await self.assertWorks()
-        outcome = await self.client.outcome(task_id)
+        outcome = await judged(self.client, task_id)
         self.assertEqual(outcome.resolution, "exception/canceled")
 
     async def test_a_task_past_its_deadline(self) -> None:
         task_id = await self.client.create(shell("sleep 60"), deadline=date(seconds=1))
-        self.assertResolved(await self.client.outcome(task_id), "exception/deadline-exceeded")
+        # Over for the queue it is at once, and not yet for the worker.
+        self.assertResolved(await judged(self.client, task_id), "exception/deadline-exceeded")
         await self.assertWorks()
 
     async def test_a_claim_that_is_lost_is_not_reported(self) -> None:
