@@ -191,6 +191,14 @@ class StateStore:
         """Forget what was counted."""
         return self._write("DELETE FROM counts WHERE name = 'tasks'")
 
+    def write(self, statement: str, *values: str | float | None) -> Deferred[None]:
+        """Change a table that another part keeps here."""
+        return self._write(statement, *values)
+
+    def read(self, question: str) -> Deferred[list[tuple[Any, ...]]]:
+        """Read such a table, with all that was written before. Fails with L{StateUnusable}."""
+        return Deferred.fromCoroutine(self._read(question))
+
     def close(self) -> Deferred[None]:
         """Finish what was asked for, close everything and give the folder up; to be called once."""
         return Deferred.fromCoroutine(self._close())
@@ -220,7 +228,7 @@ class StateStore:
         except sqlite3.DatabaseError as error:
             raise unusable(self._folder.path, error) from error
 
-    def _write(self, statement: str, *values: str | int | None) -> Deferred[None]:
+    def _write(self, statement: str, *values: str | float | None) -> Deferred[None]:
         write = _Write(statement, values)
         self._waiting.append(write)
         if not self._writing:
@@ -252,7 +260,7 @@ class _Write:
     """
 
     statement: str
-    values: tuple[str | int | None, ...]
+    values: tuple[str | float | None, ...]
     written: Deferred[None] = field(default_factory=Deferred)
 
 

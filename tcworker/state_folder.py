@@ -51,6 +51,19 @@ CREATE TABLE registration (
     """
 CREATE TABLE counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """,
+    """
+DROP TABLE caches;
+DROP TABLE downloads;
+CREATE TABLE caches (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL, platform TEXT NOT NULL, name TEXT NOT NULL,
+    details TEXT NOT NULL, facts TEXT NOT NULL,
+    created REAL NOT NULL, used REAL NOT NULL, seconds REAL NOT NULL,
+    size INTEGER NOT NULL,
+    run TEXT,
+    purged INTEGER NOT NULL
+);
+""",
 )
 """What makes each version of the tables of the one before, the first of nothing.
 

@@ -13,6 +13,10 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from tcworker import __version__
+from tcworker.cache.folders import Folders
+from tcworker.cache.homes import Home
+from tcworker.cache.store import CacheStore
+from tcworker.cache.table import StateTable
 from tcworker.claims.cancellations import CancellationService
 from tcworker.claims.crashes import Crashes, Pause
 from tcworker.claims.grace import CLOSING
@@ -35,6 +39,9 @@ from tcworker.waiting import Threads
 from tcworker.watch.clock import ClockWatch
 from tcworker.watch.health import Health
 from tcworker.watch.limits import check_process_limits
+
+CACHE_THREADS = 2
+"""One may be removing or measuring for long, while a task waits for another to make a folder."""
 
 LEAST = 0.5
 """Seconds that each step of closing has: what hangs must not keep the process from ending."""
@@ -170,6 +177,7 @@ class Worker(MultiService):
         sandboxes = [run.sandbox for run in left if run.sandbox is not None]
         for platform in parts.platforms:
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
+        await facilities.caches.open(parts.platforms)
         # Not before nothing of them lives here: what the queue is told of may begin elsewhere at once.
         await recovery.settle(left)
         self._listen(facilities)
@@ -206,7 +214,18 @@ class Worker(MultiService):
         self._closers.append(("the connections", http.close))
         features = FeatureSet(parts.features)
         time = ServerTime(partial(wall_seconds, self._reactor), steady_seconds)
-        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time)
+        caches = await self._open_caches(config, state, time)
+        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time, caches)
+
+    async def _open_caches(self, config: Config, state: StateStore, time: ServerTime) -> CacheStore:
+        threads = Threads(self._reactor, CACHE_THREADS, "caches")
+        self._closers.append(("the threads of caches", threads.stop))
+        downloads = Folders(config.downloads_dir, threads, "downloadsDir")
+        await downloads.open()
+        self._closers.append(("the folder of downloads", downloads.close))
+        caches = CacheStore(StateTable(state, threads), Home.of_downloads(downloads), config.capacity, time)
+        self._closers.append(("the caches", caches.close))
+        return caches
 
     async def _open_state(self, folder: str) -> StateStore:
         try:

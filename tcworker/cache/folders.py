@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -50,6 +50,7 @@ class Folders:
         # What takes long is done one after the other, so that a thread is left for what a task waits for.
         self._long = DeferredLock()
         self._living: set[str] = set()
+        self._found: frozenset[str] = frozenset()
 
     def open(self) -> Deferred[None]:
         """Make it if need be, and take it; to be closed. Fails with L{ConfigError} or C{OSError}."""
@@ -70,20 +71,15 @@ class Folders:
 
     def find(self, name: str, details: Mapping[str, Any]) -> Deferred[Folder | None]:
         """Give one that an earlier worker made, C{None} if it is not there, or not in this place."""
-        return Deferred.fromCoroutine(self._find(name, details))
+        path = details.get("path")
+        if path not in self._found:
+            return succeed(None)
+        self._living.add(path)
+        return succeed(Folder(self, name, dict(details)))
 
     def sweep(self) -> Deferred[None]:
         """Remove all that were neither made nor found; those that cannot go are logged."""
         return Deferred.fromCoroutine(self._sweep())
-
-    async def _find(self, name: str, details: Mapping[str, Any]) -> Folder | None:
-        path = details.get("path")
-        if not isinstance(path, str) or os.path.dirname(path) != self.path or not _OURS.match(os.path.basename(path)):
-            return None
-        if not await self._threads.run(_is_folder, path):
-            return None
-        self._living.add(path)
-        return Folder(self, name, dict(details))
 
     async def measure(self, path: str) -> int:
         """Give the bytes of a folder by disk blocks, 0 for none. Raises C{OSError}."""
@@ -126,6 +122,9 @@ class Folders:
             os.makedirs(self.path, 0o700, exist_ok=True)
             self._make_private()
             self._lock = folder_lock.take(self.path)
+            # Nobody else makes any here. Looked at once, for there may be very many.
+            there = (name for name in os.listdir(self.path) if name.startswith(_HERE))
+            self._found = frozenset(os.path.join(self.path, name) for name in there)
         except FolderTaken as taken:
             self._refuse(f"a folder that no other worker uses, but process {taken.pid} does")
         except OSError as error:
@@ -181,13 +180,6 @@ class Folder:
     async def _measure(self) -> int:
         self.size = await self._folders.measure(self.path)
         return self.size
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except OSError:
-        return False
 
 
 def _rename(path: str, aside: str) -> None:

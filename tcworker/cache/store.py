@@ -2,68 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.logger import Logger
 
-from tcworker.cache.rows import Row, Thrown
-from tcworker.interfaces import ICaches, IPlatform
+from tcworker.cache.disposal import Disposal
+from tcworker.cache.exclusive import ExclusiveCaches
+from tcworker.cache.homes import Home
+from tcworker.cache.inventory import take_stock
+from tcworker.cache.rows import EXCLUSIVE, Row, Thrown
+from tcworker.cache.run_caches import RunCaches
+from tcworker.cache.shared import SharedCaches
+from tcworker.cache.sizes import Sizes
+from tcworker.cache.stock import Stock
+from tcworker.cache.table import CacheTable
+from tcworker.client.server_time import ServerTime
+from tcworker.interfaces import IPlatform
+from tcworker.waiting import Loose
+
+_MEGABYTE = 1 << 20
+
+_log = Logger()
 
 
 class CacheStore:
-    """What is kept for tasks, in memory and in the worker's state."""
+    """What is kept for tasks, in memory and in the worker's state.
+
+    @ivar heed_purges: has thrown away what Taskcluster was asked to have purged.
+    @param downloads: where the folders are that are of no platform.
+    @param most: how many exclusive caches of one name are kept that nobody has.
+    @param time: of Taskcluster, by which caches are dated.
+    """
+
+    def __init__(self, table: CacheTable, downloads: Home, most: int, time: ServerTime) -> None:
+        self._table = table
+        self._downloads = downloads
+        self._homes = [downloads]
+        self._stock = Stock(table)
+        self._loose = Loose(_log)
+        self._disposal = Disposal(self._stock)
+        sizes = Sizes(self._stock, self._loose)
+        self._exclusive = ExclusiveCaches(self._stock, self._disposal, sizes, most, time, self._loose)
+        self._shared = SharedCaches(self._stock, self._disposal, sizes, time, self._loose)
+        self.heed_purges: Callable[[], Deferred[None]] = lambda: succeed(None)
 
     @property
     def total(self) -> int:
         """Bytes of all that is kept, in use or not, as last measured."""
-        raise NotImplementedError
+        return self._stock.total
 
     def open(self, platforms: Sequence[IPlatform]) -> Deferred[None]:
-        """Find what an earlier worker kept, and throw away what it had in use and what nobody knows.
+        """Find what an earlier worker kept, but for what it had in use; that, and what nobody knows, goes meanwhile.
 
-        After L{IPlatform.prepare} of all of them. Fails with L{StateUnusable} or L{ConfigError}.
+        After L{IPlatform.prepare} of all of them. Fails with L{StateUnusable}.
         """
-        raise NotImplementedError
+        self._homes = [self._downloads, *(Home.of_platform(platform) for platform in platforms)]
+        return Deferred.fromCoroutine(self._open())
 
     def close(self) -> Deferred[None]:
-        """Nothing is made, measured or removed any more."""
-        raise NotImplementedError
+        """Make, measure and remove nothing any more; fires when nothing is being done."""
+        return Deferred.fromCoroutine(self._close())
 
-    def for_run(self, run: str, platform: IPlatform) -> ICaches:
+    def for_run(self, run: str, platform: IPlatform) -> RunCaches:
         """Give those that a run may have.
 
         @param run: its name.
         """
-        raise NotImplementedError
+        return self.of_home(run, Home.of_platform(platform))
+
+    def of_home(self, run: str, home: Home) -> RunCaches:
+        """The same for a platform's folders alone."""
+        return RunCaches(run, self._exclusive, self._shared, home, self._downloads, lambda: self.heed_purges())
 
     def rows(self) -> Deferred[Sequence[Row]]:
         """All there are, in the order in which they were made."""
-        raise NotImplementedError
+        return succeed([kept.row for kept in self._stock.all()])
 
     def idle(self) -> Deferred[Sequence[Row]]:
         """Those that nobody uses now."""
-        raise NotImplementedError
+        return succeed([kept.row for kept in self._stock.all() if kept.row.idle])
 
     def throw_away(self, rows: Sequence[Row]) -> Deferred[Thrown]:
         """Let go of those that still nobody uses; fires when their bytes are free."""
-        raise NotImplementedError
+        return Deferred.fromCoroutine(self._disposal.throw_away([row.id for row in rows if self._is_idle(row.id)]))
 
     def settled(self) -> Deferred[None]:
         """Fire when nothing is being removed any more."""
-        raise NotImplementedError
+        return self._disposal.settled()
 
     def sweep(self) -> Deferred[None]:
         """Remove what lies in the folders of caches and is known to nobody."""
-        raise NotImplementedError
+        return Deferred.fromCoroutine(self._sweep())
 
     def purge(self, name: str, before: float = inf) -> Deferred[str]:
         """Throw away the exclusive caches of a name that were made before a time, those in use once they are not.
 
         Fires when no other run can get one, with words for the log; without any if there were none.
         """
-        raise NotImplementedError
+        return Deferred.fromCoroutine(
+            self._purge(lambda row: row.kind == EXCLUSIVE and row.name == name and row.created < before)
+        )
 
     def clear(self) -> Deferred[str]:
         """Throw away all there are, in the same way."""
-        raise NotImplementedError
+        return Deferred.fromCoroutine(self._purge(lambda row: True))
+
+    async def _open(self) -> None:
+        gone = await take_stock(await self._table.rows(), self._homes, self._stock)
+        if gone:
+            await self._table.forget(gone)
+        # No claim waits for this: whoever wants room waits until all is settled.
+        self._disposal.run(self._sweep(), "sweeping the folders of caches")
+
+    async def _close(self) -> None:
+        await self._loose.cancel()
+        await self._disposal.end()
+
+    async def _sweep(self) -> None:
+        for home in self._homes:
+            await home.sweep()
+
+    async def _purge(self, meant: Callable[[Row], bool]) -> str:
+        rows = [kept.row for kept in self._stock.all() if meant(kept.row) and not kept.row.purged]
+        in_use = [row for row in rows if not row.idle]
+        marked = [self._stock.change(row.id, purged=True) for row in in_use]
+        gone = await self._disposal.let_go([row.id for row in rows if row.idle])
+        await gatherResults(marked, consumeErrors=True)
+        return _words(gone, in_use)
+
+    def _is_idle(self, id: int) -> bool:
+        kept = self._stock.get(id)
+        return kept is not None and kept.row.idle
+
+
+def _words(gone: Sequence[Row], in_use: Sequence[Row]) -> str:
+    size = sum(row.size for row in gone) / _MEGABYTE
+    thrown = [f"{len(gone)} thrown away ({size:.1f} MiB)"] if gone else []
+    marked = [f"{len(in_use)} in use, to go when given back"] if in_use else []
+    return ", ".join(thrown + marked)

@@ -18,6 +18,8 @@ from tcworker.interfaces import (
     Artifact,
     Credentials,
     GzippedArtifact,
+    ICaches,
+    IPlatform,
     ITaskContext,
     Publish,
     ScopeExpression,
@@ -52,6 +54,9 @@ class IRunContext(ITaskContext):
     def replace_credentials(credentials: Credentials) -> None:
         """Sign with these from now on, and tell all who asked to be told."""
 
+    def run_on(platform: IPlatform) -> None:
+        """The run's platform is known, which its caches are of."""
+
     def is_held(name: str) -> bool:
         """Whether a reference of somebody else is in the place of what the worker publishes under a reserved name."""
 
@@ -74,9 +79,12 @@ class TaskContext:
 
     @param fail: ends the run with an error's resolution.
     @param time: of Taskcluster.
+    @param caches: gives those of a platform.
     @param haste: how much time uploads have.
     @param uploads: shared by all runs of a worker, so that they have no more than so many uploads together.
     """
+
+    caches: ICaches
 
     def __init__(
         self,
@@ -92,6 +100,7 @@ class TaskContext:
         fail: Callable[[TaskError], None],
         haste: Haste,
         uploads: DeferredSemaphore,
+        caches: Callable[[IPlatform], ICaches],
     ) -> None:
         self.task_id, self.run_id, self.name = claim.task_id, claim.run_id, claim.name
         self.task, self.payload = claim.task, claim.task.get("payload", {})
@@ -107,6 +116,7 @@ class TaskContext:
         self._told: list[Callable[[Credentials], None]] = []
         self._reserved = ReservedNames()
         self._fail = fail
+        self._caches_of = caches
         self._haste = haste
         self._logger = RunLogger(claim.name)
         run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, haste.all_left), haste)
@@ -134,6 +144,10 @@ class TaskContext:
                 call(credentials)
             except Exception:
                 self._logger.failure("somebody who was told of new credentials failed")
+
+    def run_on(self, platform: IPlatform) -> None:
+        """See L{IRunContext.run_on}."""
+        self.caches = self._caches_of(platform)
 
     def mask(self, secret: str) -> None:
         """See L{ITaskContext.mask}."""

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from tcworker.amqp.address import read_address
 from tcworker.cache.collector_service import CollectorService
 from tcworker.causes import Cause
+from tcworker.cache.store import CacheStore
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Queue, as_usual
@@ -50,6 +51,7 @@ class Facilities:
     platforms: Sequence[IPlatform]
     features: FeatureSet
     time: ServerTime
+    caches: CacheStore
     collector: CollectorService | None = None
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
@@ -137,6 +139,7 @@ class Facilities:
             fail=fail,
             haste=haste,
             uploads=self.uploads,
+            caches=lambda platform: self.caches.for_run(claim.name, platform),
         )
 
 

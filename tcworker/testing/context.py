@@ -20,6 +20,7 @@ from tcworker.interfaces import (
     FileArtifact,
     GzippedArtifact,
     IArchivedFile,
+    IPlatform,
     Publish,
     ScopeExpression,
     Unsubscribe,
@@ -30,6 +31,7 @@ from tcworker.task.haste import Haste
 from tcworker.task.reserved_names import ReservedNames
 from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.task.speed import Speed
+from tcworker.testing.caches import FakeCaches, FakeCacheWorker
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.queue import FakeQueue
 from tcworker.waiting import now
@@ -46,6 +48,7 @@ class FakeTaskContext:
     @ivar contents: the bytes of published files by the artifact's name.
     @ivar republished: those whose place the next of the same name took or may take, in order; the last one's content
         is in C{contents}.
+    @ivar caches: those that the run may have, in memory.
     @ivar on_their_way: what L{unfinished} gives.
     @ivar errors: what L{fail} was called with.
     @ivar seconds_left: how long the claim lasts.
@@ -74,6 +77,7 @@ class FakeTaskContext:
         self.credentials = Credentials(f"task-client/{task_id}/{run_id}", "secret")
         self.queue = FakeQueue(lambda: self.credentials)
         self.log = MemoryLog(clock)
+        self.caches = FakeCaches(FakeCacheWorker(clock))
         self.published: list[Artifact] = []
         self.republished: list[GzippedArtifact] = []
         self.contents: dict[str, bytes] = {}
@@ -93,6 +97,9 @@ class FakeTaskContext:
             self._own_folder = tempfile.TemporaryDirectory(prefix="tcworker-run-")
             self._folder = self._own_folder.name
         return self._folder
+
+    def run_on(self, platform: IPlatform) -> None:
+        """See L{IRunContext.run_on}; the caches are the same on each."""
 
     def mask(self, secret: str) -> None:
         """See L{ITaskContext.mask}."""

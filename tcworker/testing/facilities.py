@@ -11,6 +11,8 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from tcworker.cache.rows import DOWNLOADS
+from tcworker.cache.store import CacheStore
 from tcworker.client.server_time import ServerTime
 from tcworker.client.services import as_usual
 from tcworker.config import Config
@@ -24,6 +26,7 @@ from tcworker.task.facilities import Facilities
 from tcworker.task.haste import Haste
 from tcworker.task.log import TaskLog
 from tcworker.task.resolution import Resolution
+from tcworker.testing.caches import MemoryHome, MemoryTable
 from tcworker.testing.context import TASK_ID, FakeTaskContext
 from tcworker.testing.platform import FakePlatform
 from tcworker.testing.queue import FakeQueue
@@ -145,6 +148,7 @@ class FakeFacilities(Facilities):
         self.queue = FakeQueue()
         self.contexts: list[FakeTaskContext] = []
         self.memory = MemoryState()
+        time = SameTime(clock.seconds)
         super().__init__(
             config=config,
             clock=clock,
@@ -153,7 +157,8 @@ class FakeFacilities(Facilities):
             state=self.memory,
             platforms=[platform or FakePlatform(clock)],
             features=FeatureSet(features),
-            time=SameTime(clock.seconds),
+            time=time,
+            caches=CacheStore(MemoryTable(), MemoryHome().as_home(DOWNLOADS), config.capacity, time),
         )
 
     def new_queue(

@@ -126,6 +126,14 @@ class FakePlatform:
         """See L{IPlatform.new_cache_folder}."""
         return fail(FeatureNotSupported("the fake platform has no caches"))
 
+    def find_cache_folder(self, name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
+        """See L{IPlatform.find_cache_folder}."""
+        return succeed(None)
+
+    def sweep_cache_folders(self) -> Deferred[None]:
+        """See L{IPlatform.sweep_cache_folders}."""
+        return succeed(None)
+
     def dispose(self) -> Deferred[None]:
         """See L{IPlatform.dispose}."""
         if self.machine.sandboxes:

@@ -19,6 +19,7 @@ from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, TaskContext, uploads_of_one
 from tcworker.task.log import TaskLog
 from tcworker.task.speed import ASSUMED
+from tcworker.testing.caches import FakeCaches, FakeCacheWorker
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.testing.memory import MemoryLog
 
@@ -53,6 +54,7 @@ class ContextTest(SynchronousTestCase):
             fail=self.errors.append,
             haste=self.haste,
             uploads=self.uploads,
+            caches=lambda platform: FakeCaches(FakeCacheWorker(self.clock), platform.name),
         )
 
     def config(self) -> Config:

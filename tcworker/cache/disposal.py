@@ -1,0 +1,91 @@
+"""Takes caches away: out of the stock, so that nobody gets them, and then off the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from tcworker.cache.rows import Row, Thrown
+from tcworker.cache.stock import Kept, Stock
+from tcworker.interfaces import ICacheFolder
+from tcworker.waiting import Loose, OneShot
+
+_NOT_FORGOTTEN = "the worker's state did not take that caches are gone; the next start finds out"
+_NOT_REMOVED = "{what} cannot be removed: {problem}; it is tried again every hour"
+
+_log = Logger()
+
+
+class Disposal:
+    """What is to go."""
+
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
+        self._going = Loose(_log)
+
+    async def let_go(self, ids: Sequence[int]) -> Sequence[Row]:
+        """Take some out, and remove them in the background; returns when nobody gets them, not even after a restart."""
+        if not ids:
+            return []
+        kept, forgotten = self._take_out(ids)
+        self._going.run(self._remove_quietly(kept, forgotten), "removing caches")
+        await forgotten.wait()
+        return [each.row for each in kept]
+
+    def remove(self, folder: ICacheFolder) -> None:
+        """Remove something half-made in the background."""
+        self._going.run(folder.delete(), f"removing what was made of {folder.name}")
+
+    def run(self, work: Coroutine[Deferred[Any], Any, None], what: str) -> None:
+        """Do some work that makes room in the background."""
+        self._going.run(work, what)
+
+    async def throw_away(self, ids: Sequence[int]) -> Thrown:
+        """Take some out and remove them; returns when their bytes are free."""
+        return await self._going.finish(self._remove(*self._take_out(ids)), "removing caches")
+
+    def settled(self) -> Deferred[None]:
+        """Fire when all is removed that was to go by now."""
+        return self._going.wait()
+
+    def end(self) -> Deferred[None]:
+        """Remove nothing more; what is being removed is left to the next start."""
+        return self._going.cancel()
+
+    def _take_out(self, ids: Sequence[int]) -> tuple[Sequence[Kept], OneShot[None]]:
+        kept, forgetting = self._stock.take_out(ids)
+        forgotten: OneShot[None] = OneShot()
+        Deferred.fromCoroutine(_or_log(forgetting)).addBoth(forgotten.settle)
+        return kept, forgotten
+
+    async def _remove_quietly(self, kept: Sequence[Kept], forgotten: OneShot[None]) -> None:
+        for row, problem in (await self._remove(kept, forgotten)).failed:
+            _log.error(_NOT_REMOVED, what=row.words, problem=problem)
+
+    async def _remove(self, kept: Sequence[Kept], forgotten: OneShot[None]) -> Thrown:
+        await forgotten.wait()
+        both = [(each.row, await _delete(each)) for each in kept]
+        gone = [row for row, problem in both if not problem]
+        return Thrown(gone, [(row, problem) for row, problem in both if problem])
+
+
+async def _or_log(forgetting: Deferred[None]) -> None:
+    try:
+        await forgetting
+    except Exception:
+        # The disk is full, for one. That they are set aside keeps the next start from finding them.
+        _log.failure(_NOT_FORGOTTEN)
+
+
+async def _delete(kept: Kept) -> str:
+    """Give why it cannot go, nothing when it is gone."""
+    try:
+        await kept.folder.delete()
+    except CancelledError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,120 @@
+"""Caches that tasks write to: one run at a time has one, and gives it back in good state or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from tcworker.cache.disposal import Disposal
+from tcworker.cache.held import HeldCache
+from tcworker.cache.homes import Home, new_folder
+from tcworker.cache.rows import EXCLUSIVE, Row
+from tcworker.cache.sizes import Sizes
+from tcworker.cache.stock import Kept, Stock
+from tcworker.client.server_time import ServerTime
+from tcworker.interfaces import ICacheFolder, IHeldCache
+from tcworker.waiting import Loose
+
+_NOT_REMEMBERED = "the worker's state did not take that {what} was given back; the next start throws it away"
+
+_log = Logger()
+
+
+def most_recent(rows: Sequence[Row]) -> Row | None:
+    """Choose the one to use of those of one name: the last used that nobody has and that is good."""
+    return max((row for row in rows if row.idle and not row.purged), key=lambda row: (row.used, row.id), default=None)
+
+
+def surplus(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """Those of one name that are too many: of the ones that nobody has, all but so many that were used last."""
+    idle = sorted((row for row in rows if row.idle), key=lambda row: (row.used, row.id), reverse=True)
+    return idle[most:]
+
+
+class ExclusiveCaches:
+    """Those of all platforms.
+
+    @param most: how many of one name are kept that nobody has.
+    @param time: of Taskcluster.
+    """
+
+    def __init__(
+        self, stock: Stock, disposal: Disposal, sizes: Sizes, most: int, time: ServerTime, loose: Loose
+    ) -> None:
+        self._stock = stock
+        self._disposal = disposal
+        self._sizes = sizes
+        self._most = most
+        self._time = time
+        self._loose = loose
+
+    async def take(self, run: str, home: Home, name: str) -> IHeldCache:
+        """See L{tcworker.interfaces.ICaches.exclusive}."""
+        kept = self._named(home.name, name)
+        row = most_recent([each.row for each in kept])
+        if row is None:
+            return await self._make(run, home, name)
+        return await self._take(run, next(each for each in kept if each.row is row))
+
+    async def give_back(self, id: int, folder: ICacheFolder, fresh: bool) -> None:
+        """See L{IHeldCache.give_back}."""
+        kept = self._stock.get(id)
+        if kept is None:
+            return
+        row, now = kept.row, self._time.seconds()
+        if row.purged:
+            await self._disposal.let_go([id])
+            return
+        seconds = max(0.0, now - row.created) if fresh else row.seconds
+        written = self._stock.change(id, run=None, used=now, seconds=seconds, details=dict(folder.details))
+        await self._remember(written, row)
+        too_many = surplus([each.row for each in self._named(row.platform, row.name)], self._most)
+        await self._disposal.let_go([each.id for each in too_many])
+        self._sizes.measure(id)
+
+    async def drop(self, id: int, why: str) -> None:
+        """See L{IHeldCache.drop}."""
+        if (kept := self._stock.get(id)) is not None:
+            _log.info("{what} is thrown away: {why}", what=kept.row.words, why=why)
+            await self._disposal.let_go([id])
+
+    async def _take(self, run: str, kept: Kept) -> IHeldCache:
+        id, folder = kept.row.id, kept.folder
+        try:
+            await self._stock.change(id, run=run, used=self._time.seconds())
+        except BaseException:
+            self._loose.run(self.give_back(id, folder, False), f"giving back {kept.row.words}")
+            raise
+        return self._held(id, folder, fresh=False)
+
+    async def _make(self, run: str, home: Home, name: str) -> IHeldCache:
+        # Before it is made: whoever asks for a purge after that does not mean its content.
+        now = self._time.seconds()
+        folder = await new_folder(home, name, self._loose)
+        row = Row(0, EXCLUSIVE, home.name, name, now, now, dict(folder.details), run=run)
+        id, written = self._stock.add(row, folder)
+        try:
+            await written
+        except BaseException:
+            self._loose.run(self._disposal.let_go([id]), f"removing {row.words}, which could not be kept")
+            raise
+        return self._held(id, folder, fresh=True)
+
+    def _held(self, id: int, folder: ICacheFolder, fresh: bool) -> IHeldCache:
+        give_back, drop = partial(self.give_back, id, folder, fresh), partial(self.drop, id)
+        return HeldCache(folder, fresh, None, give_back, drop, self._loose)
+
+    async def _remember(self, written: Deferred[None], row: Row) -> None:
+        try:
+            await written
+        except CancelledError:
+            raise
+        except Exception:
+            # Nobody gets it after a restart; until then it is as good as any.
+            _log.failure(_NOT_REMEMBERED, what=row.words)
+
+    def _named(self, platform: str, name: str) -> Sequence[Kept]:
+        return self._stock.named(EXCLUSIVE, platform, name)

@@ -1,0 +1,54 @@
+"""The caches that one run may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from tcworker.cache.exclusive import ExclusiveCaches
+from tcworker.cache.homes import Home
+from tcworker.cache.shared import SharedCaches
+from tcworker.interfaces import ICaches, IHeldCache, Make, Say
+
+
+@implementer(ICaches)
+class RunCaches:
+    """See L{ICaches}.
+
+    @param run: the run's name.
+    @param home: of its platform.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        exclusive: ExclusiveCaches,
+        shared: SharedCaches,
+        home: Home,
+        downloads: Home,
+        heed_purges: Callable[[], Deferred[None]],
+    ) -> None:
+        self._run = run
+        self._exclusive = exclusive
+        self._shared = shared
+        self._home = home
+        self._downloads = downloads
+        self._heed_purges = heed_purges
+
+    def heed_purges(self) -> Deferred[None]:
+        """See L{ICaches.heed_purges}."""
+        return self._heed_purges()
+
+    def exclusive(self, name: str) -> Deferred[IHeldCache]:
+        """See L{ICaches.exclusive}."""
+        return Deferred.fromCoroutine(self._exclusive.take(self._run, self._home, name))
+
+    def shared(self, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """See L{ICaches.shared}."""
+        return self._shared.get(self._home, key, make, say)
+
+    def downloaded(self, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """See L{ICaches.downloaded}."""
+        return self._shared.get(self._downloads, key, make, say)

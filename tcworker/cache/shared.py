@@ -1,0 +1,115 @@
+"""What many tasks read and none changes: made once, for all who ask for it, and kept by what it is made of."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TypeAlias
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tcworker.cache.disposal import Disposal
+from tcworker.cache.held import HeldCache
+from tcworker.cache.homes import Home, new_folder
+from tcworker.cache.making import Making
+from tcworker.cache.rows import SHARED, Row
+from tcworker.cache.sizes import Sizes
+from tcworker.cache.stock import Kept, Stock
+from tcworker.client.server_time import ServerTime
+from tcworker.interfaces import ICacheFolder, IHeldCache, Make, Say
+from tcworker.waiting import Loose
+
+_Key: TypeAlias = tuple[str, str]
+
+_log = Logger()
+
+
+class SharedCaches:
+    """Those of all platforms, and what was downloaded.
+
+    @param time: of Taskcluster.
+    """
+
+    def __init__(self, stock: Stock, disposal: Disposal, sizes: Sizes, time: ServerTime, loose: Loose) -> None:
+        self._stock = stock
+        self._disposal = disposal
+        self._sizes = sizes
+        self._time = time
+        self._loose = loose
+        self._makings: dict[_Key, Making] = {}
+
+    def get(self, home: Home, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """See L{tcworker.interfaces.ICaches.shared}."""
+        return Deferred.fromCoroutine(self._get(home, key, make, say))
+
+    async def _get(self, home: Home, key: str, make: Make, say: Say) -> IHeldCache:
+        good = [kept for kept in self._stock.named(SHARED, home.name, key) if not kept.row.purged]
+        if good:
+            return self._hold(good[0].row.id, fresh=False)
+        making = self._makings.get((home.name, key))
+        if making is not None:
+            return await making.join(make, say)
+        return await self._begin(home, key, make, say)
+
+    def _begin(self, home: Home, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        make_one, give = partial(self._make, home, key), partial(self._hold, fresh=True)
+        making = Making(make_one, give, partial(self._forget, (home.name, key)))
+        self._makings[home.name, key] = making
+        made = making.join(make, say)
+        self._loose.run(making.start(), f"making {key}")
+        return made
+
+    def _forget(self, key: _Key) -> None:
+        del self._makings[key]
+
+    async def _make(self, home: Home, key: str, make: Make, say: Say) -> int:
+        began, now = self._time.steady(), self._time.seconds()
+        folder = await new_folder(home, key, self._loose)
+        try:
+            facts = await make(folder, say)
+        except BaseException:
+            self._disposal.remove(folder)
+            raise
+        seconds = self._time.steady() - began
+        # Held until it is remembered: somebody might be looking for something to throw away.
+        row = Row(0, SHARED, home.name, key, now, now, dict(folder.details), seconds=seconds, readers=1, facts=facts)
+        return await self._keep(row, folder)
+
+    async def _keep(self, row: Row, folder: ICacheFolder) -> int:
+        id, written = self._stock.add(row, folder)
+        try:
+            await written
+        except BaseException:
+            self._loose.run(self._disposal.let_go([id]), f"removing {row.words}, which could not be kept")
+            raise
+        self._stock.note(id, readers=0)
+        self._sizes.measure(id)
+        return id
+
+    def _hold(self, id: int, fresh: bool) -> IHeldCache:
+        kept = self._kept(id)
+        self._stock.note(id, readers=kept.row.readers + 1, used=self._time.seconds())
+        give_back, drop = partial(self._give_back, id), partial(self._drop, id)
+        return HeldCache(kept.folder, fresh, kept.row.facts, give_back, drop, self._loose)
+
+    async def _give_back(self, id: int) -> None:
+        readers = self._kept(id).row.readers - 1
+        row = self._stock.note(id, readers=readers, used=self._time.seconds())
+        if readers:
+            return
+        if row.purged:
+            await self._disposal.let_go([id])
+        else:
+            await self._stock.change(id)
+
+    async def _drop(self, id: int, why: str) -> None:
+        row = self._stock.note(id, purged=True)
+        _log.info("{what} is thrown away: {why}", what=row.words, why=why)
+        if row.readers > 1:
+            await self._stock.change(id)
+        await self._give_back(id)
+
+    def _kept(self, id: int) -> Kept:
+        kept = self._stock.get(id)
+        assert kept is not None  # nobody takes away what is held
+        return kept

@@ -1,0 +1,124 @@
+"""What is remembered of caches in the worker's state, over its death."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tcworker.cache.rows import EXCLUSIVE, SHARED, Row
+from tcworker.waiting import Executor
+
+_COLUMNS = "id, kind, platform, name, details, facts, created, used, seconds, size, run, purged"
+_UNREADABLE = "a cache in the worker's state cannot be read ({problem}), and is made anew when a task needs it"
+
+_log = Logger()
+
+
+class CacheTable(Protocol):
+    """Remembers rows; calls take effect in the order in which they are made."""
+
+    def keep(self, row: Row, /) -> Deferred[None]:
+        """Remember one, in the place of what was known of it."""
+
+    def forget(self, ids: Sequence[int], /) -> Deferred[None]:
+        """Forget some, all with one change."""
+
+    def rows(self) -> Deferred[list[Row]]:
+        """All that are remembered, in the order of their ids."""
+
+
+class State(Protocol):
+    """Where the table is: L{tcworker.state.StateStore}."""
+
+    def write(self, statement: str, *values: str | float | None) -> Deferred[None]: ...
+
+    def read(self, question: str) -> Deferred[list[tuple[Any, ...]]]: ...
+
+
+class StateTable:
+    """The table C{caches} of the state."""
+
+    def __init__(self, state: State, threads: Executor) -> None:
+        self._state = state
+        self._threads = threads
+
+    def keep(self, row: Row) -> Deferred[None]:
+        """See L{CacheTable.keep}."""
+        return self._state.write(
+            f"INSERT OR REPLACE INTO caches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row.id,
+            row.kind,
+            row.platform,
+            row.name,
+            json.dumps(dict(row.details)),
+            json.dumps(row.facts),
+            row.created,
+            row.used,
+            row.seconds,
+            row.size,
+            row.run,
+            int(row.purged),
+        )
+
+    def forget(self, ids: Sequence[int]) -> Deferred[None]:
+        """See L{CacheTable.forget}."""
+        return self._state.write("DELETE FROM caches WHERE id IN (SELECT value FROM json_each(?))", json.dumps(ids))
+
+    def rows(self) -> Deferred[list[Row]]:
+        """See L{CacheTable.rows}; those that cannot be read are logged. Fails with L{StateUnusable}."""
+        return Deferred.fromCoroutine(self._rows())
+
+    async def _rows(self) -> list[Row]:
+        found = await self._state.read(f"SELECT {_COLUMNS} FROM caches ORDER BY id")
+        # There may be very many.
+        return await self._threads.run(_read_all, found)
+
+
+def _read_all(found: Sequence[tuple[Any, ...]]) -> list[Row]:
+    return [row for columns in found if (row := _try_to_read(columns)) is not None]
+
+
+def _try_to_read(columns: tuple[Any, ...]) -> Row | None:
+    try:
+        return _read(*columns)
+    except Exception as error:  # whatever comes of a row that somebody or something has changed
+        _log.warn(_UNREADABLE, problem=f"{type(error).__name__}: {error}")
+        return None
+
+
+def _read(
+    id: int,
+    kind: str,
+    platform: str,
+    name: str,
+    details: str,
+    facts: str,
+    created: float,
+    used: float,
+    seconds: float,
+    size: int,
+    run: str | None,
+    purged: int,
+) -> Row:
+    # SQLite puts anything into any column.
+    if not (isinstance(name, str) and isinstance(platform, str) and kind in (EXCLUSIVE, SHARED)):
+        raise TypeError("it is none of ours")
+    known = dict(json.loads(details))
+    times = float(created), float(used)
+    return Row(
+        id,
+        EXCLUSIVE if kind == EXCLUSIVE else SHARED,
+        platform,
+        name,
+        *times,
+        known,
+        int(size),
+        float(seconds),
+        run,
+        purged=bool(purged),
+        facts=json.loads(facts),
+    )

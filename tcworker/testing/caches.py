@@ -1,0 +1,165 @@
+"""Caches in memory: folders, places for them, a table of them, and what a run may have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from tcworker.cache.homes import Home
+from tcworker.cache.rows import DOWNLOADS, Row
+from tcworker.cache.store import CacheStore
+from tcworker.client.server_time import ServerTime
+from tcworker.interfaces import ICacheFolder, ICaches, IHeldCache, Make, Say
+from tcworker.testing.files import Files
+
+
+@implementer(ICacheFolder)
+class FakeCacheFolder:
+    """A folder in memory.
+
+    @ivar files: what is in it.
+    @ivar deleted: whether L{delete} was called.
+    @ivar measured: what L{measure} finds.
+    """
+
+    path: str | None = None
+    owner: tuple[int, int] | None = None
+
+    def __init__(self, home: MemoryHome, name: str, details: dict[str, Any]) -> None:
+        self._home = home
+        self.name = name
+        self.details = details
+        self.files = Files()
+        self.size = self.measured = 0
+        self.deleted = False
+
+    def measure(self) -> Deferred[int]:
+        """See L{ICacheFolder.measure}."""
+        self.size = self.measured
+        return succeed(self.size)
+
+    async def archive(self) -> AsyncIterator[bytes]:
+        """See L{ICacheFolder.archive}."""
+        yield self.files.tar()
+
+    def delete(self) -> Deferred[None]:
+        """See L{ICacheFolder.delete}."""
+        self.deleted = True
+        self._home.folders.pop(self.details["number"], None)
+        return succeed(None)
+
+
+class MemoryHome:
+    """Where such folders are; may be handed to a second worker, as after a restart.
+
+    @ivar folders: those that nobody deleted, by their numbers.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._known: set[int] = set()
+        self.folders: dict[int, FakeCacheFolder] = {}
+
+    def new(self, name: str) -> Deferred[ICacheFolder]:
+        """See L{tcworker.interfaces.IPlatform.new_cache_folder}."""
+        number = next(self._numbers)
+        self.folders[number] = FakeCacheFolder(self, name, {"number": number})
+        self._known.add(number)
+        return succeed(self.folders[number])
+
+    def find(self, name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
+        """See L{tcworker.interfaces.IPlatform.find_cache_folder}."""
+        self._known.add(details["number"])
+        return succeed(self.folders.get(details["number"]))
+
+    def sweep(self) -> Deferred[None]:
+        """See L{tcworker.interfaces.IPlatform.sweep_cache_folders}."""
+        for number in self.folders.keys() - self._known:
+            del self.folders[number]
+        return succeed(None)
+
+    def restart(self) -> None:
+        """A new worker comes, who knows of none of them."""
+        self._known.clear()
+
+    def as_home(self, name: str) -> Home:
+        """The same for a store of caches, under the name of a platform."""
+        return Home(name, self.new, self.find, self.sweep)
+
+
+class MemoryTable:
+    """A table that forgets everything with the test.
+
+    @ivar kept: the rows that are remembered, by their ids.
+    @ivar writes: how many changes were made.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Row] = {}
+        self.writes = 0
+
+    def keep(self, row: Row) -> Deferred[None]:
+        """See L{tcworker.cache.table.CacheTable.keep}."""
+        self.writes += 1
+        self.kept[row.id] = row
+        return succeed(None)
+
+    def forget(self, ids: Sequence[int]) -> Deferred[None]:
+        """See L{tcworker.cache.table.CacheTable.forget}."""
+        self.writes += 1
+        for id in ids:
+            self.kept.pop(id, None)
+        return succeed(None)
+
+    def rows(self) -> Deferred[list[Row]]:
+        """See L{tcworker.cache.table.CacheTable.rows}."""
+        return succeed([self.kept[id] for id in sorted(self.kept)])
+
+
+class FakeCacheWorker:
+    """What the runs of one worker share.
+
+    @ivar home: where the folders of its platform are, C{downloads} where the others are.
+    @ivar table: what it remembers.
+    @ivar store: says what is kept and who has what.
+    """
+
+    def __init__(self, clock: IReactorTime, capacity: int = 1) -> None:
+        self.home, self.downloads, self.table = MemoryHome(), MemoryHome(), MemoryTable()
+        time = ServerTime(clock.seconds)
+        self.store = CacheStore(self.table, self.downloads.as_home(DOWNLOADS), capacity, time)
+
+
+@implementer(ICaches)
+class FakeCaches:
+    """What a run may have, with the worker's own rules and folders in memory.
+
+    @ivar purges_heeded: how often L{heed_purges} was called.
+    """
+
+    def __init__(self, worker: FakeCacheWorker, run: str = "run/0") -> None:
+        self.purges_heeded = 0
+        self.worker = worker
+        self._caches = worker.store.of_home(run, worker.home.as_home("fake"))
+
+    def heed_purges(self) -> Deferred[None]:
+        """See L{ICaches.heed_purges}."""
+        self.purges_heeded += 1
+        return succeed(None)
+
+    def exclusive(self, name: str) -> Deferred[IHeldCache]:
+        """See L{ICaches.exclusive}."""
+        return self._caches.exclusive(name)
+
+    def shared(self, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """See L{ICaches.shared}."""
+        return self._caches.shared(key, make, say)
+
+    def downloaded(self, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
+        """See L{ICaches.downloaded}."""
+        return self._caches.downloaded(key, make, say)
