@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -111,6 +111,14 @@ class NativePlatform:
     def new_cache_folder(self, name: str) -> Deferred[ICacheFolder]:
         """See L{IPlatform.new_cache_folder}."""
         return fail(FeatureNotSupported("tasks that run natively on this worker cannot have caches"))
+
+    def find_cache_folder(self, name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
+        """See L{IPlatform.find_cache_folder}."""
+        return succeed(None)
+
+    def sweep_cache_folders(self) -> Deferred[None]:
+        """See L{IPlatform.sweep_cache_folders}."""
+        return succeed(None)
 
     def dispose(self) -> Deferred[None]:
         """See L{IPlatform.dispose}."""
