@@ -97,6 +97,11 @@ def held_by_another(path: str) -> bool:
         os.close(folder)
 
 
+def is_held(path: str) -> bool:
+    """Whether a process, this one included, holds a folder."""
+    return path in _held or held_by_another(path)
+
+
 def _take_over(path: str, takes: Callable[[int], bool]) -> bool:
     if (folder := _open_if_not_ours(path)) is None:
         return False

@@ -28,6 +28,7 @@ from tcworker.engine.native.hold import MARKED_WITHIN
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.launcher import LauncherLink, owner_of
 from tcworker.engine.native.left_launchers import end_left_launchers
+from tcworker.engine.native.left_tasks import kill_left_tasks
 from tcworker.engine.native.leftovers import kill_left, kill_left_groups, sweep_groups
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.task_user import check_way
@@ -128,6 +129,7 @@ class NativePlatform:
         means, owner = self._means, owner_of(self._state_dir)
         await self._try("processes", end_left_launchers, owner)
         await self._try("processes", kill_left_groups, owner)
+        await self._try("processes", _kill_left_tasks, means, left)
         if os.geteuid() == 0:
             await self._try("users", means.own_users.end_left_helpers)
         for record in left:
@@ -180,6 +182,13 @@ class NativePlatform:
         finally:
             # Threads that nobody stops would keep the process from ending.
             await self._means.threads.stop()
+
+
+def _kill_left_tasks(means: Means, left: Sequence[SandboxRecord]) -> None:
+    recorded = [record.details["folder"] for record in left if "folder" in record.details]
+    # Folders that are kept have nobody in them; people who look at them may.
+    unrecorded = left_in(means.tasks_dir) if means.clean_up else []
+    kill_left_tasks({*recorded, *unrecorded})
 
 
 def _clean_up(means: Means, details: Mapping[str, Any]) -> None:

@@ -26,8 +26,11 @@ from tests.surroundings import until
 class LeftCase(NativeCase):
     """A worker in a process of its own, whose task has left its session and ends for no signal that can be ignored.
 
+    @cvar program: of the worker.
     @ivar record: that of its sandbox, which nobody keeps.
     """
+
+    program = "tests.engine.native.worker"
 
     async def setUp(self) -> None:
         self.tasks_dir = new_tasks_dir(self)
@@ -35,8 +38,8 @@ class LeftCase(NativeCase):
         os.mkdir(self.config.state_dir)
         self.marker = f"marker-{uuid4().hex}"
         self.worker = Worker()
-        argv = [sys.executable, "-m", "tests.engine.native.worker", self.tasks_dir]
-        argv.append(json.dumps(shell(daemon(self.marker))))
+        argv = [sys.executable, "-m", self.program, self.tasks_dir]
+        argv.append(json.dumps(shell(self.script())))
         reactor.spawnProcess(self.worker, argv[0], argv, env=os.environ, path=ROOT)
         self.addCleanup(self.kill_worker)
         await until(lambda: processes_with(self.marker) and b"}" in self.worker.printed)
@@ -45,6 +48,10 @@ class LeftCase(NativeCase):
         # What a test stops must not outlive it.
         self.addCleanup(self.end, [*linux.children(self.launcher), self.launcher])
 
+    def script(self) -> str:
+        """What the task does."""
+        return daemon(self.marker)
+
     def end(self, pids: Sequence[int]) -> None:
         for pid in pids:
             left_launchers.kill_one(pid)
@@ -52,6 +59,13 @@ class LeftCase(NativeCase):
     async def kill_worker(self) -> None:
         self.worker.kill()
         await self.worker.ended.wait()
+
+    async def kill_all(self) -> None:
+        """End worker, launcher and supervisors, none of which comes to end anything else."""
+        supervisors = linux.children(self.launcher)
+        os.kill(self.launcher, signal.SIGSTOP)
+        self.end([*supervisors, self.launcher])
+        await self.kill_worker()
 
     async def start_next(self) -> NativePlatform:
         """A worker with the same state directory, that is ready to claim."""
@@ -92,13 +106,8 @@ class LeftTests(LeftCase):
         self.assertGone()
 
     async def test_all_killed_at_once(self) -> None:
-        """Then only the control groups say whose the task is."""
-        supervisors = linux.children(self.launcher)
-        os.kill(self.launcher, signal.SIGSTOP)
-        self.end([*supervisors, self.launcher])
-        await self.kill_worker()
-        if not self.record["groups"]:
-            self.end([int(process.split()[0]) for process in processes_with(self.marker)])
+        """Then the control groups say whose the task is, or else its folder."""
+        await self.kill_all()
         await self.start_next()
         await until(lambda: not processes_with(self.marker))
         self.assertGone()
