@@ -177,7 +177,7 @@ class Worker(MultiService):
         sandboxes = [run.sandbox for run in left if run.sandbox is not None]
         for platform in parts.platforms:
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
-        await facilities.caches.open(parts.platforms)
+        await facilities.caches.open([Home.of_platform(platform) for platform in parts.platforms])
         # Not before nothing of them lives here: what the queue is told of may begin elsewhere at once.
         await recovery.settle(left)
         self._listen(facilities)

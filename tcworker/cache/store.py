@@ -53,12 +53,12 @@ class CacheStore:
         """Bytes of all that is kept, in use or not, as last measured."""
         return self._stock.total
 
-    def open(self, platforms: Sequence[IPlatform]) -> Deferred[None]:
+    def open(self, homes: Sequence[Home]) -> Deferred[None]:
         """Find what an earlier worker kept, but for what it had in use; that, and what nobody knows, goes meanwhile.
 
-        After L{IPlatform.prepare} of all of them. Fails with L{StateUnusable}.
+        @param homes: of all platforms, each of which is prepared. Fails with L{StateUnusable}.
         """
-        self._homes = [self._downloads, *(Home.of_platform(platform) for platform in platforms)]
+        self._homes = [self._downloads, *homes]
         return Deferred.fromCoroutine(self._open())
 
     def close(self) -> Deferred[None]:

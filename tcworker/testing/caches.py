@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -16,6 +16,10 @@ from tcworker.cache.store import CacheStore
 from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import ICacheFolder, ICaches, IHeldCache, Make, Say
 from tcworker.testing.files import Files
+
+PLATFORM = "fake"
+
+T = TypeVar("T")
 
 
 @implementer(ICacheFolder)
@@ -54,23 +58,56 @@ class FakeCacheFolder:
         return succeed(None)
 
 
-class MemoryHome:
-    """Where such folders are; may be handed to a second worker, as after a restart.
+class Obstacle:
+    """Lets answers wait, or be errors.
 
-    @ivar folders: those that nobody deleted, by their numbers.
+    @ivar hold: whether answers wait until L{release}.
+    @ivar problem: what is answered in the place of all else.
     """
 
     def __init__(self) -> None:
-        self._numbers = count(1)
+        self.hold = False
+        self.problem: Exception | None = None
+        self._waiting: list[Deferred[None]] = []
+
+    def release(self) -> None:
+        """Give the answers that wait, and let no more wait."""
+        self.hold = False
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    def answer(self, result: T) -> Deferred[T]:
+        """Give something, when and if it may be given."""
+        if self.problem is not None:
+            return fail(self.problem)
+        if not self.hold:
+            return succeed(result)
+        self._waiting.append(Deferred())
+        return self._waiting[-1].addCallback(lambda _: result)
+
+
+class MemoryHome(Obstacle):
+    """Where such folders are.
+
+    @ivar folders: those that nobody deleted, by their numbers.
+    @param left: the home of a worker that is no more, whose folders these are.
+    """
+
+    def __init__(self, left: MemoryHome | None = None) -> None:
+        super().__init__()
+        self._numbers: Iterator[int] = left._numbers if left else count(1)
         self._known: set[int] = set()
-        self.folders: dict[int, FakeCacheFolder] = {}
+        self.folders: dict[int, FakeCacheFolder] = left.folders if left else {}
 
     def new(self, name: str) -> Deferred[ICacheFolder]:
         """See L{tcworker.interfaces.IPlatform.new_cache_folder}."""
         number = next(self._numbers)
-        self.folders[number] = FakeCacheFolder(self, name, {"number": number})
-        self._known.add(number)
-        return succeed(self.folders[number])
+        folder = FakeCacheFolder(self, name, {"number": number})
+        if self.problem is None:
+            self.folders[number] = folder
+            self._known.add(number)
+        return self.answer(folder)
 
     def find(self, name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
         """See L{tcworker.interfaces.IPlatform.find_cache_folder}."""
@@ -83,16 +120,12 @@ class MemoryHome:
             del self.folders[number]
         return succeed(None)
 
-    def restart(self) -> None:
-        """A new worker comes, who knows of none of them."""
-        self._known.clear()
-
     def as_home(self, name: str) -> Home:
         """The same for a store of caches, under the name of a platform."""
         return Home(name, self.new, self.find, self.sweep)
 
 
-class MemoryTable:
+class MemoryTable(Obstacle):
     """A table that forgets everything with the test.
 
     @ivar kept: the rows that are remembered, by their ids.
@@ -100,21 +133,23 @@ class MemoryTable:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.kept: dict[int, Row] = {}
         self.writes = 0
 
     def keep(self, row: Row) -> Deferred[None]:
         """See L{tcworker.cache.table.CacheTable.keep}."""
         self.writes += 1
-        self.kept[row.id] = row
-        return succeed(None)
+        if self.problem is None:
+            self.kept[row.id] = row
+        return self.answer(None)
 
     def forget(self, ids: Sequence[int]) -> Deferred[None]:
         """See L{tcworker.cache.table.CacheTable.forget}."""
         self.writes += 1
-        for id in ids:
+        for id in ids if self.problem is None else ():
             self.kept.pop(id, None)
-        return succeed(None)
+        return self.answer(None)
 
     def rows(self) -> Deferred[list[Row]]:
         """See L{tcworker.cache.table.CacheTable.rows}."""
@@ -126,13 +161,19 @@ class FakeCacheWorker:
 
     @ivar home: where the folders of its platform are, C{downloads} where the others are.
     @ivar table: what it remembers.
-    @ivar store: says what is kept and who has what.
+    @ivar store: says what is kept and who has what; after a restart, to be opened with L{open}.
+    @param dead: the worker before, which has left all that.
     """
 
-    def __init__(self, clock: IReactorTime, capacity: int = 1) -> None:
-        self.home, self.downloads, self.table = MemoryHome(), MemoryHome(), MemoryTable()
-        time = ServerTime(clock.seconds)
-        self.store = CacheStore(self.table, self.downloads.as_home(DOWNLOADS), capacity, time)
+    def __init__(self, clock: IReactorTime, capacity: int = 1, dead: FakeCacheWorker | None = None) -> None:
+        self.home = MemoryHome(dead.home if dead else None)
+        self.downloads = MemoryHome(dead.downloads if dead else None)
+        self.table = dead.table if dead else MemoryTable()
+        self.store = CacheStore(self.table, self.downloads.as_home(DOWNLOADS), capacity, ServerTime(clock.seconds))
+
+    def open(self) -> Deferred[None]:
+        """Let the store find what there is."""
+        return self.store.open([self.home.as_home(PLATFORM)])
 
 
 @implementer(ICaches)
@@ -145,7 +186,7 @@ class FakeCaches:
     def __init__(self, worker: FakeCacheWorker, run: str = "run/0") -> None:
         self.purges_heeded = 0
         self.worker = worker
-        self._caches = worker.store.of_home(run, worker.home.as_home("fake"))
+        self._caches = worker.store.of_home(run, worker.home.as_home(PLATFORM))
 
     def heed_purges(self) -> Deferred[None]:
         """See L{ICaches.heed_purges}."""
