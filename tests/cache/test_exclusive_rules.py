@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,13 +16,13 @@ from tcworker.testing.caches import FakeCaches, FakeCacheWorker
 from tests.cache.surroundings import NOW
 
 CAPACITY = 2
-NAMES = st.sampled_from(["checkouts", "compiler"])
+NAMES = st.sampled_from(["checkouts", "checkouts", "checkouts", "compiler"])
+NUMBERS = st.integers(0, 9)
+SELDOM = st.sampled_from([False] * 5 + [True])
 
 
 class Model(RuleBasedStateMachine):
     """Knows by itself what each folder is: what must be kept, what may, and what nobody may get again."""
-
-    held = Bundle("held")
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,12 +41,13 @@ class Model(RuleBasedStateMachine):
         assert results, "it waits for something"
         return results[0]
 
-    def let_go(self, held: IHeldCache) -> None:
-        self.in_use.remove(held)
+    def let_go(self, number: int) -> IHeldCache:
+        held = self.in_use.pop(number % len(self.in_use))
         self.over.append(held)
+        return held
 
-    @rule(target=held, name=NAMES, seconds=st.integers(0, 5))
-    def take(self, name: str, seconds: int) -> IHeldCache:
+    @rule(name=NAMES, seconds=st.integers(0, 5))
+    def take(self, name: str, seconds: int) -> None:
         self.clock.advance(seconds)
         held: IHeldCache = self.done(FakeCaches(self.worker, "run/0").exclusive(name))
         assert held.folder not in [other.folder for other in self.in_use]
@@ -55,15 +56,13 @@ class Model(RuleBasedStateMachine):
         assert held.fresh == (expected is None)
         assert expected is None or held.folder is expected
         self.in_use.append(held)
-        return held
 
-    @rule(held=held)
-    def give_back(self, held: IHeldCache) -> None:
-        if held not in self.in_use:
-            return
+    @precondition(lambda self: self.in_use)
+    @rule(number=NUMBERS)
+    def give_back(self, number: int) -> None:
         self.clock.advance(1)
+        held = self.let_go(number)
         self.done(held.give_back())
-        self.let_go(held)
         if held.folder in self.purged:
             self.bad.append(held.folder)
             return
@@ -72,42 +71,48 @@ class Model(RuleBasedStateMachine):
         self.bad += free[:-CAPACITY]
         del free[:-CAPACITY]
 
-    @rule(held=held)
-    def drop(self, held: IHeldCache) -> None:
-        if held in self.in_use:
+    @precondition(lambda self: self.in_use)
+    @rule(number=NUMBERS, seldom=SELDOM)
+    def drop(self, number: int, seldom: bool) -> None:
+        if seldom:
+            held = self.let_go(number)
             self.done(held.drop("the task was killed"))
-            self.let_go(held)
             self.bad.append(held.folder)
 
-    @rule(held=held)
-    def say_it_again(self, held: IHeldCache) -> None:
-        if held in self.over:
-            self.done(held.give_back())
-            self.done(held.drop("late"))
+    @precondition(lambda self: self.over)
+    @rule(number=NUMBERS)
+    def say_it_again(self, number: int) -> None:
+        held = self.over[number % len(self.over)]
+        self.done(held.give_back())
+        self.done(held.drop("late"))
 
-    @rule(name=NAMES)
-    def purge(self, name: str) -> None:
-        self.done(self.worker.store.purge(name))
+    @rule(name=NAMES, seldom=SELDOM)
+    def purge(self, name: str, seldom: bool) -> None:
+        if seldom:
+            self.done(self.worker.store.purge(name))
+            self.nobody_gets_the_free_ones_of(name)
+            self.purged += [held.folder for held in self.in_use if held.folder.name == name]
+
+    @rule(name=NAMES, seldom=SELDOM)
+    def throw_away(self, name: str, seldom: bool) -> None:
+        if seldom:
+            rows = [row for row in self.done(self.worker.store.rows()) if row.name == name]
+            self.done(self.worker.store.throw_away(rows))
+            self.nobody_gets_the_free_ones_of(name)
+
+    def nobody_gets_the_free_ones_of(self, name: str) -> None:
         self.bad += self.free[name]
         self.free[name].clear()
-        self.purged += [held.folder for held in self.in_use if held.folder.name == name]
 
-    @rule(name=NAMES)
-    def throw_away(self, name: str) -> None:
-        rows = [row for row in self.done(self.worker.store.rows()) if row.name == name]
-        self.done(self.worker.store.throw_away(rows))
-        self.bad += self.free[name]
-        self.free[name].clear()
-
-    @precondition(lambda self: self.in_use or any(self.free.values()))
-    @rule()
-    def die(self) -> None:
-        self.worker = FakeCacheWorker(self.clock, CAPACITY, self.worker)
-        self.done(self.worker.open())
-        self.bad += [held.folder for held in self.in_use]
-        self.in_use.clear()
-        # Runs of a dead worker say nothing more.
-        self.over.clear()
+    @rule(seldom=SELDOM)
+    def die(self, seldom: bool) -> None:
+        if seldom:
+            self.worker = FakeCacheWorker(self.clock, CAPACITY, self.worker)
+            self.done(self.worker.open())
+            self.bad += [held.folder for held in self.in_use]
+            self.in_use.clear()
+            # Runs of a dead worker say nothing more.
+            self.over.clear()
 
     @invariant()
     def what_is_there_is_what_should_be(self) -> None:
@@ -123,6 +128,6 @@ class Model(RuleBasedStateMachine):
 class Rules(SynchronousTestCase):
     def test_they_hold(self) -> None:
         Model.TestCase.settings = settings(
-            deadline=None, max_examples=60, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+            deadline=None, max_examples=300, stateful_step_count=60, suppress_health_check=list(HealthCheck)
         )
         Model.TestCase("runTest").runTest()
