@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -92,8 +93,9 @@ class _LeftLog:
         haste = facilities.new_haste(allowance.left)
         context = facilities.new_context(claim, folder, self._log, lambda _: None, haste)
         self._publication = LogPublication(context, self._log, self._failed)
-        self._verdict = _verdict_of(record, left, too_late)
-        self._verdict_file = VerdictFile(context, facilities.config, self._log.hide, self._log.verdict_published)
+        self._verdict, self._decided = _verdict_of(record, left, too_late)
+        # Nobody waits for it any more.
+        self._verdict_file = VerdictFile(context, facilities.config, self._log, allowance.left)
 
     async def publish(self) -> None:
         try:
@@ -106,7 +108,7 @@ class _LeftLog:
             self._verdict_file.put_beside(self._left.names)
             # Who knew more of the run than there is here has published a better one.
             if not self._left.has_verdict:
-                self._verdict_file.explain(self._verdict)
+                self._verdict_file.explain(self._verdict, self._decided)
             await self._verdict_file.publish_beside(self._publication.publish())
         finally:
             await self._publication.close()
@@ -121,7 +123,20 @@ class _LeftLog:
         self._logger.error("its log cannot be published: {error}", error=failure.getErrorMessage())
 
 
-def _verdict_of(record: RunRecord, left: LogRecord, too_late: bool) -> Verdict:
+def _verdict_of(record: RunRecord, left: LogRecord, too_late: bool) -> tuple[Verdict, datetime | None]:
+    """Why the run ended, and when that was decided, if it was."""
+    if left.verdict is not None and _still_holds(left.verdict[0], record, too_late):
+        return left.verdict
+    return _guess(record, left, too_late), None
+
+
+def _still_holds(verdict: Verdict, record: RunRecord, too_late: bool) -> bool:
+    # Of a worker that had to go there is more to say by now: it did not come to publish the log.
+    going = verdict.cause == Cause.WORKER_SHUTDOWN
+    return verdict.resolution == record.resolution and not (too_late or going)
+
+
+def _guess(record: RunRecord, left: LogRecord, too_late: bool) -> Verdict:
     resolution = CLAIM_LOST if too_late else record.resolution or WORKER_SHUTDOWN
     if record.resolution in BY_QUEUE or resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
         return by_resolution(resolution)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -25,6 +26,7 @@ from tcworker.task.log_record import RecordFile
 from tcworker.task.log_snapshot import Snapshot
 from tcworker.task.masks import LogMasks
 from tcworker.task.secret_forms import forms_of
+from tcworker.task.verdict import Verdict
 from tcworker.waiting import Executor, Loose, now
 
 _log = Logger()
@@ -137,7 +139,8 @@ class TaskLog:
 
     def end_with(self, error: str) -> None:
         """Let an error be what the log ends with: write it, unless it has just been written."""
-        if log_framing.error(error) != self._last_line:
+        line = log_framing.error(error)
+        if line != self._last_line and not (self._raw.is_left and self._raw.ends_with(line)):
             self.error(error)
 
     def write(self, data: bytes) -> None:
@@ -191,6 +194,11 @@ class TaskLog:
         """The sealed log is where it belongs: no other process is to put it there once more."""
         if self._record is not None:
             self._record.published()
+
+    def note_verdict(self, verdict: Verdict, time: datetime) -> None:
+        """Say why the run ends, and when that was decided: another process may have to publish it."""
+        if self._record is not None:
+            self._record.ends(verdict, time)
 
     def verdict_published(self) -> None:
         """The run's verdict is where it belongs, too."""

@@ -12,25 +12,20 @@ from urllib.parse import quote
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
-from tcworker.errors import Cause, ResourceUnavailable, TaskError
+from tcworker.errors import TaskError
 from tcworker.interfaces import GzippedArtifact, LinkArtifact, Publish, ReferenceArtifact
 from tcworker.task.checkpoints import Checkpoints
 from tcworker.task.context import IRunContext
 from tcworker.task.log import TaskLog
 from tcworker.task.log_compression import GzippedLog
 from tcworker.task.log_names import LogNames
+from tcworker.task.outcome import may_come
 from tcworker.task.patience import last_try
 from tcworker.worker_log import RunLogger
 
 LOG_TYPE = "text/plain; charset=utf-8"
 
 _UNFINISHED = "was in the middle of its upload when this log was published; unless that ends, there is no content"
-
-
-def _may_come(failure: Failure) -> bool:
-    """Whether what could not be published can be when disk or storage are as they should be."""
-    refused = getattr(failure.value, "cause", None) == Cause.UPLOAD_REFUSED
-    return failure.check(OSError, ResourceUnavailable) is not None and not refused
 
 
 class LogPublication:
@@ -132,7 +127,7 @@ class LogPublication:
                 self._not_published(outcome)
 
     def _not_published(self, failure: Failure) -> None:
-        self.owed |= _may_come(failure)
+        self.owed |= may_come(failure)
         self._failed(failure)
 
     def _published(self, _: None) -> None:

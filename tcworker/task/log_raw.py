@@ -109,6 +109,11 @@ class RawLog:
         """Whether the ring has something."""
         return bool(read_tail(self._ring, self.limit).pieces)
 
+    def ends_with(self, line: bytes) -> bool:
+        """Whether a line is the last one; false if the ring has the end, where nobody has looked for it."""
+        last = os.pread(self.descriptor, len(line), max(0, self.size - len(line)))
+        return last == line and not self.has_end
+
     def close(self) -> None:
         """Close the files; repeatable."""
         if not self._closed:

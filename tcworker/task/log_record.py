@@ -23,6 +23,7 @@ from tcworker.line_pattern import PatternFault
 from tcworker.task.claim import read_date, write_date
 from tcworker.task.log_names import LogNames
 from tcworker.task.masks import LogMasks
+from tcworker.task.verdict import Verdict
 from tcworker.waiting import Executor
 
 NAME = "live.log.record"
@@ -45,6 +46,7 @@ class LogRecord:
     @ivar has_checkpoint: whether one may be listed; nobody knows whether it is there, or what it shows.
     @ivar is_published: whether the whole log is where it belongs; nobody knows of what leads there.
     @ivar has_verdict: whether the run's verdict is where it belongs.
+    @ivar verdict: the last one that was to be published, and when the run's end was decided; C{None} if there was none.
     @ivar seconds_left: in which its worker had to be gone when it was first told to go; C{None} if it was not.
     """
 
@@ -56,6 +58,7 @@ class LogRecord:
     has_checkpoint: bool = False
     is_published: bool = False
     has_verdict: bool = False
+    verdict: tuple[Verdict, datetime] | None = field(default=None, repr=False)
     seconds_left: float | None = None
 
     @classmethod
@@ -119,6 +122,10 @@ class RecordFile:
         """Say that the worker must be gone in so many seconds."""
         self._note({"going": seconds})
 
+    def ends(self, verdict: Verdict, time: datetime) -> None:
+        """Say why the run ends, and when that was decided. Where that cannot be said, how it ended is still known."""
+        self._note({"ends": {**verdict.as_json(), "time": write_date(time)}})
+
     def published(self) -> None:
         """Say that the whole log is where it belongs. Where that cannot be said, it is put there once more."""
         self._note({"published": True})
@@ -144,11 +151,22 @@ class RecordFile:
             self._threads.run(_sync, self._path).addErrback(lambda failure: _log.failure("a sync failed", failure))
 
     def _append(self, line: Mapping[str, Any], flags: int = 0) -> None:
+        # Somebody's feature may have evidence that is no JSON.
+        text = json.dumps(line, default=str).encode() + b"\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | flags, 0o600)
         try:
-            write_all(descriptor, json.dumps(line).encode() + b"\n")
+            self._write_whole(descriptor, text)
         finally:
             os.close(descriptor)
+
+    def _write_whole(self, descriptor: int, text: bytes) -> None:
+        size = os.fstat(descriptor).st_size
+        try:
+            write_all(descriptor, text)
+        except OSError:
+            # Half a line would make all of it unreadable.
+            os.ftruncate(descriptor, size)
+            raise
 
 
 def _texts(literals: Iterable[bytes]) -> list[str]:
@@ -163,6 +181,10 @@ def _sync(path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _verdict(found: Mapping[str, Any]) -> tuple[Verdict, datetime]:
+    return Verdict.from_json(found), read_date(found["time"])
 
 
 def _read(text: bytes) -> LogRecord:
@@ -180,5 +202,6 @@ def _read(text: bytes) -> LogRecord:
         has_checkpoint=any("checkpoint" in line for line in more),
         is_published=any("published" in line for line in more),
         has_verdict=any("verdict" in line for line in more),
+        verdict=next((_verdict(line["ends"]) for line in reversed(more) if "ends" in line), None),
         seconds_left=next((float(line["going"]) for line in more if "going" in line), None),
     )

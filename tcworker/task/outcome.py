@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from twisted.internet.defer import FirstError
+from twisted.internet.defer import FirstError, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -104,6 +104,12 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
     _log.failure("incident {incident}: {what}", failure=failure, incident=incident, what=what, run=run)
     why = f"internal error of the worker, incident {incident}; its log says more under this name"
     return InternalError(why, evidence={"incident": incident})
+
+
+def may_come(failure: Failure) -> bool:
+    """Whether what could not be published can be when disk or storage are as they should be."""
+    refused = getattr(failure.value, "cause", None) == Cause.UPLOAD_REFUSED
+    return failure.check(OSError, ResourceUnavailable, TimeoutError) is not None and not refused
 
 
 def full_disk(error: BaseException | None) -> tuple[str, str] | None:

@@ -90,7 +90,7 @@ class TaskService(Service):
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
         self._publication = Publication(self.context, haste, self._failed)
         self._log_publication = LogPublication(self.context, self._log, self._failed)
-        self._verdict = VerdictFile(self.context, facilities.config, self._log.hide, self._log.verdict_published)
+        self._verdict = VerdictFile(self.context, facilities.config, self._log)
         self._machine = new_run_machine(self)
         self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None

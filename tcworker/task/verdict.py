@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass, field
 
 from tcworker.errors import Cause, Evidence, TaskError
-from tcworker.interfaces import CommandRecord, IResult
+from tcworker.interfaces import JSON, CommandRecord, IResult
 from tcworker.task.resolution import (
     CANCELED,
     CLAIM_LOST,
@@ -30,6 +30,17 @@ class Verdict:
     cause: Cause
     why: str
     evidence: Evidence = field(default_factory=dict)
+
+    def as_json(self) -> JSON:
+        """All of it, for another process to read."""
+        ends = {"state": self.resolution.state, "reason": self.resolution.reason, "cause": self.cause.value}
+        return {**ends, "why": self.why, "evidence": self.evidence}
+
+    @classmethod
+    def from_json(cls, found: JSON) -> Verdict:
+        """Read what L{as_json} gave. Raises C{LookupError}, C{TypeError} or C{ValueError} if it is not that."""
+        resolution = Resolution(found["state"], found["reason"])
+        return cls(resolution, Cause(found["cause"]), str(found["why"]), dict(found["evidence"]))
 
 
 BY_QUEUE = {

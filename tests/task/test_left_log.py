@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import Cause, ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials, LinkArtifact, SandboxRecord
 from tcworker.state import RunRecord
 from tcworker.task.allowance import TOLERANCE
@@ -29,7 +29,7 @@ from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
 from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution
 from tcworker.task.secret_forms import forms_of
-from tcworker.task.verdict import by_death
+from tcworker.task.verdict import Verdict, by_death, by_error
 from tcworker.testing.context import FakeTaskContext
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
@@ -196,6 +196,36 @@ class TheVerdict(LeftLogTest):
         verdict, line = await self.verdict(resolution=Resolution("exception", "resource-unavailable"))
         self.assertEqual((verdict["cause"], verdict["reason"]), ("resource-unavailable", "resource-unavailable"))
         self.assertIn("the run ended as exception/resource-unavailable", line)
+
+
+class TheVerdictOfWhoKnewMore(LeftLogTest):
+    """The dead worker had come to say why the run ended, and not to publish that."""
+
+    async def verdict(self, decided: Verdict, told: Resolution | None, **more: Any) -> tuple[JSON, list[str]]:
+        claim = self.claim()
+        log = self.begin(claim)
+        log.write(b"printed\n")
+        log.end_with(decided.why)
+        log.note_verdict(decided, now(self.clock))
+        await self.die(log)
+        self.clock.advance(60)
+        context = await self.publish(claim, resolution=told, **more)
+        return read_verdict(gzip.decompress(context.contents[VERDICT])), self.text(context).splitlines()
+
+    async def test_is_published_as_it_was(self) -> None:
+        decided = by_error(ResourceUnavailable("no room", cause=Cause.CACHE, evidence={"cache": "ccache"}))
+        verdict, lines = await self.verdict(decided, decided.resolution, reported=True)
+        self.assertEqual((verdict["cause"], verdict["evidence"]), ("cache", {"cache": "ccache"}))
+        self.assertEqual(verdict["time"], "1970-01-01T00:00:00.000Z")
+        self.assertEqual(lines, ["printed", "[taskcluster:error] no room"])
+
+    async def test_counts_no_more_if_the_queue_was_told_something_else(self) -> None:
+        decided = by_error(ResourceUnavailable("no room"))
+        for told, more in ((None, {}), (decided.resolution, {"taken_until": now(self.clock)})):
+            verdict, lines = await self.verdict(decided, told, **more)
+            self.assertEqual(verdict["cause"], "worker-died")
+            self.assertIn(verdict["message"], lines[-1])
+            self.setUp()
 
 
 class InThePlaceOfACheckpoint(LeftLogTest):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import Cause, ResourceUnavailable, TaskFailed
+from tcworker.task import log_record
 from tcworker.task.claim import read_date
 from tcworker.task.log_names import LogNames
 from tcworker.task.log_record import NAME, LogRecord, RecordFile, RecordUnreadable
 from tcworker.task.masking import Masker
 from tcworker.task.masks import LogMasks
+from tcworker.task.resolution import CANCELED
+from tcworker.task.verdict import BY_QUEUE, by_error
 from tcworker.testing.facilities import NoThreads
 
 EXPIRES = read_date("2031-01-31T12:00:00.000Z")
@@ -78,6 +82,17 @@ class WhatIsKept(RecordTest):
         record.going(29.5)
         record.going(5)
         self.assertEqual(self.read().seconds_left, 29.5)
+
+    def test_why_the_run_ends_whatever_a_feature_has_for_evidence(self) -> None:
+        record = self.begin()
+        self.assertIsNone(self.read().verdict)
+        record.ends(BY_QUEUE[CANCELED], EXPIRES)
+        failed = by_error(
+            TaskFailed("all is wrong", cause=Cause.CACHE, evidence={"cache": "ccache", "path": Path("/x")})
+        )
+        record.ends(failed, EXPIRES)
+        known = replace(failed, evidence={"cache": "ccache", "path": "/x"})
+        self.assertEqual(self.read().verdict, (known, EXPIRES))
 
     def test_only_the_worker_can_read_it(self) -> None:
         self.begin(b"secret").mask([b"another"])
@@ -147,6 +162,17 @@ class FullDisks(RecordTest):
         (line,) = [formatEvent(event) for event in told]
         self.assertIn("No space left on device", line)
         self.assertNotIn("another", line)
+
+    def test_half_a_line_is_taken_back(self) -> None:
+        self.begin(b"secret")
+
+        def half(descriptor: int, data: bytes) -> None:
+            os.write(descriptor, data[:5])
+            raise OSError(28, "No space left on device")
+
+        self.patch(log_record, "write_all", half)
+        RecordFile(self.folder, NoThreads()).going(30)
+        self.assertEqual((self.read().literals, self.read().seconds_left), ([b"secret"], None))
 
     def test_one_whose_run_is_over_meanwhile_is_nobody_s_trouble(self) -> None:
         self.begin()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -15,7 +16,7 @@ from tcworker.errors import NamingConflict, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import JSON, CommandRecord, ExitStatus
 from tcworker.task.log_names import LogNames
 from tcworker.task.resolution import CANCELED
-from tcworker.task.verdict import BY_QUEUE, by_error
+from tcworker.task.verdict import BY_QUEUE, Verdict, by_error
 from tcworker.task.verdict_file import MOST_SECONDS, VerdictFile
 from tcworker.testing.context import FakeTaskContext
 from tests.task.test_verdict_document import CONFIG
@@ -31,16 +32,34 @@ class Result:
     commands: tuple[CommandRecord, ...]
 
 
+class Log:
+    """What is masked in a run's log, and what is beside it for another process.
+
+    @ivar noted: what was about to be published.
+    @ivar published: whether it was.
+    """
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[Verdict, datetime]] = []
+        self.published = False
+
+    def hide(self, text: str) -> str:
+        return text.replace("secret", "[masked]")
+
+    def note_verdict(self, verdict: Verdict, time: datetime) -> None:
+        self.noted.append((verdict, time))
+
+    def verdict_published(self) -> None:
+        self.published = True
+
+
 class Publishing(SynchronousTestCase):
     """Of one run."""
 
     def setUp(self) -> None:
         self.context = FakeTaskContext(Clock())
-        self.told: list[bool] = []
-        self.file = VerdictFile(self.context, CONFIG, self.masked, lambda: self.told.append(True))
-
-    def masked(self, text: str) -> str:
-        return text.replace("secret", "[masked]")
+        self.log = Log()
+        self.file = VerdictFile(self.context, CONFIG, self.log)
 
     def published(self, name: str = USUAL) -> JSON:
         return json.loads(gzip.decompress(self.context.contents[name]))
@@ -61,10 +80,39 @@ class Publishing(SynchronousTestCase):
         self.file.put_beside(LogNames())
         self.file.explain(FAILURE)
         published = self.file.publish()
-        self.assertEqual(self.told, [])
+        self.assertFalse(self.log.published)
         publishing.callback(None)
         self.successResultOf(published)
-        self.assertEqual(self.told, [True])
+        self.assertTrue(self.log.published)
+
+    def test_and_before_that_what_it_is_with_all_evidence_unmasked(self) -> None:
+        self.patch(self.context, "reserve", lambda name: lambda artifact: Deferred())
+        self.file.put_beside(LogNames())
+        self.file.saw(Result((CommandRecord(("x",), ExitStatus(None, 15)),)))  # type: ignore[arg-type]  # enough of one
+        self.file.explain(by_error(TaskFailed("the secret is out")))
+        self.file.publish()
+        ((verdict, _),) = self.log.noted
+        self.assertEqual((verdict.why, verdict.evidence["command"]["signal"]), ("the secret is out", "SIGTERM"))
+
+    def answer(self, result: Deferred[None]) -> VerdictFile:
+        """Publish one, which has this answer."""
+        self.patch(self.context, "reserve", lambda name: lambda artifact: result)
+        self.file.put_beside(LogNames())
+        self.file.explain(FAILURE)
+        published = self.file.publish()
+        self.context.clock.advance(MOST_SECONDS)  # type: ignore[attr-defined]  # it is a Clock
+        self.successResultOf(published)
+        return self.file
+
+    def test_one_that_the_storage_does_not_take_for_now_is_owed(self) -> None:
+        for result in (fail(ResourceUnavailable("the storage is away")), Deferred[None]()):
+            self.setUp()
+            self.assertTrue(self.answer(result).owed)
+
+    def test_one_that_is_there_or_refused_is_not(self) -> None:
+        for result in (succeed(None), fail(ResourceUnavailable.refused("artifact", "403"))):
+            self.setUp()
+            self.assertFalse(self.answer(result).owed)
 
     def test_it_goes_where_the_log_does_and_nobody_else_can_have_the_name(self) -> None:
         self.file.put_beside(LogNames("a/live", "a/whole"))
@@ -123,13 +171,13 @@ class WhenItCannotBePublished(SynchronousTestCase):
     """The run goes on all the same."""
 
     def setUp(self) -> None:
-        self.told: list[bool] = []
+        self.log = Log()
 
     def file(self, publishing: Deferred[None]) -> tuple[Clock, VerdictFile]:
         """A verdict whose publication ends as this does."""
         context = FakeTaskContext(clock := Clock())
         self.patch(context, "publish", lambda artifact: publishing)
-        file = VerdictFile(context, CONFIG, lambda text: text, lambda: self.told.append(True))
+        file = VerdictFile(context, CONFIG, self.log)
         file.explain(FAILURE)
         return clock, file
 
@@ -140,13 +188,14 @@ class WhenItCannotBePublished(SynchronousTestCase):
     def test_one_that_nobody_takes(self) -> None:
         for error in (ResourceUnavailable("the storage is away"), NamingConflict("taken"), ZeroDivisionError()):
             self.successResultOf(self.verdict(fail(error))[1])
-        self.assertEqual(self.told, [])
+        self.assertFalse(self.log.published)
 
     def test_one_that_cannot_be_written(self) -> None:
         def broken(text: str) -> str:
             raise ValueError("no text")
 
-        file = VerdictFile(FakeTaskContext(Clock()), CONFIG, broken, lambda: None)
+        self.patch(self.log, "hide", broken)
+        file = VerdictFile(FakeTaskContext(Clock()), CONFIG, self.log)
         file.explain(FAILURE)
         self.successResultOf(file.publish())
 
