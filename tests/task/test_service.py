@@ -306,6 +306,7 @@ class WhenTheTaskFails(Running):
         collector = FakeCollector()
         self.facilities.collector = collector  # type: ignore[assignment]  # as far as runs use one
         self.run_task({"exit": 1})
+        self.queue.answer("report_failed")
         self.assertEqual(collector.told, 0)
         self.feature.answers["load"] = fail(OSError(errno.EDQUOT, "Disk quota exceeded", "/tasks/x"))
         self.run_task()
