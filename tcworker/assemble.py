@@ -39,6 +39,7 @@ BUILT_IN_FEATURES = {
     "run-as-current-user": "tcworker.feature.run_as_current_user.RunAsCurrentUserFeature",
     "resource-monitor": "tcworker.feature.resource_monitor.feature.ResourceMonitorFeature",
     "metadata": "tcworker.feature.metadata.MetadataFeature",
+    "mounts": "tcworker.feature.mounts.feature.MountsFeature",
     "not-here": "tcworker.feature.not_here.NotHereFeature",
 }
 

@@ -16,6 +16,7 @@ from tcworker.config_schema import KEYS, NAMES, REQUIRED
 from tcworker.config_source import Merged, Source, load_file, load_files, merge
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.interfaces import Credentials
+from tcworker.networks import DENIED_BY_DEFAULT
 
 __all__ = [
     "Config",
@@ -43,6 +44,7 @@ FEATURES = (
     "run-as-current-user",
     "resource-monitor",
     "metadata",
+    "mounts",
     "not-here",
 )
 """The built-in features, all of which a worker has by default."""
@@ -64,6 +66,11 @@ class Config:
     @ivar disable_native_payloads: whether tasks for the native platform are refused.
     @ivar enable_os_groups: whether tasks may ask for groups, C{enable_run_task_as_current_user} for the worker's user.
     @ivar enable_metadata: whether a file says which task the worker ran last.
+    @ivar enable_mounts: whether tasks may have files, folders and caches mounted.
+    @ivar mounts_strict_read_only: whether nothing can be changed in a mounted folder that is no cache.
+    @ivar mounts_retry_secs: how long a download is tried that goes no further.
+    @ivar mounts_deny_networks: from which nothing is downloaded that a task names, see L{tcworker.networks}.
+    @ivar mounts_max_extracted_megabytes: of what one archive may become, of 1,000,000 bytes each.
     @ivar enable_live_log: whether logs can be followed while tasks run, by whoever shows them.
     @ivar caches_dir: where the folders of caches are, and C{downloads_dir} what was downloaded; when nobody says so,
         in C{state_dir}.
@@ -111,6 +118,11 @@ class Config:
     enable_run_task_as_current_user: bool = True
     enable_metadata: bool = True
     enable_live_log: bool = True
+    enable_mounts: bool = True
+    mounts_strict_read_only: bool = False
+    mounts_retry_secs: float = 120
+    mounts_deny_networks: tuple[str, ...] = DENIED_BY_DEFAULT
+    mounts_max_extracted_megabytes: int = 102_400
     kill_grace_secs: float = 5
     shutdown_grace_secs: float = 25
     status_poll_secs: float = 10

@@ -20,6 +20,7 @@ from tcworker.errors import ConfigError, Fault, ProcessStatus
 from tcworker.interfaces import JSON
 from tcworker.json_reading import is_object
 from tcworker.line_pattern import PatternFault, compile_pattern
+from tcworker.networks import Networks
 
 
 def raise_faults(merged: Merged, *, whole: bool) -> None:
@@ -111,6 +112,10 @@ def _own_rules(merged: Merged) -> Iterator[Fault]:
     masks = logs.get("mask") if isinstance(logs, Mapping) else None
     for index, mask in enumerate(masks if isinstance(masks, list | tuple) else ()):
         yield from _mask_faults(merged, ["logs", "mask", index], mask)
+    mounts = values.get("mounts")
+    denied = mounts.get("denyNetworks") if isinstance(mounts, Mapping) else None
+    for index, network in enumerate(denied if isinstance(denied, list | tuple) else ()):
+        yield from _network_faults(merged, ["mounts", "denyNetworks", index], network)
 
 
 def _endless(values: Mapping[str, Any], schemas: Mapping[str, Any] = KEYS) -> Iterator[tuple[Sequence[str], float]]:
@@ -141,6 +146,13 @@ def _mask_faults(merged: Merged, path: Sequence[str | int], mask: JSON) -> Itera
             compile_pattern(pattern)
         except PatternFault as fault:
             yield Fault(merged.locate([*path, "pattern"]), "a pattern that is not shown", str(fault))
+
+
+def _network_faults(merged: Merged, path: Sequence[str | int], network: JSON) -> Iterator[Fault]:
+    try:
+        Networks([network] if isinstance(network, str) else [])
+    except ValueError:
+        yield Fault(merged.locate(path), network, "a network such as 10.0.0.0/8 or fd00::/8, or an address")
 
 
 def _breach(merged: Merged, key: str, found: str) -> Fault:

@@ -84,6 +84,14 @@ KEYS: dict[str, dict[str, Any]] = {
     "enableRunTaskAsCurrentUser": _flag(),
     "enableMetadata": _flag(),
     "enableLiveLog": _flag(),
+    "enableMounts": _flag(),
+    "mounts": _object(
+        strictReadOnly=_flag(),
+        retrySecs=_number("seconds"),
+        # Whether each is one, Networks knows better.
+        denyNetworks=_names("networks such as 10.0.0.0/8", ""),
+        maxExtractedMegabytes=_whole(1),
+    ),
     "tasksDir": _text("a folder's path", r"[^\0]"),
     "workerTypeMetadata": {"type": "object", "expected": "an object"},
     "workerLocation": _text("text, usually JSON"),

@@ -13,7 +13,6 @@ FLAG = {"type": "boolean", "expected": "true or false"}
 WHOLE = {"type": "integer", "minimum": 0, "expected": "a whole number, 0 or more"}
 OBJECT = {"type": "object", "expected": "an object"}
 
-_NO_MOUNTS = "no task has mounts or caches on this worker: one that asks for them is malformed"
 _NO_SIGNATURE = "this worker signs no chain of trust: a task that asks for one is malformed"
 _NO_PLACE = "it would only stand in a document of the chain of trust, and this worker writes none"
 _NO_SHELL = "nobody can open a shell in a task of this worker: one that asks for that is malformed"
@@ -46,7 +45,6 @@ WITHOUT_EFFECT: Mapping[str, WithoutEffect] = {
     "enableInteractive": WithoutEffect(FLAG, _NO_SHELL),
     "enableLoopbackAudio": WithoutEffect(FLAG, _NO_DEVICES),
     "enableLoopbackVideo": WithoutEffect(FLAG, _NO_DEVICES),
-    "enableMounts": WithoutEffect(FLAG, _NO_MOUNTS),
     "enableTaskclusterProxy": WithoutEffect(FLAG, _NO_PROXY),
     "headlessTasks": WithoutEffect(FLAG, "tasks of this worker never have a desktop: all are headless"),
     "instanceId": WithoutEffect(TEXT, _NO_PLACE),

@@ -149,6 +149,17 @@ class Executor(Protocol):
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]: ...
 
 
+class ReactorThreads:
+    """The threads that a reactor has for everybody, for short jobs of somebody who has no end of his own."""
+
+    def __init__(self, reactor: IReactorThreads) -> None:
+        self._reactor = reactor
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        """See L{Threads.run}."""
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *args)
+
+
 class Threads:
     """A thread pool of one owner, for work that blocks: files, SQLite, compression.
 

@@ -12,6 +12,7 @@ _CLAIM = "tests.claims.test_service.OneSlot.test_it_asks_for_one_task_by_its_own
 _POOL = "tests.integration.test_reference_config"
 _WHOLE = f"{_POOL}.ThePoolOfAnotherWorker.test_it_runs_a_task_and_says_what_has_no_effect"
 _CURRENT_USER = "tests.feature.test_run_as_current_user.RunningAsTheWorker"
+_MOUNTS = "tests.feature.mounts.test_feature"
 _GUARD = "tests.feature.resource_monitor.test_guard"
 _USERS = "tests.engine.native.test_users"
 
@@ -29,6 +30,7 @@ EFFECTS: Mapping[str, str] = {
     "downloadsDir": _WHOLE,
     "enableLiveLog": "tests.server.test_live_log_feature.ARun.test_has_no_address_where_they_are_switched_off",
     "enableMetadata": "tests.feature.test_metadata.Metadata.test_a_pool_that_has_it_switched_off",
+    "enableMounts": f"{_MOUNTS}.Judging.test_a_pool_that_has_them_switched_off",
     "enableOSGroups": "tests.feature.test_os_groups.Joining.test_a_pool_that_has_it_switched_off",
     "enableResourceMonitor": "tests.feature.resource_monitor.test_feature.SwitchedOff.test_it_is_simply_off",
     "enableRunTaskAsCurrentUser": f"{_CURRENT_USER}.test_a_pool_that_has_it_switched_off",
@@ -56,6 +58,7 @@ EFFECTS: Mapping[str, str] = {
 _PARTS = "tests.test_assemble"
 _BAD = "tests.integration.test_bad_tasks"
 _SILENT = "tests.feature.test_idle_output.IdleOutput"
+_FETCHED = "tests.integration.test_mounts_bad"
 _GROUPS = "tests.launcher.test_cgroup"
 _COLLECTOR = "tests.cache.test_collector_service"
 
@@ -75,6 +78,10 @@ OWN: Mapping[str, str] = {
     "logs.mask": "tests.integration.test_settings.Logs.test_what_the_operator_names_is_masked",
     "logs.maxMegabytes": "tests.integration.test_settings.Logs.test_what_is_too_long_is_cut_in_its_middle",
     "maxInternalErrors": "tests.claims.test_holding_back.InternalErrorsInARow.test_too_many_end_it",
+    "mounts.denyNetworks": f"{_FETCHED}.BadServers.test_an_address_in_a_network_that_is_denied",
+    "mounts.maxExtractedMegabytes": f"{_FETCHED}.BadArchives.test_one_that_becomes_too_much",
+    "mounts.retrySecs": f"{_FETCHED}.BadServers.test_one_that_nobody_reaches",
+    "mounts.strictReadOnly": "tests.integration.test_mounts.Folders.test_one_that_is_truly_read_only",
     "overlapUploads": "tests.claims.test_service.WithoutOverlap.test_the_next_task_waits_until_the_last_is_published",
     "pulse": "tests.integration.test_worker_pulse.ABroker.test_a_task_that_is_cancelled_ends_at_once",
     "statusPollSecs": "tests.claims.test_statuses.Polling.test_every_so_many_seconds",
@@ -98,7 +105,6 @@ NO_EFFECT = frozenset(
         "enableInteractive",
         "enableLoopbackAudio",
         "enableLoopbackVideo",
-        "enableMounts",
         "enableTaskclusterProxy",
         "headlessTasks",
         "instanceId",

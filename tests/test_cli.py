@@ -30,7 +30,7 @@ accessToken: very-secret
 certificate: '{"signature": "very-secret"}'
 workerType: builder
 workerId: one
-enableMounts: true
+headlessTasks: true
 """
 
 
@@ -237,7 +237,7 @@ class Checking(CommandCase):
 
     def test_says_what_has_no_effect(self) -> None:
         self.command("check", "--config", self.config())
-        self.assertIn("# enableMounts: no effect here, because no task has mounts", self.out)
+        self.assertIn("# headlessTasks: no effect here, because tasks of this worker", self.out)
 
     def test_shows_what_stands_in_an_object(self) -> None:
         self.command("check", "--config", self.config(CONFIG + "logs: {maxMegabytes: 7}\n"))

@@ -85,8 +85,8 @@ class TheTypedSide(SynchronousTestCase):
         self.assertEqual(parse([Source("f", {**LEAST, "instanceID": "i-9"})]).ignored, ("instanceId",))
 
     def test_names_without_effect_here_are_accepted_and_told(self) -> None:
-        config = parsed(enableMounts=True, d2gConfig={"anything": [1]})
-        self.assertEqual(config.ignored, ("d2gConfig", "enableMounts"))
+        config = parsed(enableInteractive=True, d2gConfig={"anything": [1]})
+        self.assertEqual(config.ignored, ("d2gConfig", "enableInteractive"))
 
     def test_what_is_known_before_the_host_has_been_asked(self) -> None:
         config = so_far(lay_over([Source("f", {"capacity": 2, "workerId": "i-1"})]))
@@ -205,6 +205,12 @@ class Faults(SynchronousTestCase):
         self.assertEqual(fault.place, "worker.yml: logs.mask[0].pattern")
         self.assertIn("upper bound", fault.expected)
         self.assertIn("pattern:", self.only_fault(logs={"mask": [{"patern": "x"}]}).expected)
+
+    def test_networks_that_are_none(self) -> None:
+        for network in ("10.0.0.0/33", "the internet", ""):
+            fault = self.only_fault(mounts={"denyNetworks": ["fd00::/8", network]})
+            self.assertEqual((fault.place, fault.found), ("worker.yml: mounts.denyNetworks[1]", network))
+        self.assertEqual(self.only_fault(mounts={"denyNetworks": [10]}).place, "worker.yml: mounts.denyNetworks[0]")
 
     def test_numbers_have_an_end(self) -> None:
         for value in (float("nan"), float("inf"), -1):

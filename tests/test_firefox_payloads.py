@@ -78,12 +78,14 @@ WINDOWS: Mapping[str, Any] = {
 class FirefoxCase(SynchronousTestCase):
     """A worker as it is by default, but for what a test says."""
 
+    dependencies: Sequence[str] = (IMAGE_TASK,)
+
     def judge(self, payload: Mapping[str, Any], **settings: Any) -> None:
         """Let platform and features look at a payload, as they do before anything runs."""
         config: Config = replace(so_far(lay_over([])), provisioner_id="gecko-3", worker_type="t-linux", **settings)
         parts = make_parts(Clock(), config)
         features = FeatureSet(parts.features)
-        context = FakeTaskContext(Clock(), payload)
+        context = FakeTaskContext(Clock(), payload, task={"dependencies": self.dependencies})
         self.addCleanup(context.close)
         acceptance = Acceptance(config, parts.platforms, features.schemas)
         result_of(acceptance.platform_for(payload, context.log, NoThreads()))
@@ -103,10 +105,12 @@ class Payloads(FirefoxCase):
         self.judge({**BUILD, "artifacts": artifacts})
 
     def test_a_build_with_mounts(self) -> None:
-        """Their form is right, and this worker has none."""
-        build = {**BUILD, "artifacts": []}
-        (fault,) = self.refused({**build, "mounts": MOUNTS})
-        self.assertTrue(fault.startswith("payload.mounts: this worker has no mounts and caches"), fault)
+        self.judge({**BUILD, "artifacts": [], "mounts": MOUNTS})
+
+    def test_a_build_that_does_not_wait_for_what_it_mounts(self) -> None:
+        self.dependencies = []
+        (fault,) = self.refused({**BUILD, "artifacts": [], "mounts": MOUNTS})
+        self.assertTrue(fault.startswith("payload.mounts[2].content.taskId: task.dependencies needs"), fault)
 
     def test_a_test_on_hardware_with_a_camera(self) -> None:
         features = {"loopbackVideo": True, "loopbackAudio": True, "taskclusterProxy": True, "interactive": False}

@@ -15,7 +15,6 @@ from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.interfaces import IFeature, ITaskContext, ITaskFeature
 from tcworker.task.feature_flag import FeatureFlag, flags_schema
-from tcworker.task.mount_schema import MOUNTS_SCHEMA
 
 _FEATURES: Mapping[FeatureFlag, str] = {
     FeatureFlag(name, False, f"This worker has no {what}: true is refused."): what
@@ -45,12 +44,11 @@ class NotHereFeature:
 
     name = "not-here"
     schema: Mapping[str, Any] = {
-        **MOUNTS_SCHEMA,
         "properties": {
-            **MOUNTS_SCHEMA["properties"],
             **_UNUSED,
             **flags_schema(*_FEATURES),
         },
+        "required": [],
     }
     after = ()
 
@@ -60,8 +58,6 @@ class NotHereFeature:
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
         wanted = {f"features.{flag.name}": what for flag, what in _FEATURES.items() if flag.is_set(context.payload)}
-        if context.payload.get("mounts"):
-            wanted["mounts"] = "mounts and caches"
         if wanted:
             raise MalformedPayload(*(_refusal(place, what) for place, what in wanted.items()))
         return None

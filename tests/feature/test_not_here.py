@@ -49,16 +49,8 @@ class NotHere(SynchronousTestCase):
     def test_loopback_video(self) -> None:
         self.assertIn("this worker has no loopback devices for video", self.refused_feature("loopbackVideo"))
 
-    def test_mounts(self) -> None:
-        mount = {"cacheName": "checkouts", "directory": "build"}
-        self.assertEqual(
-            self.refused({"mounts": [mount]}),
-            ("payload.mounts: this worker has no mounts and caches; leave it out, or use a worker pool that has",),
-        )
-        self.judge({"mounts": []})
-
     def test_all_at_once(self) -> None:
-        asked = {"features": {"interactive": True, "taskclusterProxy": True}, "mounts": [{"file": "a", "content": RAW}]}
+        asked = {"features": {"interactive": True, "taskclusterProxy": True, "loopbackAudio": True}}
         self.assertEqual(len(self.refused(asked)), 3)
 
     def test_where_a_proxy_would_listen_means_nothing(self) -> None:
@@ -70,6 +62,3 @@ class NotHere(SynchronousTestCase):
         for text in ("https://coalesce.example.com/v1/list/x", "example", ""):
             self.judge({"supersederUrl": text})
         self.assertIn("expected a string", self.refused({"supersederUrl": 1})[0])
-
-
-RAW = {"raw": "text"}

@@ -95,10 +95,9 @@ class NotOnThisPool(RefusedCase):
 
     async def test_what_comes_later(self) -> None:
         features = {"taskclusterProxy": True, "interactive": True, "chainOfTrust": True}
-        mounts = [{"directory": "cache", "cacheName": "name"}]
-        payload = shell("true", features=features, mounts=mounts)
+        payload = shell("true", features=features)
         places = ("payload.features.taskclusterProxy", "payload.features.interactive", "payload.features.chainOfTrust")
-        await self.refused(payload, *(f"{place}: this worker has no " for place in (*places, "payload.mounts")))
+        await self.refused(payload, *(f"{place}: this worker has no " for place in places))
 
     async def test_loopback_devices(self) -> None:
         payload = shell("true", features={"loopbackAudio": True, "loopbackVideo": True})

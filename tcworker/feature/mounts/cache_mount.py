@@ -1,0 +1,94 @@
+"""A folder that a task may change, and that the next one finds so."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from tcworker.errors import Cause, TaskError
+from tcworker.feature.mounts.entry import Entry
+from tcworker.feature.mounts.mount import Means, Mount, with_room
+from tcworker.interfaces import IContent, IEngine, IHeldCache, IResult
+
+
+class CacheMount(Mount):
+    """A writable cache in the hands of one run.
+
+    @ivar name: of the cache.
+    """
+
+    def __init__(self, entry: Entry, means: Means) -> None:
+        super().__init__(entry, means)
+        assert entry.cache_name is not None
+        self.name = entry.cache_name
+        self._content: IContent | None = None
+        self._held: IHeldCache | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the run still has it."""
+        return self._held is not None
+
+    async def prepare(self) -> None:
+        """See L{Mount.prepare}. One that is there stays as it is, whatever its content is said to be."""
+        self._held = await self._means.caches.exclusive(self.name)
+        if self._held.fresh and self.entry.content is not None:
+            self._content = await self.resolve()
+
+    async def fetch(self) -> None:
+        """See L{Mount.fetch}."""
+        assert self._held is not None
+        if self._content is not None:
+            await with_room(self._means.caches, self._fill)
+        self.say(f"cache {self.name} is {'new' if self._held.fresh else 'as an earlier task left it'}")
+
+    def attach(self, engine: IEngine) -> Deferred[None]:
+        """See L{Mount.attach}."""
+        assert self._held is not None
+        return engine.attach_cache(self._held.folder, self.entry.path, self.entry.place)
+
+    async def release(self) -> None:
+        """See L{Mount.release}: it is whole, and where it was; or it never was whole."""
+        if self._content is not None:
+            await self.drop("its content is not all there")
+        held, self._held = self._held, None
+        if held is not None:
+            await held.give_back()
+
+    async def drop(self, why: str) -> None:
+        """Nobody is to have it any more; repeatable.
+
+        @param why: for the worker's log.
+        """
+        held, self._held = self._held, None
+        if held is not None:
+            await held.drop(why)
+
+    async def take_back(self, result: IResult) -> None:
+        """Let the next run have it as the task left it. Raises a L{TaskError}; it is dropped then."""
+        if self._held is None:
+            return
+        try:
+            await result.detach_cache(self._held.folder)
+        except TaskError as error:
+            await self.drop(str(error))
+            raise self._lost(error) from error
+        await self.release()
+
+    def _lost(self, error: TaskError) -> TaskError:
+        located = self.entry.locate(error)
+        located.cause, located.evidence = Cause.CACHE, {"cache": self.name}
+        return located
+
+    async def _fill(self) -> None:
+        content, form, caches = self._content, self.entry.format, self._means.caches
+        assert content is not None and form is not None
+        if self._held is None:
+            self._held = await caches.exclusive(self.name)
+        if self._held.fresh:
+            try:
+                await self._means.filler.extract(content, form, self._held.folder, self.say)
+            except BaseException:
+                # At once: its bytes may be what lacks.
+                await self.drop("its content could not be had")
+                raise
+        self._content = None
