@@ -45,6 +45,8 @@ class Disposal:
 
     async def throw_away(self, ids: Sequence[int]) -> Thrown:
         """Take some out and remove them; returns when their bytes are free."""
+        if not ids:
+            return Thrown([])
         return await self._going.finish(self._remove(*self._take_out(ids)), "removing caches")
 
     def settled(self) -> Deferred[None]:

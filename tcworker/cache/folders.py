@@ -72,7 +72,7 @@ class Folders:
     def find(self, name: str, details: Mapping[str, Any]) -> Deferred[Folder | None]:
         """Give one that an earlier worker made, C{None} if it is not there, or not in this place."""
         path = details.get("path")
-        if path not in self._found:
+        if not isinstance(path, str) or path not in self._found:
             return succeed(None)
         self._living.add(path)
         return succeed(Folder(self, name, dict(details)))

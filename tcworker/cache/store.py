@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from tcworker.cache.disposal import Disposal
@@ -122,7 +122,12 @@ class CacheStore:
 
     async def _sweep(self) -> None:
         for home in self._homes:
-            await home.sweep()
+            try:
+                await home.sweep()
+            except CancelledError:
+                raise
+            except Exception:
+                _log.failure("sweeping the folders of {home} failed", home=home.name)
 
     async def _purge(self, meant: Callable[[Row], bool]) -> str:
         rows = [kept.row for kept in self._stock.all() if meant(kept.row) and not kept.row.purged]

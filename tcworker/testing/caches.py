@@ -116,9 +116,13 @@ class MemoryHome(Obstacle):
 
     def sweep(self) -> Deferred[None]:
         """See L{tcworker.interfaces.IPlatform.sweep_cache_folders}."""
-        for number in self.folders.keys() - self._known:
+        for number in self.folders.keys() - self._known if self.problem is None else ():
             del self.folders[number]
-        return succeed(None)
+        return self.answer(None)
+
+    def forget_all(self) -> None:
+        """Know none of them any more, as those that a dead worker was making."""
+        self._known.clear()
 
     def as_home(self, name: str) -> Home:
         """The same for a store of caches, under the name of a platform."""
@@ -166,9 +170,9 @@ class FakeCacheWorker:
     """
 
     def __init__(self, clock: IReactorTime, capacity: int = 1, dead: FakeCacheWorker | None = None) -> None:
-        self.home = MemoryHome(dead.home if dead else None)
-        self.downloads = MemoryHome(dead.downloads if dead else None)
-        self.table = dead.table if dead else MemoryTable()
+        self.home: MemoryHome = MemoryHome(dead.home if dead else None)
+        self.downloads: MemoryHome = MemoryHome(dead.downloads if dead else None)
+        self.table: MemoryTable = dead.table if dead else MemoryTable()
         self.store = CacheStore(self.table, self.downloads.as_home(DOWNLOADS), capacity, ServerTime(clock.seconds))
 
     def open(self) -> Deferred[None]:

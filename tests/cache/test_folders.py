@@ -1,0 +1,213 @@
+"""The folder full of caches that a worker has to itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.cache.folders import Folders
+from tcworker.cache.homes import Home
+from tcworker.errors import ConfigError
+from tcworker.testing.caches import PLATFORM, MemoryHome
+from tcworker.testing.facilities import NoThreads
+from tests.cache.homes import HomeContract
+
+
+class Waiting(NoThreads):
+    """A thread that does a job when the test says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Deferred[Any], Any, Any]] = []
+
+    def run(self, work: Any, *args: Any) -> Deferred[Any]:
+        self.jobs.append((Deferred(), work, args))
+        return self.jobs[-1][0]
+
+    def work(self) -> None:
+        done, work, args = self.jobs.pop(0)
+        done.callback(work(*args))
+
+
+class FoldersCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(os.path.abspath(self.mktemp()))
+        self.folders = self.open()
+
+    def open(self, path: Path | None = None) -> Folders:
+        folders = Folders(str(path or self.path), NoThreads(), "cachesDir")
+        self.successResultOf(folders.open())
+        self.addCleanup(folders.close)
+        return folders
+
+    def close_and_open(self) -> Folders:
+        self.successResultOf(self.folders.close())
+        self.folders = self.open()
+        return self.folders
+
+    def done(self, deferred: Any) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(_wait(deferred)))
+
+    def refused(self, path: Path) -> str:
+        return str(self.failureResultOf(Folders(str(path), NoThreads(), "cachesDir").open(), ConfigError).value)
+
+    def names(self) -> set[str]:
+        return {name for name in os.listdir(self.path) if name != "lock"}
+
+
+async def _wait(deferred: Any) -> Any:
+    return await deferred
+
+
+class OnDisk(HomeContract, FoldersCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.home = Home.of_downloads(self.folders)
+
+    def again(self) -> Home:
+        return Home.of_downloads(self.close_and_open())
+
+    def there(self) -> int:
+        return len(self.names())
+
+
+class InMemory(HomeContract, FoldersCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.memory = MemoryHome()
+        self.home = self.memory.as_home(PLATFORM)
+
+    def again(self) -> Home:
+        self.memory = MemoryHome(self.memory)
+        return self.memory.as_home(PLATFORM)
+
+    def there(self) -> int:
+        return len(self.memory.folders)
+
+
+class ThePlace(FoldersCase):
+    def test_only_the_worker_may_enter_it(self) -> None:
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
+
+    def test_one_worker_has_it(self) -> None:
+        self.assertIn(
+            f"cachesDir: found {self.path}, expected a folder that no other worker uses", self.refused(self.path)
+        )
+
+    def test_the_next_one_may_have_it_then(self) -> None:
+        self.close_and_open()
+
+    def test_a_folder_of_others_is_not_closed_to_them(self) -> None:
+        other = self.path.parent / "other"
+        other.mkdir(0o755)
+        (other / "file").touch()
+        self.assertIn("files of others are in it", self.refused(other))
+        self.assertEqual(stat.S_IMODE(other.stat().st_mode), 0o755)
+
+    def test_an_empty_one_is(self) -> None:
+        empty = self.path.parent / "empty"
+        empty.mkdir(0o755)
+        self.open(empty)
+        self.assertEqual(stat.S_IMODE(empty.stat().st_mode), 0o700)
+
+    def test_a_place_where_none_can_be_made(self) -> None:
+        (self.path / "file").touch()
+        self.assertIn("that can be made and written to (Not a directory)", self.refused(self.path / "file" / "caches"))
+
+    def test_what_others_put_there_stays(self) -> None:
+        (self.path / "cache-of-mine").mkdir()
+        (self.path / "notes").touch()
+        self.done(self.folders.sweep())
+        self.assertEqual(self.names(), {"cache-of-mine", "notes"})
+
+
+class AFolder(FoldersCase):
+    def test_it_is_empty_and_the_worker_s_own(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        self.assertEqual(os.listdir(folder.path), [])
+        self.assertEqual(stat.S_IMODE(os.stat(folder.path).st_mode), 0o700)
+        self.assertIsNone(folder.owner)
+
+    def test_it_is_measured_by_blocks(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        Path(folder.path, "file").write_bytes(bytes(100_000))
+        with open(os.path.join(folder.path, "sparse"), "wb") as sparse:
+            sparse.truncate(1 << 40)
+        self.assertEqual(self.done(folder.measure()) // 100_000, 1)
+        self.assertEqual(folder.size // 100_000, 1)
+
+    def test_one_that_a_task_has_taken_away_can_be_measured_and_deleted(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        os.rmdir(folder.path)
+        self.assertEqual(self.done(folder.measure()), 0)
+        self.done(folder.delete())
+
+    def test_one_of_another_place_is_not_found(self) -> None:
+        elsewhere = self.path.parent / "cache-0123456789abcdef"
+        elsewhere.mkdir()
+        for path in (str(elsewhere), str(self.path / ".." / elsewhere.name), None, ["x"]):
+            self.assertIsNone(self.done(self.folders.find("checkouts", {"path": path})))
+
+    def test_it_is_out_of_sight_before_it_is_removed(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        details = dict(folder.details)
+        threads = Waiting()
+        self.folders._threads = threads
+        deleting = folder.delete()
+        threads.work()
+        self.assertFalse(os.path.exists(folder.path))
+        self.assertNoResult(deleting)
+        sweeping = self.folders.sweep()
+        threads.work()
+        self.assertEqual(self.names(), set())
+        threads.work()
+        self.successResultOf(deleting)
+        self.successResultOf(sweeping)
+        self.folders._threads = NoThreads()
+        self.assertIsNone(self.done(self.close_and_open().find("checkouts", details)))
+
+    def test_what_cannot_go_is_tried_again_by_the_next_sweep(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        problem = OSError(16, "Device or resource busy", "here")
+        self.patch_removal(problem)
+        self.failureResultOf(folder.delete(), OSError)
+        self.assertEqual(len(self.names()), 1)
+        with_lines: list[LogEvent] = []
+        globalLogPublisher.addObserver(with_lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, with_lines.append)
+        self.done(self.folders.sweep())
+        self.assertTrue(any("cannot be removed" in formatEvent(event) for event in with_lines))
+        self.patch_removal(None)
+        self.done(self.folders.sweep())
+        self.assertEqual(self.names(), set())
+
+    def patch_removal(self, problem: OSError | None) -> None:
+        from tcworker.cache import folders
+        from tcworker.removal import remove
+
+        def busy(path: str) -> None:
+            assert problem is not None
+            raise problem
+
+        self.patch(folders, "remove", remove if problem is None else busy)
+
+    def test_what_a_dead_worker_was_removing_is_swept(self) -> None:
+        (self.path / "gone-0123456789abcdef" / "half").mkdir(parents=True)
+        self.done(self.folders.sweep())
+        self.assertEqual(self.names(), set())
+
+    def test_one_that_is_being_made_is_not_swept(self) -> None:
+        threads = Waiting()
+        self.folders._threads = threads
+        making, sweeping = self.folders.new("checkouts"), self.folders.sweep()
+        threads.work()
+        threads.work()
+        self.successResultOf(making)
+        self.successResultOf(sweeping)
+        self.assertEqual(len(self.names()), 1)
+        self.folders._threads = NoThreads()
