@@ -13,10 +13,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from tcworker import __version__
-from tcworker.cache.folders import Folders
 from tcworker.cache.homes import Home
-from tcworker.cache.store import CacheStore
-from tcworker.cache.table import StateTable
+from tcworker.cache.opening import OpenedCaches
 from tcworker.claims.cancellations import CancellationService
 from tcworker.claims.crashes import Crashes, Pause
 from tcworker.claims.grace import CLOSING
@@ -39,9 +37,6 @@ from tcworker.waiting import Threads
 from tcworker.watch.clock import ClockWatch
 from tcworker.watch.health import Health
 from tcworker.watch.limits import check_process_limits
-
-CACHE_THREADS = 2
-"""One may be removing or measuring for long, while a task waits for another to make a folder."""
 
 LEAST = 0.5
 """Seconds that each step of closing has: what hangs must not keep the process from ending."""
@@ -214,18 +209,9 @@ class Worker(MultiService):
         self._closers.append(("the connections", http.close))
         features = FeatureSet(parts.features)
         time = ServerTime(partial(wall_seconds, self._reactor), steady_seconds)
-        caches = await self._open_caches(config, state, time)
-        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time, caches)
-
-    async def _open_caches(self, config: Config, state: StateStore, time: ServerTime) -> CacheStore:
-        threads = Threads(self._reactor, CACHE_THREADS, "caches")
-        self._closers.append(("the threads of caches", threads.stop))
-        downloads = Folders(config.downloads_dir, threads, "downloadsDir")
-        await downloads.open()
-        self._closers.append(("the folder of downloads", downloads.close))
-        caches = CacheStore(StateTable(state, threads), Home.of_downloads(downloads), config.capacity, time)
+        caches = await OpenedCaches.open(self._reactor, config, state, time)
         self._closers.append(("the caches", caches.close))
-        return caches
+        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store)
 
     async def _open_state(self, folder: str) -> StateStore:
         try:
