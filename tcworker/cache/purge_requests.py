@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, Protocol
@@ -26,9 +26,6 @@ the servers of one Taskcluster may differ about the time."""
 
 SLACK = 30.0
 """Seconds that a cache may seem to be younger than a request that means it: both dates are of clocks nearly right."""
-
-LAST_LOOK = "purge requests"
-"""The name of the moment when they were last asked for."""
 
 _log = Logger()
 
@@ -57,12 +54,12 @@ class Purgeable(Protocol):
         """
 
 
-class Moments(Protocol):
-    """What remembers times over restarts: L{tcworker.state.StateStore}."""
+class LastLook(Protocol):
+    """When the worker last asked, in seconds since 1970; remembered over restarts."""
 
-    def moment(self, name: str, /) -> Deferred[float | None]: ...
+    def read(self) -> Awaitable[float | None]: ...
 
-    def remember_moment(self, name: str, seconds: float, /) -> Deferred[None]: ...
+    def remember(self, seconds: float, /) -> Awaitable[None]: ...
 
 
 class PurgeRequests:
@@ -79,14 +76,14 @@ class PurgeRequests:
         pool_id: str,
         time: ServerTime,
         caches: Purgeable,
-        moments: Moments,
+        last_look: LastLook,
     ) -> None:
         self._clock = clock
         self._service = service
         self._pool_id = pool_id
         self._time = time
         self._caches = caches
-        self._moments = moments
+        self._last_look = last_look
         self._heeded: frozenset[PurgeRequest] = frozenset()
 
     async def heed(self) -> None:
@@ -104,11 +101,11 @@ class PurgeRequests:
         # It is the same again in the next answer, when there may be a cache that was made since.
         self._heeded = frozenset(requests)
         # The answer's date has made the server's time known, if it was not.
-        await self._moments.remember_moment(LAST_LOOK, self._time.seconds() - (self._time.steady() - asked))
+        await self._last_look.remember(self._time.seconds() - (self._time.steady() - asked))
 
     async def _since(self) -> datetime | None:
         """The date to ask from; C{None} to be told of all."""
-        last = await self._moments.moment(LAST_LOOK)
+        last = await self._last_look.read()
         # One in the future was remembered by a clock that was wrong.
         if last is None or not EARLIEST < last - OVERLAP <= self._time.seconds():
             return None

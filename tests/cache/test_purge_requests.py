@@ -12,7 +12,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.cache.purge_requests import LAST_LOOK, OVERLAP, PATIENCE, SLACK, PurgeRequests
+from tcworker.cache.purge_requests import OVERLAP, PATIENCE, SLACK, PurgeRequests
 from tcworker.client.server_time import ServerTime
 from tcworker.errors import Unreachable
 from tcworker.task.claim import read_date, write_date
@@ -54,17 +54,16 @@ class FakeCaches:
         return succeed("thrown away: 1")
 
 
-class FakeMoments:
+class FakeLastLook:
     """Remembers in memory."""
 
-    def __init__(self) -> None:
-        self.moments: dict[str, float] = {}
+    seconds: float | None = None
 
-    def moment(self, name: str) -> Deferred[float | None]:
-        return succeed(self.moments.get(name))
+    def read(self) -> Deferred[float | None]:
+        return succeed(self.seconds)
 
-    def remember_moment(self, name: str, seconds: float) -> Deferred[None]:
-        self.moments[name] = seconds
+    def remember(self, seconds: float) -> Deferred[None]:
+        self.seconds = seconds
         return succeed(None)
 
 
@@ -77,7 +76,7 @@ class RequestsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(NOW)
-        self.service, self.caches, self.moments = FakePurgeCache(), FakeCaches(), FakeMoments()
+        self.service, self.caches, self.last_look = FakePurgeCache(), FakeCaches(), FakeLastLook()
         self.requests = self.start()
         self.events = EventLoggingObserver()
         globalLogPublisher.addObserver(self.events)
@@ -86,7 +85,7 @@ class RequestsCase(SynchronousTestCase):
     def start(self) -> PurgeRequests:
         """As after a start of the worker."""
         self.time = ServerTime(self.clock.seconds)
-        return PurgeRequests(self.clock, self.service, "a/b", self.time, self.caches, self.moments)
+        return PurgeRequests(self.clock, self.service, "a/b", self.time, self.caches, self.last_look)
 
     def heed(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.requests.heed()))
@@ -133,7 +132,7 @@ class Heeding(RequestsCase):
         self.service.ask_for(("one", NOW))
         self.caches.full = True
         self.fail_to_heed(OSError)
-        self.assertEqual(self.moments.moments, {})
+        self.assertIsNone(self.last_look.seconds)
         self.caches.full = False
         self.heed()
         self.assertEqual(len(self.caches.purged), 1)
@@ -151,7 +150,7 @@ class Heeding(RequestsCase):
         for answer in answers:
             self.service.answer = answer
             self.fail_to_heed(ValueError)
-        self.assertEqual((self.caches.purged, self.moments.moments), ([], {}))
+        self.assertEqual((self.caches.purged, self.last_look.seconds), ([], None))
 
     def test_an_answer_that_does_not_come(self) -> None:
         self.service.silent = True
@@ -159,7 +158,7 @@ class Heeding(RequestsCase):
         self.clock.advance(PATIENCE)
         error = self.failureResultOf(heeding, Unreachable).value
         self.assertEqual(str(error), "purgeRequests: no answer in 10 s")
-        self.assertEqual(self.moments.moments, {})
+        self.assertIsNone(self.last_look.seconds)
 
     def test_it_can_be_cancelled(self) -> None:
         self.service.silent = True
@@ -193,7 +192,7 @@ class Since(RequestsCase):
 
         self.patch(self.service, "purge_requests", answer_slowly)
         self.heed()
-        self.assertEqual(self.moments.moments, {LAST_LOOK: NOW})
+        self.assertEqual(self.last_look.seconds, NOW)
 
     def test_a_clock_that_is_wrong_does_not_count(self) -> None:
         """This machine's is hours behind or ahead; what is remembered is the server's time."""
@@ -207,10 +206,10 @@ class Since(RequestsCase):
 
             self.patch(self.service, "purge_requests", answer_with_date)
             self.heed()
-            self.assertLess(abs(self.moments.moments[LAST_LOOK] - NOW - wrong), 1)
+            self.assertLess(abs((self.last_look.seconds or 0) - NOW - wrong), 1)
 
     def test_a_moment_that_cannot_be_is_not_believed(self) -> None:
         for moment in (NOW + 3600, -1e12, 0.0, 1e300, float("nan")):
-            self.moments.moments = {LAST_LOOK: moment}
+            self.last_look.seconds = moment
             self.heed()
             self.assertEqual(self.since, None)
