@@ -19,10 +19,19 @@ _PEEK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
-def remove(path: str, parent: int | None = None) -> None:
+class Unwanted(Exception):
+    """Nobody wants any more that a removal goes on."""
+
+
+def _always() -> bool:
+    return True
+
+
+def remove(path: str, parent: int | None = None, wanted: Callable[[], bool] = _always) -> None:
     """Remove what is at a path, which need not be there: a folder with all in it, or something else.
 
     @param parent: a descriptor of the folder that the path starts from, C{None} for the working directory.
+    @param wanted: asked before each thing whether to go on; if not, L{Unwanted} is raised.
 
     No link is followed, no mounted file system entered, and nothing read that is not below C{path}. All that can go is
     gone even when this fails.
@@ -31,7 +40,7 @@ def remove(path: str, parent: int | None = None) -> None:
     """
     try:
         if stat.S_ISDIR(os.lstat(path, dir_fd=parent).st_mode):
-            _Removal(path, parent).run()
+            _Removal(path, parent, wanted).run()
         else:
             os.unlink(path, dir_fd=parent)
     except FileNotFoundError:
@@ -46,8 +55,8 @@ class _Removal:
     numbers alone; and the kernel lifts no folder that something is mounted on.
     """
 
-    def __init__(self, path: str, parent: int | None) -> None:
-        self._path, self._parent = path, parent
+    def __init__(self, path: str, parent: int | None, wanted: Callable[[], bool]) -> None:
+        self._path, self._parent, self._wanted = path, parent, wanted
         self._top = _open(path, parent)
         # A stranger cannot have made these names before.
         self._prefix = f".{os.urandom(8).hex()}-"
@@ -98,6 +107,8 @@ class _Removal:
         return number != name and number.isdecimal() and self._emptied <= int(number) < self._lifted
 
     def _take_out(self, folder: int, entry: os.DirEntry[str]) -> None:
+        if not self._wanted():
+            raise Unwanted(self._path)
         try:
             self._unlink_or_lift(folder, entry)
         except PermissionError:

@@ -53,6 +53,21 @@ class Folders(SynchronousTestCase):
         self.assertEqual(os.listdir(self.parent), [])
 
 
+class Stopping(Folders):
+    """A removal that would take long, when the worker ends."""
+
+    def test_it_goes_on_as_long_as_it_is_wanted(self) -> None:
+        self.make("a/1", "a/2", "b/1", "b/2")
+        left = iter([True, True, True, False])
+        before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        self.assertRaises(removal.Unwanted, remove, self.top, wanted=lambda: next(left))
+        self.assertTrue(os.path.isdir(self.top))
+        if before:
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        remove(self.top)
+        self.assert_gone()
+
+
 class RemoveTests(Folders):
     """What can go."""
 

@@ -47,6 +47,7 @@ class Folders:
         self._threads = threads
         self._key = key
         self._lock: int | None = None
+        self._open_still = True
         # What takes long is done one after the other, so that a thread is left for what a task waits for.
         self._long = DeferredLock()
         self._living: set[str] = set()
@@ -57,7 +58,8 @@ class Folders:
         return self._threads.run(self._open)
 
     def close(self) -> Deferred[None]:
-        """Give it up; repeatable."""
+        """Give it up, and end what a thread still does in it; repeatable."""
+        self._open_still = False
         return self._threads.run(self._close)
 
     def new(self, name: str) -> Deferred[Folder]:
@@ -83,7 +85,7 @@ class Folders:
 
     async def measure(self, path: str) -> int:
         """Give the bytes of a folder by disk blocks, 0 for none. Raises C{OSError}."""
-        return await self._long.run(self._threads.run, disk_use, path)
+        return await self._long.run(self._threads.run, disk_use, path, self._is_open)
 
     async def delete(self, path: str) -> None:
         """Set a folder aside, then remove it. Raises C{OSError}."""
@@ -92,13 +94,19 @@ class Folders:
         try:
             # At once: should the row of it survive, nobody finds the folder any more.
             await self._threads.run(_rename, path, aside)
-            await self._long.run(self._threads.run, remove, aside)
+            await self._long.run(self._threads.run, self._remove, aside)
         finally:
             self._living -= {path, aside}
 
     def archive(self, path: str) -> AsyncIterator[bytes]:
         """Give the contents of a folder as a tar. Raises C{OSError}."""
         return pieces_of(path, self._threads)
+
+    def _is_open(self) -> bool:
+        return self._open_still
+
+    def _remove(self, path: str) -> None:
+        remove(path, wanted=self._is_open)
 
     def _forget(self, path: str, reason: Any) -> Any:
         self._living.discard(path)
@@ -113,7 +121,7 @@ class Folders:
 
     async def _sweep_one(self, path: str) -> None:
         try:
-            await self._long.run(self._threads.run, remove, path)
+            await self._long.run(self._threads.run, self._remove, path)
         except OSError as error:
             _log.error(_NOT_REMOVED, path=path, error=error)
 

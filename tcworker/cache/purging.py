@@ -41,13 +41,13 @@ class PurgeService(Service):
 
     Nobody waits for long: during an outage caches are used as they are.
 
-    @param scope: what the worker's client needs to be answered.
+    @param pool_id: of the worker.
     """
 
-    def __init__(self, clock: IReactorTime, requests: Requests, scope: str) -> None:
+    def __init__(self, clock: IReactorTime, requests: Requests, pool_id: str) -> None:
         self._clock = clock
         self._requests = requests
-        self._scope = scope
+        self._scope = f"purge-cache:purge-requests::{pool_id}"
         self._loose = Loose(_log)
         self._looking = False
         self._next: OneShot[None] | None = None

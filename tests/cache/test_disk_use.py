@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
+from subprocess import Popen
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -42,6 +44,11 @@ class Measuring(SynchronousTestCase):
         self.fill(self.folder.parent / "elsewhere", 3)
         os.symlink("../elsewhere", self.folder / "link")
         self.assertEqual(self.megabytes(), 0.0)
+
+    def test_it_ends_when_nobody_wants_it(self) -> None:
+        # This one would be at it until it is killed.
+        self.patch(subprocess, "Popen", lambda command, **more: Popen(["sleep", "1000"], **more))
+        self.assertEqual(disk_use(str(self.folder), lambda: False), 0)
 
     def test_the_deepest_folder_counts(self) -> None:
         here = os.open(self.folder, os.O_RDONLY)

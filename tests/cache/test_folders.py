@@ -7,13 +7,15 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.cache import folders
 from tcworker.cache.folders import Folders
 from tcworker.cache.homes import Home
 from tcworker.errors import ConfigError
+from tcworker.removal import Unwanted, remove
 from tcworker.testing.caches import PLATFORM, MemoryHome
 from tcworker.testing.facilities import NoThreads
 from tests.cache.homes import HomeContract
@@ -31,7 +33,7 @@ class Waiting(NoThreads):
 
     def work(self) -> None:
         done, work, args = self.jobs.pop(0)
-        done.callback(work(*args))
+        execute(work, *args).chainDeferred(done)
 
 
 class FoldersCase(SynchronousTestCase):
@@ -187,14 +189,24 @@ class AFolder(FoldersCase):
         self.assertEqual(self.names(), set())
 
     def patch_removal(self, problem: OSError | None) -> None:
-        from tcworker.cache import folders
-        from tcworker.removal import remove
-
-        def busy(path: str) -> None:
+        def busy(path: str, wanted: object) -> None:
             assert problem is not None
             raise problem
 
         self.patch(folders, "remove", remove if problem is None else busy)
+
+    def test_a_removal_ends_with_the_worker(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        (Path(folder.path) / "file").touch()
+        threads = Waiting()
+        self.folders._threads = threads
+        deleting, closing = folder.delete(), self.folders.close()
+        deleting.addErrback(lambda failure: failure.trap(Unwanted))
+        for _ in range(3):
+            threads.work()
+        self.successResultOf(closing)
+        self.successResultOf(deleting)
+        self.assertEqual(len(self.names()), 1)
 
     def test_what_a_dead_worker_was_removing_is_swept(self) -> None:
         (self.path / "gone-0123456789abcdef" / "half").mkdir(parents=True)

@@ -11,8 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.cache.purging import AGAIN, LOOK_EVERY, REFUSED_SECONDS, PurgeService
 from tcworker.errors import CallFailed, Unreachable
 
-SCOPE = "purge-cache:purge-requests::a/b"
-
 
 class FakeRequests:
     """Waits until the test says how each look ends.
@@ -33,7 +31,7 @@ class PurgingCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.requests = FakeRequests()
-        self.service = PurgeService(self.clock, self.requests, SCOPE)
+        self.service = PurgeService(self.clock, self.requests, "a/b")
         self.service.startService()
         self.addCleanup(self.finish)
         self.events = EventLoggingObserver()
@@ -166,7 +164,7 @@ class Outages(PurgingCase):
     def test_a_worker_that_may_not_ask_is_told_what_it_needs(self) -> None:
         self.service.look()
         self.fail_look(CallFailed("purgeRequests", 403, "InsufficientScopes", "no"))
-        self.assertIn(f"no (the worker's client needs {SCOPE})", self.warnings()[0])
+        self.assertIn("no (the worker's client needs purge-cache:purge-requests::a/b)", self.warnings()[0])
         self.clock.advance(AGAIN)
         self.successResultOf(self.service.look())
         self.assertEqual(self.count, 1)
