@@ -279,6 +279,12 @@ class Consistency(SynchronousTestCase):
             "taskUidRange": [20000, 29999],
             "limits": {"memoryMB": 9, "pids": 9, "cpus": 0.5},
             "pulse": "amqp://x",
+            "mounts": {
+                "strictReadOnly": True,
+                "retrySecs": 9.5,
+                "denyNetworks": ["10.0.0.0/8"],
+                "maxExtractedMegabytes": 9,
+            },
         }
         untouched = parsed()
         flags = {key for key, schema in KEYS.items() if schema["type"] == "boolean"}

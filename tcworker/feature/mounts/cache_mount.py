@@ -22,6 +22,7 @@ class CacheMount(Mount):
         self.name = entry.cache_name
         self._content: IContent | None = None
         self._held: IHeldCache | None = None
+        self._whole = True
 
     @property
     def held(self) -> bool:
@@ -31,13 +32,14 @@ class CacheMount(Mount):
     async def prepare(self) -> None:
         """See L{Mount.prepare}. One that is there stays as it is, whatever its content is said to be."""
         self._held = await self._means.caches.exclusive(self.name)
-        if self._held.fresh and self.entry.content is not None:
+        self._whole = not self._held.fresh or self.entry.content is None
+        if not self._whole:
             self._content = await self.resolve()
 
     async def fetch(self) -> None:
         """See L{Mount.fetch}."""
         assert self._held is not None
-        if self._content is not None:
+        if not self._whole:
             await with_room(self._means.caches, self._fill)
         self.say(f"cache {self.name} is {'new' if self._held.fresh else 'as an earlier task left it'}")
 
@@ -48,7 +50,7 @@ class CacheMount(Mount):
 
     async def release(self) -> None:
         """See L{Mount.release}: it is whole, and where it was; or it never was whole."""
-        if self._content is not None:
+        if not self._whole:
             await self.drop("its content is not all there")
         held, self._held = self._held, None
         if held is not None:
@@ -91,4 +93,4 @@ class CacheMount(Mount):
                 # At once: its bytes may be what lacks.
                 await self.drop("its content could not be had")
                 raise
-        self._content = None
+        self._whole = True

@@ -58,28 +58,23 @@ class MountsFeature:
         if found := judge(entries, context.task.get("dependencies", [])):
             raise MalformedPayload(*found)
         filler = Filler(context.contents, self._extractor, self._threads)
-        means = Means(context.caches, filler, PrefixedLog(context.log, self.name), self._strict)
-        return MountsOfRun(context, [new_mount(entry, means) for entry in entries])
-
-
-def new_mount(entry: Entry, means: Means) -> Mount:
-    """Make what puts an entry in place."""
-    if entry.cache_name is not None:
-        return CacheMount(entry, means)
-    return (FileMount if entry.is_file else FolderMount)(entry, means)
+        return MountsOfRun(context, entries, filler, self._strict)
 
 
 class MountsOfRun(TaskFeature):
     """The mounts of one run.
 
-    Caches are attached and taken back as the task's folders lie in each other: what is attached last comes first.
+    Caches may lie in each other: what was attached last is taken back first.
+
+    @param strict: whether nothing can be changed in mounted folders.
     """
 
-    def __init__(self, context: ITaskContext, mounts: Sequence[Mount]) -> None:
+    def __init__(self, context: ITaskContext, entries: Sequence[Entry], filler: Filler, strict: bool) -> None:
         self._context = context
-        self._mounts = mounts
         self._log = PrefixedLog(context.log, MountsFeature.name)
-        self._caches = [mount for mount in mounts if isinstance(mount, CacheMount)]
+        means = Means(context.caches, filler, self._log, strict)
+        self._mounts = [_new_mount(entry, means) for entry in entries]
+        self._caches = [mount for mount in self._mounts if isinstance(mount, CacheMount)]
         self._ran = False
         self._result: IResult | None = None
 
@@ -166,3 +161,9 @@ async def _attach(mount: Mount, engine: IEngine) -> TaskError | None:
     except TaskError as error:
         return error
     return None
+
+
+def _new_mount(entry: Entry, means: Means) -> Mount:
+    if entry.cache_name is not None:
+        return CacheMount(entry, means)
+    return (FileMount if entry.is_file else FolderMount)(entry, means)
