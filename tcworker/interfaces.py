@@ -741,6 +741,8 @@ class QueueCalls(Protocol):
 
     def statuses(self, body: JSON, /) -> Deferred[JSON]: ...
 
+    def task(self, task_id: str, /) -> Deferred[JSON]: ...
+
 
 class ITaskContext(Interface):
     """One run, as platforms and features see it."""

@@ -166,6 +166,7 @@ class Worker(MultiService):
         self._closers.extend((platform.name, platform.dispose) for platform in parts.platforms)
         facilities = await self._open(config, parts)
         recovery = Recovery(facilities)
+        facilities.publish_later = recovery.publish_later
         self._closers.append(("what a dead worker left", recovery.close))
         left = await facilities.state.runs()
         await self._look_back(facilities, left)

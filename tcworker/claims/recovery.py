@@ -1,4 +1,4 @@
-"""What a worker does at its start about the runs of one that died in the same state directory."""
+"""Runs that nobody runs any more: those of a worker that died in the same state directory, and what others left."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ _log = Logger()
 
 
 class Recovery:
-    """Settles what a dead worker left: its reports before the first claim, the rest beside it."""
+    """Settles what a dead worker left: its reports before the first claim, the rest beside it.
+
+    And what runs of this worker's own left when they ended: they have no slot any more, and keep no worker from going.
+    """
 
     def __init__(self, facilities: Facilities) -> None:
         self._facilities = facilities
@@ -55,6 +58,13 @@ class Recovery:
         with suppress(TimeoutError):
             await all_told.wait().addTimeout(PATIENCE, self._facilities.clock)
 
+    def publish_later(self, record: RunRecord) -> None:
+        """Publish what of a run's log and verdict is not where it belongs, for as long as the queue takes it.
+
+        @param record: of a run that is over, and reported.
+        """
+        self._begin(record)
+
     def close(self) -> Deferred[None]:
         """End what is still being done; to be called before what it uses is closed."""
         return Deferred.fromCoroutine(self._loose.end(self._facilities.clock, CLOSE_SECONDS))
@@ -71,21 +81,20 @@ class Recovery:
         if not record.reported:
             await self._tell(record, settlement, told)
         told.succeed(None)
-        # Of a completed or failed one the log was published before, and the queue would take none any more.
-        if record.resolution is None or record.resolution.state == "exception":
+        # Of a completed or failed one the log was published before, and the queue takes nothing any more if it knows.
+        is_told = record.reported or settlement.is_told
+        if record.resolution is None or record.resolution.state == "exception" or not is_told:
             await self._until_time_is_known(record)
             await self._when_there_is_room(lambda: publish_left_log(record, self._facilities))
         await self._when_there_is_room(settlement.forget)
 
     async def _tell(self, record: RunRecord, settlement: Settlement, told: OneShot[None]) -> None:
         resolution, delays = record.resolution or WORKER_SHUTDOWN, AGAIN.delays()
-        over = settlement.is_over
         while not await settlement.tell(resolution):
             # Over by this machine's clock, which the queue has not confirmed yet. The first claim does not wait for it.
             told.succeed(None)
             await pause(self._facilities.clock, next(delays))
-            over = settlement.is_over
-        if not over:
+        if settlement.is_told:
             _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=record.name)
         try:
             await settlement.told()

@@ -13,6 +13,14 @@ TOLERANCE = 5 * 60.0
 """Seconds for which auth takes credentials after their end (contracts of the queue, 3.3)."""
 
 
+def of_left_run(time: ServerTime, taken_until: datetime) -> Allowance:
+    """That of a run which has ended, and whose claim nobody prolongs any more."""
+    allowance = Allowance(time, taken_until)
+    allowance.claim_lost()
+    allowance.limit(AFTER_RESOLUTION)
+    return allowance
+
+
 class Allowance:
     """The time in which uploads must end; the shortest limit counts.
 

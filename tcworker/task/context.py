@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
-from zope.interface import implementer
+from zope.interface import Attribute, implementer
 
 from tcworker.client.http import HTTP
 from tcworker.client.scopes import missing, satisfies
@@ -50,6 +50,8 @@ def uploads_of_one(capacity: int) -> int:
 
 class IRunContext(ITaskContext):
     """A run as the worker itself sees it."""
+
+    credentials: Credentials = Attribute("The run's newest.")
 
     def replace_credentials(credentials: Credentials) -> None:
         """Sign with these from now on, and tell all who asked to be told."""

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from tcworker.amqp.address import read_address
 from tcworker.cache.collector_service import CollectorService
-from tcworker.causes import Cause
 from tcworker.cache.store import CacheStore
+from tcworker.causes import Cause
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Queue, as_usual
@@ -20,7 +20,7 @@ from tcworker.config import Config
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
 from tcworker.interfaces import Credentials, IPlatform, QueueCalls
-from tcworker.state import RunStore
+from tcworker.state import RunRecord, RunStore
 from tcworker.task.acceptance import Acceptance
 from tcworker.task.claim import Claim
 from tcworker.task.context import MOST_UPLOADS, IRunContext, TaskContext
@@ -34,12 +34,18 @@ from tcworker.task.speed import Speed
 from tcworker.waiting import Executor
 
 
+def _leave(record: RunRecord) -> None:
+    """To the next start."""
+
+
 @dataclass
 class Facilities:
     """The parts of a booted worker that a run uses, and the run's own made from them.
 
     @ivar time: of Taskcluster, by which claims and deadlines end.
     @ivar collector: makes room on disks, where something is kept that can be thrown away.
+    @ivar publish_later: takes on a run that is over, with what of its log and verdict is not where it belongs; without
+        it the next start does.
     @ivar acceptance: says which platform runs a payload.
     """
 
@@ -53,6 +59,7 @@ class Facilities:
     time: ServerTime
     caches: CacheStore
     collector: CollectorService | None = None
+    publish_later: Callable[[RunRecord], None] = field(default=_leave)
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
 
     def __post_init__(self) -> None:

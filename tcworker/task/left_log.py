@@ -10,14 +10,14 @@ from twisted.python.failure import Failure
 
 from tcworker.errors import Cause
 from tcworker.state import RunRecord
-from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
+from tcworker.task.allowance import of_left_run
 from tcworker.task.claim import write_date
 from tcworker.task.facilities import Facilities
+from tcworker.task.left_verdict import guess, is_too_late, publish_verdict_alone
 from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
 from tcworker.task.log_record import LogRecord, RecordUnreadable
-from tcworker.task.resolution import CLAIM_LOST, WORKER_SHUTDOWN
-from tcworker.task.verdict import BY_QUEUE, Verdict, by_death, by_leaving, by_resolution
+from tcworker.task.verdict import Verdict
 from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
 
@@ -35,7 +35,8 @@ def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None
     What leads there and the verdict are published even if the log was, and a verdict only if none was.
 
     Fires when it is published, or cannot be, which is logged; at once if there is none.
-    One of which nobody knows what is to be masked in it is kept (L{Facilities.folder_of_kept_logs}); fails with
+    One of which nobody knows what is to be masked in it is kept (L{Facilities.folder_of_kept_logs}), and only the
+    verdict is published; fails with
     C{OSError} if that cannot be done, and with that or a L{ResourceUnavailable} if the disk has no room for the work.
     The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
     Cancelling it leaves the log where it is.
@@ -50,6 +51,8 @@ async def _publish(record: RunRecord, facilities: Facilities) -> None:
         if left is not None:
             await _LeftLog(record, left, folder, facilities, log).publish()
     except RecordUnreadable as error:
+        # First: it is found again, should this worker die meanwhile.
+        await publish_verdict_alone(record, facilities)
         kept = os.path.join(facilities.folder_of_kept_logs, os.path.basename(folder))
         await facilities.threads.run(_keep, folder, kept)
         log.error(_KEPT, error=str(error), kept=kept)
@@ -78,11 +81,8 @@ class _LeftLog:
         self._logger = logger
         dates = dict.fromkeys(("deadline", "expires"), write_date(left.expires))
         claim = record.claim({**dates, "payload": {}})
-        allowance = Allowance(facilities.time, record.taken_until)
-        too_late = allowance.left() <= 0 and not record.reported
-        # Nobody prolongs its claim, and the queue takes its artifacts for so long.
-        allowance.claim_lost()
-        allowance.limit(AFTER_RESOLUTION)
+        too_late = is_too_late(record, facilities)
+        allowance = of_left_run(facilities.time, record.taken_until)
         if allowance.left() <= 0:
             raise _TooLate("it is too late, for the run's credentials are over")
         self._left = left
@@ -127,20 +127,10 @@ def _verdict_of(record: RunRecord, left: LogRecord, too_late: bool) -> tuple[Ver
     """Why the run ended, and when that was decided, if it was."""
     if left.verdict is not None and _still_holds(left.verdict[0], record, too_late):
         return left.verdict
-    return _guess(record, left, too_late), None
+    return guess(record, left.seconds_left, too_late=too_late), None
 
 
 def _still_holds(verdict: Verdict, record: RunRecord, too_late: bool) -> bool:
     # Of a worker that had to go there is more to say by now: it did not come to publish the log.
     going = verdict.cause == Cause.WORKER_SHUTDOWN
     return verdict.resolution == record.resolution and not (too_late or going)
-
-
-def _guess(record: RunRecord, left: LogRecord, too_late: bool) -> Verdict:
-    resolution = CLAIM_LOST if too_late else record.resolution or WORKER_SHUTDOWN
-    if record.resolution in BY_QUEUE or resolution not in (CLAIM_LOST, WORKER_SHUTDOWN):
-        return by_resolution(resolution)
-    if left.seconds_left is not None:
-        return by_leaving(left.seconds_left, resolution)
-    # As worker-shutdown a death is reported, too, and who did that may have died since.
-    return by_death(record.sandbox is not None, resolution)

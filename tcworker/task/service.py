@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,26 +14,25 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, Timeo
 from twisted.python.failure import Failure
 
 from tcworker.errors import InternalError, MalformedPayload, TaskError
-from tcworker.interfaces import Credentials, IPlatform, IResult, Reach, SandboxRecord
+from tcworker.feature.registry import RunFeatures
+from tcworker.interfaces import Credentials, IEngine, IResult, Reach, SandboxRecord
 from tcworker.task.allowance import AFTER_RESOLUTION, Allowance
 from tcworker.task.claim import Claim
-from tcworker.task.definition import check_definition
 from tcworker.task.facilities import Facilities
-from tcworker.task.frame_lines import closing_lines, opening_lines
+from tcworker.task.frame_lines import closing_lines
 from tcworker.task.keeper import ClaimKeeper
-from tcworker.task.log_names import LogNames
-from tcworker.task.log_publication import LogPublication
 from tcworker.task.machine import new_run_machine
-from tcworker.task.outcome import Attempts, as_task_error
+from tcworker.task.outcome import as_task_error
+from tcworker.task.own_artifacts import OwnArtifacts
+from tcworker.task.preparation import Preparation
 from tcworker.task.publication import Publication
 from tcworker.task.remains import Remains
 from tcworker.task.report import Report, record_of
 from tcworker.task.reporter import LAST_TRY, Reporter
-from tcworker.task.resolution import CLAIM_LOST, DECIDED_BY_QUEUE, Resolution
+from tcworker.task.resolution import CLAIM_LOST, COMPLETED, DECIDED_BY_QUEUE, Resolution
 from tcworker.task.sandbox import Sandbox
 from tcworker.task.secret_forms import forms_of_credentials
-from tcworker.task.verdict import Verdict
-from tcworker.task.verdict_file import VerdictFile
+from tcworker.task.verdict import Verdict, by_silence
 from tcworker.waiting import Loose
 from tcworker.worker_log import RunLogger
 
@@ -89,14 +89,13 @@ class TaskService(Service):
         self._keeper = ClaimKeeper(claim, queue, clock, facilities.time, renewed=self._renewed, ended=self._claim_ended)
         self._report = Report(claim, Reporter(claim, queue, clock, self._allowance.left), facilities.state, self._loose)
         self._publication = Publication(self.context, haste, self._failed)
-        self._log_publication = LogPublication(self.context, self._log, self._failed)
-        self._verdict = VerdictFile(self.context, facilities.config, self._log)
+        self._own = OwnArtifacts(self.context, facilities.config, self._log, self._failed)
+        self._preparation = Preparation(self.context, facilities, self._log, self._own)
         self._machine = new_run_machine(self)
-        self._judging: Deferred[IPlatform] | None = None
         self._sandbox: Sandbox | None = None
         self._why_killed = ""
         self._resolution: Resolution | None = None
-        self._uploaded = self._over = self._dropped = self._taken_away = False
+        self._uploaded = self._over = self._dropped = self._taken_away = self._going = False
 
     def startService(self) -> None:
         """Begin: the claim is in the state store before anything of the task happens."""
@@ -116,7 +115,7 @@ class TaskService(Service):
         await self._loose.cancel()
         if self._sandbox is not None:
             await self._sandbox.drop()
-        await self._log_publication.drop()
+        await self._own.log.drop()
         await self._log.dispose()
 
     def mask_credentials(self, credentials: Credentials) -> None:
@@ -125,6 +124,7 @@ class TaskService(Service):
 
     def shut_down(self, seconds: float) -> None:
         """The worker must be gone in so many seconds."""
+        self._going = True
         self._machine.shutting_down(seconds)
 
     def look_again(self) -> None:
@@ -174,43 +174,23 @@ class TaskService(Service):
     async def _begin(self) -> None:
         remembered = self._facilities.state.claimed(record_of(self.claim))
         try:
-            await self._read_and_remember(remembered)
+            engine, features = await self._read_and_remember(remembered)
         except MalformedPayload as error:
             self._machine.rejected(error)
         except Exception:
             self._failed(Failure())
         else:
+            self._prepare(engine, features)
             self._machine.accepted()
 
-    async def _read_and_remember(self, remembered: Deferred[None]) -> None:
+    async def _read_and_remember(self, remembered: Deferred[None]) -> tuple[IEngine, RunFeatures]:
         # Reading takes as long as the disk does: do both at once.
         try:
-            opening_lines(self.context, self._facilities.config)
-            check_definition(self.claim.task)
-            self._prepare(await self._judge())
+            return await self._preparation.parts()
         finally:
             await remembered
 
-    def _judge(self) -> Deferred[IPlatform]:
-        """Find who runs the payload; given up when the run ends before. Fails with L{MalformedPayload}."""
-        payload, facilities = self.claim.task.get("payload"), self._facilities
-        judging = facilities.acceptance.platform_for(payload, self._log, facilities.threads)
-        self._judging = Deferred.fromCoroutine(judging)
-        return self._judging
-
-    def _prepare(self, platform: IPlatform) -> None:
-        """Find what else the payload asks for. Raises L{MalformedPayload} that says all that is wrong."""
-        context = self.context
-        context.run_on(platform)
-        attempts = Attempts()
-        # Before features reserve names: where one cannot have a name it may do without, but a task needs its log.
-        names = attempts.make(lambda: LogNames.from_payload(context.payload)) or LogNames()
-        self._log_publication.name_log(names)
-        self._verdict.put_beside(names)
-        features = attempts.make(lambda: self._facilities.features.for_task(context))
-        engine = attempts.make(lambda: platform.new_engine(context))
-        attempts.check()
-        assert features is not None and engine is not None
+    def _prepare(self, engine: IEngine, features: RunFeatures) -> None:
         self._publication.features = features
         self._sandbox = Sandbox(
             engine,
@@ -220,11 +200,6 @@ class TaskService(Service):
             recorded=self._keep_sandbox,
             log=self._logger,
         )
-
-    def _stop_judging(self) -> None:
-        # Of a run that is over nothing more is prepared.
-        if self._judging is not None:
-            self._judging.cancel()
 
     def _keep_sandbox(self, record: SandboxRecord) -> None:
         kept = self._facilities.state.sandboxed(self.claim.task_id, self.claim.run_id, record)
@@ -245,7 +220,7 @@ class TaskService(Service):
     def load(self) -> None:
         """See L{RunActions.load}."""
         assert self._sandbox is not None
-        self._log_publication.keep_up()
+        self._own.log.keep_up()
         self._sandbox.load()
 
     def discard(self) -> None:
@@ -275,8 +250,7 @@ class TaskService(Service):
         why = self._log.hide(verdict.why).partition("\n")[0][:MOST_OF_WHY]
         self._logger.info("ends by {cause}: {why}", cause=verdict.cause, why=why)
         self._facilities.note_cause(verdict.cause)
-        self._log_publication.explain(verdict.why)
-        self._verdict.explain(verdict)
+        self._own.explain(verdict)
 
     def hurry(self, seconds: float) -> None:
         """See L{RunActions.hurry}."""
@@ -290,14 +264,14 @@ class TaskService(Service):
 
     def upload(self, result: IResult | None) -> None:
         """See L{RunActions.upload}."""
-        self._stop_judging()
+        self._preparation.stop()
         self._published_down_to(Reach.NOTHING)
         self._begin_to(lambda: self._upload(result), "uploading")
 
     async def _upload(self, result: IResult | None) -> None:
         if self._sandbox is not None:
             await self._sandbox.settled()
-        self._verdict.saw(result)
+        self._own.verdict.saw(result)
         closing_lines(self.context, self._facilities.time.steady() - self._began)
         publishing = None if self._report.begun else self._begin_artifacts(result)
         if publishing is not None:
@@ -306,7 +280,7 @@ class TaskService(Service):
             await DeferredList(either, fireOnOneCallback=True, consumeErrors=True)
         if self._report.begun:
             await self._told_soon()
-        await self._publish_log()
+        await self._own.publish()
         await (publishing or self._begin_artifacts(result))
         self._uploaded = True
         self._machine.uploaded()
@@ -320,9 +294,6 @@ class TaskService(Service):
         publishing = Deferred.fromCoroutine(self._publish_artifacts(result))
         self._loose.run(publishing, "publishing artifacts")
         return publishing
-
-    async def _publish_log(self) -> None:
-        await self._verdict.publish_beside(self._log_publication.publish())
 
     async def _publish_artifacts(self, result: IResult | None) -> None:
         await self._publication.artifacts(result)
@@ -349,6 +320,10 @@ class TaskService(Service):
             self._allowance.limit(AFTER_RESOLUTION)
             if not self._uploaded:
                 self._report.note()
+        elif self._resolution == COMPLETED and not self._is_owed:
+            # Of a failed run there is a verdict already, which says more.
+            self._allowance.claim_lost()
+            self._own.explain(by_silence(COMPLETED))
         self._machine.reported()
 
     def drop_report(self) -> None:
@@ -357,25 +332,37 @@ class TaskService(Service):
 
     def clean_up(self) -> None:
         """See L{RunActions.clean_up}."""
-        self._stop_judging()
+        self._preparation.stop()
         self._keeper.stop()
         self._only_cleanup_left(self)
         self._begin_to(self._clean_up, "cleaning up")
 
     async def _clean_up(self) -> None:
-        # Of a run that the queue ended while it was told of a completed one.
-        await self._try(self._verdict.publish(), "publishing the verdict")
+        # Of a run that the queue ended while, or since nobody could tell it that, it was completed.
+        await self._try(self._own.verdict.publish(), "publishing the verdict")
         await self._try(self._publication.features.cleanup(), "cleaning up after the features")
         if self._sandbox is not None:
             await self._try(self._sandbox.dispose(), "removing the sandbox")
-        await self._try(self._log_publication.close(), "ending the checkpoints of the log")
+        await self._try(self._own.log.close(), "ending the checkpoints of the log")
         await self._try(self._log.dispose(), "closing the log")
         await self._try(self._remains().forget(), "forgetting the run")
         self._machine.cleaned()
 
     def _remains(self) -> Remains:
-        owed, left = self._log_publication.owed, self._allowance.credentials_left()
-        return Remains(self.claim, self._facilities, self._resolution, self._is_owed, owed, left)
+        record = replace(
+            record_of(self.claim),
+            taken_until=self._allowance.taken_until,
+            credentials=self.context.credentials,
+            resolution=self._told,
+            reported=not self._is_owed,
+        )
+        left = self._allowance.credentials_left()
+        return Remains(record, self._facilities, unpublished=self._own.owed, credentials_left=left, going=self._going)
+
+    @property
+    def _told(self) -> Resolution | None:
+        """How the run ended for the queue, or does when it is told; C{None} if nobody came to say so."""
+        return CLAIM_LOST if self._report.owed and not self._is_owed else self._resolution
 
     @property
     def _is_owed(self) -> bool:

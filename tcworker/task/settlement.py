@@ -25,8 +25,11 @@ _log = Logger()
 class Settlement:
     """Settles with the queue about one run, within its claim.
 
+    @ivar is_told: whether the queue knows how the run ended, by us or by somebody before us.
     @param worker_left: seconds until the worker must be gone.
     """
+
+    is_told = False
 
     def __init__(self, claim: Claim, facilities: Facilities, worker_left: Callable[[], float]) -> None:
         self._claim = claim
@@ -66,7 +69,8 @@ class Settlement:
         except BaseException:
             await loose.cancel()
             raise
-        return not report.owed or self.is_over
+        self.is_told = not report.owed
+        return self.is_told or self.is_over
 
     def told(self) -> Deferred[None]:
         """Remember that the queue knows, for as long as something else of the run is still to be done."""

@@ -92,6 +92,15 @@ def by_leaving(seconds: float, resolution: Resolution = WORKER_SHUTDOWN) -> Verd
     return Verdict(resolution, Cause.WORKER_SHUTDOWN, why, {"secondsLeft": round(seconds, 3)})
 
 
+def by_silence(resolution: Resolution) -> Verdict:
+    """Of a run of whose end the queue could not be told before the claim was over.
+
+    @param resolution: that end.
+    """
+    why = f"the run was {resolution}, but the queue could not be told that before the claim was over"
+    return Verdict(CLAIM_LOST, Cause.CLAIM_LOST, f"{why}; another worker may run the task by now")
+
+
 def by_resolution(resolution: Resolution) -> Verdict:
     """Of a run of which no more is known than how it ended, since its worker was gone before it said why."""
     if resolution in BY_QUEUE:

@@ -17,12 +17,12 @@ from tcworker.claims import recovery
 from tcworker.claims.left_folders import remove_unknown
 from tcworker.claims.recovery import CLOSE_SECONDS, PATIENCE, Recovery
 from tcworker.client.server_time import ServerTime
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import CallFailed, ResourceUnavailable
 from tcworker.interfaces import Credentials
 from tcworker.state import RunRecord
 from tcworker.task.facilities import Facilities
 from tcworker.task.log_raw import NAME
-from tcworker.task.resolution import COMPLETED, FAILED, Resolution
+from tcworker.task.resolution import CANCELED, COMPLETED, FAILED, Resolution
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
 
@@ -35,6 +35,8 @@ class LeftRuns(SynchronousTestCase):
         self.folder = self.mktemp()
         self.facilities = FakeFacilities(self.clock, self.folder)
         self.queue = self.facilities.queue
+        # Of these runs nothing is known beside them.
+        self.queue.always("task", CallFailed("task", 404, "ResourceNotFound", "no such task"))
         self.recovery = Recovery(self.facilities)
 
     def left(
@@ -239,6 +241,28 @@ class LeftRuns(SynchronousTestCase):
         self.successResultOf(self.settle(run))
         self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_of_a_completed_one_that_was_told_too_late_there_is_a_verdict_to_publish(self) -> None:
+        asked = self.publish_logs(succeed(None))
+        self.successResultOf(self.settle(self.left("a", COMPLETED, seconds=-1)))
+        self.assertEqual((asked, self.queue.methods(), self.facilities.memory.kept), (["a"], [], {}))
+
+    def test_what_a_run_of_this_worker_s_own_left_is_published_beside_the_next_tasks(self) -> None:
+        publishing: Deferred[None] = Deferred()
+        asked = self.publish_logs(publishing)
+        self.recovery.publish_later(self.left("a", CANCELED, reported=True))
+        self.assertEqual((asked, self.queue.methods(), self.folders()), (["a"], [], ["a-0"]))
+        publishing.callback(None)
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def test_or_left_to_the_next_start_when_the_worker_goes(self) -> None:
+        cancelled: list[object] = []
+        self.publish_logs(Deferred(cancelled.append))
+        self.recovery.publish_later(self.left("a", CANCELED, reported=True))
+        closing = self.recovery.close()
+        self.clock.advance(CLOSE_SECONDS)
+        self.successResultOf(closing)
+        self.assertEqual((len(cancelled), len(self.facilities.memory.kept), self.folders()), (1, 1, ["a-0"]))
 
     def test_of_a_completed_run_there_is_no_log_to_publish(self) -> None:
         asked = self.publish_logs(Deferred())

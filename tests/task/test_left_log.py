@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
-from tcworker.errors import Cause, ResourceUnavailable
+from tcworker.errors import CallFailed, Cause, ResourceUnavailable
 from tcworker.interfaces import JSON, Credentials, LinkArtifact, SandboxRecord
 from tcworker.state import RunRecord
 from tcworker.task.allowance import TOLERANCE
@@ -27,7 +27,7 @@ from tcworker.task.log_names import LogNames
 from tcworker.task.log_raw import NAME as RAW
 from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
-from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution
+from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.secret_forms import forms_of
 from tcworker.task.verdict import Verdict, by_death, by_error
 from tcworker.testing.context import FakeTaskContext
@@ -228,6 +228,21 @@ class TheVerdictOfWhoKnewMore(LeftLogTest):
             self.setUp()
 
 
+class ToldTooLate(LeftLogTest):
+    """The run went as it should, and the claim was over before anybody could tell the queue."""
+
+    async def test_a_completed_run_has_a_verdict_that_says_so(self) -> None:
+        claim = self.claim()
+        log = self.begin(claim)
+        await log.seal()
+        log.published()
+        await self.die(log)
+        context = await self.publish(claim, resolution=COMPLETED, taken_until=now(self.clock))
+        verdict = read_verdict(gzip.decompress(context.contents[VERDICT]))
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("claim-lost", "claim-expired"))
+        self.assertIn("the run was completed, but the queue could not be told", verdict["message"])
+
+
 class InThePlaceOfACheckpoint(LeftLogTest):
     """What the dead worker had published of the log may not be there, or show what it should not."""
 
@@ -349,15 +364,39 @@ class WhatIsNot(LeftLogTest):
         log.write(b"secret\n")
         await self.die(log)
         os.unlink(os.path.join(self.dead.folder_of(claim), NAME))
+        self.next.queue.always("task", CallFailed("task", 404, "ResourceNotFound", "no such task"))
         with capturedLogs() as told:
             await self.publish(claim)
         self.assertEqual(self.next.contexts, [])
-        (line,) = [str(formatEvent(event)) for event in told]
+        without, line = [str(formatEvent(event)) for event in told]
+        self.assertIn("no verdict either", without)
         kept = os.path.join(self.folder, "kept-logs", f"{claim.task_id}-{claim.run_id}")
         self.assertIn(f"it is kept in {kept}", line)
         self.assertIn(f"there is no {NAME} beside it: its worker was an older tcworker", line)
         modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (os.path.dirname(kept), os.path.join(kept, RAW))]
         self.assertEqual((modes, os.listdir(self.next.folder_of_runs)), ([0o700, 0o600], []))
+
+    async def publish_without_record(self, **payload: Any) -> FakeTaskContext:
+        """The same, where the queue still has the task."""
+        claim = self.claim(**payload)
+        log = self.begin(claim)
+        log.write(b"secret\n")
+        await self.die(log)
+        os.unlink(os.path.join(self.dead.folder_of(claim), NAME))
+        self.next.queue.always("task", claim.task)
+        return await self.publish(claim)
+
+    async def test_of_such_a_one_the_verdict_is(self) -> None:
+        context = await self.publish_without_record(logs={"live": "a/live", "backing": "a/whole"})
+        self.assertEqual([artifact.name for artifact in context.published], ["a/verdict.json"])
+        verdict = read_verdict(gzip.decompress(context.contents["a/verdict.json"]))
+        self.assertEqual(verdict["cause"], "worker-died")
+        (kept,) = os.listdir(os.path.join(self.folder, "kept-logs"))
+        self.assertNotIn(NAME, os.listdir(os.path.join(self.folder, "kept-logs", kept)))
+
+    async def test_of_a_task_that_wants_no_log_there_is_no_verdict_either(self) -> None:
+        context = await self.publish_without_record(features={"backingLog": False})
+        self.assertEqual(context.published, [])
 
 
 class Secrets(LeftLogTest):

@@ -14,6 +14,7 @@ from twisted.logger import capturedLogs, formatEvent
 from tcworker.claims.recovery import Recovery
 from tcworker.client.server_time import ServerTime
 from tcworker.errors import ResourceUnavailable, TaskFailed
+from tcworker.state import RunRecord
 from tcworker.task.checkpoints import FIRST
 from tcworker.task.context import IRunContext
 from tcworker.task.log_names import LogNames
@@ -162,6 +163,48 @@ class AStorageThatIsAway(Running):
         self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
         self.assertEqual(self.queue.methods(), ["report_exception"])
 
+    def test_a_worker_that_stays_publishes_it_later_and_says_the_same(self) -> None:
+        recovery = Recovery(self.facilities)
+        self.facilities.publish_later = recovery.publish_later
+        self.patch(self.facilities, "new_context", self.away_once)
+        self.run_task({"print": "hello"}, {"sleep": 5000}).taken_away(CANCELED)
+        self.clock.advance(1)
+        self.assertEqual(self.ended, [CANCELED])
+        context = self.facilities.contexts[-1]
+        lines = gzip.decompress(context.contents[BACKING]).decode().splitlines()
+        self.assertEqual([line for line in lines if "canceled" in line][-1:], lines[-1:])
+        self.assertEqual(lines.count(lines[-1]), 1)
+        self.assertEqual(read_verdict(gzip.decompress(context.contents[VERDICT]))["cause"], "canceled")
+        self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+    def away_once(self, *given: Any) -> IRunContext:
+        return self.well(*given) if self.facilities.contexts else self.away(*given)
+
+    def test_one_that_goes_does_not_begin_that(self) -> None:
+        later: list[RunRecord] = []
+        self.facilities.publish_later = later.append
+        self.go()
+        self.queue.answer("report_exception")
+        self.assertEqual((self.ended, later), ([WORKER_SHUTDOWN], []))
+
+    def test_a_verdict_alone_is_published_later_too(self) -> None:
+        later: list[RunRecord] = []
+        self.facilities.publish_later = later.append
+        self.patch(self.facilities, "new_context", self.without_verdict)
+        self.run_task({"print": "hello"}, {"sleep": 5000}).taken_away(CANCELED)
+        self.clock.advance(1)
+        (left,) = later
+        self.assertEqual((left.resolution, left.reported, len(self.folders())), (CANCELED, True, 1))
+        self.patch(self.facilities, "new_context", self.well)
+        self.successResultOf(Deferred.fromCoroutine(Recovery(self.facilities).settle([left])))
+        self.assertEqual(sorted(self.facilities.contexts[-1].contents), [VERDICT])
+
+    def without_verdict(self, *given: Any) -> IRunContext:
+        context = self.well(*given)
+        reserve = context.reserve
+        self.patch(context, "reserve", lambda name: (lambda _: fail(self.error)) if name == VERDICT else reserve(name))
+        return context
+
     def test_so_it_is_if_the_queue_is_away_too(self) -> None:
         self.go()
         for _ in range(60):
@@ -198,3 +241,22 @@ class AStorageThatIsAway(Running):
         self.facilities.time.heard(formatdate(NEVER, usegmt=True), self.clock.seconds())
         self.queue.answer("report_exception")
         self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
+
+
+class ToldTooLate(Running):
+    """A run that went as it should, of which the queue cannot be told while the claim lasts."""
+
+    def lose_reports(self, seconds: int) -> None:
+        for _ in range(seconds):
+            for call in [*self.queue.waiting("report_completed"), *self.queue.waiting("reclaim_task")]:
+                self.queue.lose(call.method)
+            self.clock.advance(1)
+
+    def test_has_a_verdict_when_the_claim_is_over(self) -> None:
+        self.run_task({"print": "hello"})
+        self.lose_reports(1190)
+        self.assertNotIn(VERDICT, self.facilities.contexts[0].contents)
+        self.lose_reports(20)
+        self.assertEqual((self.verdict["cause"], self.verdict["reason"]), ("claim-lost", "claim-expired"))
+        self.assertIn("the run was completed, but the queue could not be told", self.verdict["message"])
+        self.assertEqual((self.facilities.memory.kept, os.listdir(os.path.join(self.folder, "runs"))), ({}, []))
