@@ -13,6 +13,9 @@ from tcworker.cache.stock import Kept, Stock
 from tcworker.interfaces import ICacheFolder
 from tcworker.waiting import Loose, OneShot
 
+AT_ONCE = 64
+"""Folders that are being removed: waiting for each alone would take longer than removing small ones."""
+
 _NOT_FORGOTTEN = "the worker's state did not take that caches are gone; the next start finds out"
 _NOT_REMOVED = "{what} cannot be removed: {problem}; it is tried again every hour"
 
@@ -69,7 +72,11 @@ class Disposal:
 
     async def _remove(self, kept: Sequence[Kept], forgotten: OneShot[None]) -> Thrown:
         await forgotten.wait()
-        both = [(each.row, await _delete(each)) for each in kept]
+        problems: list[str] = []
+        for first in range(0, len(kept), AT_ONCE):
+            deleting = [Deferred.fromCoroutine(_delete(each)) for each in kept[first : first + AT_ONCE]]
+            problems += [await each for each in deleting]
+        both = list(zip((each.row for each in kept), problems, strict=True))
         gone = [row for row, problem in both if not problem]
         return Thrown(gone, [(row, problem) for row, problem in both if problem])
 

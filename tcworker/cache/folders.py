@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
@@ -16,6 +17,7 @@ from zope.interface import implementer
 from tcworker import folder_lock
 from tcworker.cache.disk_use import disk_use
 from tcworker.cache.tar import pieces_of
+from tcworker.cache.together import Together
 from tcworker.errors import ConfigError, Fault
 from tcworker.folder_lock import LOCK, FolderTaken
 from tcworker.interfaces import ICacheFolder
@@ -30,6 +32,8 @@ _NOT_REMOVED = (
     "{path} cannot be removed: {error}. Look whether something is mounted there or made immutable (lsattr); it is "
     "tried again every hour."
 )
+
+T = TypeVar("T")
 
 _log = Logger()
 
@@ -50,6 +54,8 @@ class Folders:
         self._open_still = True
         # What takes long is done one after the other, so that a thread is left for what a task waits for.
         self._long = DeferredLock()
+        self._settings_aside = Together(self._in_thread, _set_aside)
+        self._removals = Together(partial(self._long.run, self._in_thread), self._remove)
         self._living: set[str] = set()
         self._found: frozenset[str] = frozenset()
 
@@ -93,14 +99,17 @@ class Folders:
         self._living.add(aside)
         try:
             # At once: should the row of it survive, nobody finds the folder any more.
-            await self._threads.run(_rename, path, aside)
-            await self._long.run(self._threads.run, self._remove, aside)
+            await self._settings_aside.do((path, aside))
+            await self._removals.do(aside)
         finally:
             self._living -= {path, aside}
 
     def archive(self, path: str) -> AsyncIterator[bytes]:
         """Give the contents of a folder as a tar. Raises C{OSError}."""
         return pieces_of(path, self._threads)
+
+    def _in_thread(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        return self._threads.run(work, *args)
 
     def _is_open(self) -> bool:
         return self._open_still
@@ -190,6 +199,7 @@ class Folder:
         return self.size
 
 
-def _rename(path: str, aside: str) -> None:
+def _set_aside(names: tuple[str, str]) -> None:
+    path, aside = names
     with suppress(FileNotFoundError):
         os.rename(path, aside)

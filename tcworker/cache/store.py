@@ -22,6 +22,9 @@ from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import IPlatform
 from tcworker.waiting import Loose
 
+PAGE = 1000
+"""Caches that are looked at in one go."""
+
 _MEGABYTE = 1 << 20
 
 _log = Logger()
@@ -110,8 +113,10 @@ class CacheStore:
         return Deferred.fromCoroutine(self._purge(lambda row: True))
 
     async def _open(self) -> None:
-        gone = await take_stock(await self._table.rows(), self._homes, self._stock)
-        if gone:
+        rows = await self._table.rows()
+        for first in range(0, len(rows), PAGE):
+            gone = await take_stock(rows[first : first + PAGE], self._homes, self._stock)
+            # Though it may be none: others of the reactor have their turn meanwhile.
             await self._table.forget(gone)
         # No claim waits for this: whoever wants room waits until all is settled.
         self._disposal.run(self._sweep(), "sweeping the folders of caches")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet import reactor
@@ -12,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from tcworker.cache.rows import DOWNLOADS, EXCLUSIVE, SHARED, Row
 from tcworker.cache.table import CacheTable, StateTable
 from tcworker.state import StateStore
+from tcworker.state_folder import SCRIPTS
 from tcworker.testing.caches import MemoryTable
 from tcworker.testing.facilities import NoThreads
 
@@ -71,11 +73,20 @@ class InTheState(TableContract, TestCase):
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         self.folder = self.mktemp()
         await self.open()
-        self.addCleanup(lambda: self.state.close())
+
+    async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
+        await self.state.close()
 
     async def open(self) -> None:
         self.state = await StateStore.open(reactor, self.folder)
         self.table = StateTable(self.state, NoThreads())
+
+    def make_older(self) -> None:
+        for file in Path(self.folder).glob("state.db*"):
+            file.unlink()
+        database = sqlite3.connect(f"{self.folder}/state.db")
+        database.executescript(f"{SCRIPTS[0]} {SCRIPTS[1]} PRAGMA user_version = 2;")
+        database.close()
 
     async def rows(self) -> list[Row]:
         """Those that another worker finds."""
@@ -97,12 +108,7 @@ class InTheState(TableContract, TestCase):
 
     async def test_tables_of_an_older_worker_are_made_anew(self) -> None:
         await self.state.close()
-        database = sqlite3.connect(f"{self.folder}/state.db")
-        database.executescript(
-            "DROP TABLE caches; CREATE TABLE caches (id INTEGER PRIMARY KEY, folder TEXT); CREATE TABLE downloads (x);"
-            "PRAGMA user_version = 2;"
-        )
-        database.close()
+        self.make_older()
         await self.open()
         await self.table.keep(CHECKOUT)
         self.assertEqual(await self.rows(), [CHECKOUT])
