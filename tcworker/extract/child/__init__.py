@@ -1,0 +1,1 @@
+"""What runs in the child: it knows no reactor, and imports little, for each extraction starts it anew."""
