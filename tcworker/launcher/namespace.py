@@ -6,16 +6,14 @@ What a task puts into /tmp, /var/tmp and /dev/shm then is gone with it, and nobo
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-_CLONE_NEWNS = 0x20000
-_MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x20, 0x1000, 0x4000, 0x80000
+from tcworker.launcher.mount_calls import BIND, CLONE_NEWNS, NODEV, NOSUID, REC, REMOUNT, SLAVE, call, mount, path_of
+from tcworker.launcher.views import CannotShow, Viewer, Views
 
 _NOT_ALLOWED = {errno.EPERM, errno.ENOSYS}
 
@@ -57,14 +55,14 @@ class Namespace:
     def __init__(self) -> None:
         self._machine: int | None = None
 
-    def enter(self, private: Private) -> bool:
-        """Have some folders for ourselves; false if the kernel does not allow it. Raises C{OSError}.
+    def enter(self, private: Private | None, views: Views | None = None) -> bool:
+        """See some folders otherwise than others; false if the kernel does not allow it.
 
-        It fails whole: then all is seen as before.
+        It fails whole: then all is seen as before. Raises L{CannotShow}, and C{OSError}.
         """
         try:
             self._machine = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-            _call("unshare", _CLONE_NEWNS)
+            call("unshare", CLONE_NEWNS)
         except OSError as error:
             self._forget()
             if error.errno in _NOT_ALLOWED:
@@ -72,8 +70,11 @@ class Namespace:
             raise
         try:
             # What the machine mounts later is seen, and nothing of ours goes back.
-            _mount("none", "/", "", _MS_REC | _MS_SLAVE)
-            _mount_all(private)
+            mount("none", "/", "", REC | SLAVE)
+            _mount_all(private, views)
+        except CannotShow:
+            self.leave()
+            raise
         except OSError as error:
             self.leave()
             if error.errno in _NOT_ALLOWED:
@@ -84,7 +85,7 @@ class Namespace:
     def leave(self) -> None:
         """See the machine as it is again; what was mounted goes with the last who sees it. Raises C{OSError}."""
         if self._machine is not None:
-            _call("setns", self._machine, _CLONE_NEWNS)
+            call("setns", self._machine, CLONE_NEWNS)
             self._forget()
 
     def _forget(self) -> None:
@@ -93,9 +94,19 @@ class Namespace:
             self._machine = None
 
 
-def _mount_all(private: Private) -> None:
+def _mount_all(private: Private | None, views: Views | None) -> None:
     with contextlib.ExitStack() as stack:
         # By descriptors, for the first mount may hide where the others are.
+        viewer = Viewer(views, stack) if views is not None else None
+        if private is not None:
+            _mount_private(private)
+        if viewer is not None:
+            viewer.show()
+
+
+def _mount_private(private: Private) -> None:
+    with contextlib.ExitStack() as stack:
+        # As above: it may hide these.
         kept = {os.path.realpath(path): _hold(stack, path) for path in private.keep}
         shared = {path: _hold(stack, path) for path in _SHARED if _is_of_root(path)}
         # One may be a link to another.
@@ -107,7 +118,7 @@ def _mount_all(private: Private) -> None:
         for place, source in sources.items():
             _bind(source, place, plain=True)
         if os.path.isdir(IN_MEMORY):
-            _mount("tmpfs", IN_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
+            mount("tmpfs", IN_MEMORY, "tmpfs", NOSUID | NODEV, "mode=1777")
         for path, descriptor in (shared | kept).items():
             if any(_is_within(path, place) for place in (*sources, os.path.realpath(IN_MEMORY))):
                 _make_way(path)
@@ -141,24 +152,7 @@ def _hold(stack: contextlib.ExitStack, path: str) -> int:
 
 
 def _bind(descriptor: int, target: str, plain: bool) -> None:
-    _mount(f"/proc/self/fd/{descriptor}", target, "", _MS_BIND | _MS_REC)
+    mount(path_of(descriptor), target, "", BIND | REC)
     if plain:
         # A bind takes no such flags at once.
-        _mount("none", target, "", _MS_BIND | _MS_REMOUNT | _MS_NOSUID | _MS_NODEV)
-
-
-def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    _call("mount", os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data.encode())
-
-
-def _call(name: str, *arguments: object) -> None:
-    """Call the system. Raises C{OSError}."""
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if getattr(_libc(), name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+        mount("none", target, "", BIND | REMOUNT | NOSUID | NODEV)

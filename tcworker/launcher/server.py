@@ -2,10 +2,11 @@
 
 What the worker sends (C{do}):
 
- - C{{do: supervise, key, folder, env, account, ownUser, private, logLimit}} with three descriptors: a socket to speak
-   with the supervisor (L{tcworker.launcher.supervisor}), the log's raw file, its ring. C{folder} to C{ownUser} are the
-   L{Surroundings<tcworker.launcher.child.Surroundings>} of its commands, C{private} is
-   L{Private<tcworker.launcher.namespace.Private>} or C{null}, C{logLimit} the bytes that the log may have (0: any);
+ - C{{do: supervise, key, folder, env, account, ownUser, private, views, logLimit}} with three descriptors: a socket to
+   speak with the supervisor (L{tcworker.launcher.supervisor}), the log's raw file, its ring. C{folder} to C{ownUser}
+   are the L{Surroundings<tcworker.launcher.child.Surroundings>} of its commands, C{private} is
+   L{Private<tcworker.launcher.namespace.Private>} or C{null}, C{views} are L{Views<tcworker.launcher.views.Views>} or
+   C{null}, C{logLimit} the bytes that the log may have (0: any);
  - C{{do: kill, key}}: let the supervisor of that key die, and its run with it.
 
 What it is told: C{{event: ready}} at first, or C{{event: refused, problem}} if the limits for tasks that it was given

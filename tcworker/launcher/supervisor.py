@@ -3,8 +3,9 @@
 What the worker sends (C{do}) and is answered (C{event}):
 
  - at first, C{{event: started, pid, startTime, groups, private}} (C{groups}: all folders of its control group,
-   C{private}: whether it has the folders of its own that the order asks for), or C{{event: started, broken}} with a
-   sentence that says why it cannot run;
+   C{private}: whether it has the folders of its own that the order asks for), C{{event: started, unseen}} with why
+   what the order wants it to see cannot be shown, or C{{event: started, broken}} with a sentence that says why it
+   cannot run;
  - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, leastPeak, outOfMemory, exceeded,
    problem}}, its output being in the log (C{leastPeak}: see L{Process}; C{problem}: why it could not be started;
    C{exceeded}: the limits that the run met, see L{Processes.exceeded}); or C{{event: ended, broken}}, which is not
@@ -42,6 +43,7 @@ from tcworker.launcher.processes import Process, Processes
 from tcworker.launcher.sink import Sink
 from tcworker.launcher.system import System
 from tcworker.launcher.usage import Meter
+from tcworker.launcher.views import CannotShow, Views
 from tcworker.launcher.watch import Watch
 from tcworker.launcher.wire import Message, Port, close_all
 
@@ -94,7 +96,7 @@ class Supervisor:
         self._post, self._watch, self._port = post, post.watch, port
         self._log = log
         self._surroundings = Surroundings.of(message)
-        self._private = Private.of(message)
+        self._private, self._views = Private.of(message), Views.of(message)
         self._namespace = Namespace()
         self._processes = Processes(post.system, post.group, self._surroundings)
         self._meter: Meter | None = None
@@ -128,7 +130,9 @@ class Supervisor:
         # Whoever is in a session can read its keys: the worker's, or those that the run before left.
         self._post.system.new_keyring()
         try:
-            private = self._private is not None and self._namespace.enter(self._private)
+            private = self._enter_namespace()
+        except CannotShow as error:
+            self._tell("started", unseen=str(error))
         except OSError as error:
             self._tell("started", broken=f"it can have no folders of its own: {error.strerror}")
         else:
@@ -137,6 +141,15 @@ class Supervisor:
             self._meter = post.system.new_meter(post.group, shm)
             run = {"pid": os.getpid(), "startTime": post.start_time, "groups": post.group.folders}
             self._tell("started", **run, private=private)
+
+    def _enter_namespace(self) -> bool:
+        """See what the run shall; whether it has folders of its own. Raises L{CannotShow} and C{OSError}."""
+        if self._private is None and self._views is None:
+            return False
+        entered = self._namespace.enter(self._private, self._views)
+        if not entered and self._views is not None:
+            raise CannotShow("the kernel lets no task have mounts of its own")
+        return entered and self._private is not None
 
     def _timeout(self) -> float | None:
         return None if self._kill_at == math.inf else max(0.0, self._kill_at - time.monotonic())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tcworker.launcher import namespace
+from tcworker.launcher import mount_calls
 from tcworker.launcher.namespace import Namespace, Private, folders_on_disk
 from tests.surroundings import only_root
 
@@ -151,5 +151,5 @@ class ElsewhereTests(SynchronousTestCase):
     """Where there is nothing of the kind."""
 
     def test_another_system(self):
-        self.patch(namespace.sys, "platform", "darwin")
+        self.patch(mount_calls.sys, "platform", "darwin")
         self.assertFalse(Namespace().enter(Private("/no/such/folder", [], plain=True)))

@@ -160,6 +160,7 @@ class NativeEngine:
             "account": user.switch,
             "ownUser": means.users.own,
             "private": private,
+            "views": None,
             "logLimit": loan.lent.limit,
         }
         try:

@@ -22,7 +22,7 @@ class NoFolder:
     path = None
     size = 0
     owner = None
-    details: Mapping[str, Any] = {}  # noqa: RUF012  # nobody changes it
+    details: Mapping[str, Any] = {}  # nobody changes it
 
     def measure(self) -> Deferred[int]:
         """Nothing is in it."""
