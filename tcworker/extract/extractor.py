@@ -1,87 +1,125 @@
-"""The worker's side of an extraction: a sink for what arrives, and the child behind it."""
+"""Extractions as the rest of the worker asks for them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
 
 from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
+from tcworker.errors import TaskFailed
+from tcworker.extract.feed import Feed, Unread
+from tcworker.extract.formats import check_file_format, check_folder_format
+from tcworker.extract.order import Extracted, ExtractionLimits, Owner
+from tcworker.extract.unpacker import Unpacker, new_order
+from tcworker.interfaces import ISink
 from tcworker.process import IReactor
 
+__all__ = ["Extracted", "Extraction", "ExtractionLimits", "Extractor", "Owner"]
 
-class Owner(NamedTuple):
-    """Whom a child runs as, and who owns all that it makes."""
-
-    uid: int
-    gid: int
+NOBODY = Owner(2**32 - 3, 2**32 - 3)
+"""Numbers that no user and no group has."""
 
 
-class ExtractionLimits(NamedTuple):
-    """What one extraction may take.
-
-    @ivar megabytes: of the disk, for all that comes out; each entry counts as a block at least.
-    @ivar ratio: how often what comes out may be as much as what went in; the first GB is free.
-    @ivar seconds: how long the child may work on what it was given.
-    @ivar memory: MB of the child's address space.
-    """
-
-    megabytes: int = 102_400
-    ratio: int = 1000
-    seconds: float = 3600.0
-    memory: int = 2048
-
-
-class Extracted(NamedTuple):
-    """What came out: files, folders and links, and bytes of files."""
-
-    entries: int
-    bytes: int
-
-
+@implementer(ISink)
 class Extraction:
-    """An archive on its way into a folder; a sink for its bytes.
+    """An archive on its way into a folder, unpacked while it arrives.
 
-    @ivar written: how many bytes it was given since it began, or began anew.
+    Its methods fail with L{TaskFailed} when the archive is not what it should be or takes more than it may,
+    L{ResourceUnavailable} when there is no room, L{InternalError} when no child can be started; what is in the folder
+    then is for the caller to remove.
+
+    @ivar extracted: what came out, once it is finished.
     """
 
-    written: int
+    def __init__(
+        self, reactor: IReactor, limits: ExtractionLimits, form: str, folder: str, owner: Owner | None
+    ) -> None:
+        self._reactor, self._limits = reactor, limits
+        self._form, self._folder, self._owner = form, folder, owner
+        self._feed: Feed | None = None
+        self._child: Unpacker | None = None
+        self.extracted: Extracted | None = None
 
-    def write(self, data: bytes) -> Deferred[None] | None:
-        """Take some bytes; what is given fires when more may come, C{None} stands for at once.
+    def begin(self, size: int | None) -> Deferred[None]:
+        """See L{ISink.begin}; when it begins anew, the folder is emptied."""
+        return Deferred.fromCoroutine(self._begin())
 
-        Fails (or raises) with a L{TaskError} as soon as it is known that nothing will come of the archive.
-        """
-        raise NotImplementedError
+    def write(self, data: bytes) -> Deferred[None]:
+        """See L{ISink.write}; fails as soon as it is known that nothing will come of the archive."""
+        return Deferred.fromCoroutine(self._write(data))
 
-    def restart(self) -> Deferred[None]:
-        """Forget all that was written, and empty the folder: the archive comes once more from its beginning."""
-        raise NotImplementedError
+    def finish(self) -> Deferred[None]:
+        """See L{ISink.finish}."""
+        return Deferred.fromCoroutine(self._finish())
 
-    def finish(self) -> Deferred[Extracted]:
-        """There is no more: fires when all is in its place. Cancelled, it is aborted. Fails with a L{TaskError}."""
-        raise NotImplementedError
+    def abandon(self) -> Deferred[None]:
+        """See L{ISink.abandon}; to be called even after L{finish} has failed or was cancelled."""
+        return Deferred.fromCoroutine(self._abandon())
 
-    def abort(self) -> Deferred[None]:
-        """Give up; fires when the child is gone. What lies in the folder stays. Repeatable, also after the end."""
-        raise NotImplementedError
+    async def _begin(self) -> None:
+        again = self._child is not None
+        await self._abandon()
+        order = new_order(self._form, self._limits, self._owner, into_folder=True, again=again)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._feed = Feed(self._reactor)
+        try:
+            self._child = Unpacker(self._reactor, order, self._feed.reading_end, folder, self._folder)
+        finally:
+            os.close(self._feed.reading_end)
+            os.close(folder)
+
+    async def _write(self, data: bytes) -> None:
+        assert self._feed is not None and self._child is not None, "a sink is told before the first byte"
+        try:
+            await self._child.in_time(self._feed.send(data))
+        except Unread as error:
+            await self._child.in_time(Deferred.fromCoroutine(self._child.result()))
+            raise TaskFailed(f"cannot unpack this {self._form}: something follows its end") from error
+
+    async def _finish(self) -> None:
+        assert self._feed is not None and self._child is not None, "a sink is told before the first byte"
+        self._feed.close()
+        self.extracted = await self._child.in_time(Deferred.fromCoroutine(self._child.result()))
+
+    async def _abandon(self) -> None:
+        if self._child is not None:
+            await self._child.end()
+        if self._feed is not None:
+            self._feed.close()
 
 
 class Extractor:
-    """Makes extractions."""
+    """Makes extractions, within the limits of the worker. Nothing of it runs while there is none."""
 
     def __init__(self, reactor: IReactor, limits: ExtractionLimits) -> None:
         self._reactor, self._limits = reactor, limits
 
     def into_folder(self, form: str, folder: str, owner: Owner | None) -> Extraction:
-        """Begin an extraction into an empty folder that the owner may write to; C{None} for ourselves.
+        """Give a sink for an archive that is to be unpacked into an empty folder.
 
-        @param form: one of L{tcworker.extract.formats.FOLDER_FORMATS}.
+        @param owner: whose all of it will be, and who must be able to write to the folder; C{None} for ourselves.
+
+        Raises L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FOLDER_FORMATS}.
         """
-        raise NotImplementedError
+        check_folder_format(form)
+        return Extraction(self._reactor, self._limits, form, folder, owner)
 
-    def decompress(self, form: str, source: int, target: int, owner: Owner | None) -> Deferred[Extracted]:
-        """Decompress all of an open file into another; both stay the caller's. Fails with a L{TaskError}.
+    def decompress(self, form: str, source: int, target: int) -> Deferred[Extracted]:
+        """Decompress an open file, from where it is, into another; both stay the caller's.
 
-        @param form: one of L{tcworker.extract.formats.FILE_FORMATS}.
+        Fails with L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FILE_FORMATS}, else as
+        an L{Extraction} does.
         """
-        raise NotImplementedError
+        return Deferred.fromCoroutine(self._decompress(form, source, target))
+
+    async def _decompress(self, form: str, source: int, target: int) -> Extracted:
+        check_file_format(form)
+        # What is open needs no rights.
+        owner = NOBODY if os.geteuid() == 0 else None
+        order = new_order(form, self._limits, owner, into_folder=False, again=False)
+        child = Unpacker(self._reactor, order, source, target, "a file")
+        try:
+            return await child.in_time(Deferred.fromCoroutine(child.result()))
+        finally:
+            await child.end()
