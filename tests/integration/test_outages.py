@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 from twisted.web.server import Request
@@ -10,6 +11,8 @@ from tcworker.embedded.times import Times
 from tests.definitions import shell
 from tests.integration.meddling import Render
 from tests.integration.task_case import FILE, TaskCase
+from tests.integration.test_verdicts import judged
+from tests.surroundings import until
 
 CLAIM = 2.0
 """Seconds that a claim lasts here, which are less than the outages."""
@@ -58,6 +61,35 @@ class Away(TaskCase):
 
     async def test_the_log(self) -> None:
         await self.assert_outlasted("PUT", "/storage/.*backing.log$", 503)
+
+
+class AwayForLonger(TaskCase):
+    """The storage takes neither log nor verdict of a run that was cancelled, for as long as its claim lasts."""
+
+    times: ClassVar = Times(dependencies=0.02, deadline_delay=0.1, claim=CLAIM)
+    settings: ClassVar = {"statusPollSecs": 1}
+
+    async def test_they_are_published_later_and_keep_no_slot(self) -> None:
+        away = [True]
+
+        def answer(request: Request, render: Render) -> bytes | int:
+            if not away:
+                return render(request)
+            request.setResponseCode(503)
+            return b"{}"
+
+        task_id = await self.client.create(shell("echo hello; touch begun; sleep 60"))
+        await self.until_begun()
+        self.meddle("PUT", f"/storage/.*{task_id}", answer)
+        await self.client.queue.cancel_task(task_id)
+        await until(lambda: self.site.worker.status()["runs"] == [], seconds=self.site.patience)
+        await self.assertWorks()
+        away.clear()
+        outcome = await judged(self.client, task_id)
+        self.assertResolved(outcome, "exception/canceled", "hello", "the task was canceled")
+        self.assertEqual(outcome.errors, ["the task was canceled"])
+        self.assertEqual(outcome.verdict["cause"], "canceled")
+        await until(lambda: not os.listdir(os.path.join(self.site.state_dir, "runs")))
 
 
 class Refusing(TaskCase):
