@@ -28,8 +28,6 @@ class Extraction:
     Its methods fail with L{TaskFailed} when the archive is not what it should be or takes more than it may,
     L{ResourceUnavailable} when there is no room, L{InternalError} when no child can be started; what is in the folder
     then is for the caller to remove.
-
-    @ivar extracted: what came out, once it is finished.
     """
 
     def __init__(
@@ -39,7 +37,13 @@ class Extraction:
         self._form, self._folder, self._owner = form, folder, owner
         self._feed: Feed | None = None
         self._child: Unpacker | None = None
-        self.extracted: Extracted | None = None
+        self._extracted: Extracted | None = None
+
+    @property
+    def extracted(self) -> Extracted:
+        """What came out; not to be asked before it is finished."""
+        assert self._extracted is not None, "not finished"
+        return self._extracted
 
     def begin(self, size: int | None) -> Deferred[None]:
         """See L{ISink.begin}; when it begins anew, the folder is emptied."""
@@ -80,7 +84,7 @@ class Extraction:
     async def _finish(self) -> None:
         assert self._feed is not None and self._child is not None, "a sink is told before the first byte"
         self._feed.close()
-        self.extracted = await self._child.in_time(Deferred.fromCoroutine(self._child.result()))
+        self._extracted = await self._child.in_time(Deferred.fromCoroutine(self._child.result()))
 
     async def _abandon(self) -> None:
         if self._child is not None:

@@ -48,7 +48,7 @@ class Filler:
         packed = os.path.join(_path_of(folder), _PACKED)
         facts = await self._fetch(content, FileSink(packed, self.threads), say)
         with _opened(packed, os.O_RDONLY) as source, _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as target:
-            _, size = await self.extractor.decompress(form, source, target, None)
+            _, size = await self.extractor.decompress(form, source, target)
         await self.threads.run(os.unlink, packed)
         say(f"decompressed {content.words} ({form}): {in_bytes(size)}")
         return facts
