@@ -63,6 +63,7 @@ CREATE TABLE caches (
     run TEXT,
     purged INTEGER NOT NULL
 );
+CREATE TABLE boots (id TEXT NOT NULL);
 CREATE TABLE moments (name TEXT PRIMARY KEY, seconds REAL NOT NULL);
 """,
 )

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.logger import Logger
 
 from tcworker.cache.homes import Home
-from tcworker.cache.rows import Row
+from tcworker.cache.rows import EXCLUSIVE, Row
 from tcworker.cache.stock import Kept, Stock
 
+UNWRITTEN = 60.0
+"""Seconds in which what is written to a file may be in memory only."""
+
 _log = Logger()
+
+
+def doubted(rows: Sequence[Row]) -> Sequence[Row]:
+    """Let nobody have again what may not have reached the disk when the machine went down."""
+    # The kernel writes within half a minute what it was given; and then, at least, the machine was alive.
+    since = max((row.used for row in rows), default=0.0) - UNWRITTEN
+    return [replace(row, purged=row.purged or _last_written(row) > since) for row in rows]
+
+
+def _last_written(row: Row) -> float:
+    return row.used if row.kind == EXCLUSIVE else row.created + row.seconds
 
 
 async def take_stock(rows: Sequence[Row], homes: Sequence[Home], stock: Stock) -> Sequence[int]:

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from tcworker.cache.disposal import Disposal
 from tcworker.cache.exclusive import ExclusiveCaches
 from tcworker.cache.homes import Home
-from tcworker.cache.inventory import take_stock
+from tcworker.cache.inventory import doubted, take_stock
 from tcworker.cache.rows import EXCLUSIVE, Row, Thrown
 from tcworker.cache.run_caches import RunCaches
 from tcworker.cache.shared import SharedCaches
@@ -43,6 +43,7 @@ class CacheStore:
         self._table = table
         self._downloads = downloads
         self._homes = [downloads]
+        self._opened = False
         self._stock = Stock(table)
         self._loose = Loose(_log)
         self._disposal = Disposal(self._stock)
@@ -113,17 +114,22 @@ class CacheStore:
         return Deferred.fromCoroutine(self._purge(lambda row: True))
 
     async def _open(self) -> None:
-        rows = await self._table.rows()
+        rows: Sequence[Row] = await self._table.rows()
+        if await self._table.begin():
+            rows = doubted(rows)
         for first in range(0, len(rows), PAGE):
             gone = await take_stock(rows[first : first + PAGE], self._homes, self._stock)
             # Though it may be none: others of the reactor have their turn meanwhile.
             await self._table.forget(gone)
+        self._opened = True
         # No claim waits for this: whoever wants room waits until all is settled.
         self._disposal.run(self._sweep(), "sweeping the folders of caches")
 
     async def _close(self) -> None:
         await self._loose.cancel()
         await self._disposal.end()
+        if self._opened:
+            await self._table.end()
 
     async def _sweep(self) -> None:
         for home in self._homes:

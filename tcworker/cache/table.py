@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -18,6 +19,14 @@ _UNREADABLE = "a cache in the worker's state cannot be read ({problem}), and is 
 _log = Logger()
 
 
+def boot_id() -> str:
+    """Give what names this boot of the machine. For threads."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
 class CacheTable(Protocol):
     """Remembers rows; calls take effect in the order in which they are made."""
 
@@ -30,6 +39,12 @@ class CacheTable(Protocol):
     def rows(self) -> Deferred[list[Row]]:
         """All that are remembered, in the order of their ids."""
 
+    def begin(self) -> Deferred[bool]:
+        """A worker begins; fires with whether the machine went down under the last one."""
+
+    def end(self) -> Deferred[None]:
+        """It ends in order."""
+
 
 class State(Protocol):
     """Where the table is: L{tcworker.state.StateStore}."""
@@ -40,11 +55,15 @@ class State(Protocol):
 
 
 class StateTable:
-    """The table C{caches} of the state."""
+    """The table C{caches} of the state.
 
-    def __init__(self, state: State, threads: Executor) -> None:
+    @param boot: gives an id of the machine's boot, empty where it has none.
+    """
+
+    def __init__(self, state: State, threads: Executor, boot: Callable[[], str] = boot_id) -> None:
         self._state = state
         self._threads = threads
+        self._boot = boot
 
     def keep(self, row: Row) -> Deferred[None]:
         """See L{CacheTable.keep}."""
@@ -71,6 +90,21 @@ class StateTable:
     def rows(self) -> Deferred[list[Row]]:
         """See L{CacheTable.rows}; those that cannot be read are logged. Fails with L{StateUnusable}."""
         return Deferred.fromCoroutine(self._rows())
+
+    def begin(self) -> Deferred[bool]:
+        """See L{CacheTable.begin}. Fails with L{StateUnusable}."""
+        return Deferred.fromCoroutine(self._begin())
+
+    def end(self) -> Deferred[None]:
+        """See L{CacheTable.end}."""
+        return self._state.write("DELETE FROM boots")
+
+    async def _begin(self) -> bool:
+        boot = await self._threads.run(self._boot)
+        left = await self._state.read("SELECT id FROM boots")
+        await self.end()
+        await self._state.write("INSERT INTO boots VALUES (?)", boot)
+        return bool(left and boot) and left[0][0] != boot
 
     async def _rows(self) -> list[Row]:
         found = await self._state.read(f"SELECT {_COLUMNS} FROM caches ORDER BY id")

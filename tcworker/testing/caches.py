@@ -134,12 +134,14 @@ class MemoryTable(Obstacle):
 
     @ivar kept: the rows that are remembered, by their ids.
     @ivar writes: how many changes were made.
+    @ivar went_down: whether the machine did, under the last worker.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.kept: dict[int, Row] = {}
         self.writes = 0
+        self.went_down = False
 
     def keep(self, row: Row) -> Deferred[None]:
         """See L{tcworker.cache.table.CacheTable.keep}."""
@@ -158,6 +160,14 @@ class MemoryTable(Obstacle):
     def rows(self) -> Deferred[list[Row]]:
         """See L{tcworker.cache.table.CacheTable.rows}."""
         return succeed([self.kept[id] for id in sorted(self.kept)])
+
+    def begin(self) -> Deferred[bool]:
+        """See L{tcworker.cache.table.CacheTable.begin}."""
+        return succeed(self.went_down)
+
+    def end(self) -> Deferred[None]:
+        """See L{tcworker.cache.table.CacheTable.end}."""
+        return succeed(None)
 
 
 class FakeCacheWorker:

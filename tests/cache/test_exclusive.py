@@ -232,5 +232,16 @@ class AfterADeath(CacheCase):
         self.take()
         self.assertGreater(self.rows()[0].id, number)
 
+    def test_what_was_given_back_just_before_the_machine_went_down(self) -> None:
+        older = self.kept("older")
+        self.give_back(self.shared())
+        self.clock.advance(61)
+        self.kept("newer")
+        self.give_back(self.shared())
+        self.worker.table.went_down = True
+        self.restart()
+        self.assertEqual(self.names(), ["older", "key"])
+        self.assertIs(self.take("older").folder, older.folder)
+
     def of_docker(self, id: int) -> Row:
         return replace(self.worker.table.kept[id], platform="docker")

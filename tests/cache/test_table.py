@@ -81,6 +81,26 @@ class InTheState(TableContract, TestCase):
         self.state = await StateStore.open(reactor, self.folder)
         self.table = StateTable(self.state, NoThreads())
 
+    async def goes_down(self, boot: str) -> bool:
+        """Whether that is what the next worker finds, on this boot."""
+        await self.rows()
+        return await StateTable(self.state, NoThreads(), lambda: boot).begin()
+
+    async def test_a_machine_that_went_down(self) -> None:
+        self.assertFalse(await self.goes_down("first"))
+        self.assertFalse(await self.goes_down("first"))
+        self.assertTrue(await self.goes_down("second"))
+        self.assertFalse(await self.goes_down("second"))
+
+    async def test_a_worker_that_ended_before_that(self) -> None:
+        self.assertFalse(await self.goes_down("first"))
+        await self.table.end()
+        self.assertFalse(await self.goes_down("second"))
+
+    async def test_a_machine_that_names_no_boot(self) -> None:
+        self.assertFalse(await self.goes_down(""))
+        self.assertFalse(await self.goes_down(""))
+
     def make_older(self) -> None:
         for file in Path(self.folder).glob("state.db*"):
             file.unlink()
