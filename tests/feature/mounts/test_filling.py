@@ -50,7 +50,7 @@ class Extractor:
         self.asked.append((form, owner))
         return Extraction(folder)
 
-    def decompress(self, form: str, source: int, target: int, owner: Owner | None) -> Deferred[Extracted]:
+    def decompress(self, form: str, source: int, target: int) -> Deferred[Extracted]:
         if self.problem is not None:
             return fail(self.problem)
         return succeed(Extracted(1, os.write(target, os.pread(source, 99, 0).lower())))
