@@ -81,7 +81,7 @@ OWN: Mapping[str, str] = {
     "mounts.denyNetworks": f"{_FETCHED}.BadServers.test_an_address_in_a_network_that_is_denied",
     "mounts.maxExtractedMegabytes": f"{_FETCHED}.BadArchives.test_one_that_becomes_too_much",
     "mounts.retrySecs": f"{_FETCHED}.BadServers.test_one_that_nobody_reaches",
-    "mounts.strictReadOnly": "tests.integration.test_mounts.Folders.test_one_that_is_truly_read_only",
+    "mounts.strictReadOnly": "tests.integration.test_mounts.StrictFolders.test_nothing_can_be_changed",
     "overlapUploads": "tests.claims.test_service.WithoutOverlap.test_the_next_task_waits_until_the_last_is_published",
     "pulse": "tests.integration.test_worker_pulse.ABroker.test_a_task_that_is_cancelled_ends_at_once",
     "statusPollSecs": "tests.claims.test_statuses.Polling.test_every_so_many_seconds",

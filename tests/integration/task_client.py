@@ -5,18 +5,20 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import slugid
 from twisted.internet import reactor
 
 from tcworker.client.http import HTTP, Answer
-from tcworker.client.services import Queue
+from tcworker.client.services import Queue, Service
 from tcworker.interfaces import JSON, Credentials
 from tcworker.waiting import pause
 from tests.definitions import definition
 from tests.verdicts import read_verdict
+
+S = TypeVar("S", bound=Service)
 
 RESOLVED = ("completed", "failed", "exception")
 
@@ -64,12 +66,16 @@ class TaskClient:
     """
 
     def __init__(self, http: HTTP, root: Mapping[str, str], task_queue_id: str, patience: float = 45) -> None:
-        credentials = Credentials.from_json(root)
-        self.queue = Queue(http, root["rootURL"], lambda: credentials, reactor)
         self._http = http
+        self._credentials = Credentials.from_json(root)
         self._root_url = root["rootURL"]
         self._task_queue_id = task_queue_id
         self._patience = patience
+        self.queue = self.service(Queue)
+
+    def service(self, kind: type[S]) -> S:
+        """Another service of the same Taskcluster."""
+        return kind(self._http, self._root_url, lambda: self._credentials, reactor)
 
     async def create(self, payload: JSON, **more: Any) -> str:
         """Create a task, and give its id."""

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tcworker.download.file_sink import FileSink
 from tcworker.download.progress import in_bytes
 from tcworker.extract.extractor import Extractor, Owner
-from tcworker.interfaces import JSON, ICacheFolder, IContent, IContents, ISink, Say
+from tcworker.interfaces import JSON, Fetched, ICacheFolder, IContent, IContents, Say
 from tcworker.waiting import Executor
 
 CONTENT = "content"
@@ -35,27 +34,27 @@ class Filler:
         """Have the files of an archive in a folder; give what is known of it. Raises a L{TaskError}."""
         owner = None if folder.owner is None else Owner(*folder.owner)
         extraction = self.extractor.into_folder(form, _path_of(folder), owner)
-        facts = await self._fetch(content, extraction, say)
+        fetched = await self.contents.fetch(content, extraction, say)
         entries, size = extraction.extracted
         say(f"extracted {content.words} ({form}): {entries} entries, {in_bytes(size)}")
-        return facts
+        return _known(fetched)
 
     async def fetch(self, content: IContent, form: str | None, folder: ICacheFolder, say: Say) -> JSON:
         """Have a file in a folder, as L{CONTENT}, decompressed if it has a format. Otherwise as L{extract}."""
         path = os.path.join(_path_of(folder), CONTENT)
         if form is None:
-            return await self._fetch(content, FileSink(path, self.threads), say)
+            return _known(await self.contents.fetch_file(content, path, say))
         packed = os.path.join(_path_of(folder), _PACKED)
-        facts = await self._fetch(content, FileSink(packed, self.threads), say)
+        fetched = await self.contents.fetch_file(content, packed, say)
         with _opened(packed, os.O_RDONLY) as source, _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as target:
             _, size = await self.extractor.decompress(form, source, target)
         await self.threads.run(os.unlink, packed)
         say(f"decompressed {content.words} ({form}): {in_bytes(size)}")
-        return facts
+        return _known(fetched)
 
-    async def _fetch(self, content: IContent, sink: ISink, say: Say) -> JSON:
-        fetched = await self.contents.fetch(content, sink, say)
-        return {"sha256": fetched.sha256}
+
+def _known(fetched: Fetched) -> JSON:
+    return {"sha256": fetched.sha256}
 
 
 @contextmanager

@@ -29,6 +29,10 @@ class Contents:
     def fetch(self, content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
         return Deferred.fromCoroutine(self._fetch(sink))
 
+    def fetch_file(self, content: IContent, path: str, say: Callable[[str], None]) -> Deferred[Fetched]:
+        Path(path).write_bytes(self.data)
+        return succeed(Fetched(len(self.data), "abc", 1.0))
+
     async def _fetch(self, sink: ISink) -> Fetched:
         await sink.begin(len(self.data))
         await sink.write(self.data)
