@@ -24,7 +24,7 @@ def _statuses(least: int, description: str) -> Mapping[str, Any]:
 class OnExitStatusFeature:
     """Has the queue run a task again that ends with a status for which it asked that.
 
-    C{purgeCaches} is for whoever has caches, and none of this worker's tasks has any.
+    C{purgeCaches} is for who takes back the task's caches, L{tcworker.feature.mounts}.
     """
 
     name = "on-exit-status"

@@ -78,7 +78,9 @@ class CacheMount(Mount):
 
     def _lost(self, error: TaskError) -> TaskError:
         located = self.entry.locate(error)
-        located.cause, located.evidence = Cause.CACHE, {"cache": self.name}
+        # A full disk and the task's own doing are known as such.
+        if located.cause is Cause.RESOURCE_UNAVAILABLE:
+            located.cause, located.evidence = Cause.CACHE, {"cache": self.name}
         return located
 
     async def _fill(self) -> None:

@@ -100,10 +100,22 @@ class Lost(MountsCase):
         run = self.start(CACHE, OTHER)
         error = self.failureResultOf(run.stopped(result), TaskFailed).value
         self.assertEqual(error.messages, ("payload.mounts[0]: the task removed it",))
-        self.assertEqual((error.cause, error.evidence), (Cause.CACHE, {"cache": "checkouts"}))
+        self.assertEqual(error.cause, Cause.TASK_FAULT)
         self.assertEqual(self.kept, ["other"])
         self.successResultOf(run.cleanup())
         self.assertEqual(self.kept, ["other"])
+
+    def test_one_that_cannot_be_moved_is_no_fault_of_the_task(self) -> None:
+        result = Result()
+        result.lost["checkouts"] = ResourceUnavailable("it cannot be moved")
+        error = self.failureResultOf(self.start(CACHE).stopped(result), ResourceUnavailable).value
+        self.assertEqual((error.cause, error.evidence), (Cause.CACHE, {"cache": "checkouts"}))
+
+    def test_a_full_disk_is_still_one(self) -> None:
+        result = Result()
+        result.lost["checkouts"] = ResourceUnavailable.no_disk("no room", "/x", OSError(28, "No space left"))
+        error = self.failureResultOf(self.start(CACHE).stopped(result), ResourceUnavailable).value
+        self.assertEqual((error.cause, error.evidence["path"]), (Cause.NO_DISK, "/x"))
 
     def test_it_takes_the_one_around_it_along(self) -> None:
         result = Result()
