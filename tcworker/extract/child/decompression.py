@@ -47,7 +47,7 @@ def decompressed(form: str, codec: Codec, read: Callable[[], bytes]) -> Iterator
             raise ArchiveFault("something follows its end")
         stepper = codec.new()
         yield from _stream(stepper, bool(codec.most), data, read)
-        data = _between(stepper.unused_data, read)
+        data = _between(stepper.unused_data or b"", read)
 
 
 def _beginning(form: str, codec: Codec, read: Callable[[], bytes]) -> bytes:

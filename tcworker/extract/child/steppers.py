@@ -21,7 +21,7 @@ class Stepper(Protocol):
     def eof(self) -> bool: ...
 
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> bytes | None: ...
 
     @property
     def needs_input(self) -> bool: ...
@@ -56,7 +56,8 @@ class _Brotli:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         piece: bytes = self._decompressor.process(data, output_buffer_limit=max_length)
-        self.needs_input = self._decompressor.can_accept_more_data()
+        # When it has given as much as it might, there may be more, though it would take input as well.
+        self.needs_input = len(piece) < max_length and self._decompressor.can_accept_more_data()
         return piece
 
 
@@ -140,6 +141,14 @@ _ANY = float("inf")
 _SKIPPED = tuple(bytes([number, 0x2A, 0x4D, 0x18]) for number in range(0x50, 0x60))
 """What lz4 and zstd pass over."""
 
+_ZLIB = tuple(
+    bytes([size << 4 | 8, flags])
+    for size in range(8)
+    for flags in range(256)
+    if (size << 12 | 8 << 8 | flags) % 31 == 0
+)
+"""A zlib stream begins with the size of its window, and what makes both bytes together a multiple of 31."""
+
 _CODECS: Mapping[str, tuple[tuple[bytes, ...], float, Callable[[int], Callable[[], Stepper]]]] = {
     "br": ((), 1, _brotli),
     "bz2": ((b"BZh",), _ANY, _bz2),
@@ -149,5 +158,5 @@ _CODECS: Mapping[str, tuple[tuple[bytes, ...], float, Callable[[int], Callable[[
     "sz": ((b"\xff\x06\0\0sNaPpY",), 0, _snappy),
     "xz": ((b"\xfd7zXZ\0",), _ANY, _xz),
     "zst": ((b"\x28\xb5\x2f\xfd", *_SKIPPED), _ANY, _zstd),
-    "zz": (tuple(bytes([size << 4 | 8]) for size in range(8)), 1, _igzip("DECOMP_ZLIB")),
+    "zz": (_ZLIB, 1, _igzip("DECOMP_ZLIB")),
 }
