@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol as Shape
 
 from twisted.internet.defer import Deferred, succeed
@@ -172,11 +173,7 @@ class Answering(Protocol):
         # A few more pieces come before a connection is closed.
         if self.problem is not None:
             return
-        try:
-            self._write(data)
-        except Exception as error:
-            self.problem = error
-            self._close()
+        self._guard(partial(self._write, data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.done.called:
@@ -186,6 +183,13 @@ class Answering(Protocol):
             self.done.callback(None)
         else:
             self.done.errback(self.problem or reason)
+
+    def _guard(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self.problem = error
+            self._close()
 
     def _close(self) -> None:
         if self.transport is not None:

@@ -51,10 +51,12 @@ class Network:
     """Knows the way to each server.
 
     @param reactor: anything that endpoints of host names can connect with.
+    @param guarded: the same for connections to servers themselves, which are not to be led everywhere.
     """
 
-    def __init__(self, reactor: Any, trust: IPolicyForHTTPS, proxies: Proxies) -> None:
+    def __init__(self, reactor: Any, trust: IPolicyForHTTPS, proxies: Proxies, guarded: Any) -> None:
         self._reactor = reactor
+        self._guarded = guarded
         self._trust = trust
         self._proxies = proxies
         # A TLS context is costly to make, and a worker talks to few servers.
@@ -85,17 +87,17 @@ class Network:
         # Requests by http do not come here when there is a proxy: it is given whole addresses.
         proxy = self._proxies.find(scheme, host, port) if scheme == "https" else None
         if proxy is None:
-            return self._direct(host, port)
+            return self._direct(self._guarded, host, port)
         return TunnelEndpoint(self._to_proxy(proxy), proxy, host, port)
 
     def _to_proxy(self, proxy: Proxy) -> IStreamClientEndpoint:
-        endpoint = self._direct(proxy.host, proxy.port)
+        endpoint = self._direct(self._reactor, proxy.host, proxy.port)
         if not proxy.secure:
             return endpoint
         return wrapClientTLS(self._trust.creatorForNetloc(proxy.host.encode("ascii"), proxy.port), endpoint)
 
-    def _direct(self, host: str, port: int) -> IStreamClientEndpoint:
-        return HostnameEndpoint(self._reactor, host, port, timeout=CONNECT_SECONDS)
+    def _direct(self, reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
+        return HostnameEndpoint(reactor, host, port, timeout=CONNECT_SECONDS)
 
 
 class _Watched(ProtocolWrapper):

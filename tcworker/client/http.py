@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 
 from tcworker.client.bodies import Answering, BytesBody, Collected, Cut, TooLong, Upload
 from tcworker.client.connections import Network, whom_to_trust
+from tcworker.client.guard import GuardedReactor
+from tcworker.client.limit import Limit
 from tcworker.client.proxies import Proxies, Proxy
+from tcworker.client.streaming import Head, Reader, Streaming
 from tcworker.client.trouble import explain, shown
 from tcworker.errors import Unreachable
+from tcworker.networks import Networks
+
+T = TypeVar("T")
 
 IDLE_CONNECTION_SECONDS = 45
 """How long an idle connection is kept: less than servers keep theirs, so that no request meets a closing one."""
@@ -31,6 +37,9 @@ DOWNLOAD_IDLE = 60.0
 
 MOST_BYTES = 64 << 20
 """How long an answer may be that is kept in memory; a claim of 32 large tasks fits."""
+
+
+NO_NETWORKS = Networks()
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,8 @@ class HTTP:
     @param connections: how many idle ones to each host are kept for the next call; any number may be in use.
     @param ca_bundle: a PEM file with the certificates to trust, C{None} for the system's.
     @param environ: where C{HTTP_PROXY}, C{HTTPS_PROXY} and C{NO_PROXY} may stand.
+    @param denied: networks that no server may be in; proxies may. Calls to one fail with
+        L{tcworker.client.trouble.Denied}.
     """
 
     def __init__(
@@ -74,17 +85,19 @@ class HTTP:
         connections: int = 14,
         ca_bundle: str | None = None,
         environ: Mapping[str, str] = {},
+        denied: Networks = NO_NETWORKS,
     ) -> None:
         self._reactor = reactor
+        self._guarded = GuardedReactor(reactor, denied) if denied else None
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = connections
         self._pool.cachedConnectionTimeout = IDLE_CONNECTION_SECONDS
         # Twisted would repeat a GET by itself, which nobody would count or log.
         self._pool.retryAutomatically = False
         self._proxies = Proxies(environ)
-        self._network = Network(reactor, whom_to_trust(ca_bundle), self._proxies)
-        self._direct = _client(Agent.usingEndpointFactory(reactor, self._network, self._pool))
-        self._through: dict[Proxy, HTTPClient] = {}
+        self._network = Network(reactor, whom_to_trust(ca_bundle), self._proxies, self._guarded or reactor)
+        self._direct = _Way(Agent.usingEndpointFactory(reactor, self._network, self._pool))
+        self._through: dict[Proxy, _Way] = {}
         self._running: set[Deferred[Any]] = set()
 
     def request(
@@ -109,7 +122,7 @@ class HTTP:
         """
         collected = Collected(MOST_BYTES)
         request = _Request(method, url, headers)
-        limit = _Limit(self._reactor, timeout if idle is None else idle, idle is not None)
+        limit = Limit(self._reactor, timeout if idle is None else idle, idle is not None)
         exchange = self._run(self._exchange(request, body, collected.write, limit), limit)
         return exchange.addCallback(lambda response: Answer(response.code, _flat(response), collected.content()))
 
@@ -118,9 +131,29 @@ class HTTP:
 
         Otherwise as L{request}. The answer's own body is empty.
         """
-        limit = _Limit(self._reactor, DOWNLOAD_IDLE, True)
+        limit = Limit(self._reactor, DOWNLOAD_IDLE, True)
         exchange = self._run(self._exchange(_Request("GET", url, {}), None, write, limit), limit)
         return exchange.addCallback(lambda response: Answer(response.code, _flat(response), b""))
+
+    def stream(
+        self,
+        method: str,
+        url: str,
+        reader: Reader,
+        *,
+        headers: Mapping[str, str] = {},
+        idle: float = DOWNLOAD_IDLE,
+    ) -> Deferred[bool]:
+        """Get an answer as it comes: the reader is given its head, then its body, as it is sent, in pieces.
+
+        Fires after the last piece, with whether the server said that it is the last, and did not merely close the
+        connection. Otherwise as L{request}.
+
+        @param headers: as they are to be sent: of its own accord this asks for no content encoding, and undoes none.
+        @param idle: seconds without a byte moving, those not counted in which the reader holds it back.
+        """
+        limit = Limit(self._reactor, idle, True)
+        return self._run(self._stream(_Request(method, url, headers), reader, limit), limit)
 
     def close(self) -> Deferred[None]:
         """End all that runs and close all connections."""
@@ -135,12 +168,12 @@ class HTTP:
         await self._pool.closeCachedConnections()
         await self._network.close()
 
-    def _run(self, exchange: Coroutine[Deferred[Any], Any, IResponse], limit: _Limit) -> Deferred[IResponse]:
-        running: Deferred[IResponse] = Deferred.fromCoroutine(exchange)
+    def _run(self, exchange: Coroutine[Deferred[Any], Any, T], limit: Limit) -> Deferred[T]:
+        running: Deferred[T] = Deferred.fromCoroutine(exchange)
         self._running.add(running)
         limit.start(running.cancel)
 
-        def ended(result: IResponse | Failure) -> IResponse | Failure:
+        def ended(result: T | Failure) -> T | Failure:
             self._running.discard(running)
             limit.stop()
             return result
@@ -148,7 +181,7 @@ class HTTP:
         return running.addBoth(ended)
 
     async def _exchange(
-        self, request: _Request, body: bytes | IBodyProducer | None, write: Callable[[bytes], None], limit: _Limit
+        self, request: _Request, body: bytes | IBodyProducer | None, write: Callable[[bytes], None], limit: Limit
     ) -> IResponse:
         upload = Upload(_producer(body), limit.moved)
         answering = Answering(write, limit.moved)
@@ -167,14 +200,26 @@ class HTTP:
         finally:
             upload.end()
 
+    async def _stream(self, request: _Request, reader: Reader, limit: Limit) -> bool:
+        streaming: Streaming | None = None
+        try:
+            if self._guarded is not None:
+                await self._check_behind_proxy(self._guarded, request.url)
+            way, headers = self._way(request)
+            response = await way.agent.request(request.method.encode(), _encode(request.url), headers, None)
+            length = None if response.length is UNKNOWN_LENGTH else response.length
+            streaming = Streaming(Head(response.code, _flat(response), length), reader, limit)
+            response.deliverBody(streaming)
+            await streaming.done
+            return streaming.whole
+        except Exception as error:
+            # From None: what lies under it may show headers or a signed address.
+            own = None if streaming is None else streaming.problem
+            raise _fault(request, own, limit, error) from None
+
     async def _send(self, request: _Request, upload: Upload | None) -> IResponse:
-        client, headers = self._direct, Headers({name: [value] for name, value in request.headers.items()})
-        proxy = self._proxies.find_for_url(request.url)
-        if proxy is not None:
-            client = self._client_through(proxy)
-            for name, value in proxy.headers.items():
-                headers.setRawHeaders(name, [value])
-        return await client.request(
+        way, headers = self._way(request)
+        return await way.client.request(
             request.method,
             _read_url(request.url),
             headers=headers,
@@ -184,11 +229,36 @@ class HTTP:
             reactor=self._reactor,
         )
 
-    def _client_through(self, proxy: Proxy) -> HTTPClient:
+    async def _check_behind_proxy(self, guarded: GuardedReactor, url: str) -> None:
+        """A proxy is a way around the guard, for it makes the connection."""
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        if self._proxies.find(parts.scheme, host, port) is not None:
+            await guarded.check(host)
+
+    def _way(self, request: _Request) -> tuple[_Way, Headers]:
+        """The way to a server, and the headers that a request on it has."""
+        headers = Headers({name: [value] for name, value in request.headers.items()})
+        proxy = self._proxies.find_for_url(request.url)
+        if proxy is None:
+            return self._direct, headers
+        for name, value in proxy.headers.items():
+            headers.setRawHeaders(name, [value])
         if proxy not in self._through:
             endpoint = self._network.endpoint_for_proxy(proxy)
-            self._through[proxy] = _client(ProxyAgent(endpoint, self._reactor, self._pool))
-        return self._through[proxy]
+            self._through[proxy] = _Way(ProxyAgent(endpoint, self._reactor, self._pool))
+        return self._through[proxy], headers
+
+
+class _Way:
+    """A way to servers: direct, or through one proxy.
+
+    @ivar client: undoes content encodings, what the agent does not.
+    """
+
+    def __init__(self, agent: IAgent) -> None:
+        self.agent = agent
+        self.client = HTTPClient(agent, IndexableCookieJar(DefaultCookiePolicy(allowed_domains=())))
 
 
 class _ReadyURL(EncodedURL):
@@ -206,51 +276,15 @@ def _read_url(text: str) -> EncodedURL:
     return (_ReadyURL if text.isascii() else EncodedURL).from_text(text)
 
 
-class _Limit:
-    """The time that an exchange has.
-
-    @ivar passed: whether it is over.
-    """
-
-    passed = False
-
-    def __init__(self, clock: IReactorTime, seconds: float, idle: bool) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._idle = idle
-        self._timer: IDelayedCall | None = None
-
-    @property
-    def words(self) -> str:
-        """What happened when it has passed."""
-        return f"nothing moved for {self._seconds:g} s" if self._idle else f"no answer within {self._seconds:g} s"
-
-    def start(self, end: Callable[[], None]) -> None:
-        def expire() -> None:
-            self.passed = True
-            end()
-
-        self._timer = self._clock.callLater(self._seconds, expire)
-
-    def moved(self) -> None:
-        """A byte went out or came in."""
-        if self._idle and self._timer is not None and self._timer.active():
-            self._timer.reset(self._seconds)
-
-    def stop(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-
-
-def _client(agent: IAgent) -> HTTPClient:
-    return HTTPClient(agent, IndexableCookieJar(DefaultCookiePolicy(allowed_domains=())))
+def _encode(url: str) -> bytes:
+    return _read_url(url).to_uri().to_text().encode("ascii")
 
 
 def _producer(body: bytes | IBodyProducer | None) -> IBodyProducer:
     return BytesBody(body or b"") if body is None or isinstance(body, bytes) else body
 
 
-def _fault(request: _Request, own: BaseException | None, limit: _Limit, error: Exception) -> BaseException:
+def _fault(request: _Request, own: BaseException | None, limit: Limit, error: Exception) -> BaseException:
     """What a caller gets for C{error}; C{own} is what the caller's own producer or consumer failed with."""
     if own is not None and not isinstance(own, TooLong | CancelledError):
         return own

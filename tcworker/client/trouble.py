@@ -12,11 +12,21 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLo
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web._newclient import RequestNotSent  # not exported where the rest of its family is
 
+from tcworker.client.guard import InDeniedNetwork
 from tcworker.errors import Unreachable
 
 
 class Unsent(Unreachable):
     """The server cannot have seen the request, since there was no connection to it."""
+
+
+class Denied(Unsent):
+    """The server is in a network that the worker's configuration denies."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Nothing but another configuration would let it."""
+        return False
 
 
 class UnexpectedAnswer(Unreachable):
@@ -32,6 +42,9 @@ def explain(what: str, error: Exception) -> Exception:
     # While there is no connection, Twisted has an error of its own for it.
     if any(isinstance(cause, CancelledError | ConnectingCancelledError) for cause in causes):
         return CancelledError()
+    for cause in causes:
+        if isinstance(cause, InDeniedNetwork):
+            return Denied(what, cause.words)
     # Only these are certain: any other error may have come after the last byte was sent.
     unsent = isinstance(error, ConnectError | DNSLookupError | ConnectTimeout | RequestNotSent)
     return (Unsent if unsent else Unreachable)(what, _words(causes[-1]))

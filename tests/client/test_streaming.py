@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from twisted.internet.defer import CancelledError
+
+from tcworker.client.streaming import Flow, Head
+from tcworker.client.trouble import Denied
+from tcworker.errors import Unreachable
+from tcworker.networks import Networks
+from tests.client.servers import WAITING, ProxyFactory, Raw, listen, raw
+from tests.client.test_http import Case
+
+
+class Taking:
+    """A reader that takes all, and holds it back from the piece on at which it is told to."""
+
+    def __init__(self, hold_at: int | None = None, refuse: Exception | None = None) -> None:
+        self.data = b""
+        self.hold_at = hold_at
+        self.refuse = refuse
+        self.held = False
+
+    def begin(self, head: Head, flow: Flow) -> None:
+        self.head, self.flow = head, flow
+        if self.refuse is not None:
+            raise self.refuse
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+        if self.hold_at is not None and len(self.data) >= self.hold_at:
+            self.flow.pause()
+            self.held = True
+
+    def let_go(self) -> None:
+        self.hold_at = None
+        self.flow.resume()
+
+
+def answer(text: bytes, *, close: bool = True) -> Callable[[Raw], None]:
+    def write(connection: Raw) -> None:
+        connection.transport.write(text)
+        if close:
+            connection.transport.loseConnection()
+
+    return write
+
+
+class StreamTests(Case):
+    async def stream(self, text: bytes, reader: Taking, headers: Mapping[str, str] = {}) -> bool:
+        port, self.connections = raw(self, answer(text))
+        return await self.client().stream("GET", f"http://127.0.0.1:{port}/a?b", reader, headers=headers)
+
+    async def test_head_and_body_are_given_as_they_are_sent(self) -> None:
+        reader = Taking()
+        text = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\nETag: x\r\n\r\nhello"
+        whole = await self.stream(text, reader, {"Range": "bytes=1-"})
+        self.assertTrue(whole)
+        self.assertEqual((reader.head.status, reader.head.length, reader.data), (200, 5, b"hello"))
+        self.assertEqual(reader.head.headers, {"content-encoding": "gzip", "etag": "x"})
+        self.assertIn(b"GET /a?b HTTP/1.1", self.connections[0].got)
+        self.assertIn(b"Range: bytes=1-", self.connections[0].got)
+        self.assertNotIn(b"accept-encoding", self.connections[0].got.lower())
+
+    async def test_an_end_that_nobody_marked_is_told(self) -> None:
+        reader = Taking()
+        self.assertFalse(await self.stream(b"HTTP/1.1 200 OK\r\n\r\nhello", reader))
+        self.assertEqual((reader.head.length, reader.data), (None, b"hello"))
+
+    async def test_a_cut_is_a_failure(self) -> None:
+        reader = Taking()
+        with self.assertRaises(Unreachable):
+            await self.stream(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", reader)
+        self.assertEqual(reader.data, b"hello")
+
+    async def test_what_the_reader_raises_ends_the_call(self) -> None:
+        with self.assertRaises(LookupError):
+            await self.stream(b"HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nhello", Taking(refuse=LookupError()))
+
+    async def test_an_answer_that_is_refused_is_not_read_on(self) -> None:
+        port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello", close=False))
+        with self.assertRaises(LookupError):
+            await self.client().stream("GET", f"http://127.0.0.1:{port}", Taking(refuse=LookupError()))
+        await connections[0].closed
+
+    async def test_a_reader_that_holds_it_back_gets_no_more_until_it_lets_go(self) -> None:
+        size = 40_000_000
+        _, url = self.serve(lambda request: b"x" * size)
+        reader = Taking(hold_at=1)
+        streaming = self.client().stream("GET", url, reader)
+        await self.until(lambda: reader.held)
+        here = len(reader.data)
+        # A whole request goes and comes meanwhile, and more than one turn of the reactor.
+        await self.client().request("GET", f"{url}/other")
+        self.assertLess(len(reader.data) - here, 1 << 20)
+        reader.let_go()
+        await streaming
+        self.assertEqual(len(reader.data), size)
+
+    async def test_time_in_which_the_reader_holds_it_back_is_not_the_servers(self) -> None:
+        _, url = self.serve(lambda request: b"x" * 5_000_000)
+        reader = Taking(hold_at=1)
+        streaming = self.client().stream("GET", url, reader, idle=0.2)
+        await self.until(lambda: reader.held)
+        with self.assertRaises(Unreachable):
+            _, silent = self.serve(lambda request: WAITING)
+            await self.client().stream("GET", silent, Taking(), idle=0.3)
+        reader.let_go()
+        await streaming
+
+    async def test_cancelling_closes_the_connection(self) -> None:
+        port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello", close=False))
+        reader = Taking()
+        streaming = self.client().stream("GET", f"http://127.0.0.1:{port}", reader)
+        await self.until(lambda: reader.data)
+        streaming.cancel()
+        with self.assertRaises(CancelledError):
+            await streaming
+        await connections[0].closed
+
+    async def test_an_address_that_is_not_ascii_is_encoded(self) -> None:
+        web, url = self.serve()
+        await self.client().stream("GET", f"{url}/bär", Taking())
+        self.assertEqual(web.seen[0][1], "/b%C3%A4r")
+
+
+class DeniedTests(Case):
+    denied = Networks(["127.0.0.0/8", "::1"])
+
+    async def refused(self, url: str) -> str:
+        client = self.client(denied=self.denied)
+        with self.assertRaises(Denied) as caught:
+            await client.stream("GET", url, Taking())
+        self.assertFalse(caught.exception.may_pass)
+        return str(caught.exception)
+
+    async def test_an_address_in_a_denied_network_is_not_connected_to(self) -> None:
+        web, url = self.serve()
+        self.assertIn("127.0.0.1 is in a network", await self.refused(url))
+        self.assertEqual(web.seen, [])
+
+    async def test_a_name_that_leads_there_is_not_connected_to(self) -> None:
+        web, url = self.serve()
+        self.assertIn("is in a network", await self.refused(url.replace("127.0.0.1", "localhost")))
+        self.assertEqual(web.seen, [])
+
+    async def test_other_forms_of_it_are_not_connected_to(self) -> None:
+        web, url = self.serve()
+        for form in ("2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0"):
+            self.assertIn("is in a network", await self.refused(url.replace("127.0.0.1", form)), form)
+        self.assertEqual(web.seen, [])
+
+    async def test_requests_and_downloads_are_guarded_alike(self) -> None:
+        _, url = self.serve()
+        with self.assertRaises(Denied):
+            await self.client(denied=self.denied).request("GET", url)
+
+    async def test_all_else_is_connected_to(self) -> None:
+        _, url = self.serve(lambda request: b"hello")
+        reader = Taking()
+        await self.client(denied=Networks(["10.0.0.0/8"])).stream("GET", url, reader)
+        self.assertEqual(reader.data, b"hello")
+
+    async def test_a_proxy_may_be_in_a_denied_network_but_not_what_it_leads_to(self) -> None:
+        proxy = ProxyFactory(answer=b"HTTP/1.1 502 No\r\n\r\n")
+        environ = {"https_proxy": f"http://127.0.0.1:{listen(self, proxy)}"}
+        denied = Networks(["127.0.0.0/8", "10.0.0.0/8"])
+        client = self.client(denied=denied, environ=environ)
+        for host in ("10.1.2.3", "0x0a.1"):
+            with self.assertRaises(Denied):
+                await client.stream("GET", f"https://{host}/secret", Taking())
+        self.assertEqual(proxy.asked, [])
+        # Who has another name for it here must ask the proxy.
+        with self.assertRaises(Unreachable) as caught:
+            await client.stream("GET", "https://tcworker.invalid/", Taking())
+        self.assertNotIsInstance(caught.exception, Denied)
+        self.assertEqual(len(proxy.asked), 1)
+
+    async def test_a_proxy_that_is_given_whole_addresses_is_no_way_around(self) -> None:
+        port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+        client = self.client(denied=Networks(["10.0.0.0/8"]), environ={"http_proxy": f"http://127.0.0.1:{port}"})
+        with self.assertRaises(Denied):
+            await client.stream("GET", "http://10.0.0.1/secret", Taking())
+        self.assertEqual(connections, [])
+        await client.stream("GET", "http://192.0.2.1/", Taking())
+        self.assertEqual(len(connections), 1)
