@@ -637,6 +637,13 @@ class IContents(Interface):
         @param say: is told for the task's log how it goes, a line at a time.
         """
 
+    def fetch_file(content: IContent, path: str, say: Callable[[str], None]) -> Deferred[Fetched]:
+        """Fetch it into a file, readable by the worker alone, at a path where there is nothing yet.
+
+        As L{fetch}; L{ResourceUnavailable} when the disk has no room. What is left of a file that was not finished,
+        the caller removes. For folders that no task can reach.
+        """
+
 
 class IFeature(Interface):
     """What tasks can ask for beyond commands; one instance a worker."""

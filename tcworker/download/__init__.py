@@ -1,0 +1,1 @@
+"""Content that tasks ask for, fetched from wherever it is."""

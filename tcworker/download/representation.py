@@ -1,0 +1,60 @@
+"""What a server said of the content that it sends, enough to know it again (RFC 9110, 8.8, 13.1.5 and 14.4). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from tcworker.client.streaming import Head
+
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One state of what is at an address.
+
+    @ivar validator: what the server tells states apart by, C{W/} before it if it does so roughly; empty if it cannot.
+    @ivar encoding: its content encoding, in lower case, empty for none.
+    @ivar total: bytes as they are sent, C{None} if that is not said.
+    @ivar condition: what to send as C{If-Range}; empty if a part cannot be asked for.
+    """
+
+    validator: str
+    encoding: str
+    total: int | None
+    condition: str
+
+    @classmethod
+    def read(cls, head: Head) -> Representation:
+        """Read it from an answer that begins with the first byte."""
+        headers = head.headers
+        etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+        strong = etag if etag.startswith('"') else modified if not etag and _is_strong(headers) else ""
+        return cls(etag or modified, encoding_of(head), head.length, strong)
+
+    def continues(self, head: Head, offset: int) -> bool:
+        """Whether an answer with a part is of this very state, and begins at an offset."""
+        found = _RANGE.fullmatch(head.headers.get("content-range", ""))
+        if found is None or int(found[1]) != offset or encoding_of(head) != self.encoding:
+            return False
+        # A server that lost its memory of a state may send the part of another one.
+        same = head.headers.get("etag", self.condition) == self.condition or not self.condition.startswith('"')
+        return same and (self.total is None or found[3] == "*" or int(found[3]) == self.total)
+
+
+def encoding_of(head: Head) -> str:
+    """The content encoding of an answer; empty for none."""
+    encoding = head.headers.get("content-encoding", "").strip().lower()
+    return {"identity": "", "x-gzip": "gzip"}.get(encoding, encoding)
+
+
+def _is_strong(headers: Mapping[str, str]) -> bool:
+    """Whether a C{Last-Modified} tells two states apart: only if the last change was a while before the answer."""
+    try:
+        modified, date = (parsedate_to_datetime(headers[name]) for name in ("last-modified", "date"))
+        return (date - modified).total_seconds() >= 1
+    except (KeyError, ValueError, TypeError):
+        return False

@@ -1,0 +1,149 @@
+"""Finds out what a content of a payload means now, and by what it is known again."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from zope.interface import implementer
+
+from tcworker.client.trouble import shown
+from tcworker.download.address import Address, read_target
+from tcworker.download.downloads import Downloads
+from tcworker.download.passing import Hopeless, Passing, Persistence
+from tcworker.download.representation import Representation
+from tcworker.download.sources import ArtifactOf, AtAddress, Services, ask
+from tcworker.download.transfer import ENCODINGS, IDLE, Source
+from tcworker.errors import MalformedPayload
+from tcworker.interfaces import IContent
+
+Say = Callable[[str], None]
+
+
+@implementer(IContent)
+@dataclass(frozen=True)
+class Inline:
+    """Content that stands in the payload; see L{IContent}."""
+
+    key: str
+    words: str
+    sha256: str
+    data: bytes = field(repr=False)
+    lasting = True
+
+
+@implementer(IContent)
+@dataclass(frozen=True)
+class Remote:
+    """Content that must be fetched; see L{IContent}."""
+
+    key: str
+    words: str
+    sha256: str | None
+    lasting: bool
+    source: Source
+
+
+async def resolve(content: Mapping[str, Any], services: Services, downloads: Downloads, say: Say) -> Inline | Remote:
+    """See L{tcworker.interfaces.IContents.resolve}."""
+    resolving = _Resolving(services, downloads, say)
+    match content:
+        case {"raw": str(text)}:
+            return _inline("the text in the payload", _encode(text))
+        case {"base64": str(text)}:
+            return _inline("the base64 in the payload", _decode(text))
+        case {"url": str(url)}:
+            return await resolving.address(url, content.get("sha256"))
+        case {"namespace": str(namespace), "artifact": str(name)}:
+            return await resolving.indexed(namespace, name)
+        case {"taskId": str(task_id), "artifact": str(name)}:
+            return await resolving.artifact(task_id, name, content.get("sha256"))
+    raise MalformedPayload("a content is one of an artifact, an indexed artifact, an address, a text and base64")
+
+
+def _inline(words: str, data: bytes) -> Inline:
+    digest = hashlib.sha256(data).hexdigest()
+    return Inline(f"inline {digest}", words, digest, data)
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        # JSON can say what is no text.
+        raise MalformedPayload(f"raw: it has half of a character at {error.start}") from error
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except Base64Error as error:
+        raise MalformedPayload(f"base64: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Resolving:
+    services: Services
+    downloads: Downloads
+    say: Say
+
+    async def address(self, url: str, sha256: str | None) -> Remote:
+        try:
+            read_target(url)
+        except ValueError as error:
+            raise MalformedPayload(f"url: {shown(url)}: {error}") from error
+        return await self._at(AtAddress(url, sha256), url)
+
+    async def indexed(self, namespace: str, name: str) -> Remote:
+        found = await self._persist(f"{namespace} in the index", lambda: ask(self.services.index.find_task(namespace)))
+        return await self.artifact(found["taskId"], name, None, found_by=f" ({namespace} in the index)")
+
+    async def artifact(self, task_id: str, name: str, sha256: str | None, found_by: str = "") -> Remote:
+        source = ArtifactOf(self.services, task_id, name, sha256, found_by)
+        answer = await self._persist(source.words, source.look_up)
+        match answer:
+            # The path says of which run it is, and a query only who may have it.
+            case {"storageType": "s3", "url": str(url)}:
+                return _remote(source, url.partition("?")[0])
+            case {"storageType": "object", "name": str(stored)}:
+                return _remote(source, stored)
+            case {"storageType": "reference", "url": str(url)}:
+                return await self._at(source, url)
+        raise MalformedPayload(f"{source.words} is of a kind that cannot be mounted: {answer['storageType']}")
+
+    async def _at(self, source: AtAddress | ArtifactOf, url: str) -> Remote:
+        """Something at an address whose content may change unless there is a checksum."""
+        if source.sha256 is not None:
+            return _remote(source, url)
+        validator = await self._persist(source.words, lambda: self._validator(Address(url)))
+        # What cannot be known again gets a name that never comes again.
+        return _remote(source, url, validator or uuid4().hex, lasting=bool(validator))
+
+    async def _validator(self, address: Address) -> str:
+        try:
+            return await self._look("HEAD", address)
+        except (Hopeless, Passing):
+            # Not every server knows this method, and an address may be signed for the other.
+            return await self._look("GET", address)
+
+    async def _look(self, method: str, address: Address) -> str:
+        idle = min(IDLE, self.downloads.seconds)
+        answer = await self.downloads.servers.ask(method, address, ENCODINGS, idle)
+        await answer.close()
+        assert answer.head is not None
+        return Representation.read(answer.head).validator
+
+    def _persist(self, words: str, attempt: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        return Persistence(self.downloads.clock, self.downloads.seconds, words).persist(attempt, self.say)
+
+
+def _remote(source: AtAddress | ArtifactOf, *identity: str, lasting: bool = True) -> Remote:
+    # A key goes into tables and logs, and an address may have secrets.
+    whole = "\n".join((source.known_as, *identity, source.sha256 or ""))
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    return Remote(f"{source.known_as} {digest}", source.words, source.sha256, lasting, source)

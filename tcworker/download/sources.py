@@ -1,0 +1,98 @@
+"""Where content is: at an address, or with the queue, which is asked for its address with the run's credentials.
+
+Contracts of the queue, 1.10 and 6.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from tcworker.client.services import Index, Object, Queue
+from tcworker.client.trouble import shown
+from tcworker.download.address import Address
+from tcworker.download.passing import Hopeless, Passing
+from tcworker.errors import CallFailed, TaskclusterError
+from tcworker.interfaces import JSON, Credentials
+
+_LATER = (408, 429)
+"""Refusals of somebody who has no time just now."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Taskcluster's services as one run calls them.
+
+    @ivar objects: the object service, called with the credentials that the queue gives for one artifact.
+    """
+
+    queue: Queue
+    index: Index
+    objects: Callable[[Credentials], Object]
+
+
+class AtAddress:
+    """Something at an address that a task names.
+
+    @ivar known_as: what it is, whoever asks for it and how.
+    """
+
+    def __init__(self, url: str, sha256: str | None) -> None:
+        self.words = self.known_as = shown(url)
+        self.sha256 = sha256
+        self._address = Address(url)
+
+    async def address(self) -> Address:
+        """See L{tcworker.download.transfer.Source.address}."""
+        return self._address
+
+
+class ArtifactOf:
+    """An artifact of a task's latest run.
+
+    @ivar known_as: what it is, whoever asks for it and how.
+    @param found_by: how the task was found, for people.
+    """
+
+    def __init__(self, services: Services, task_id: str, name: str, sha256: str | None, found_by: str = "") -> None:
+        self.known_as = f"artifact {name} of task {task_id}"
+        self.words = f"{self.known_as}{found_by}"
+        self.sha256 = sha256
+        self._services = services
+        self._task_id = task_id
+        self._name = name
+
+    async def look_up(self) -> Mapping[str, Any]:
+        """What the queue says where it is: C{storageType}, and more by that."""
+        answer: Mapping[str, Any] = await ask(self._services.queue.latest_artifact(self._task_id, self._name))
+        if answer["storageType"] == "error":
+            raise Hopeless(f"its task could not publish it: {answer['reason']}: {answer['message']}")
+        return answer
+
+    async def address(self) -> Address:
+        """See L{tcworker.download.transfer.Source.address}. To be asked at each attempt: an address expires."""
+        answer = await self.look_up()
+        if answer["storageType"] == "object":
+            return await self._of_object(answer)
+        return Address(answer["url"], trusted=answer["storageType"] == "s3")
+
+    async def _of_object(self, answer: Mapping[str, Any]) -> Address:
+        objects = self._services.objects(Credentials.from_json(answer["credentials"]))
+        accepted = {"acceptDownloadMethods": {"getUrl": True}}
+        found = await ask(objects.start_download(answer["name"], accepted))
+        return Address(found["url"], trusted=True, hashes=found["hashes"])
+
+
+async def ask(call: Deferred[JSON]) -> JSON:
+    """Make a call of Taskcluster. Raises L{Passing} when it is away, L{Hopeless} for what it refuses."""
+    try:
+        return await call
+    except CallFailed as error:
+        if error.may_pass or error.status in _LATER:
+            raise Passing(str(error), away=True) from error
+        raise Hopeless(str(error)) from error
+    except TaskclusterError as error:
+        raise Passing(str(error), away=True) from error

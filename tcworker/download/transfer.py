@@ -1,0 +1,170 @@
+"""Brings one content from its server to a sink, through whatever breaks on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from tcworker.download.address import Address
+from tcworker.download.arriving import Arriving
+from tcworker.download.body import Body
+from tcworker.download.passing import Hopeless, Passing, Persistence
+from tcworker.download.progress import Progress, in_bytes
+from tcworker.download.servers import Servers
+from tcworker.interfaces import Fetched, ISink
+from tcworker.waiting import Executor
+
+IDLE = 60.0
+"""Seconds in which at least a byte must come; fewer when the time for all of it is nearly over."""
+
+ENCODINGS = {"Accept-Encoding": "identity, gzip;q=0.5"}
+"""A storage sends what it has, whatever is asked for; who could send it either way should not compress it for us."""
+
+
+class Source(Protocol):
+    """Something to fetch.
+
+    @ivar words: what it is, without secrets.
+    @ivar sha256: that it must have.
+    """
+
+    words: str
+    sha256: str | None
+
+    async def address(self) -> Address:
+        """Where it is to be asked for now. Raises L{Passing} or a L{tcworker.errors.TaskError}."""
+
+
+class Transfer:
+    """One download.
+
+    @param seconds: how long it may go on without going forward.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sink: ISink,
+        progress: Progress,
+        *,
+        servers: Servers,
+        threads: Executor,
+        clock: IReactorTime,
+        seconds: float,
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._progress = progress
+        self._servers = servers
+        self._threads = threads
+        self._patience = Persistence(clock, seconds, source.words)
+        self._body: Body | None = None
+        self._farthest = 0
+        self._whole = True
+
+    @property
+    def taken(self) -> int:
+        """Bytes that are here."""
+        return 0 if self._body is None else self._body.taken
+
+    @property
+    def total(self) -> int | None:
+        """Bytes that there will be."""
+        return None if self._body is None else self._body.state.total
+
+    async def run(self) -> Fetched:
+        """Do all of it, up to the end of the sink, which gives what L{tcworker.interfaces.IContents.fetch} does."""
+        self._progress.start(self)
+        try:
+            fetched = await self._patience.persist(self._attempt, self._progress.say)
+            await self._sink.finish()
+        except Exception:
+            await self._sink.abandon()
+            raise
+        finally:
+            self._progress.stop()
+        self._progress.done(fetched.size, fetched.sha256)
+        return fetched
+
+    async def _attempt(self) -> Fetched:
+        address = await self._source.address()
+        wanted = _wanted(address, self._source.sha256)
+        # Cut after the last byte, it has nothing left to be asked for.
+        if self._body is None or not self._body.complete:
+            await self._receive(address, wanted)
+        return self._check(wanted)
+
+    async def _receive(self, address: Address, wanted: Mapping[str, str]) -> None:
+        idle = max(1.0, min(IDLE, self._patience.left))
+        answer = await self._servers.ask("GET", address, {**ENCODINGS, **self._part()}, idle)
+        try:
+            body = await self._body_of(answer, wanted)
+            while piece := await answer.next():
+                await body.take(piece)
+                self._note(body)
+        finally:
+            await answer.close()
+        if body.state.total is not None and not body.complete:
+            raise Passing(f"the server sent {in_bytes(body.taken)} of {in_bytes(body.state.total)}")
+        self._whole = answer.whole or body.complete
+
+    def _part(self) -> Mapping[str, str]:
+        """The headers that ask for what is not here yet; none where all must be asked for."""
+        body = self._body
+        if body is None or not body.taken or not body.state.condition:
+            return {}
+        return {"Range": f"bytes={body.taken}-", "If-Range": body.state.condition}
+
+    async def _body_of(self, answer: Arriving, wanted: Mapping[str, str]) -> Body:
+        """What an answer goes on with, or else begins."""
+        head = answer.head
+        assert head is not None
+        body, self._body = self._body, None
+        if head.status != 206:
+            self._body = Body(head, self._sink, self._threads, wanted)
+            await self._body.begin()
+        # Of a wrong part nothing is of use, and the next attempt asks for all of it.
+        elif body is None or not body.state.continues(head, body.taken):
+            raise Passing("the server sent another part than it was asked for")
+        else:
+            self._body = body
+        return self._body
+
+    def _note(self, body: Body) -> None:
+        if body.taken > self._farthest:
+            self._farthest = body.taken
+            self._patience.went_forward()
+
+    def _check(self, wanted: Mapping[str, str]) -> Fetched:
+        body = self._body
+        assert body is not None
+        digests = body.digests()
+        for name, digest in wanted.items():
+            if digest and digests[name] != digest:
+                raise self._wrong(f"it has the {name} {digests[name]}, not {digest}")
+        return Fetched(body.size, digests["sha256"], self._progress.seconds)
+
+    def _wrong(self, what: str) -> Exception:
+        self._body = None
+        if self._whole:
+            return Hopeless(f"{what}: either it was replaced, or the checksum is another file's")
+        # Where the end is not marked, a connection that broke looks like one.
+        return Passing(f"{what}, and perhaps not all of it came")
+
+
+def _wanted(address: Address, sha256: str | None) -> Mapping[str, str]:
+    """The checksums that content must have, by algorithm; empty where it may be any. The first is always SHA-256.
+
+    Raises L{Hopeless} for an object without one that can be checked (contracts of the queue, 6.2).
+    """
+    given = address.hashes
+    if given is None:
+        return {"sha256": sha256 or ""}
+    known = {name: given[name].lower() for name in ("sha256", "sha512") if name in given}
+    if not known:
+        raise Hopeless("the object has no checksum that can be checked: neither sha256 nor sha512")
+    if sha256 and known.get("sha256", sha256) != sha256:
+        raise Hopeless(f"it has the sha256 {known['sha256']}, not {sha256}, as the object service says")
+    return {"sha256": sha256 or "", **known}
