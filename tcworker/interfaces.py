@@ -499,6 +499,9 @@ class ICacheFolder(Interface):
         "what a task changed (who owns what is in it) may stand there."
     )
 
+    def is_there() -> Deferred[bool]:
+        """Whether it still exists, which somebody on the machine may have changed; never fails."""
+
     def measure() -> Deferred[int]:
         """Bytes by disk blocks, which are its C{size} from now on; while a task has it, what is found is some size."""
 

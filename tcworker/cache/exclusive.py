@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from tcworker.cache.disposal import Disposal
 from tcworker.cache.held import HeldCache
 from tcworker.cache.homes import Home, new_folder
-from tcworker.cache.rows import EXCLUSIVE, Row
+from tcworker.cache.rows import EXCLUSIVE, NO_FOLDER, Row
 from tcworker.cache.sizes import Sizes
 from tcworker.cache.stock import Kept, Stock
 from tcworker.client.server_time import ServerTime
@@ -53,11 +53,10 @@ class ExclusiveCaches:
 
     async def take(self, run: str, home: Home, name: str) -> IHeldCache:
         """See L{tcworker.interfaces.ICaches.exclusive}."""
-        kept = self._named(home.name, name)
-        row = most_recent([each.row for each in kept])
-        if row is None:
-            return await self._make(run, home, name)
-        return await self._take(run, next(each for each in kept if each.row is row))
+        while (row := most_recent([kept.row for kept in self._named(home.name, name)])) is not None:
+            if (held := await self._take(run, row)) is not None:
+                return held
+        return await self._make(run, home, name)
 
     async def give_back(self, id: int, folder: ICacheFolder, fresh: bool) -> None:
         """See L{IHeldCache.give_back}."""
@@ -81,14 +80,20 @@ class ExclusiveCaches:
             _log.info("{what} is thrown away: {why}", what=kept.row.words, why=why)
             await self._disposal.let_go([id])
 
-    async def _take(self, run: str, kept: Kept) -> IHeldCache:
-        id, folder = kept.row.id, kept.folder
+    async def _take(self, run: str, row: Row) -> IHeldCache | None:
+        folder = self._stock[row.id].folder
+        written, looking = self._stock.change(row.id, run=run, used=self._time.seconds()), folder.is_there()
         try:
-            await self._stock.change(id, run=run, used=self._time.seconds())
+            await written
+            is_there = await looking
         except BaseException:
-            self._loose.run(self.give_back(id, folder, False), f"giving back {kept.row.words}")
+            self._loose.run(self.give_back(row.id, folder, False), f"giving back {row.words}")
             raise
-        return self._held(id, folder, fresh=False)
+        if is_there:
+            return self._held(row.id, folder, fresh=False)
+        # Whoever got it would fail, and the next one with it.
+        await self.drop(row.id, NO_FOLDER)
+        return None
 
     async def _make(self, run: str, home: Home, name: str) -> IHeldCache:
         # Before it is made: whoever asks for a purge after that does not mean its content.

@@ -89,6 +89,10 @@ class Folders:
         """Remove all that were neither made nor found; those that cannot go are logged."""
         return Deferred.fromCoroutine(self._sweep())
 
+    def is_there(self, path: str) -> Deferred[bool]:
+        """Whether there is a folder."""
+        return self._threads.run(os.path.isdir, path)
+
     async def measure(self, path: str) -> int:
         """Give the bytes of a folder by disk blocks, 0 for none. Raises C{OSError}."""
         return await self._long.run(self._threads.run, disk_use, path, self._is_open)
@@ -181,6 +185,10 @@ class Folder:
         self.details = details
         self.path: str = details["path"]
         self.size = 0
+
+    def is_there(self) -> Deferred[bool]:
+        """See L{ICacheFolder.is_there}."""
+        return self._folders.is_there(self.path)
 
     def measure(self) -> Deferred[int]:
         """See L{ICacheFolder.measure}."""

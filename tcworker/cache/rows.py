@@ -13,6 +13,9 @@ Kind: TypeAlias = Literal["exclusive", "shared"]
 EXCLUSIVE: Kind = "exclusive"
 SHARED: Kind = "shared"
 
+NO_FOLDER = "somebody removed its folder"
+"""Why a cache is dropped that nobody could use."""
+
 DOWNLOADS = "downloads"
 """Stands where the name of a platform would, for what is of none."""
 

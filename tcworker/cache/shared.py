@@ -12,9 +12,9 @@ from tcworker.cache.disposal import Disposal
 from tcworker.cache.held import HeldCache
 from tcworker.cache.homes import Home, new_folder
 from tcworker.cache.making import Making
-from tcworker.cache.rows import SHARED, Row
+from tcworker.cache.rows import NO_FOLDER, SHARED, Row
 from tcworker.cache.sizes import Sizes
-from tcworker.cache.stock import Kept, Stock
+from tcworker.cache.stock import Stock
 from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import ICacheFolder, IHeldCache, Make, Say
 from tcworker.waiting import Loose
@@ -43,13 +43,26 @@ class SharedCaches:
         return Deferred.fromCoroutine(self._get(home, key, make, say))
 
     async def _get(self, home: Home, key: str, make: Make, say: Say) -> IHeldCache:
-        good = [kept for kept in self._stock.named(SHARED, home.name, key) if not kept.row.purged]
-        if good:
-            return self._hold(good[0].row.id, fresh=False)
+        while (id := self._good(home, key)) is not None:
+            held = self._hold(id, fresh=False)
+            if await self._is_there(held):
+                return held
+            await held.drop(NO_FOLDER)
         making = self._makings.get((home.name, key))
         if making is not None:
             return await making.join(make, say)
         return await self._begin(home, key, make, say)
+
+    def _good(self, home: Home, key: str) -> int | None:
+        kept = self._stock.named(SHARED, home.name, key)
+        return next((each.row.id for each in kept if not each.row.purged), None)
+
+    async def _is_there(self, held: IHeldCache) -> bool:
+        try:
+            return await held.folder.is_there()
+        except BaseException:
+            self._loose.run(held.give_back(), f"giving back {held.folder.name}")
+            raise
 
     def _begin(self, home: Home, key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
         make_one, give = partial(self._make, home, key), partial(self._hold, fresh=True)
@@ -87,13 +100,13 @@ class SharedCaches:
         return id
 
     def _hold(self, id: int, fresh: bool) -> IHeldCache:
-        kept = self._kept(id)
+        kept = self._stock[id]
         self._stock.note(id, readers=kept.row.readers + 1, used=self._time.seconds())
         give_back, drop = partial(self._give_back, id), partial(self._drop, id)
         return HeldCache(kept.folder, fresh, kept.row.facts, give_back, drop, self._loose)
 
     async def _give_back(self, id: int) -> None:
-        readers = self._kept(id).row.readers - 1
+        readers = self._stock[id].row.readers - 1
         row = self._stock.note(id, readers=readers, used=self._time.seconds())
         if readers:
             return
@@ -108,8 +121,3 @@ class SharedCaches:
         if row.readers > 1:
             await self._stock.change(id)
         await self._give_back(id)
-
-    def _kept(self, id: int) -> Kept:
-        kept = self._stock.get(id)
-        assert kept is not None  # nobody takes away what is held
-        return kept

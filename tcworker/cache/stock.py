@@ -50,6 +50,10 @@ class Stock:
         self._put(Kept(row, folder))
         return row.id, self._table.keep(row)
 
+    def __getitem__(self, id: int) -> Kept:
+        """What has this id; of what somebody holds nobody takes anything away."""
+        return self._kept[id]
+
     def get(self, id: int) -> Kept | None:
         """What has this id, C{None} when it is gone."""
         return self._kept.get(id)

@@ -42,6 +42,10 @@ class FakeCacheFolder:
         self.size = self.measured = 0
         self.deleted = False
 
+    def is_there(self) -> Deferred[bool]:
+        """See L{ICacheFolder.is_there}."""
+        return self._home.answer(self.details["number"] in self._home.folders)
+
     def measure(self) -> Deferred[int]:
         """See L{ICacheFolder.measure}."""
         self.size = self.measured

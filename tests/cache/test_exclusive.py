@@ -69,6 +69,28 @@ class Taking(CacheCase):
         self.worker.home.release()
         self.assertEqual((self.worker.home.folders, self.rows()), ({}, []))
 
+    def test_one_whose_folder_somebody_removed_is_none(self) -> None:
+        older, newer = self.take(), self.take()
+        self.give_back(older, newer)
+        del self.worker.home.folders[newer.folder.details["number"]]
+        self.assertIs(self.take().folder, older.folder)
+        self.assert_logged("cache checkouts is thrown away: somebody removed its folder", LogLevel.info)
+        self.assertEqual(len(self.rows()), 1)
+
+    def test_a_new_one_if_all_folders_are_gone(self) -> None:
+        self.kept()
+        self.worker.home.folders.clear()
+        self.assertTrue(self.take().fresh)
+
+    def test_who_goes_away_while_the_folder_is_looked_for_has_none(self) -> None:
+        first = self.kept()
+        self.worker.home.hold = True
+        taking = self.run_of("b/0").exclusive("checkouts")
+        taking.cancel()
+        self.failureResultOf(taking)
+        self.worker.home.release()
+        self.assertIs(self.take().folder, first.folder)
+
     def test_a_platform_without_caches(self) -> None:
         self.worker.home.problem = FeatureNotSupported("no caches")
         self.failureResultOf(self.run_of("a/0").exclusive("checkouts"), FeatureNotSupported)

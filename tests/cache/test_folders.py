@@ -149,6 +149,12 @@ class AFolder(FoldersCase):
         self.assertEqual(self.done(folder.measure()), 0)
         self.done(folder.delete())
 
+    def test_whether_it_is_there_can_be_asked(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        self.assertTrue(self.done(folder.is_there()))
+        os.rmdir(folder.path)
+        self.assertFalse(self.done(folder.is_there()))
+
     def test_one_of_another_place_is_not_found(self) -> None:
         elsewhere = self.path.parent / "cache-0123456789abcdef"
         elsewhere.mkdir()

@@ -79,6 +79,34 @@ class Sharing(CacheCase):
         self.successResultOf(self.share(make=make))
         self.assertEqual(self.store.total, 8192)
 
+    def test_one_whose_folder_somebody_removed_is_made_anew_once(self) -> None:
+        self.give_back(self.shared())
+        self.worker.home.folders.clear()
+        maker = Maker()
+        one, two = self.share(run="a/0", make=maker), self.share(run="b/0", make=Maker())
+        maker.made.callback(None)
+        held = self.successResultOf(one), self.successResultOf(two)
+        self.assertTrue(held[0].fresh)
+        self.assertIs(held[0].folder, held[1].folder)
+        self.assertEqual(len(self.rows()), 1)
+
+    def test_two_that_find_it_removed_at_one_time(self) -> None:
+        self.give_back(self.shared())
+        self.worker.home.folders.clear()
+        self.worker.home.hold = True
+        one, two = self.share(run="a/0"), self.share(run="b/0")
+        self.worker.home.release()
+        self.assertIs(self.successResultOf(one).folder, self.successResultOf(two).folder)
+        self.assertEqual([row.readers for row in self.rows()], [2])
+
+    def test_who_goes_away_while_it_is_looked_for_has_none(self) -> None:
+        self.give_back(self.shared())
+        self.worker.home.hold = True
+        sharing = self.share(run="b/0")
+        sharing.cancel()
+        self.failureResultOf(sharing, CancelledError)
+        self.assertEqual([row.readers for row in self.rows()], [0])
+
 
 class WaitingTogether(CacheCase):
     def setUp(self) -> None:

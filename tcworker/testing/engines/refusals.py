@@ -24,6 +24,10 @@ class NoFolder:
     owner = None
     details: Mapping[str, Any] = {}  # nobody changes it
 
+    def is_there(self) -> Deferred[bool]:
+        """See L{ICacheFolder.is_there}."""
+        return succeed(False)
+
     def measure(self) -> Deferred[int]:
         """Nothing is in it."""
         return succeed(0)
