@@ -101,6 +101,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--task-users", action="store_true", help="give each task a user of its own, as root's worker does"
     )
     parser.add_argument("--artifacts", metavar="DIR", help="where artifacts go; by default a new folder")
+    parser.add_argument("--caches", metavar="DIR", help="where caches stay for the next run (~/.cache/tcworker)")
     parser.add_argument("--verbose", action="store_true", help="show the worker's own log, too")
     _add_worker_options(parser.add_argument_group("without a FILE, the same as tcworker worker"), required=False)
     parser.set_defaults(do=_run)
@@ -174,6 +175,7 @@ def _run(options: argparse.Namespace) -> int:
             capacity=options.capacity,
             artifacts=options.artifacts,
             checkout=options.checkout,
+            caches=options.caches,
             task_users=options.task_users,
             verbose=options.verbose,
         )

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from tcworker import __version__
 from tcworker.cache.homes import Home
+from tcworker.cache.last_look import StateLastLook
 from tcworker.cache.opening import OpenedCaches
+from tcworker.cache.purge_requests import PurgeRequests
+from tcworker.cache.purging import PurgeService
+from tcworker.cache.store import CacheStore
 from tcworker.claims.cancellations import CancellationService
 from tcworker.claims.crashes import Crashes, Pause
 from tcworker.claims.grace import CLOSING
@@ -23,9 +27,11 @@ from tcworker.claims.recovery import Recovery
 from tcworker.claims.service import ClaimService
 from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
+from tcworker.client.services import PurgeCache
 from tcworker.clocks import steady_seconds, wall_seconds
 from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
+from tcworker.control.caches import CacheOrders
 from tcworker.control.service import ControlService
 from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
@@ -194,15 +200,11 @@ class Worker(MultiService):
         """Begin to hear of cancellations; nobody waits for the broker."""
         queue = facilities.new_queue(self._host.credentials)
         cancellations = CancellationService(self._reactor, facilities.config, queue, self._claims.hand)
-        cancellations.setServiceParent(self)
-        self._closers.append(("listening for cancellations", lambda: maybeDeferred(cancellations.disownServiceParent)))
+        self._add("listening for cancellations", cancellations)
 
     async def _open(self, config: Config, parts: Parts) -> Facilities:
         state = await self._open_state(config.state_dir)
         self._closers.append(("the state store", state.close))
-        control = ControlService(self._reactor, config.state_dir, self)
-        control.setServiceParent(self)
-        self._closers.append(("the control socket", lambda: maybeDeferred(control.disownServiceParent)))
         threads = Threads(self._reactor, FILE_THREADS, "worker")
         self._closers.append(("the threads", threads.stop))
         connections = config.capacity + SPARE_CONNECTIONS
@@ -212,7 +214,23 @@ class Worker(MultiService):
         time = ServerTime(partial(wall_seconds, self._reactor), steady_seconds)
         caches = await OpenedCaches.open(self._reactor, config, state, time)
         self._closers.append(("the caches", caches.close))
+        control = ControlService(self._reactor, config.state_dir, self, CacheOrders(caches.store))
+        self._add("the control socket", control)
+        self._heed_purges(config, http, state, time, caches.store)
         return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store)
+
+    def _heed_purges(self, config: Config, http: HTTP, state: StateStore, time: ServerTime, caches: CacheStore) -> None:
+        service = PurgeCache(http, config.root_url, self._host.credentials, self._reactor, time=time)
+        pool_id, last_look = config.task_queue_id, StateLastLook(state)
+        requests = PurgeRequests(self._reactor, service, pool_id, time, caches, last_look)
+        purging = PurgeService(self._reactor, requests, pool_id)
+        caches.heed_purges = purging.look
+        self._add("looking for caches to purge", purging)
+
+    def _add(self, what: str, service: Service) -> None:
+        """Let a service run until the worker closes."""
+        service.setServiceParent(self)
+        self._closers.append((what, lambda: maybeDeferred(service.disownServiceParent)))
 
     async def _open_state(self, folder: str) -> StateStore:
         try:

@@ -145,10 +145,10 @@ class Running(CommandCase):
         self.patch(local_run, "main", run)
 
     def test_gives_on_what_it_was_told(self) -> None:
-        options = "--capacity 3 --checkout src --artifacts out --task-users --verbose"
+        options = "--capacity 3 --checkout src --caches kept --artifacts out --task-users --verbose"
         arguments = f"a.yml b.yml --param x=1 --param y=a=b {options}"
         self.assertEqual(self.command("run", *arguments.split()), 2)
-        expected = RunOptions(["a.yml", "b.yml"], {"x": "1", "y": "a=b"}, 3, "out", "src", True, True)
+        expected = RunOptions(["a.yml", "b.yml"], {"x": "1", "y": "a=b"}, 3, "out", "src", "kept", True, True)
         self.assertEqual(self.given, [expected])
 
     def test_refuses_parameters_that_no_template_can_name(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tcworker.interfaces import JSON
+
 SOCKET = "control"
 """The socket's name in the state directory, which nobody but the worker's own user may enter."""
 
@@ -15,8 +17,12 @@ DRAIN, STOP, STATUS = "drain", "stop", "status"
 
 ORDERS = (DRAIN, STOP, STATUS)
 
-LONGEST = 1024
-"""Bytes of an order."""
+LIST_CACHES, PURGE_CACHE, CLEAR_CACHES = "list caches", "purge cache", "clear caches"
+
+CACHE_ORDERS = (LIST_CACHES, PURGE_CACHE, CLEAR_CACHES)
+
+LONGEST = 1 << 19
+"""Bytes of an order: the name of a cache is as long as a payload may have it."""
 
 MOST_SECONDS = 1e7
 
@@ -29,15 +35,17 @@ class Order:
     """One call.
 
     @ivar seconds: in which the worker must be gone; C{None} for as long as it takes, or is configured.
+    @ivar cache: the name of the one to purge.
     """
 
     what: str
     seconds: float | None = None
+    cache: str = ""
 
 
 def write_order(order: Order) -> bytes:
     """Give the line that says an order, without its end."""
-    return json.dumps({"order": order.what, "seconds": order.seconds}).encode()
+    return json.dumps({"order": order.what, "seconds": order.seconds, "cache": order.cache}).encode()
 
 
 def read_order(line: bytes) -> Order:
@@ -46,14 +54,20 @@ def read_order(line: bytes) -> Order:
         said = json.loads(line)
     except RecursionError:
         raise ValueError("found JSON that is nested too deeply to be read") from None
-    if not isinstance(said, dict) or said.get("order") not in ORDERS:
-        raise ValueError(f"found no order, expected {' or '.join(ORDERS)}")
-    seconds = said.get("seconds")
+    if not isinstance(said, dict) or said.get("order") not in (*ORDERS, *CACHE_ORDERS):
+        raise ValueError(f"found no order, expected {' or '.join((*ORDERS, *CACHE_ORDERS))}")
+    cache = said.get("cache", "")
+    if not isinstance(cache, str) or (said["order"] == PURGE_CACHE and not cache):
+        raise ValueError("found no name of a cache, expected a text")
+    return Order(said["order"], _read_seconds(said.get("seconds")), cache)
+
+
+def _read_seconds(seconds: JSON) -> float | None:
     if seconds is None:
-        return Order(said["order"])
+        return None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
         raise ValueError(f"found no number of seconds, expected 0 to {MOST_SECONDS:.0f}")
-    return Order(said["order"], float(seconds))
+    return float(seconds)
 
 
 @contextmanager

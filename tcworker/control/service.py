@@ -17,9 +17,9 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.protocols.policies import TimeoutMixin
 
-from tcworker.control.orders import DRAIN, LONGEST, STOP, Order, address_in, read_order
+from tcworker.control.orders import CACHE_ORDERS, DRAIN, LONGEST, STOP, Order, address_in, read_order
 from tcworker.interfaces import JSON
-from tcworker.waiting import OneShot
+from tcworker.waiting import Loose, OneShot
 
 PATIENCE = 10.0
 """Seconds that somebody who has called has to say an order and to take the answer."""
@@ -37,6 +37,12 @@ class Controlled(Protocol):
     def status(self) -> JSON: ...
 
 
+class CacheKeeper(Protocol):
+    """The caches of a worker, as far as somebody on its machine can look after them: L{tcworker.control.caches}."""
+
+    async def obey(self, order: Order, /) -> JSON: ...
+
+
 class ControlService(Service):
     """Listens in the state directory, whose lock the worker holds: a socket that is there already is a dead worker's.
 
@@ -45,10 +51,10 @@ class ControlService(Service):
     @param reactor: C{IReactorUNIX} and C{IReactorTime}.
     """
 
-    def __init__(self, reactor: Any, folder: str, worker: Controlled) -> None:
+    def __init__(self, reactor: Any, folder: str, worker: Controlled, caches: CacheKeeper) -> None:
         self._reactor = reactor
         self._folder = folder
-        self._calls = _Calls(reactor, worker)
+        self._calls = _Calls(reactor, _Ear(worker, caches))
         self._held = ExitStack()
         self._port: IListeningPort | None = None
 
@@ -79,48 +85,82 @@ class ControlService(Service):
             await self._calls.end()
 
 
+class _Ear:
+    """Understands orders, and has them obeyed."""
+
+    def __init__(self, worker: Controlled, caches: CacheKeeper) -> None:
+        self._worker = worker
+        self._caches = caches
+
+    async def answer(self, line: bytes) -> JSON:
+        """Do what a line says, and give what is to be said of that."""
+        try:
+            order = read_order(line)
+        except ValueError as error:
+            return {"error": str(error)}
+        if order.what in CACHE_ORDERS:
+            return await self._caches.obey(order)
+        if order.what == DRAIN:
+            self._worker.drain("tcworker control drain", seconds=order.seconds)
+        elif order.what == STOP:
+            self._worker.stop_now(order.seconds, "tcworker control stop")
+        return self._worker.status()
+
+
 class _Calls(Factory):
     """The calls that are being made."""
 
     noisy = False
 
-    def __init__(self, clock: IReactorTime, worker: Controlled) -> None:
+    def __init__(self, clock: IReactorTime, ear: _Ear) -> None:
         self._clock = clock
-        self._worker = worker
+        self._ear = ear
         self._open: set[_Call] = set()
+        self._answers = Loose(_log)
 
     def logPrefix(self) -> str:
         """What the log calls it."""
         return "control calls"
 
     def buildProtocol(self, addr: object) -> _Call:
-        call = _Call(self._clock, self._worker)
+        call = _Call(self._clock, self._hear)
         self._open.add(call)
         call.over.wait().addCallback(lambda _: self._open.discard(call))
         return call
 
     async def end(self) -> None:
-        """Return when all are over; one that has said nothing gets no answer."""
+        """Return when all are over, and what they asked for is done; one that has said nothing gets no answer."""
         waiting = [call.over.wait() for call in self._open]
         for call in tuple(self._open):
             call.transport.loseConnection()
         await DeferredList(waiting)
+        await self._answers.wait()
+
+    def _hear(self, call: _Call, line: bytes) -> None:
+        self._answers.run(self._answer(call, line), "a control call")
+
+    async def _answer(self, call: _Call, line: bytes) -> None:
+        try:
+            call.say(json.dumps(await self._ear.answer(line)).encode())
+        finally:
+            call.transport.loseConnection()
 
 
 class _Call(LineOnlyReceiver, TimeoutMixin):
     """An order and its answer.
 
     @ivar over: fires when the connection is gone.
+    @param hear: is given the order, and ends the call.
     """
 
     transport: ITCPTransport
     delimiter = b"\n"
     MAX_LENGTH = LONGEST
 
-    def __init__(self, clock: IReactorTime, worker: Controlled) -> None:
+    def __init__(self, clock: IReactorTime, hear: Callable[[_Call, bytes], None]) -> None:
         self._clock = clock
         self.over: OneShot[None] = OneShot()
-        self._worker: Controlled | None = worker
+        self._hear: Callable[[_Call, bytes], None] | None = hear
 
     def callLater(self, period: float, func: Callable[[], None]) -> IDelayedCall:
         return self._clock.callLater(period, func)
@@ -140,22 +180,14 @@ class _Call(LineOnlyReceiver, TimeoutMixin):
 
     def lineReceived(self, line: bytes) -> None:
         # One order a call: what comes after it is not read.
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            self.sendLine(json.dumps(_answer(worker, line)).encode())
-            self.transport.loseConnection()
+        hear, self._hear = self._hear, None
+        if hear is not None:
+            # Some orders take their time.
+            self.setTimeout(None)
+            hear(self, line)
 
-
-def _answer(worker: Controlled, line: bytes) -> JSON:
-    try:
-        _obey(worker, read_order(line))
-    except ValueError as error:
-        return {"error": str(error)}
-    return worker.status()
-
-
-def _obey(worker: Controlled, order: Order) -> None:
-    if order.what == DRAIN:
-        worker.drain("tcworker control drain", seconds=order.seconds)
-    elif order.what == STOP:
-        worker.stop_now(order.seconds, "tcworker control stop")
+    def say(self, answer: bytes) -> None:
+        """Answer, if anybody is still there to be answered."""
+        if not self.over.fired:
+            self.setTimeout(PATIENCE)
+            self.sendLine(answer)

@@ -23,6 +23,7 @@ from tcworker.local_run.definitions import LocalTask, make_tasks
 from tcworker.local_run.deployment import LocalDeployment
 from tcworker.local_run.files import UnusableFiles, read_files
 from tcworker.local_run.group import Group
+from tcworker.local_run.kept import KeptFolder, usual_folder
 from tcworker.local_run.outcomes import EXCEPTION, UNUSABLE, exit_status
 from tcworker.local_run.output import YELLOW, Output
 from tcworker.local_run.witness import WitnessFeature
@@ -38,6 +39,7 @@ class RunOptions:
     @ivar params: for JSON-e.
     @ivar artifacts: a folder; C{None} for a new one.
     @ivar checkout: a folder of which each task gets a copy.
+    @ivar caches: a folder in which caches are kept; C{None} for the user's usual one.
     @ivar task_users: whether each task has a user of its own.
     """
 
@@ -46,6 +48,7 @@ class RunOptions:
     capacity: int = 1
     artifacts: str | None = None
     checkout: str | None = None
+    caches: str | None = None
     task_users: bool = False
     verbose: bool = False
 
@@ -124,8 +127,9 @@ class RunCommand:
         if len(tasks) > 1 and self._options.capacity > 1:
             self._output.tell_apart([task.name for task in tasks])
         folder = tempfile.mkdtemp(prefix="tcworker-run-")
+        kept = KeptFolder.take_or_say(self._options.caches or usual_folder(os.environ), self._output)
         group = Group(self._reactor, tasks, self._output)
-        deployment = self._deployment(folder, group)
+        deployment = self._deployment(folder, kept, group)
         try:
             await deployment.start()
             await group.create(deployment.queue)
@@ -134,8 +138,10 @@ class RunCommand:
             await self._loose.cancel()
             await deployment.stop()
             await self._files.run(shutil.rmtree, folder, True)
+            if kept is not None:
+                kept.give_up()
 
-    def _deployment(self, folder: str, group: Group) -> LocalDeployment:
+    def _deployment(self, folder: str, kept: KeptFolder | None, group: Group) -> LocalDeployment:
         options = self._options
         features: list[IFeature] = [WitnessFeature(group.witness)]
         if options.checkout is not None:
@@ -143,7 +149,12 @@ class RunCommand:
             checkout, scratch = os.path.abspath(options.checkout), usual_tasks_dir(options.task_users, folder)
             features.append(CheckoutFeature(self._files, checkout, scratch, for_others=options.task_users))
         return LocalDeployment(
-            self._reactor, folder, capacity=options.capacity, task_users=options.task_users, features=features
+            self._reactor,
+            folder,
+            kept=folder if kept is None else kept.path,
+            capacity=options.capacity,
+            task_users=options.task_users,
+            features=features,
         )
 
     async def _follow(self, tasks: Sequence[LocalTask], group: Group, deployment: LocalDeployment) -> int:
@@ -175,6 +186,8 @@ def _faults(options: RunOptions) -> Iterator[str]:
     # After the tasks it would be too late to say.
     if options.artifacts is not None and (problem := _why_no_place(options.artifacts)):
         yield f"{options.artifacts}: artifacts cannot be put there: {problem}"
+    if options.caches is not None and (problem := _why_no_place(options.caches)):
+        yield f"{options.caches}: caches cannot be kept there: {problem}"
 
 
 def _why_no_place(path: str) -> str | None:

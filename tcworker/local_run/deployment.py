@@ -28,10 +28,16 @@ OF_ONE_USER = frozenset({"HOME", "USER", "LOGNAME", "MAIL", "SHELL", "TMPDIR", "
 """Variables of a terminal that are wrong for any other user."""
 
 
+def state_dir_in(kept: str) -> str:
+    """Where, of what is kept, the worker's state directory is."""
+    return os.path.join(kept, "state")
+
+
 class LocalDeployment(Deployment):
     """All that tasks need to run, with the worker on the other side of real HTTP.
 
     @param folder: an empty one.
+    @param kept: where the worker keeps what it knows, caches above all; the same one if nothing is to stay.
     @param task_users: whether each task has a user of its own, which only root can give it.
     @param features: those that the worker has beside its own.
     @ivar queue: signs as somebody who may do everything; once L{start} is done.
@@ -44,12 +50,19 @@ class LocalDeployment(Deployment):
     worker: Worker
 
     def __init__(
-        self, reactor: Any, folder: str, *, capacity: int, task_users: bool, features: Sequence[IFeature]
+        self,
+        reactor: Any,
+        folder: str,
+        *,
+        kept: str,
+        capacity: int,
+        task_users: bool,
+        features: Sequence[IFeature],
     ) -> None:
         taskcluster = Taskcluster(reactor, os.path.join(folder, "taskcluster"), SETTINGS)
         super().__init__(taskcluster, CLOSE_SECONDS, "the command ends")
         self._reactor = reactor
-        self._folder = folder
+        self._kept = kept
         self._capacity = capacity
         self._task_users = task_users
         self._features = features
@@ -90,8 +103,9 @@ class LocalDeployment(Deployment):
             "capacity": self._capacity,
             # Who tries a task of his own wants it to see what he sees.
             "taskUsers": self._task_users,
-            "tasksDir": usual_tasks_dir(self._task_users, self._folder),
-            "stateDir": os.path.join(self._folder, "state"),
+            # On the disk of the caches, from which they come then at once.
+            "tasksDir": usual_tasks_dir(self._task_users, self._kept),
+            "stateDir": state_dir_in(self._kept),
             # A task of somebody's own may have the last byte of his disk.
             "requiredDiskSpaceMegabytes": 0,
             # The folder in which somebody works is not the place for a file of the worker.

@@ -7,17 +7,40 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.control.orders import LONGEST, ORDERS, SOCKET, Order, address_in, read_order, write_order
+from tcworker.control.orders import (
+    CLEAR_CACHES,
+    LIST_CACHES,
+    LONGEST,
+    ORDERS,
+    PURGE_CACHE,
+    SOCKET,
+    Order,
+    address_in,
+    read_order,
+    write_order,
+)
 
 
 class Orders(SynchronousTestCase):
     def test_what_is_written_is_read(self) -> None:
-        for what in ORDERS:
+        for what in (*ORDERS, LIST_CACHES, CLEAR_CACHES):
             for seconds in (None, 0.0, 2.5):
                 self.assertEqual(read_order(write_order(Order(what, seconds))), Order(what, seconds))
 
+    def test_a_cache_has_any_name(self) -> None:
+        for name in ("level-1", "two words", "\u00fc\u2028\n", "x" * 65536):
+            order = Order(PURGE_CACHE, cache=name)
+            self.assertEqual(read_order(write_order(order)), order)
+            self.assertNotIn(b"\n", write_order(order))
+            self.assertLess(len(write_order(order)), LONGEST)
+
+    def test_what_is_no_name(self) -> None:
+        for name in ("", "null", '""', "7", "[]"):
+            line = '{"order": "purge cache"%s}' % (f', "cache": {name}' if name else "")
+            self.assertRaises(ValueError, read_order, line.encode())
+
     def test_what_is_no_order(self) -> None:
-        deep = b"[" * LONGEST
+        deep = b"[" * 100_000
         for line in (b"", b"drain", b"[]", b"{}", b'{"order": "explode"}', b'{"order": ["stop"]}', b"\xff", deep):
             self.assertRaises(ValueError, read_order, line)
 

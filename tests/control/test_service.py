@@ -18,8 +18,18 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tcworker.control.client import NoWorker, call
-from tcworker.control.orders import SOCKET, Order, address_in
+from tcworker.control.orders import (
+    CLEAR_CACHES,
+    LIST_CACHES,
+    LONGEST,
+    PURGE_CACHE,
+    SOCKET,
+    Order,
+    address_in,
+    write_order,
+)
 from tcworker.control.service import PATIENCE, ControlService
+from tcworker.waiting import OneShot
 from tcworker.worker_log import text_observer
 from tests.surroundings import open_folder, until
 
@@ -46,6 +56,18 @@ class ScriptedWorker:
         return {"told": len(self.told), "runs": ["a run" * 100] * 300}
 
 
+class ScriptedCaches:
+    """Obeys when the test says so."""
+
+    def __init__(self) -> None:
+        self.told: list[Order] = []
+        self.obeyed: OneShot[Any] = OneShot()
+
+    async def obey(self, order: Order) -> Any:
+        self.told.append(order)
+        return await self.obeyed.wait()
+
+
 class ControlCase(TestCase):
     timeout = 60
     name = "state"
@@ -53,9 +75,9 @@ class ControlCase(TestCase):
     def setUp(self) -> None:
         self.folder = os.path.join(open_folder(self), self.name)
         os.mkdir(self.folder, 0o700)
-        self.worker = ScriptedWorker()
+        self.worker, self.caches = ScriptedWorker(), ScriptedCaches()
         self.clock = ClockedReactor()
-        self.service = ControlService(self.clock, self.folder, self.worker)
+        self.service = ControlService(self.clock, self.folder, self.worker, self.caches)
         self.service.startService()
         self.addCleanup(self.stop)
 
@@ -121,13 +143,17 @@ class Calls(ControlCase):
         self.assertEqual(self.worker.told, [("drain", None)])
 
     async def test_more_than_an_order_is_cut_off(self) -> None:
-        for said in (b"x" * 100_000, b"x" * 100_000 + b"\n"):
-            connection = self.connect()
-            reading = deferToThread(lambda c=connection: c.makefile("rb").read())  # type: ignore[misc]  # bound now
-            with contextlib.suppress(BrokenPipeError):
-                connection.sendall(said)
-            self.assertEqual(await reading.addErrback(lambda failure: b""), b"")
+        much = b"x" * (2 * LONGEST)
+        for said in (much, much + b"\n"):
+            self.assertEqual(await deferToThread(self.shout, said), b"")
         self.assertEqual(self.worker.told, [])
+
+    def shout(self, said: bytes) -> bytes:
+        connection = self.connect()
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(said)
+            return connection.recv(1)
+        return b""
 
     async def test_who_says_nothing_is_cut_off(self) -> None:
         answer = self.answer_to(b'{"order":')
@@ -150,6 +176,43 @@ class Calls(ControlCase):
         self.assertEqual(connection.recv(1), b"")
 
 
+class CallsAboutCaches(ControlCase):
+    async def test_the_answer_is_that_of_the_caches(self) -> None:
+        self.caches.obeyed.succeed({"caches": ["one"]})
+        for order in (Order(LIST_CACHES), Order(PURGE_CACHE, cache="a \n\u2028 name"), Order(CLEAR_CACHES)):
+            self.assertEqual(await self.say(order), {"caches": ["one"]})
+            self.assertEqual(self.caches.told.pop(), order)
+
+    async def test_nobody_is_cut_off_while_they_obey(self) -> None:
+        answer = self.say(Order(CLEAR_CACHES))
+        await until(lambda: self.caches.told)
+        self.clock.advance(10 * PATIENCE)
+        self.caches.obeyed.succeed("done")
+        self.assertEqual(await answer, "done")
+
+    async def test_what_is_begun_is_done_before_the_end(self) -> None:
+        connection = self.connect()
+        connection.sendall(write_order(Order(CLEAR_CACHES)) + b"\n")
+        await until(lambda: self.caches.told)
+        ending = self.service.stopService()
+        self.assertEqual(await deferToThread(connection.recv, 1), b"")
+        self.assertNoResult(ending)
+        self.caches.obeyed.succeed("done")
+        await ending
+
+    async def test_it_is_done_though_who_asked_has_gone(self) -> None:
+        self.connect().sendall(write_order(Order(CLEAR_CACHES)) + b"\n")
+        self.connect().close()
+        await until(lambda: self.caches.told)
+        self.caches.obeyed.succeed("done")
+
+    async def test_what_fails_is_logged(self) -> None:
+        self.caches.obeyed.fail(ZeroDivisionError())
+        error = await self.assertFailure(self.say(Order(CLEAR_CACHES)), NoWorker)
+        self.assertIn("may just have ended", str(error))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
 class TheSocket(ControlCase):
     def test_is_its_user_s_alone(self) -> None:
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
@@ -159,7 +222,7 @@ class TheSocket(ControlCase):
         self.assertEqual(os.listdir(self.folder), [])
 
     async def test_of_a_dead_worker_gives_way(self) -> None:
-        second = ControlService(reactor, self.folder, self.worker)
+        second = ControlService(reactor, self.folder, self.worker, self.caches)
         second.startService()
         await self.say(Order("drain"))
         self.assertEqual(self.worker.told, [("drain", None)])
@@ -169,7 +232,7 @@ class TheSocket(ControlCase):
 
     async def test_is_none_where_none_can_be(self) -> None:
         os.makedirs(os.path.join(self.folder, "elsewhere", SOCKET))
-        other = ControlService(reactor, os.path.join(self.folder, "elsewhere"), self.worker)
+        other = ControlService(reactor, os.path.join(self.folder, "elsewhere"), self.worker, self.caches)
         other.startService()
         await other.stopService()
 

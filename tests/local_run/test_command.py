@@ -25,6 +25,7 @@ class RunCase(TestCase):
         self.folder = os.path.abspath(self.mktemp())
         os.mkdir(self.folder)
         self.artifacts = os.path.join(self.folder, "artifacts")
+        self.kept = os.path.abspath(self.mktemp())
         self.out, self.err = io.BytesIO(), io.StringIO()
         self.patch(tempfile, "tempdir", self.folder)
 
@@ -39,7 +40,7 @@ class RunCase(TestCase):
         return self.file(name, {"payload": payload, **definition})
 
     def start(self, *files: str, **options: Any) -> Deferred[int]:
-        given = RunOptions(files, artifacts=self.artifacts, **options)
+        given = RunOptions(files, **{"artifacts": self.artifacts, "caches": self.kept, **options})
         self.command = RunCommand(reactor, given, self.out, colours=False)
         with redirect_stderr(self.err):
             return self.command.run()

@@ -1,0 +1,70 @@
+"""What somebody on a worker's machine can do with its caches, whether the worker runs or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import inf
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tcworker.cache.rows import Row
+from tcworker.control.orders import CLEAR_CACHES, PURGE_CACHE, Order
+from tcworker.interfaces import JSON
+from tcworker.task.claim import write_date
+
+_log = Logger()
+
+
+class Caches(Protocol):
+    """What is kept for tasks: L{tcworker.cache.store.CacheStore}."""
+
+    def rows(self) -> Deferred[Sequence[Row]]: ...
+
+    def purge(self, name: str, before: float, /) -> Deferred[str]: ...
+
+    def clear(self) -> Deferred[str]: ...
+
+
+class CacheOrders:
+    """Obeys orders about caches."""
+
+    def __init__(self, caches: Caches) -> None:
+        self._caches = caches
+
+    async def obey(self, order: Order) -> JSON:
+        """Do what an order says, and answer with what there was, or in words what became of it."""
+        if order.what == PURGE_CACHE:
+            return self._said(await self._caches.purge(order.cache, inf), f"there is no cache {order.cache}")
+        if order.what == CLEAR_CACHES:
+            return self._said(await self._caches.clear(), "there is nothing")
+        return {"caches": [as_json(row) for row in await self._caches.rows()]}
+
+    def _said(self, said: str, nothing: str) -> JSON:
+        if said:
+            _log.info("by hand: {said}", said=said)
+        return {"said": said or nothing}
+
+
+def as_json(row: Row) -> JSON:
+    """Something that is kept, as programs read it: sizes in bytes, dates as the queue writes them."""
+    return {
+        "kind": row.kind,
+        "platform": row.platform,
+        "name": row.name,
+        "what": row.words,
+        "path": row.path,
+        "bytes": row.size,
+        "created": _date(row.created),
+        "used": _date(row.used),
+        "secondsToMake": round(row.seconds, 3),
+        "inUse": not row.idle,
+        "run": row.run,
+        "toBePurged": row.purged,
+    }
+
+
+def _date(seconds: float) -> str:
+    return write_date(datetime.fromtimestamp(seconds, UTC))
