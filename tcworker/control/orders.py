@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tcworker.interfaces import JSON
-
 SOCKET = "control"
 """The socket's name in the state directory, which nobody but the worker's own user may enter."""
 
@@ -62,7 +60,7 @@ def read_order(line: bytes) -> Order:
     return Order(said["order"], _read_seconds(said.get("seconds")), cache)
 
 
-def _read_seconds(seconds: JSON) -> float | None:
+def _read_seconds(seconds: object) -> float | None:
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:

@@ -9,6 +9,7 @@ from tcworker import folder_lock
 from tcworker.folder_lock import FolderTaken
 from tcworker.local_run.output import YELLOW, Output
 
+
 def usual_folder(environ: Mapping[str, str]) -> str:
     """Where a user's caches belong, by the rules of freedesktop.org."""
     base = environ.get("XDG_CACHE_HOME", "")
