@@ -30,10 +30,10 @@ class Header(NamedTuple):
 
 def read_header(block: bytes) -> Header | None:
     """Read a block; C{None} if its checksum is wrong. Raises L{ArchiveFault} for one that makes no sense even so."""
+    if not _is_sound(block):
+        return None
     name = _text(block[:100])
     try:
-        if not _is_sound(block):
-            return None
         # In GNU tar's own headers other things are there.
         prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else b""
         size, mode, mtime = _number(block[124:136]), _number(block[100:108]), _number(block[136:148])
@@ -58,7 +58,10 @@ def _number(field: bytes) -> int:
 
 
 def _is_sound(block: bytes) -> bool:
-    stated = _number(block[_CHECKSUM])
+    try:
+        stated = _number(block[_CHECKSUM])
+    except ValueError:
+        return False
     if stated == _sum(block) - _sum(block[_CHECKSUM]) + 8 * ord(" "):
         return True
     # Some of old took bytes for signed.
