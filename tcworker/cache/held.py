@@ -48,6 +48,7 @@ class HeldCache:
         return self._once(lambda: self._drop(why))
 
     def _once(self, work: Callable[[], _Work]) -> Deferred[None]:
+        # A hook that fails in the middle may be followed by one that does the same again.
         if self._let_go is None:
             self._let_go = OneShot()
             self._loose.run(_do(work(), self._let_go), f"letting go of {self.folder.name}")

@@ -40,6 +40,7 @@ class Home:
 
 async def new_folder(home: Home, name: str, loose: Loose) -> ICacheFolder:
     """Make one; when who waits for it is cancelled, what is made all the same is deleted."""
+    # What a thread has begun cannot be cancelled: the folder may come after nobody wants it any more.
     made: OneShot[ICacheFolder] = OneShot()
     Deferred.fromCoroutine(_new(home, name)).addBoth(made.settle)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -47,7 +48,9 @@ class SharedCaches:
             held = self._hold(id, fresh=False)
             if await self._is_there(held):
                 return held
+            # Whoever got it would fail, and the next one with it.
             await held.drop(NO_FOLDER)
+        # Nothing waits from here on until somebody makes it, so that there are never two makings.
         making = self._makings.get((home.name, key))
         if making is not None:
             return await making.join(make, say)
@@ -78,18 +81,18 @@ class SharedCaches:
     async def _make(self, home: Home, key: str, make: Make, say: Say) -> int:
         began, now = self._time.steady(), self._time.seconds()
         folder = await new_folder(home, key, self._loose)
+        row = Row(0, SHARED, home.name, key, now, now)
         try:
             facts = await make(folder, say)
+            seconds = self._time.steady() - began
+            return await self._keep(replace(row, details=dict(folder.details), seconds=seconds, facts=facts), folder)
         except BaseException:
             self._disposal.remove(folder)
             raise
-        seconds = self._time.steady() - began
-        # Held until it is remembered: somebody might be looking for something to throw away.
-        row = Row(0, SHARED, home.name, key, now, now, dict(folder.details), seconds=seconds, readers=1, facts=facts)
-        return await self._keep(row, folder)
 
     async def _keep(self, row: Row, folder: ICacheFolder) -> int:
-        id, written = self._stock.add(row, folder)
+        # Held until it is remembered: somebody might be looking for something to throw away.
+        id, written = self._stock.add(replace(row, readers=1), folder)
         try:
             await written
         except BaseException:
@@ -108,16 +111,13 @@ class SharedCaches:
     async def _give_back(self, id: int) -> None:
         readers = self._stock[id].row.readers - 1
         row = self._stock.note(id, readers=readers, used=self._time.seconds())
-        if readers:
-            return
-        if row.purged:
+        if row.idle and row.purged:
             await self._disposal.let_go([id])
-        else:
+        elif row.idle or row.purged:
+            # While others read it, nobody needs to know when it was used; but that nobody may get it again.
             await self._stock.change(id)
 
     async def _drop(self, id: int, why: str) -> None:
         row = self._stock.note(id, purged=True)
         _log.info("{what} is thrown away: {why}", what=row.words, why=why)
-        if row.readers > 1:
-            await self._stock.change(id)
         await self._give_back(id)

@@ -33,6 +33,7 @@ class Stock:
         self._table = table
         self._kept: dict[int, Kept] = {}
         self._by_name: dict[_Name, dict[int, Kept]] = {}
+        # Never one that was given before: an old row may still be in the table, which a full disk kept there.
         self._next_id = 1
         self.total = 0
 
@@ -47,8 +48,9 @@ class Stock:
     def add(self, row: Row, folder: ICacheFolder) -> tuple[int, Deferred[None]]:
         """Keep something new; gives the id that it has from now on, and when it is remembered."""
         row = replace(row, id=self._next_id)
+        written = self._table.keep(row)
         self._put(Kept(row, folder))
-        return row.id, self._table.keep(row)
+        return row.id, written
 
     def __getitem__(self, id: int) -> Kept:
         """What has this id; of what somebody holds nobody takes anything away."""
@@ -84,6 +86,7 @@ class Stock:
 
     def _put(self, kept: Kept) -> None:
         row, before = kept.row, self._kept.get(kept.row.id)
+        # Kept as a sum, for it is looked at before each claim.
         self.total += row.size - (before.row.size if before else 0)
         self._kept[row.id] = kept
         self._by_name.setdefault(_name(row), {})[row.id] = kept

@@ -42,6 +42,7 @@ class CacheStore:
     def __init__(self, table: CacheTable, downloads: Home, most: int, time: ServerTime) -> None:
         self._table = table
         self._downloads = downloads
+        # Those of the platforms come when these are prepared.
         self._homes = [downloads]
         self._opened = False
         self._stock = Stock(table)
@@ -50,6 +51,7 @@ class CacheStore:
         sizes = Sizes(self._stock, self._loose)
         self._exclusive = ExclusiveCaches(self._stock, self._disposal, sizes, most, time, self._loose)
         self._shared = SharedCaches(self._stock, self._disposal, sizes, time, self._loose)
+        # Put in by whoever knows Taskcluster; without it, nothing is asked for.
         self.heed_purges: Callable[[], Deferred[None]] = lambda: succeed(None)
 
     @property
@@ -143,6 +145,7 @@ class CacheStore:
     async def _purge(self, meant: Callable[[Row], bool]) -> str:
         rows = [kept.row for kept in self._stock.all() if meant(kept.row) and not kept.row.purged]
         in_use = [row for row in rows if not row.idle]
+        # In the table, too: the mark must outlive a worker that dies before they are given back.
         marked = [self._stock.change(row.id, purged=True) for row in in_use]
         gone = await self._disposal.let_go([row.id for row in rows if row.idle])
         await gatherResults(marked, consumeErrors=True)

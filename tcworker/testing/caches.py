@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, TypeVar
@@ -149,6 +150,8 @@ class MemoryTable(Obstacle):
 
     def keep(self, row: Row) -> Deferred[None]:
         """See L{tcworker.cache.table.CacheTable.keep}."""
+        # Raises what the real one does.
+        json.dumps([dict(row.details), row.facts])
         self.writes += 1
         if self.problem is None:
             self.kept[row.id] = row

@@ -219,6 +219,12 @@ class WaitingTogether(CacheCase):
         self.failureResultOf(one, CancelledError)
         self.assertTrue(self.first.cancelled)
 
+    def test_a_maker_who_says_what_is_no_json_has_made_nothing(self) -> None:
+        one = self.ask(self.first, "a/0")
+        self.first.made.callback({"file": object()})
+        self.failureResultOf(one, TypeError)
+        self.assertEqual((self.worker.home.folders, self.rows()), ({}, []))
+
     def test_nobody_throws_it_away_before_it_is_given(self) -> None:
         one = self.ask(self.first, "a/0")
         self.worker.table.hold = True
@@ -273,6 +279,14 @@ class LettingGo(CacheCase):
         one, _two = self.shared(), self.shared()
         self.successResultOf(one.drop("the server has another one"))
         self.restart()
+        self.assertEqual((self.rows(), self.worker.home.folders), ([], {}))
+
+    def test_a_full_disk_keeps_nobody_from_letting_go(self) -> None:
+        one, two = self.shared(), self.shared()
+        self.worker.table.problem = OSError("disk full")
+        self.successResultOf(one.drop("the server has another one"))
+        self.successResultOf(two.give_back())
+        self.assert_logged("letting go of key failed")
         self.assertEqual((self.rows(), self.worker.home.folders), ([], {}))
 
     def test_one_may_be_dropped_twice(self) -> None:

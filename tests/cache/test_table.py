@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,8 @@ class Case(Protocol):
 
     def assertEqual(self, first: Any, second: Any) -> None: ...
 
+    def assertRaises(self, error: type[Exception], call: Any, row: Row) -> object: ...
+
 
 class TableContract:
     """For a table, and what the next worker finds in it."""
@@ -52,6 +55,9 @@ class TableContract:
         await self.table.keep(DOWNLOAD)
         await self.table.forget([1, 99])
         self.assertEqual(await self.rows(), [DOWNLOAD])
+
+    async def test_what_is_no_json_is_refused(self: Case) -> None:
+        self.assertRaises(TypeError, self.table.keep, replace(DOWNLOAD, facts=object()))
 
     async def test_in_the_order_of_their_ids(self: Case) -> None:
         await self.table.keep(DOWNLOAD)
