@@ -26,6 +26,7 @@ EVERYTHING = ("tests",)
 
 FOR_ORDINARY_USERS = (
     "tests.engine",
+    "tests.extract",
     "tests.feature",
     "tests.integration.test_outcomes",
     "tests.integration.test_outcomes_exceptions",

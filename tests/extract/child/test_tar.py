@@ -128,7 +128,7 @@ class LikeTheStandardLibrary(InFolder):
         self.assertAlike(data[:148] + b"%06o\0 " % signed + data[156:])
 
     def test_the_last_of_equal_names_stays(self) -> None:
-        self.assertAlike(tar(Member("a", b"first", mode=0o400), Member("b"), Member("a", b"second", mode=0o644)))
+        self.assertAlike(tar(Member("a", b"first", mode=0o755), Member("b"), Member("a", b"second")))
 
     @given(
         st.dictionaries(PATHS, st.binary(max_size=2000), max_size=8), st.sampled_from(FORMATS[1:]), st.integers(1, 3000)
