@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import tcworker
 from tcworker import arguments
-from tcworker.control.orders import ORDERS, STATUS, Order
+from tcworker.control.orders import CLEAR_CACHES, LIST_CACHES, ORDERS, PURGE_CACHE, STATUS, Order
 from tcworker.errors import ConfigError, ProcessStatus
 from tcworker.server.arguments import add_arguments as add_server_arguments
 from tcworker.server.arguments import options_of
@@ -41,6 +41,13 @@ Tell a running worker to go, or ask how it stands. How it stands then is printed
 
 drain: take no more tasks, and end when the running ones are done. stop: end them, so that other workers take them.
 A second order can only shorten the time. Only the worker's own user, and root, can call it."""
+
+CACHES = """\
+Say what is kept for tasks on this machine, or throw it away: with the worker if one runs, else where it left it.
+
+list: what there is, how large, when it was last used, how long it took to make. purge: throw away the caches of a name.
+clear: throw away all there is. What a task uses meanwhile goes when it is done. Without --config and --state-dir it
+is about what tcworker run keeps. docs/caches.md tells more."""
 
 CHECK = """\
 Show what settings a worker would have, and where each value comes from. Secrets are not shown."""
@@ -74,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_server(_command(commands, "server", "run a Taskcluster on this machine", SERVER))
     _add_worker(_command(commands, "worker", "run a worker of a Taskcluster", WORKER))
     _add_control(_command(commands, "control", "tell a running worker to go, or ask how it stands", CONTROL))
+    _add_caches(_command(commands, "caches", "see or throw away what is kept for tasks", CACHES))
     _add_check(_command(commands, "check", "show a worker's settings", CHECK))
     _add_schema(_command(commands, "schema", "print what a task's payload may be", SCHEMA))
     return parser
@@ -134,6 +142,20 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     _add_config(place, required=False)
     place.add_argument("--state-dir", metavar="DIR", help="the worker's state directory")
     parser.set_defaults(do=_control)
+
+
+def _add_caches(parser: argparse.ArgumentParser) -> None:
+    orders = parser.add_subparsers(required=True, metavar="ORDER", parser_class=_Parser)
+    for word, order in (("list", LIST_CACHES), ("purge", PURGE_CACHE), ("clear", CLEAR_CACHES)):
+        what = orders.add_parser(word)
+        if order == PURGE_CACHE:
+            what.add_argument("name", metavar="NAME", help="of the caches")
+        if order == LIST_CACHES:
+            what.add_argument("--json", action="store_true", help="for programs")
+        place = what.add_mutually_exclusive_group()
+        _add_config(place, required=False)
+        place.add_argument("--state-dir", metavar="DIR", help="the worker's state directory")
+        what.set_defaults(do=_caches, order=order, name="", json=False)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -213,6 +235,14 @@ def _control(options: argparse.Namespace) -> int:
     from tcworker.control.command import main as call_worker
 
     return call_worker(Order(options.order, options.seconds), options.config, options.state_dir)
+
+
+def _caches(options: argparse.Namespace) -> int:
+    from tcworker.cache_commands.command import CacheOptions
+    from tcworker.cache_commands.command import main as look_after_caches
+
+    order = Order(options.order, cache=options.name)
+    return look_after_caches(CacheOptions(order, options.config, options.state_dir, options.json))
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -39,7 +39,7 @@ from tcworker.host.service import HostService
 from tcworker.interfaces import JSON, Exit, IFeature, IHost, IPlatform, ITaskContext, Notice, ProcessStatus, Unsubscribe
 from tcworker.state import RunRecord, StateStore
 from tcworker.task.facilities import Facilities
-from tcworker.waiting import Threads
+from tcworker.waiting import OneShot, Threads
 from tcworker.watch.clock import ClockWatch
 from tcworker.watch.health import Health
 from tcworker.watch.limits import check_process_limits
@@ -86,6 +86,7 @@ class Worker(MultiService):
         self._closers: list[tuple[str, Callable[[], Deferred[None]]]] = []
         self._config: Config | None = None
         self._leaves_host = True
+        self._caches_opened: OneShot[None] = OneShot()
         self._unsubscribe: Unsubscribe = _nothing
         self._host = HostService(reactor, host, configure)
         self._host.setServiceParent(self)
@@ -180,6 +181,7 @@ class Worker(MultiService):
         for platform in parts.platforms:
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
         await facilities.caches.open([Home.of_platform(platform) for platform in parts.platforms])
+        self._caches_opened.succeed(None)
         # Not before nothing of them lives here: what the queue is told of may begin elsewhere at once.
         await recovery.settle(left)
         self._listen(facilities)
@@ -214,7 +216,7 @@ class Worker(MultiService):
         time = ServerTime(partial(wall_seconds, self._reactor), steady_seconds)
         caches = await OpenedCaches.open(self._reactor, config, state, time)
         self._closers.append(("the caches", caches.close))
-        control = ControlService(self._reactor, config.state_dir, self, CacheOrders(caches.store))
+        control = ControlService(self._reactor, config.state_dir, self, CacheOrders(caches.store, self._caches_opened))
         self._add("the control socket", control)
         self._heed_purges(config, http, state, time, caches.store)
         return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store)

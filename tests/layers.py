@@ -87,6 +87,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.deployment": 10,
     "tcworker.local_run": 11,
     "tcworker.server": 11,
+    "tcworker.cache_commands": 11,
     "tcworker.check": 11,
     "tcworker.schemas": 11,
     "tcworker.cli": 12,
@@ -100,7 +101,7 @@ UNITS = {"tcworker.engine", "tcworker.host", "tcworker.feature"}
 FRAME = {"tcworker.feature.base"}
 """What all of such parts stand on."""
 
-COMMANDS = {"tcworker.cli", "tcworker.deployment", "tcworker.local_run", "tcworker.server"}
+COMMANDS = {"tcworker.cache_commands", "tcworker.cli", "tcworker.deployment", "tcworker.local_run", "tcworker.server"}
 """The commands and what they share: only they put a worker and the embedded Taskcluster together."""
 
 FOR_EMBEDDED = {

@@ -14,6 +14,7 @@ from tcworker.cache.rows import Row
 from tcworker.control.orders import CLEAR_CACHES, PURGE_CACHE, Order
 from tcworker.interfaces import JSON
 from tcworker.task.claim import write_date
+from tcworker.waiting import OneShot
 
 _log = Logger()
 
@@ -29,17 +30,22 @@ class Caches(Protocol):
 
 
 class CacheOrders:
-    """Obeys orders about caches."""
+    """Obeys orders about caches.
 
-    def __init__(self, caches: Caches) -> None:
+    @param opened: fires when it is known which there are.
+    """
+
+    def __init__(self, caches: Caches, opened: OneShot[None]) -> None:
         self._caches = caches
+        self._opened = opened
 
     async def obey(self, order: Order) -> JSON:
-        """Do what an order says, and answer with what there was, or in words what became of it."""
+        """Do what an order says, and answer with what there is, or in words what became of it."""
+        await self._opened.wait()
         if order.what == PURGE_CACHE:
             return self._said(await self._caches.purge(order.cache, inf), f"there is no cache {order.cache}")
         if order.what == CLEAR_CACHES:
-            return self._said(await self._caches.clear(), "there is nothing")
+            return self._said(await self._caches.clear(), "nothing is kept")
         return {"caches": [as_json(row) for row in await self._caches.rows()]}
 
     def _said(self, said: str, nothing: str) -> JSON:

@@ -11,19 +11,23 @@ from tcworker.interfaces import JSON
 PATIENCE = 15.0
 """Seconds for the whole call."""
 
-_LONGEST = 16 << 20
+_LONGEST = 64 << 20
 
 
 class NoWorker(Exception):
     """No worker answers; the text says why and what to do."""
 
 
-def call(folder: str, order: Order) -> JSON:
-    """Say an order to the worker that has a state directory, and give its status. Raises L{NoWorker}; blocks."""
+class NobodyThere(NoWorker):
+    """Because none runs."""
+
+
+def call(folder: str, order: Order, patience: float = PATIENCE) -> JSON:
+    """Say an order to the worker that has a state directory, and give its answer. Raises L{NoWorker}; blocks."""
     try:
-        return json.loads(_exchange(folder, write_order(order)))
+        return json.loads(_exchange(folder, write_order(order), patience))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-        raise NoWorker(
+        raise NobodyThere(
             f"no worker runs with the state directory {folder}: if its own is another one, say --state-dir"
         ) from None
     except PermissionError:
@@ -34,9 +38,9 @@ def call(folder: str, order: Order) -> JSON:
         raise NoWorker(f"the worker with {folder} gave no answer ({error}): it may just have ended") from None
 
 
-def _exchange(folder: str, line: bytes) -> bytes:
+def _exchange(folder: str, line: bytes, patience: float) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection, address_in(folder) as address:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(patience)
         connection.connect(address)
         connection.sendall(line + b"\n")
         with connection.makefile("rb") as answer:

@@ -24,6 +24,9 @@ from tcworker.waiting import Loose, OneShot
 PATIENCE = 10.0
 """Seconds that somebody who has called has to say an order and to take the answer."""
 
+CLOSE_SECONDS = 2.0
+"""What an order may still take when the worker ends."""
+
 _log = Logger()
 
 
@@ -134,7 +137,8 @@ class _Calls(Factory):
         for call in tuple(self._open):
             call.transport.loseConnection()
         await DeferredList(waiting)
-        await self._answers.wait()
+        # What a worker waits for that never came up will not come.
+        await self._answers.end(self._clock, CLOSE_SECONDS)
 
     def _hear(self, call: _Call, line: bytes) -> None:
         self._answers.run(self._answer(call, line), "a control call")

@@ -16,6 +16,7 @@ from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import IFeature
 from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE, LocalTask
+from tcworker.local_run.kept import state_dir_in
 from tcworker.worker import Worker
 
 SETTINGS = TaskclusterSettings(times=Times(deadline_delay=1, dependencies=0.02), in_memory=True)
@@ -26,11 +27,6 @@ CLOSE_SECONDS = 1.0
 
 OF_ONE_USER = frozenset({"HOME", "USER", "LOGNAME", "MAIL", "SHELL", "TMPDIR", "XDG_RUNTIME_DIR"})
 """Variables of a terminal that are wrong for any other user."""
-
-
-def state_dir_in(kept: str) -> str:
-    """Where, of what is kept, the worker's state directory is."""
-    return os.path.join(kept, "state")
 
 
 class LocalDeployment(Deployment):

@@ -19,6 +19,11 @@ def usual_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(base, "tcworker")
 
 
+def state_dir_in(kept: str) -> str:
+    """Where, of what is kept, the worker's state directory is."""
+    return os.path.join(kept, "state")
+
+
 class KeptFolder:
     """One that this command alone uses, for as long as it runs.
 

@@ -28,7 +28,7 @@ from tcworker.control.orders import (
     address_in,
     write_order,
 )
-from tcworker.control.service import PATIENCE, ControlService
+from tcworker.control.service import CLOSE_SECONDS, PATIENCE, ControlService
 from tcworker.waiting import OneShot
 from tcworker.worker_log import text_observer
 from tests.surroundings import open_folder, until
@@ -198,6 +198,16 @@ class CallsAboutCaches(ControlCase):
         self.assertEqual(await deferToThread(connection.recv, 1), b"")
         self.assertNoResult(ending)
         self.caches.obeyed.succeed("done")
+        await ending
+
+    async def test_what_takes_long_does_not_hold_up_the_end(self) -> None:
+        connection = self.connect()
+        connection.sendall(write_order(Order(CLEAR_CACHES)) + b"\n")
+        await until(lambda: self.caches.told)
+        ending = self.service.stopService()
+        await deferToThread(connection.recv, 1)
+        await until(self.clock.getDelayedCalls)
+        self.clock.advance(CLOSE_SECONDS)
         await ending
 
     async def test_it_is_done_though_who_asked_has_gone(self) -> None:
