@@ -27,6 +27,7 @@ setup(
     install_requires=[
         "attrs>=23.1",
         "automat>=25.4",
+        "backports.zstd>=1.0; python_version < '3.14'",
         "brotli>=1.1",
         "hyperlink>=21.0",
         "isal>=1.6",
@@ -45,7 +46,6 @@ setup(
         "treq>=24.9",
         "twisted[tls]>=24.10",
         "zope.interface>=6.0",
-        "zstandard>=0.22",
     ],
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -16,7 +16,7 @@ import brotli
 import lz4.frame
 import py7zr
 import snappy
-import zstandard
+from backports import zstd
 
 
 def lzipped(data: bytes) -> bytes:
@@ -36,7 +36,7 @@ COMPRESSIONS: Mapping[str, Callable[[bytes], bytes]] = {
     "lz4": lz4.frame.compress,
     "sz": lambda data: bytes(snappy.StreamCompressor().compress(data)),
     "xz": lzma.compress,
-    "zst": zstandard.compress,
+    "zst": zstd.compress,
     "zz": zlib.compress,
 }
 """How a file is compressed, by the format's name in a payload."""
