@@ -198,6 +198,14 @@ class Dropping(CacheCase):
         self.assertEqual((self.rows(), self.worker.table.kept), ([], {}))
         self.assertTrue(self.take().fresh)
 
+    def test_it_is_dropped_when_not_even_the_next_worker_could_get_it(self) -> None:
+        held = self.take()
+        self.worker.table.hold = True
+        dropping = held.drop("the task was killed")
+        self.assertNoResult(dropping)
+        self.worker.table.release()
+        self.successResultOf(dropping)
+
     def test_the_log_says_why(self) -> None:
         self.successResultOf(self.take().drop("the task was killed"))
         self.assert_logged("cache checkouts is thrown away: the task was killed", LogLevel.info)
