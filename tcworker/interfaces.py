@@ -491,8 +491,8 @@ class ICacheFolder(Interface):
     path: str | None = Attribute("Where it is; C{None} where the platform keeps it.")
     size: int = Attribute("Bytes by disk blocks, as last measured.")
     owner: tuple[int, int] | None = Attribute(
-        "Of one that is new: user and group that what is put into it must belong to, which nobody else has; C{None} for "
-        "the worker's own."
+        "Of one that is new: user and group that what is put into it must belong to, which nobody else has; C{None} "
+        "for the worker's own."
     )
     details: Mapping[str, Any] = Attribute(
         "JSON by which its platform finds it again. Looked at when it is new and whenever it is given back, so that "
@@ -552,6 +552,12 @@ class ICaches(Interface):
         Never fails, and takes seconds at the most: during an outage caches are used as they are.
         """
 
+    def make_room() -> Deferred[bool]:
+        """A disk was full for somebody who wrote to it: throw away what nobody uses now.
+
+        Fires with whether anything went, so that it is worth another try; takes a minute at the most, and never fails.
+        """
+
     def exclusive(name: str) -> Deferred[IHeldCache]:
         """The writable cache of this name that was used last and that no other run holds, or else a new, empty one.
 
@@ -561,9 +567,9 @@ class ICaches(Interface):
     def shared(key: str, make: Make, say: Say) -> Deferred[IHeldCache]:
         """A folder of the run's platform that many read and nobody changes, made if it is not there.
 
-        All who ask for one key wait for one making, and are told how it goes. It is cancelled when all of them have gone.
-        Fails with what the making failed with, which is not kept: who asks after that makes it again. When the one
-        whose making it is has gone, and it fails, another one's is tried.
+        All who ask for one key wait for one making, and are told how it goes. It is cancelled when all of them have
+        gone. Fails with what the making failed with, which is not kept: who asks after that makes it again. When the
+        one whose making it is has gone, and it fails, another one's is tried.
 
         @param key: what it is made of, and how, as C{tar.zst:artifact:…}. No secrets: it stands in the worker's log.
         """

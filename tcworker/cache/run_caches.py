@@ -29,6 +29,7 @@ class RunCaches:
         home: Home,
         downloads: Home,
         heed_purges: Callable[[], Deferred[None]],
+        make_room: Callable[[], Deferred[bool]],
     ) -> None:
         self._run = run
         self._exclusive = exclusive
@@ -36,10 +37,15 @@ class RunCaches:
         self._home = home
         self._downloads = downloads
         self._heed_purges = heed_purges
+        self._make_room = make_room
 
     def heed_purges(self) -> Deferred[None]:
         """See L{ICaches.heed_purges}."""
         return self._heed_purges()
+
+    def make_room(self) -> Deferred[bool]:
+        """See L{ICaches.make_room}."""
+        return self._make_room()
 
     def exclusive(self, name: str) -> Deferred[IHeldCache]:
         """See L{ICaches.exclusive}."""

@@ -34,6 +34,7 @@ class CacheStore:
     """What is kept for tasks, in memory and in the worker's state.
 
     @ivar heed_purges: has thrown away what Taskcluster was asked to have purged.
+    @ivar make_room: throws away what nobody uses, after a disk was full; fires with whether anything went.
     @param downloads: where the folders are that are of no platform.
     @param most: how many exclusive caches of one name are kept that nobody has.
     @param time: of Taskcluster, by which caches are dated.
@@ -53,6 +54,8 @@ class CacheStore:
         self._shared = SharedCaches(self._stock, self._disposal, sizes, time, self._loose)
         # Put in by whoever knows Taskcluster; without it, nothing is asked for.
         self.heed_purges: Callable[[], Deferred[None]] = lambda: succeed(None)
+        # By whoever looks after the disks; without it, everything stays.
+        self.make_room: Callable[[], Deferred[bool]] = lambda: succeed(False)
 
     @property
     def total(self) -> int:
@@ -80,7 +83,8 @@ class CacheStore:
 
     def of_home(self, run: str, home: Home) -> RunCaches:
         """The same for a platform's folders alone."""
-        return RunCaches(run, self._exclusive, self._shared, home, self._downloads, lambda: self.heed_purges())
+        purges, room = lambda: self.heed_purges(), lambda: self.make_room()
+        return RunCaches(run, self._exclusive, self._shared, home, self._downloads, purges, room)
 
     def rows(self) -> Deferred[Sequence[Row]]:
         """All there are, in the order in which they were made."""

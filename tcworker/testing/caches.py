@@ -202,10 +202,12 @@ class FakeCaches:
     """What a run may have, with the worker's own rules and folders in memory.
 
     @ivar purges_heeded: how often L{heed_purges} was called.
+    @ivar room: whether something can be thrown away when a disk is full.
     """
 
     def __init__(self, worker: FakeCacheWorker, run: str = "run/0") -> None:
         self.purges_heeded = 0
+        self.room = False
         self.worker = worker
         self._caches = worker.store.of_home(run, worker.home.as_home(PLATFORM))
 
@@ -213,6 +215,10 @@ class FakeCaches:
         """See L{ICaches.heed_purges}."""
         self.purges_heeded += 1
         return succeed(None)
+
+    def make_room(self) -> Deferred[bool]:
+        """See L{ICaches.make_room}."""
+        return succeed(self.room)
 
     def exclusive(self, name: str) -> Deferred[IHeldCache]:
         """See L{ICaches.exclusive}."""

@@ -79,18 +79,6 @@ class FakeFiller:
         return {"sha256": "abc"}
 
 
-class Caches(FakeCaches):
-    """Those of a run, with room or without.
-
-    @ivar room: whether something can be thrown away.
-    """
-
-    room = False
-
-    def make_room(self) -> Deferred[bool]:
-        return succeed(self.room)
-
-
 class Engine:
     """Notes what is attached.
 
@@ -151,7 +139,7 @@ class MountsCase(SynchronousTestCase):
 
     def new_context(self, name: str = "a/0") -> FakeTaskContext:
         context = FakeTaskContext(self.clock, task={"scopes": ["generic-worker:cache:*"]})
-        context.caches = self.caches = Caches(self.worker, name)
+        context.caches = self.caches = FakeCaches(self.worker, name)
         self.addCleanup(context.close)
         return context
 
