@@ -13,9 +13,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from tcworker import __version__
+from tcworker.cache.collector_service import CollectorService
 from tcworker.cache.homes import Home
 from tcworker.cache.last_look import StateLastLook
 from tcworker.cache.opening import OpenedCaches
+from tcworker.cache.places import Places
 from tcworker.cache.purge_requests import PurgeRequests
 from tcworker.cache.purging import PurgeService
 from tcworker.cache.store import CacheStore
@@ -41,6 +43,7 @@ from tcworker.state import RunRecord, StateStore
 from tcworker.task.facilities import Facilities
 from tcworker.waiting import OneShot, Threads
 from tcworker.watch.clock import ClockWatch
+from tcworker.watch.disks import MEGABYTE
 from tcworker.watch.health import Health
 from tcworker.watch.limits import check_process_limits
 
@@ -182,10 +185,21 @@ class Worker(MultiService):
             await platform.prepare([sandbox for sandbox in sandboxes if sandbox.platform == platform.name])
         await facilities.caches.open([Home.of_platform(platform) for platform in parts.platforms])
         self._caches_opened.succeed(None)
+        self._look_after_disks(facilities)
         # Not before nothing of them lives here: what the queue is told of may begin elsewhere at once.
         await recovery.settle(left)
         self._listen(facilities)
         return facilities
+
+    def _look_after_disks(self, facilities: Facilities) -> None:
+        config, caches = facilities.config, facilities.caches
+        most = config.caches_max_megabytes * MEGABYTE or None
+        sweeps = [caches.sweep, *(platform.sweep for platform in facilities.platforms)]
+        places, now = Places.of_config(config), facilities.time.seconds
+        collector = CollectorService(self._reactor, facilities.threads, caches, places, most, now, sweeps)
+        caches.make_room = partial(collector.make_room, pressed=True)
+        facilities.collector = collector
+        self._add("looking after the disks", collector)
 
     async def _look_back(self, facilities: Facilities, left: Sequence[RunRecord]) -> None:
         """See what the worker before left and died of, and hold this one back if a task did that again."""

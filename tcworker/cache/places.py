@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tcworker.watch.disks import MEGABYTE, Disk, Need
+from tcworker.config import Config
+from tcworker.watch.disks import MEGABYTE, Disk, Need, needs_of
 
 PRESSED = 10 * 1024 * MEGABYTE
 """What is made free at the most of a disk that was full while somebody wrote to it, if no more is required anyway."""
@@ -39,6 +40,11 @@ class Places:
 
     needs: Sequence[Need]
     homes: Sequence[str]
+
+    @classmethod
+    def of_config(cls, config: Config) -> Places:
+        """Those of a worker with these settings."""
+        return cls(needs_of(config), [config.caches_dir, config.downloads_dir])
 
     def short(self, pressed: bool) -> Sequence[Short]:
         """Look at all of them, and give what has too little, each disk once.
