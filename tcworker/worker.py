@@ -35,6 +35,7 @@ from tcworker.config import Config
 from tcworker.config_without_effect import WITHOUT_EFFECT
 from tcworker.control.caches import CacheOrders
 from tcworker.control.service import ControlService
+from tcworker.download.downloads import OpenDownloads
 from tcworker.errors import StateDirectoryTaken
 from tcworker.feature.registry import FeatureSet
 from tcworker.host.service import HostService
@@ -228,12 +229,16 @@ class Worker(MultiService):
         self._closers.append(("the connections", http.close))
         features = FeatureSet(parts.features)
         time = ServerTime(partial(wall_seconds, self._reactor), steady_seconds)
+        downloads = OpenDownloads.open(self._reactor, http, config, os.environ)
+        self._closers.append(("the downloads", downloads.close))
         caches = await OpenedCaches.open(self._reactor, config, state, time)
         self._closers.append(("the caches", caches.close))
         control = ControlService(self._reactor, config.state_dir, self, CacheOrders(caches.store, self._caches_opened))
         self._add("the control socket", control)
         self._heed_purges(config, http, state, time, caches.store)
-        return Facilities(config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store)
+        return Facilities(
+            config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store, downloads
+        )
 
     def _heed_purges(self, config: Config, http: HTTP, state: StateStore, time: ServerTime, caches: CacheStore) -> None:
         service = PurgeCache(http, config.root_url, self._host.credentials, self._reactor, time=time)

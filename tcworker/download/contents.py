@@ -19,18 +19,15 @@ from tcworker.interfaces import Fetched, IContent, IContents, ISink
 
 @implementer(IContents)
 class Contents:
-    """See L{IContents}.
+    """See L{IContents}."""
 
-    @param services: makes Taskcluster's services as the run calls them; not called before they are needed.
-    """
-
-    def __init__(self, services: Callable[[], Services], downloads: Downloads) -> None:
+    def __init__(self, services: Services, downloads: Downloads) -> None:
         self._services = services
         self._downloads = downloads
 
     def resolve(self, content: Mapping[str, Any], say: Callable[[str], None]) -> Deferred[IContent]:
         """See L{IContents.resolve}."""
-        return Deferred.fromCoroutine(resolve(content, self._services(), self._downloads, say))
+        return Deferred.fromCoroutine(resolve(content, self._services, self._downloads, say))
 
     def fetch(self, content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
         """See L{IContents.fetch}."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.client.http import HTTP
@@ -46,8 +47,11 @@ class OpenDownloads(Downloads):
         threads = Threads(reactor, THREADS, "downloads")
         return cls(Servers(own, guarded), threads, reactor, config.mounts_retry_secs)
 
-    async def close(self) -> None:
+    def close(self) -> Deferred[None]:
         """End what runs, close connections and end the threads."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
         await self.servers.guarded.close()
         assert isinstance(self.threads, Threads)
         await self.threads.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
@@ -11,8 +12,11 @@ from zope.interface import Attribute, implementer
 from tcworker.client.http import HTTP
 from tcworker.client.scopes import missing, satisfies
 from tcworker.client.server_time import ServerTime
-from tcworker.client.services import Auth, Object, Queue
+from tcworker.client.services import Auth, Index, Object, Queue
 from tcworker.config import Config
+from tcworker.download.contents import Contents
+from tcworker.download.downloads import Downloads
+from tcworker.download.sources import Services
 from tcworker.errors import Cause, MalformedPayload, ResourceUnavailable, TaskclusterError, TaskError
 from tcworker.interfaces import (
     Artifact,
@@ -82,6 +86,7 @@ class TaskContext:
     @param fail: ends the run with an error's resolution.
     @param time: of Taskcluster.
     @param caches: gives those of a platform.
+    @param downloads: shared by all runs of a worker.
     @param haste: how much time uploads have.
     @param uploads: shared by all runs of a worker, so that they have no more than so many uploads together.
     """
@@ -103,6 +108,7 @@ class TaskContext:
         haste: Haste,
         uploads: DeferredSemaphore,
         caches: Callable[[IPlatform], ICaches],
+        downloads: Downloads,
     ) -> None:
         self.task_id, self.run_id, self.name = claim.task_id, claim.run_id, claim.name
         self.task, self.payload = claim.task, claim.task.get("payload", {})
@@ -115,6 +121,9 @@ class TaskContext:
         # Asked at each call: a reclaim replaces the credentials while uploads go on.
         self.queue = Queue(http, config.root_url, lambda: self._credentials, clock, time=time, silence=haste.silence)
         self._auth = Auth(http, config.root_url, lambda: self._credentials, clock, time=time)
+        objects = partial(_objects, http, config.root_url, clock, time)
+        index = Index(http, config.root_url, lambda: self._credentials, clock, time=time)
+        self.contents = Contents(Services(self.queue, index, objects), downloads)
         self._told: list[Callable[[Credentials], None]] = []
         self._reserved = ReservedNames()
         self._fail = fail
@@ -122,11 +131,7 @@ class TaskContext:
         self._haste = haste
         self._logger = RunLogger(claim.name)
         run = Run(claim.task_id, claim.run_id, self.queue, Patience(clock, haste.all_left), haste)
-        upload: Upload = (
-            ObjectUpload(http, run, lambda given: Object(http, config.root_url, lambda: given, clock, time=time))
-            if config.create_object_artifacts
-            else S3Upload(http, run)
-        )
+        upload: Upload = ObjectUpload(http, run, objects) if config.create_object_artifacts else S3Upload(http, run)
         self._republisher = Republisher(http, run)
         own_uploads = DeferredSemaphore(uploads_of_one(config.capacity))
         self._publisher = Publisher(run, upload, folder, threads, uploads, own_uploads)
@@ -236,3 +241,8 @@ class TaskContext:
             raise ResourceUnavailable(why, cause=Cause.TASKCLUSTER_AWAY, evidence=evidence) from error
         expanded: Sequence[str] = answer["scopes"]
         return expanded
+
+
+def _objects(http: HTTP, root_url: str, clock: IReactorTime, time: ServerTime, given: Credentials) -> Object:
+    """The object service, called with credentials for one artifact."""
+    return Object(http, root_url, lambda: given, clock, time=time)

@@ -17,6 +17,7 @@ from tcworker.client.http import HTTP
 from tcworker.client.server_time import ServerTime
 from tcworker.client.services import Queue, as_usual
 from tcworker.config import Config
+from tcworker.download.downloads import Downloads
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
 from tcworker.interfaces import Credentials, IPlatform, QueueCalls
@@ -58,6 +59,7 @@ class Facilities:
     features: FeatureSet
     time: ServerTime
     caches: CacheStore
+    downloads: Downloads
     collector: CollectorService | None = None
     publish_later: Callable[[RunRecord], None] = field(default=_leave)
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
@@ -147,6 +149,7 @@ class Facilities:
             haste=haste,
             uploads=self.uploads,
             caches=lambda platform: self.caches.for_run(claim.name, platform),
+            downloads=self.downloads,
         )
 
 

@@ -32,6 +32,7 @@ from tcworker.task.reserved_names import ReservedNames
 from tcworker.task.secret_forms import forms_of_credentials
 from tcworker.task.speed import Speed
 from tcworker.testing.caches import FakeCaches, FakeCacheWorker
+from tcworker.testing.contents import FakeContents
 from tcworker.testing.memory import MemoryLog
 from tcworker.testing.queue import FakeQueue
 from tcworker.waiting import now
@@ -45,10 +46,11 @@ class FakeTaskContext:
 
     @ivar log: what the task and the worker printed, C{log.text}.
     @ivar published: every artifact, in the order in which they were published.
-    @ivar contents: the bytes of published files by the artifact's name.
+    @ivar stored: the bytes of published files by the artifact's name.
     @ivar republished: those whose place the next of the same name took or may take, in order; the last one's content
-        is in C{contents}.
+        is in C{stored}.
     @ivar caches: those that the run may have, in memory.
+    @ivar contents: what its payload can have fetched: as much as is put into its C{there}.
     @ivar on_their_way: what L{unfinished} gives.
     @ivar errors: what L{fail} was called with.
     @ivar seconds_left: how long the claim lasts.
@@ -77,10 +79,11 @@ class FakeTaskContext:
         self.credentials = Credentials(f"task-client/{task_id}/{run_id}", "secret")
         self.queue = FakeQueue(lambda: self.credentials)
         self.log = MemoryLog(clock)
+        self.contents = FakeContents()
         self.caches = FakeCaches(FakeCacheWorker(clock))
         self.published: list[Artifact] = []
         self.republished: list[GzippedArtifact] = []
-        self.contents: dict[str, bytes] = {}
+        self.stored: dict[str, bytes] = {}
         self.on_their_way: dict[str, str] = {}
         self.errors: list[TaskError] = []
         self.seconds_left = 3600.0
@@ -185,12 +188,12 @@ class FakeTaskContext:
         if isinstance(artifact, FileArtifact):
             self.haste.check(artifact.file.size)
         if isinstance(artifact, FileArtifact | GzippedArtifact):
-            self.contents[artifact.name] = await read_archived(artifact.file)
+            self.stored[artifact.name] = await read_archived(artifact.file)
             artifact.file.close()
         self.published.append(artifact)
 
     async def _republish(self, artifact: GzippedArtifact) -> None:
-        self.contents[artifact.name] = await read_archived(artifact.file)
+        self.stored[artifact.name] = await read_archived(artifact.file)
         self.republished.append(artifact)
 
     def _definition(self) -> dict[str, Any]:

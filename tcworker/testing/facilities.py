@@ -158,6 +158,7 @@ class FakeFacilities(Facilities):
             platforms=[platform or FakePlatform(clock)],
             features=FeatureSet(features),
             time=time,
+            downloads=cast(Any, None),
             caches=CacheStore(MemoryTable(), MemoryHome().as_home(DOWNLOADS), config.capacity, time),
         )
 

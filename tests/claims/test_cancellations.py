@@ -23,7 +23,7 @@ from tests.pulse.test_messages import message
 
 def log_of(context: FakeTaskContext) -> str:
     """What a run has published."""
-    return gzip.decompress(context.contents["public/logs/live_backing.log"]).decode()
+    return gzip.decompress(context.stored["public/logs/live_backing.log"]).decode()
 
 
 class HearingCase(SynchronousTestCase):

@@ -222,7 +222,7 @@ class NewCredentials(Working):
         self.assertIn("[masked] again", self.log_of(1))
 
     def log_of(self, number: int) -> str:
-        contents = self.facilities.contexts[number].contents
+        contents = self.facilities.contexts[number].stored
         return gzip.decompress(contents["public/logs/live_backing.log"]).decode()
 
 

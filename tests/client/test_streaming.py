@@ -3,12 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.client.streaming import Flow, Head
+from tcworker.client.limit import Limit
+from tcworker.client.streaming import Flow, Head, Streaming
 from tcworker.client.trouble import Denied
 from tcworker.errors import Unreachable
 from tcworker.networks import Networks
-from tests.client.servers import WAITING, ProxyFactory, Raw, listen, raw
+from tests.client.servers import ProxyFactory, Raw, listen, raw
 from tests.client.test_http import Case
 
 
@@ -97,17 +101,6 @@ class StreamTests(Case):
         await streaming
         self.assertEqual(len(reader.data), size)
 
-    async def test_time_in_which_the_reader_holds_it_back_is_not_the_servers(self) -> None:
-        _, url = self.serve(lambda request: b"x" * 5_000_000)
-        reader = Taking(hold_at=1)
-        streaming = self.client().stream("GET", url, reader, idle=0.2)
-        await self.until(lambda: reader.held)
-        with self.assertRaises(Unreachable):
-            _, silent = self.serve(lambda request: WAITING)
-            await self.client().stream("GET", silent, Taking(), idle=0.3)
-        reader.let_go()
-        await streaming
-
     async def test_cancelling_closes_the_connection(self) -> None:
         port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello", close=False))
         reader = Taking()
@@ -122,6 +115,41 @@ class StreamTests(Case):
         web, url = self.serve()
         await self.client().stream("GET", f"{url}/bär", Taking())
         self.assertEqual(web.seen[0][1], "/b%C3%A4r")
+
+
+class PatienceTests(SynchronousTestCase):
+    """Whose the time is that passes."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.limit = Limit(self.clock, 60, True)
+        self.ended: list[None] = []
+        self.limit.start(lambda: self.ended.append(None))
+        self.reader = Taking()
+        streaming = Streaming(Head(200, {}, 10), self.reader, self.limit)
+        streaming.makeConnection(StringTransportWithDisconnection())
+
+    def test_time_in_which_the_reader_holds_it_back_is_not_the_servers(self) -> None:
+        self.reader.flow.pause()
+        self.clock.advance(1000)
+        self.assertEqual(self.ended, [])
+
+    def test_all_of_it_is_the_servers_again_once_the_reader_lets_go(self) -> None:
+        self.reader.flow.pause()
+        self.clock.advance(59)
+        self.reader.flow.pause()
+        self.reader.flow.resume()
+        self.reader.flow.resume()
+        self.clock.advance(59)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.ended), 1)
+
+    def test_a_byte_begins_it_anew(self) -> None:
+        self.clock.advance(59)
+        self.limit.moved()
+        self.clock.advance(59)
+        self.assertEqual((self.ended, self.limit.passed), ([], False))
 
 
 class DeniedTests(Case):

@@ -55,6 +55,7 @@ class ContextTest(SynchronousTestCase):
             haste=self.haste,
             uploads=self.uploads,
             caches=lambda platform: FakeCaches(FakeCacheWorker(self.clock), platform.name),
+            downloads=self.facilities.downloads,
         )
 
     def config(self) -> Config:

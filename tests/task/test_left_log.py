@@ -78,7 +78,7 @@ class LeftLogTest(TestCase):
         return record_of(claim)
 
     def text(self, context: FakeTaskContext, name: str = BACKING) -> str:
-        return gzip.decompress(context.contents[name]).decode()
+        return gzip.decompress(context.stored[name]).decode()
 
 
 class WhatIsPublished(LeftLogTest):
@@ -159,7 +159,7 @@ class TheVerdict(LeftLogTest):
             log.note_going(going)
         await self.die(log)
         context = await self.publish(claim, **more)
-        return read_verdict(gzip.decompress(context.contents[VERDICT])), self.text(context).splitlines()[-1]
+        return read_verdict(gzip.decompress(context.stored[VERDICT])), self.text(context).splitlines()[-1]
 
     async def test_it_says_that_the_worker_died_and_whether_the_task_was_begun(self) -> None:
         for sandbox in (None, SandboxRecord("fake", {})):
@@ -210,7 +210,7 @@ class TheVerdictOfWhoKnewMore(LeftLogTest):
         await self.die(log)
         self.clock.advance(60)
         context = await self.publish(claim, resolution=told, **more)
-        return read_verdict(gzip.decompress(context.contents[VERDICT])), self.text(context).splitlines()
+        return read_verdict(gzip.decompress(context.stored[VERDICT])), self.text(context).splitlines()
 
     async def test_is_published_as_it_was(self) -> None:
         decided = by_error(ResourceUnavailable("no room", cause=Cause.CACHE, evidence={"cache": "ccache"}))
@@ -238,7 +238,7 @@ class ToldTooLate(LeftLogTest):
         log.published()
         await self.die(log)
         context = await self.publish(claim, resolution=COMPLETED, taken_until=now(self.clock))
-        verdict = read_verdict(gzip.decompress(context.contents[VERDICT]))
+        verdict = read_verdict(gzip.decompress(context.stored[VERDICT]))
         self.assertEqual((verdict["cause"], verdict["reason"]), ("claim-lost", "claim-expired"))
         self.assertIn("the run was completed, but the queue could not be told", verdict["message"])
 
@@ -292,7 +292,7 @@ class WhenSomeOfItIsThere(LeftLogTest):
         await self.die(log)
         context = await self.publish(claim)
         self.assertEqual([artifact.name for artifact in context.published], [VERDICT, LIVE])
-        self.assertEqual(read_verdict(gzip.decompress(context.contents[VERDICT]))["cause"], "worker-died")
+        self.assertEqual(read_verdict(gzip.decompress(context.stored[VERDICT]))["cause"], "worker-died")
 
     async def test_the_verdict_of_who_knew_more_stays(self) -> None:
         claim = self.claim()
@@ -389,7 +389,7 @@ class WhatIsNot(LeftLogTest):
     async def test_of_such_a_one_the_verdict_is(self) -> None:
         context = await self.publish_without_record(logs={"live": "a/live", "backing": "a/whole"})
         self.assertEqual([artifact.name for artifact in context.published], ["a/verdict.json"])
-        verdict = read_verdict(gzip.decompress(context.contents["a/verdict.json"]))
+        verdict = read_verdict(gzip.decompress(context.stored["a/verdict.json"]))
         self.assertEqual(verdict["cause"], "worker-died")
         (kept,) = os.listdir(os.path.join(self.folder, "kept-logs"))
         self.assertNotIn(NAME, os.listdir(os.path.join(self.folder, "kept-logs", kept)))
@@ -489,7 +489,7 @@ class TooLate(LeftLogTest):
         claim = self.claim()
         await self.die(self.begin(claim))
         self.clock.advance(1200 + TOLERANCE - 60)
-        self.assertIn(BACKING, (await self.publish(claim)).contents)
+        self.assertIn(BACKING, (await self.publish(claim)).stored)
 
 
 class AtTheEnd(LeftLogTest):

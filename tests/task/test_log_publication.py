@@ -159,7 +159,7 @@ class WhileItGrows(SynchronousTestCase):
             (checkpoint.name, checkpoint.expires, checkpoint.content_type),
             ("b/c/checkpoint.log", self.context.expires, LOG_TYPE),
         )
-        self.assertIn(b"printed\n", gzip.decompress(self.context.contents["b/c/checkpoint.log"]))
+        self.assertIn(b"printed\n", gzip.decompress(self.context.stored["b/c/checkpoint.log"]))
         self.end()
 
     def test_the_live_log_leads_to_it_and_in_the_end_to_the_whole(self) -> None:
@@ -207,7 +207,7 @@ class WhileItGrows(SynchronousTestCase):
         self.end()
         self.assertEqual(len(self.context.republished), 2)
         for name in ("public/logs/checkpoint.log", "public/logs/live_backing.log"):
-            self.assertIn(b"it is [masked]\n", gzip.decompress(self.context.contents[name]))
+            self.assertIn(b"it is [masked]\n", gzip.decompress(self.context.stored[name]))
 
     def test_one_that_is_stored_after_the_log_changes_nothing_of_it(self) -> None:
         self.begin()
@@ -220,7 +220,7 @@ class WhileItGrows(SynchronousTestCase):
         self.assertNoResult(closing)
         stored.callback(None)
         self.successResultOf(closing)
-        whole = gzip.decompress(self.context.contents["public/logs/live_backing.log"])
+        whole = gzip.decompress(self.context.stored["public/logs/live_backing.log"])
         self.assertEqual(whole, b"printed\nand more\n")
         self.assertEqual([type(artifact) for artifact in self.live()], [LinkArtifact])
 
@@ -240,7 +240,7 @@ class WhileItGrows(SynchronousTestCase):
         self.begin()
         self.context.refused["public/logs/live_backing.log"] = ResourceUnavailable("declared already")
         self.end()
-        self.assertEqual(gzip.decompress(self.context.contents["public/logs/checkpoint.log"]), b"printed\n")
+        self.assertEqual(gzip.decompress(self.context.stored["public/logs/checkpoint.log"]), b"printed\n")
         self.assertEqual([failure.type for failure in self.failed], [ResourceUnavailable])
 
     def test_one_that_could_not_be_is(self) -> None:

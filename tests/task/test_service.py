@@ -117,12 +117,12 @@ class Running(TestCase):
     @property
     def log(self) -> str:
         """The log as it was published."""
-        return gzip.decompress(self.facilities.contexts[0].contents[BACKING]).decode()
+        return gzip.decompress(self.facilities.contexts[0].stored[BACKING]).decode()
 
     @property
     def verdict(self) -> JSON:
         """The verdict as it was published."""
-        return read_verdict(gzip.decompress(self.facilities.contexts[0].contents[VERDICT]))
+        return read_verdict(gzip.decompress(self.facilities.contexts[0].stored[VERDICT]))
 
     @property
     def published(self) -> list[str]:
@@ -382,7 +382,7 @@ class TheVerdict(Running):
         task = self.run_task({"sleep": 5})
         context = self.facilities.contexts[0]
         self.patch(task._log, "seal", lambda: fail(ResourceUnavailable("the disk is gone")))
-        self.assertRaises(KeyError, lambda: context.contents[VERDICT])
+        self.assertRaises(KeyError, lambda: context.stored[VERDICT])
         self.clock.advance(5)
         self.assertEqual((self.verdict["cause"], self.verdict["message"]), ("resource-unavailable", "the disk is gone"))
 

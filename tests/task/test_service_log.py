@@ -157,7 +157,7 @@ class AStorageThatIsAway(Running):
         self.assertEqual((self.ended, left.resolution, left.reported), ([WORKER_SHUTDOWN], WORKER_SHUTDOWN, True))
         self.patch(self.facilities, "new_context", self.well)
         self.successResultOf(Deferred.fromCoroutine(Recovery(self.facilities).settle([left])))
-        log = gzip.decompress(self.facilities.contexts[-1].contents[BACKING]).decode()
+        log = gzip.decompress(self.facilities.contexts[-1].stored[BACKING]).decode()
         self.assertIn("hello", log)
         self.assertIn("the worker was told to be gone in 60 s", log.splitlines()[-1])
         self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
@@ -171,10 +171,10 @@ class AStorageThatIsAway(Running):
         self.clock.advance(1)
         self.assertEqual(self.ended, [CANCELED])
         context = self.facilities.contexts[-1]
-        lines = gzip.decompress(context.contents[BACKING]).decode().splitlines()
+        lines = gzip.decompress(context.stored[BACKING]).decode().splitlines()
         self.assertEqual([line for line in lines if "canceled" in line][-1:], lines[-1:])
         self.assertEqual(lines.count(lines[-1]), 1)
-        self.assertEqual(read_verdict(gzip.decompress(context.contents[VERDICT]))["cause"], "canceled")
+        self.assertEqual(read_verdict(gzip.decompress(context.stored[VERDICT]))["cause"], "canceled")
         self.assertEqual((self.facilities.memory.kept, self.folders()), ({}, []))
 
     def away_once(self, *given: Any) -> IRunContext:
@@ -197,7 +197,7 @@ class AStorageThatIsAway(Running):
         self.assertEqual((left.resolution, left.reported, len(self.folders())), (CANCELED, True, 1))
         self.patch(self.facilities, "new_context", self.well)
         self.successResultOf(Deferred.fromCoroutine(Recovery(self.facilities).settle([left])))
-        self.assertEqual(sorted(self.facilities.contexts[-1].contents), [VERDICT])
+        self.assertEqual(sorted(self.facilities.contexts[-1].stored), [VERDICT])
 
     def without_verdict(self, *given: Any) -> IRunContext:
         context = self.well(*given)
@@ -221,7 +221,7 @@ class AStorageThatIsAway(Running):
         self.assertEqual((self.ended, left.resolution, left.reported), ([CANCELED], CANCELED, True))
         self.patch(self.facilities, "new_context", self.well)
         self.successResultOf(Deferred.fromCoroutine(Recovery(self.facilities).settle([left])))
-        verdict = read_verdict(gzip.decompress(self.facilities.contexts[-1].contents[VERDICT]))
+        verdict = read_verdict(gzip.decompress(self.facilities.contexts[-1].stored[VERDICT]))
         self.assertEqual((verdict["cause"], self.queue.methods()), ("canceled", []))
 
     def test_of_a_failed_run_the_queue_takes_none(self) -> None:
@@ -255,7 +255,7 @@ class ToldTooLate(Running):
     def test_has_a_verdict_when_the_claim_is_over(self) -> None:
         self.run_task({"print": "hello"})
         self.lose_reports(1190)
-        self.assertNotIn(VERDICT, self.facilities.contexts[0].contents)
+        self.assertNotIn(VERDICT, self.facilities.contexts[0].stored)
         self.lose_reports(20)
         self.assertEqual((self.verdict["cause"], self.verdict["reason"]), ("claim-lost", "claim-expired"))
         self.assertIn("the run was completed, but the queue could not be told", self.verdict["message"])

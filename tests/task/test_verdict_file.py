@@ -62,7 +62,7 @@ class Publishing(SynchronousTestCase):
         self.file = VerdictFile(self.context, CONFIG, self.log)
 
     def published(self, name: str = USUAL) -> JSON:
-        return json.loads(gzip.decompress(self.context.contents[name]))
+        return json.loads(gzip.decompress(self.context.stored[name]))
 
     def test_a_run_that_went_well_has_none(self) -> None:
         self.successResultOf(self.file.publish())

@@ -33,7 +33,7 @@ class FakeTaskContextTests(SynchronousTestCase):
         artifact = FileArtifact("public/out.txt", self.context.expires, file)
         self.successResultOf(self.context.publish(artifact))
         self.assertEqual(self.context.published, [artifact])
-        self.assertEqual(self.context.contents, {"public/out.txt": b"content"})
+        self.assertEqual(self.context.stored, {"public/out.txt": b"content"})
         self.assertTrue(file.closed)
 
     def test_publishing_a_file_that_has_gone_fails(self) -> None:
@@ -58,7 +58,7 @@ class FakeTaskContextTests(SynchronousTestCase):
     def test_publishing_something_without_content(self) -> None:
         artifact = ErrorArtifact("public/x", self.context.expires, "file-missing-on-worker", "gone")
         self.successResultOf(self.context.publish(artifact))
-        self.assertEqual((self.context.published, self.context.contents), ([artifact], {}))
+        self.assertEqual((self.context.published, self.context.stored), ([artifact], {}))
 
     def test_what_is_reserved_is_published_by_its_owner_alone(self) -> None:
         publish = self.context.reserve("public/own.json")

@@ -37,13 +37,13 @@ class Late(ArtifactsTest):
         self.make("z", "out.log")
         self.wants(OUT, {"type": "file", "path": "out.log", "name": "public/y"}, {"type": "file", "path": "z"})
         self.uploaded()
-        self.assertEqual(list(self.context.contents), ["out/b", "z", "out/c", "out/a", "public/y"])
+        self.assertEqual(list(self.context.stored), ["out/b", "z", "out/c", "out/a", "public/y"])
 
     def test_one_that_would_come_too_late_has_an_error_artifact_that_says_so(self) -> None:
         self.leave(large=6 * SECOND, small=1)
         self.wants(OUT)
         self.assertIn("5 s for it, and it would take 6 s at 0.001 MB/s", self.failed(TooLate))
-        self.assertEqual((list(self.context.contents), self.reasons()), (["out/small"], {"out/large": TOO_LATE}))
+        self.assertEqual((list(self.context.stored), self.reasons()), (["out/small"], {"out/large": TOO_LATE}))
         (error,) = [each for each in self.context.published if isinstance(each, ErrorArtifact)]
         self.assertIn("the worker must go", error.message)
         self.assertIn("out/large: the worker must go", self.log)
@@ -99,7 +99,7 @@ class Late(ArtifactsTest):
         self.leave(**{f"f{number}": 1 for number in range(9)})
         self.wants(OUT)
         self.assertIn("no time to look", self.failed(TooLate))
-        self.assertEqual(len(self.context.contents), 3)
+        self.assertEqual(len(self.context.stored), 3)
 
     def test_when_the_time_is_over_the_rest_is_not_even_opened(self) -> None:
         self.leave(**{f"f{number:02}": 1 for number in range(12)})
@@ -134,11 +134,11 @@ class Overtaken(ArtifactsTest):
         self.assertEqual(len(self.context.waiting), 10)
         self.context.hangs = False
         self.context.haste.begin(10.0)
-        self.assertEqual(list(self.context.contents), ["out/f11", "out/f10"])
+        self.assertEqual(list(self.context.stored), ["out/f11", "out/f10"])
         for waiting in self.context.waiting:
             waiting.callback(None)
         self.successResultOf(uploading)
-        self.assertEqual(len(self.context.contents), 12)
+        self.assertEqual(len(self.context.stored), 12)
 
     def test_files_that_wait_for_a_hand_are_late_too(self) -> None:
         for number in range(15):
@@ -148,7 +148,7 @@ class Overtaken(ArtifactsTest):
         uploading = self.upload()
         self.context.hangs = False
         self.context.haste.begin(10.0)
-        self.assertEqual(list(self.context.contents), ["f14", "f13", "f12", "f11", "f10"])
+        self.assertEqual(list(self.context.stored), ["f14", "f13", "f12", "f11", "f10"])
         self.give_up(uploading)
 
     def test_one_that_is_cut_in_the_middle_ends_the_run_at_once(self) -> None:
@@ -178,7 +178,7 @@ class Unforeseen(ArtifactsTest):
         self.patch(self.context, "try_to_publish", broken)
         self.wants({"type": "directory", "path": "build"})
         self.assertIn("incident", str(self.failureResultOf(self.upload()).value))
-        self.assertEqual(list(self.context.contents), ["build/b"])
+        self.assertEqual(list(self.context.stored), ["build/b"])
         self.flushLoggedErrors(ZeroDivisionError)
 
     def test_a_storage_that_is_away_is_no_success_in_haste_either(self) -> None:

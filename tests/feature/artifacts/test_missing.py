@@ -66,7 +66,7 @@ class Missing(ArtifactsTest):
         self.files.make("build/dangling", Link("nowhere"))
         self.wants({"type": "directory", "path": "build", "name": "public"})
         self.failed()
-        self.assertEqual(list(self.context.contents), ["public/a", "public/z"])
+        self.assertEqual(list(self.context.stored), ["public/a", "public/z"])
         self.assertEqual(set(self.reasons()), {"public/pipe", "public/dangling"})
 
     def test_one_failure_does_not_stop_the_others(self) -> None:
@@ -76,7 +76,7 @@ class Missing(ArtifactsTest):
             {"type": "file", "path": "a"}, {"type": "file", "path": "b"}, {"type": "directory", "path": "folder"}
         )
         self.assertIn("storage away", self.failed(ResourceUnavailable))
-        self.assertEqual(list(self.context.contents), ["folder/c"])
+        self.assertEqual(list(self.context.stored), ["folder/c"])
 
     def test_an_upload_of_an_optional_one_that_fails(self) -> None:
         self.make("a")
@@ -94,7 +94,7 @@ class Missing(ArtifactsTest):
         self.make("build/é", "build/a")
         self.wants({"type": "directory", "path": "build"})
         self.assertIn("build/é", self.failed())
-        self.assertEqual(list(self.context.contents), ["build/a"])
+        self.assertEqual(list(self.context.stored), ["build/a"])
 
     def test_very_many_faults_are_not_all_told(self) -> None:
         for number in range(500):
@@ -122,7 +122,7 @@ class Missing(ArtifactsTest):
         missing = [{"type": "directory", "path": f"no{number}"} for number in range(20)]
         self.wants(*missing, {"type": "directory", "path": "build"}, {"type": "file", "path": "b"})
         self.failed()
-        self.assertEqual(sorted(self.context.contents), ["b", "build/a"])
+        self.assertEqual(sorted(self.context.stored), ["b", "build/a"])
 
     def test_what_a_name_is_made_of_stays_in_its_line(self) -> None:
         self.make("build/a\nb", "build/\udcff", "build/" + "x" * 255)
@@ -131,7 +131,7 @@ class Missing(ArtifactsTest):
         for shown in ("public/a\\x0ab", "public/\\xff"):
             self.assertIn(f"[taskcluster:error] TASK FAILURE during artifact upload: {shown}: ", self.log)
         self.assertEqual(self.log.count("[taskcluster:error]"), 2)
-        self.assertEqual(list(self.context.contents), ["public/" + "x" * 255])
+        self.assertEqual(list(self.context.stored), ["public/" + "x" * 255])
 
     def test_a_name_that_is_longer_than_the_queue_knows(self) -> None:
         self.make("/".join(["x" * 200] * 6))

@@ -48,7 +48,7 @@ class Covered(ArtifactsTest):
         self.make("one/a", "two/b")
         self.wants(*({"type": "directory", "path": path, "name": "public"} for path in ("one", "two")))
         self.uploaded()
-        self.assertEqual(set(self.context.contents), {"public/a", "public/b"})
+        self.assertEqual(set(self.context.stored), {"public/a", "public/b"})
 
 
 class Clashing(ArtifactsTest):
@@ -59,7 +59,7 @@ class Clashing(ArtifactsTest):
         self.wants({**PUBLIC, "path": "out"}, {"type": "file", "path": "else", "name": "out/a"})
         error = self.failed(NamingConflict)
         self.assertEqual(error, f"{TOLD} out/a: else and out/a both have the name out/a; give them two")
-        self.assertEqual(self.context.contents, {"out/a": b"else", "out/b": b"out/b"})
+        self.assertEqual(self.context.stored, {"out/a": b"else", "out/b": b"out/b"})
 
     def test_those_of_files_in_two_folders(self) -> None:
         self.make("one/a", "one/b", "two/a", "two/c")
@@ -67,14 +67,14 @@ class Clashing(ArtifactsTest):
         publish = self.context.try_to_publish
 
         async def once(artifact: Artifact) -> None:
-            if artifact.name in self.context.contents:
+            if artifact.name in self.context.stored:
                 raise NamingConflict(f"two artifacts have the name {artifact.name}")
             await publish(artifact)
 
         self.patch(self.context, "try_to_publish", once)
         error = self.failed(MalformedPayload)
         self.assertEqual(error, f"{TOLD} public/a: one/a and two/a have one name; give them two")
-        self.assertEqual(set(self.context.contents), {"public/a", "public/b", "public/c"})
+        self.assertEqual(set(self.context.stored), {"public/a", "public/b", "public/c"})
 
 
 class Reserved(ArtifactsTest):
@@ -88,7 +88,7 @@ class Reserved(ArtifactsTest):
         self.make(LOG, "public/a")
         self.wants(PUBLIC)
         self.uploaded()
-        self.assertEqual(list(self.context.contents), ["public/a"])
+        self.assertEqual(list(self.context.stored), ["public/a"])
         self.assertIn("[taskcluster:warn", self.log)
         self.assertIn(f"artifact {LOG} is left out", self.log)
 

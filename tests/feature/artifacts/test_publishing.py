@@ -24,7 +24,7 @@ class Publishing(ArtifactsTest):
         self.make("build/a.txt")
         self.wants({"type": "file", "path": "build/a.txt", "name": "public/a.txt"})
         self.uploaded()
-        self.assertEqual(self.context.contents, {"public/a.txt": b"build/a.txt"})
+        self.assertEqual(self.context.stored, {"public/a.txt": b"build/a.txt"})
         (artifact,) = self.context.published
         self.assertEqual(artifact.expires, self.context.expires)
         self.assertEqual(self.log.count("public/a.txt"), 1)
@@ -60,13 +60,13 @@ class Publishing(ArtifactsTest):
         self.make("a")
         self.wants({"type": "file", "path": "./a"})
         self.uploaded()
-        self.assertEqual(list(self.context.contents), ["./a"])
+        self.assertEqual(list(self.context.stored), ["./a"])
 
     def test_a_folder(self) -> None:
         self.make("build/a", "build/sub/b")
         self.wants({"type": "directory", "path": "build", "name": "./public//x/"})
         self.uploaded()
-        self.assertEqual(self.context.contents, {"public/x/a": b"build/a", "public/x/sub/b": b"build/sub/b"})
+        self.assertEqual(self.context.stored, {"public/x/a": b"build/a", "public/x/sub/b": b"build/sub/b"})
 
     def test_names_of_a_folder_s_files_are_joined_and_cleaned(self) -> None:
         self.make("/srv/out/a")
@@ -85,20 +85,20 @@ class Publishing(ArtifactsTest):
         self.make("/srv/a", "srv/a")
         self.wants({"type": "file", "path": "/srv/a"}, {"type": "file", "path": "srv/a"})
         self.uploaded()
-        self.assertEqual(self.context.contents, {"/srv/a": b"/srv/a", "srv/a": b"srv/a"})
+        self.assertEqual(self.context.stored, {"/srv/a": b"/srv/a", "srv/a": b"srv/a"})
 
     def test_links_are_followed_also_to_the_folder_itself(self) -> None:
         self.make("real/a")
         self.files.make("link", Link("real"))
         self.wants({"type": "directory", "path": "link"}, {"type": "file", "path": "link/a", "name": "b"})
         self.uploaded()
-        self.assertEqual(self.context.contents, {"link/a": b"real/a", "b": b"real/a"})
+        self.assertEqual(self.context.stored, {"link/a": b"real/a", "b": b"real/a"})
 
     def test_the_task_s_own_folder(self) -> None:
         self.make("a")
         self.wants({"type": "directory", "path": "."})
         self.uploaded()
-        self.assertEqual(list(self.context.contents), ["a"])
+        self.assertEqual(list(self.context.stored), ["a"])
 
     def test_an_empty_folder_is_nothing_and_no_fault(self) -> None:
         self.files.make("build", Folder())
@@ -113,7 +113,7 @@ class Publishing(ArtifactsTest):
         self.make(*(f"build/{number:04}" for number in range(1050)))
         self.wants({"type": "directory", "path": "build"})
         self.uploaded()
-        self.assertEqual(len(self.context.contents), 1050)
+        self.assertEqual(len(self.context.stored), 1050)
         self.assertLess(self.log.count("\n"), 15)
 
     def test_many_single_files_make_few_lines(self) -> None:
@@ -126,7 +126,7 @@ class Publishing(ArtifactsTest):
         self.make("a", "c", "b/x")
         self.wants({"type": "file", "path": "c"}, {"type": "directory", "path": "b"}, {"type": "file", "path": "a"})
         self.uploaded()
-        self.assertEqual(list(self.context.contents), ["a", "b/x", "c"])
+        self.assertEqual(list(self.context.stored), ["a", "b/x", "c"])
 
     def test_few_files_are_in_hand_at_a_time(self) -> None:
         self.make(*(f"build/{number}" for number in range(50)), "a")
@@ -138,7 +138,7 @@ class Publishing(ArtifactsTest):
         for number in range(51):
             self.context.waiting[number].callback(None)
         self.successResultOf(uploading)
-        self.assertEqual(len(self.context.contents), 51)
+        self.assertEqual(len(self.context.stored), 51)
 
     def test_every_file_is_closed(self) -> None:
         closed: list[str] = []

@@ -193,7 +193,7 @@ class Telling(MonitorTest):
         [artifact] = self.context.published
         assert isinstance(artifact, FileArtifact)
         self.assertEqual((artifact.name, artifact.expires), (RECORD, self.context.expires))
-        self.assertEqual(len(json.loads(self.context.contents[RECORD])["samples"]), 20)
+        self.assertEqual(len(json.loads(self.context.stored[RECORD])["samples"]), 20)
 
     def test_a_shorter_one_has_none(self) -> None:
         self.run_for(9.75)

@@ -47,7 +47,7 @@ class WholeRuns(Running):
         self.begin(30)
         self.clock.pump([0.5] * 61)
         self.assertEqual((self.published[0], sorted(self.published[1:])), (RECORD, [LIVE, BACKING]))
-        record = json.loads(self.facilities.contexts[0].contents[RECORD])
+        record = json.loads(self.facilities.contexts[0].stored[RECORD])
         self.assertEqual({sample["memory"] for sample in record["samples"]}, {2 * 2**20})
         self.queue.answer("report_completed")
         self.assertEqual(self.ended, [COMPLETED])
