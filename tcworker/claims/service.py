@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -37,6 +38,24 @@ from tcworker.watch.health import Health, claims_enough
 _log = Logger()
 
 
+@dataclass(frozen=True)
+class _Booted:
+    """What a worker has once it has booted."""
+
+    claimer: Claimer
+    room: Room
+    quota: Quota
+    errors: InternalErrors
+    slots: Slots[TaskService]
+    runs: Runs
+
+    @property
+    def free_slots(self) -> int:
+        """How many more tasks it may ask for now."""
+        free, left = self.errors.claimable(self.slots.free), self.quota.left
+        return free if left is None else min(free, left)
+
+
 class ClaimService(MultiService):
     """Claims tasks and runs them until it is told to go; implements L{tcworker.lifecycle.WorkerActions}.
 
@@ -65,16 +84,11 @@ class ClaimService(MultiService):
         self._machine = new_worker_machine(self)
         self._booted: OneShot[Config] = OneShot()
         self._stopped: OneShot[Exit] = OneShot()
-        self._booting: Deferred[Facilities] | None = None
+        self._booting: Deferred[tuple[Facilities, Quota]] | None = None
         self._failure: Failure | None = None
-        self._quota: Quota | None = None
-        self._claimer: Claimer | None = None
+        self._parts: _Booted | None = None
         self._holds: list[Hold] = []
-        self._room: Room | None = None
-        self._errors = InternalErrors(clock, 0)
         self._watchers: list[Callable[[ITaskContext], None]] = []
-        self._slots: Slots[TaskService] | None = None
-        self._runs: Runs | None = None
         self._idle_since = clock.seconds()
         self._closing: Deferred[None] | None = None
         self._grace = Grace(clock, self._machine.grace_passed)
@@ -92,7 +106,7 @@ class ClaimService(MultiService):
     def stopService(self) -> Deferred[None]:
         """Drop what is still being done, which after L{when_stopped} is nothing."""
         dropped: Deferred[Any] = super().stopService()
-        beside = [self._loose.cancel(), *([] if self._runs is None else [self._runs.cancel()])]
+        beside = [self._loose.cancel(), *([] if self._parts is None else [self._parts.runs.cancel()])]
         return gatherResults([dropped, *beside], consumeErrors=True).addCallback(lambda _: None)
 
     def configured(self, config: Config) -> None:
@@ -103,29 +117,37 @@ class ClaimService(MultiService):
         """Claim nothing while somebody has a reason for that; to be said before the first claim."""
         self._holds.append(hold)
 
-    async def _boot_whole(self) -> Facilities:
+    async def _boot_whole(self) -> tuple[Facilities, Quota]:
         facilities = await self._boot()
-        self._quota = await Quota.open(facilities.state, facilities.config.number_of_tasks_to_run)
-        return facilities
+        return facilities, await Quota.open(facilities.state, facilities.config.number_of_tasks_to_run)
 
-    def _has_booted(self, facilities: Facilities) -> None:
+    def _has_booted(self, booted: tuple[Facilities, Quota]) -> None:
         self._booting = None
-        config, queue = facilities.config, facilities.new_queue(self._host.credentials)
-        self._slots = Slots(config.capacity, config.overlap_uploads, self._machine.slot_freed)
-        self._runs = Runs(facilities, self._slots, self.hand, self, self, self._watchers)
-        self._host.on_credentials(self._runs.mask_credentials)
-        self._errors = InternalErrors(self._clock, config.max_internal_errors)
-        holds, clock = [*self._holds, self._errors.why_held], self._clock
-        self._room = room = Room(clock, config, facilities.threads, holds, facilities.collector)
-        time, ended = facilities.time, self._see_whether_gone
-        claimer = Claimer(clock, time, config, self._host, room, queue, self._machine, ended)
-        self.health.add(claims_enough(self._clock.seconds, self._could_claim, lambda: claimer.began))
-        self._claimer = claimer
+        facilities, quota = booted
+        self._parts = self._new_parts(facilities, quota)
         self._idle_since = self._clock.seconds()
         self._machine.booted()
         self._booted.succeed(facilities.config)
         self._see_whether_count_reached()
         self._see_whether_gone()
+
+    def _new_parts(self, facilities: Facilities, quota: Quota) -> _Booted:
+        clock, config, host = self._clock, facilities.config, self._host
+        slots: Slots[TaskService] = Slots(config.capacity, config.overlap_uploads, self._machine.slot_freed)
+        runs = Runs(facilities, slots, self.hand, self, self, self._watchers)
+        host.on_credentials(runs.mask_credentials)
+        errors = InternalErrors(clock, config.max_internal_errors)
+        room = Room(clock, config, facilities.threads, [*self._holds, errors.why_held], facilities.collector)
+        queue, ended = facilities.new_queue(host.credentials), self._see_whether_gone
+        claimer = Claimer(clock, facilities.time, config, host, room, queue, self._machine, ended)
+        self.health.add(claims_enough(clock.seconds, self._could_claim, lambda: claimer.began))
+        return _Booted(claimer, room, quota, errors, slots, runs)
+
+    @property
+    def _there(self) -> _Booted:
+        """The parts, when there must be some."""
+        assert self._parts is not None
+        return self._parts
 
     def _boot_failed(self, failure: Failure) -> None:
         self._booting = None
@@ -160,8 +182,8 @@ class ClaimService(MultiService):
 
     def look_again(self) -> None:
         """Timers came early, or come late: see at once whether each claim is still there."""
-        if self._runs is not None:
-            self._runs.look_again()
+        if self._parts is not None:
+            self._parts.runs.look_again()
 
     def when_booted(self) -> Deferred[Config]:
         """Fire with the configuration when the first claim is made; fails with what prevented that."""
@@ -192,7 +214,7 @@ class ClaimService(MultiService):
     @property
     def held_back(self) -> str:
         """Why nothing is claimed though there is a free slot, when it was last looked at; nothing if it may be."""
-        return self._room.lack if self._room is not None else ""
+        return self._parts.room.lack if self._parts is not None else ""
 
     @property
     def seconds_left(self) -> float:
@@ -211,52 +233,44 @@ class ClaimService(MultiService):
 
     def claim(self) -> None:
         """See L{WorkerActions.claim}."""
-        assert self._claimer is not None and self._runs is not None
-        free = self._free_slots()
+        there = self._there
+        free = there.free_slots
         if free > 0:
-            self._claimer.claim(free, None if self._runs.any else self._clock.seconds() - self._idle_since)
-        elif not self._claimer.in_flight:
+            there.claimer.claim(free, None if there.runs.any else self._clock.seconds() - self._idle_since)
+        elif not there.claimer.in_flight:
             self._machine.slots_taken()
 
-    def _free_slots(self) -> int:
-        assert self._slots is not None and self._quota is not None
-        free, left = self._errors.claimable(self._slots.free), self._quota.left
-        return free if left is None else min(free, left)
-
     def _could_claim(self) -> bool:
-        return self._state == "claiming" and self._free_slots() > 0
+        return self._state == "claiming" and self._there.free_slots > 0
 
     def rest(self) -> None:
         """See L{WorkerActions.rest}."""
-        assert self._claimer is not None
-        self._claimer.rest()
+        self._there.claimer.rest()
 
     def back_off(self) -> None:
         """See L{WorkerActions.back_off}."""
-        assert self._claimer is not None
-        self._claimer.back_off()
+        self._there.claimer.back_off()
 
     def start(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.start}."""
-        assert self._runs is not None
+        there = self._there
         # More than was asked for is a fault of the queue's, and another worker's luck.
-        claims, free = self._runs.new_among(claims), self._free_slots()
+        claims, free = there.runs.new_among(claims), there.free_slots
         self.turn_away(claims[free:])
         for claim in claims[:free]:
             try:
-                self._runs.begin(claim)
-                self._errors.began()
+                there.runs.begin(claim)
+                there.errors.began()
             except Exception:
                 # A claim that is not begun is given back: nobody else could until it runs out.
                 error = as_task_error(Failure(), claim.name, "beginning the run")
                 _log.error("cannot begin: {error}", error=str(error), run=claim.name)
-                self._runs.give_back(claim, resolution_of(error))
+                there.runs.give_back(claim, resolution_of(error))
                 self._learn_from(resolution_of(error))
 
     def begun(self) -> None:
         """See L{tcworker.claims.runs.Owner.begun}."""
-        assert self._quota is not None
-        self._loose.run(self._quota.begin(), "counting a task")
+        self._loose.run(self._there.quota.begin(), "counting a task")
 
     def run_ended(self, resolution: Resolution) -> None:
         """See L{tcworker.claims.runs.Owner.run_ended}."""
@@ -274,36 +288,37 @@ class ClaimService(MultiService):
         self.drain(None, Exit(ProcessStatus.INTERNAL_ERROR, f"internal error: {error}"))
 
     def _learn_from(self, resolution: Resolution) -> None:
-        self._errors.ended(resolution)
-        if (exit := self._errors.exit()) is not None and not self._why:
+        errors = self._there.errors
+        errors.ended(resolution)
+        if (exit := errors.exit()) is not None and not self._why:
             self.drain(None, exit)
 
     def _see_whether_count_reached(self) -> None:
-        assert self._quota is not None and self._runs is not None
+        there = self._there
         # Those that it has begun may end first.
-        if self._quota.left == 0 and not self._runs.any:
-            self._machine.count_reached(self._quota.exit())
+        if there.quota.left == 0 and not there.runs.any:
+            self._machine.count_reached(there.quota.exit())
 
     def turn_away(self, claims: Sequence[Claim]) -> None:
         """See L{WorkerActions.turn_away}."""
-        assert self._runs is not None
-        for claim in self._runs.new_among(claims):
+        runs = self._there.runs
+        for claim in runs.new_among(claims):
             _log.info("turned away: there is no slot for it any more", run=claim.name)
-            self._runs.give_back(claim, WORKER_SHUTDOWN)
+            runs.give_back(claim, WORKER_SHUTDOWN)
 
     def stop_claiming(self, exit: Exit) -> None:
         """See L{WorkerActions.stop_claiming}."""
         self._why = exit.why
         if self._booting is not None:
             self._booting.cancel()
-        if self._claimer is not None:
-            self._claimer.stop()
+        if self._parts is not None:
+            self._parts.claimer.stop()
         self._see_whether_gone()
 
     def stop_tasks(self) -> None:
         """See L{WorkerActions.stop_tasks}."""
-        if self._runs is not None:
-            self._runs.shut_down(self._grace.left)
+        if self._parts is not None:
+            self._parts.runs.shut_down(self._grace.left)
         self._see_whether_gone()
 
     def limit_drain(self, seconds: float | None) -> None:
@@ -315,8 +330,8 @@ class ClaimService(MultiService):
         self._grace.limit(seconds)
 
     def _see_whether_gone(self) -> None:
-        in_flight = self._claimer is not None and self._claimer.in_flight
-        if not (in_flight or self._booting) and (self._runs is None or self._runs.gone):
+        parts = self._parts
+        if not self._booting and (parts is None or (parts.runs.gone and not parts.claimer.in_flight)):
             self._machine.tasks_gone()
 
     def close(self, exit: Exit) -> None:
@@ -333,15 +348,15 @@ class ClaimService(MultiService):
 
     def give_up(self, exit: Exit) -> None:
         """See L{WorkerActions.give_up}."""
-        if self._closing is None and self._runs is not None:
-            self._runs.give_up()
+        if self._closing is None and self._parts is not None:
+            self._parts.runs.give_up()
         self.close(exit)
 
     def ended(self, exit: Exit) -> None:
         """See L{WorkerActions.ended}."""
         self._grace.end()
-        if self._claimer is not None:
-            self._claimer.give_up()
+        if self._parts is not None:
+            self._parts.claimer.give_up()
         if self._failure is not None:
             self._stopped.fail(self._failure)
         else:
