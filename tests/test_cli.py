@@ -14,8 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import tcworker
 from tcworker import assemble, cli
+from tcworker.cache_commands import command as cache_commands
+from tcworker.cache_commands.command import CacheOptions
 from tcworker.control import command as control
-from tcworker.control.orders import Order
+from tcworker.control.orders import CLEAR_CACHES, LIST_CACHES, PURGE_CACHE, Order
 from tcworker.embedded.times import Times
 from tcworker.host.local import LocalHost
 from tcworker.local_run import main as local_run
@@ -60,7 +62,7 @@ class TheCommand(CommandCase):
 
     def test_lists_its_commands(self) -> None:
         self.assertEqual(self.command("--help"), 0)
-        for name in ("run", "server", "worker", "control", "check", "schema"):
+        for name in ("run", "server", "worker", "control", "caches", "check", "schema"):
             self.assertIn(f"\n    {name} ", self.out)
 
     def test_what_it_does_not_understand_ends_with_64(self) -> None:
@@ -197,6 +199,53 @@ class Controlling(CommandCase):
         ):
             self.assertEqual(self.command("control", *arguments.split()), 64, arguments)
         self.assertEqual(self.given, [])
+
+
+class LookingAfterCaches(CommandCase):
+    """C{tcworker caches}."""
+
+    def setUp(self) -> None:
+        self.given: list[CacheOptions] = []
+
+        def look_after(options: CacheOptions) -> int:
+            self.given.append(options)
+            return 3
+
+        self.patch(cache_commands, "main", look_after)
+
+    def test_gives_on_what_it_was_told(self) -> None:
+        for arguments, expected in (
+            ("list", CacheOptions(Order(LIST_CACHES), [])),
+            ("list --json --state-dir s", CacheOptions(Order(LIST_CACHES), [], "s", True)),
+            ("purge one --config a --config b", CacheOptions(Order(PURGE_CACHE, cache="one"), ["a", "b"])),
+            ("clear --config a", CacheOptions(Order(CLEAR_CACHES), ["a"])),
+        ):
+            self.assertEqual(self.command("caches", *arguments.split()), 3)
+            self.assertEqual(self.given.pop(), expected)
+
+    def test_refuses_what_cannot_be(self) -> None:
+        for arguments in ("", "walk", "purge", "purge a b", "clear --json", "list --config c --state-dir s"):
+            self.assertEqual(self.command("caches", *arguments.split()), 64, arguments)
+        self.assertEqual(self.given, [])
+
+
+class CachesOfNobody(CommandCase):
+    """C{tcworker caches}, where nothing was ever kept."""
+
+    def test_a_folder_that_no_worker_has(self) -> None:
+        self.assertEqual(self.command("caches", "clear", "--state-dir", "nothing"), 69)
+        self.assertIn(f"no worker has kept anything in {os.path.abspath('nothing')}", self.err)
+        self.assertFalse(os.path.exists("nothing"))
+
+    def test_settings_say_which_folder_is_meant(self) -> None:
+        path = self.config(CONFIG + "stateDir: of-the-file\n")
+        self.assertEqual(self.command("caches", "list", "--config", path), 69)
+        self.assertIn(os.path.abspath("of-the-file"), self.err)
+
+    def test_without_any_it_is_that_of_tcworker_run(self) -> None:
+        self.patch(os, "environ", {**os.environ, "XDG_CACHE_HOME": "/nonexist"})
+        self.assertEqual(self.command("caches", "list"), 69)
+        self.assertIn("/nonexist/tcworker/state", self.err)
 
 
 class CallingNobody(CommandCase):

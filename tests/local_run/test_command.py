@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tcworker.local_run.command import RunCommand, RunOptions
+from tcworker.local_run.kept import KeptFolder
 from tests.surroundings import only_root, until
 
 
@@ -105,6 +106,30 @@ class OneTask(RunCase):
         task = self.shell("task.yml", 'echo "$COLOUR and ${TASKCLUSTER_ACCESS_TOKEN:-none}"'.replace("${", "$${"))
         await self.start(task)
         self.assertIn("green and none", self.lines)
+
+
+class Kept(RunCase):
+    """C{--caches}."""
+
+    async def test_what_the_worker_knows_stays_for_the_next_run(self) -> None:
+        for _ in range(2):
+            self.assertEqual(await self.start(self.shell("task.yml", "pwd")), 0)
+            self.assertIn("state.db", os.listdir(os.path.join(self.kept, "state")))
+            self.assertEqual(os.listdir(os.path.join(self.kept, "tasks")), [])
+        self.assertTrue(any(line.startswith(os.path.join(self.kept, "tasks/")) for line in self.lines), self.lines)
+
+    async def test_a_run_beside_another_keeps_nothing(self) -> None:
+        first = KeptFolder.take(self.kept)
+        self.assertEqual(await self.start(self.shell("task.yml", "echo hello")), 0)
+        first.give_up()
+        self.assertIn("hello", self.lines)
+        self.assertIn(f"Caches start empty, and are not kept: process {os.getpid()} uses {self.kept}", self.lines)
+        self.assertEqual(os.listdir(self.kept), ["lock"])
+
+    async def test_a_folder_that_cannot_be(self) -> None:
+        task = self.shell("task.yml", "echo hello")
+        self.assertEqual(await self.start(task, caches=task), 64)
+        self.assertIn(f"{task}: caches cannot be kept there: ", self.err.getvalue())
 
 
 class UsersOfTheirOwn(RunCase):
