@@ -51,7 +51,7 @@ class Quota:
 
     def _look(self) -> None:
         if self._spent > self._most:
-            raise ArchiveFault(f"it takes more than the {self._limits.megabytes} MB that one may on this worker")
+            raise ArchiveFault(f"it takes more than {self._limits.megabytes} MB (mounts.maxExtractedMegabytes)")
         taken = self._taken()
         if self._spent > _FREE and self._spent > self._limits.ratio * taken:
             raise ArchiveFault(

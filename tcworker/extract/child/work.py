@@ -61,9 +61,7 @@ def _of(error: OSError, order: Order) -> Trouble:
     if error.errno in _FULL:
         return Trouble(DISK, f"{where}{error.strerror}")
     if error.errno == errno.EFBIG:
-        return Trouble(
-            ARCHIVE, f"{where}it takes more than the {order.limits.megabytes} MB that one may on this worker"
-        )
+        return Trouble(ARCHIVE, f"{where}it takes more than {order.limits.megabytes} MB (mounts.maxExtractedMegabytes)")
     return Trouble(ARCHIVE, f"{where}it cannot be made: {error.strerror}")
 
 
