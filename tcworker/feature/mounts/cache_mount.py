@@ -31,7 +31,8 @@ class CacheMount(Mount):
 
     async def prepare(self) -> None:
         """See L{Mount.prepare}. One that is there stays as it is, whatever its content is said to be."""
-        self._held = await self._means.caches.exclusive(self.name)
+        caches = self._means.caches
+        self._held = await with_room(caches, lambda: caches.exclusive(self.name))
         self._whole = not self._held.fresh or self.entry.content is None
         if not self._whole:
             self._content = await self.resolve()

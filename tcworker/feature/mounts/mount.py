@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
-from tcworker.errors import Cause, ResourceUnavailable
+from tcworker.errors import Cause, TaskError
 from tcworker.feature.base import PrefixedLog
 from tcworker.feature.mounts.entry import Entry
 from tcworker.feature.mounts.filling import Filler
 from tcworker.interfaces import ICaches, IContent, IEngine
+from tcworker.task.outcome import full_disk
 
 T = TypeVar("T")
 
@@ -72,7 +73,12 @@ async def with_room(caches: ICaches, work: Callable[[], Awaitable[T]]) -> T:
     """Do some work, and once more if a disk was full and there is room now. Raises what the work raises."""
     try:
         return await work()
-    except ResourceUnavailable as error:
-        if error.cause is not Cause.NO_DISK or not await caches.make_room():
+    except Exception as error:
+        if not _had_no_room(error) or not await caches.make_room():
             raise
     return await work()
+
+
+def _had_no_room(error: Exception) -> bool:
+    """Whether a disk was full, be it that of the worker's state."""
+    return full_disk(error) is not None or (isinstance(error, TaskError) and error.cause is Cause.NO_DISK)

@@ -49,7 +49,7 @@ def _cancel_all(failure: Failure, works: Sequence[Deferred[None]]) -> Failure:
 def _raise(mounts: Sequence[Mount], outcomes: Sequence[tuple[bool, Any]], run: str) -> None:
     failures = [(mount, value) for mount, (fine, value) in zip(mounts, outcomes, strict=True) if not fine]
     errors = [
-        mount.entry.locate(as_task_error(failure, run, mount.entry.name))
+        mount.entry.locate(as_task_error(failure, run, f"mounting {mount.entry.path}"))
         for mount, failure in failures
         if not failure.check(CancelledError)
     ]

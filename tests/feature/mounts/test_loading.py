@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError
+import errno
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from tcworker.errors import Cause, DownloadFailed, MalformedPayload, NamingConflict, ResourceUnavailable, TaskFailed
 from tests.feature.mounts.harness import CACHE, FILE, FILLED_CACHE, FOLDER, MountsCase
@@ -206,6 +208,20 @@ class FullDisks(MountsCase):
         self.assertEqual(self.failed(run.load(self.engine), ResourceUnavailable), ("payload.mounts[0]: no room",))
         self.successResultOf(run.cleanup())
         self.assertEqual(self.rows(), [])
+
+    def test_a_folder_that_the_worker_s_state_has_no_room_for_is_asked_for_again(self) -> None:
+        self.worker.home.problem = OSError(errno.ENOSPC, "No space left on device", "/caches/x")
+        run = self.mounts(CACHE)
+        messages = self.failed(run.load(self.engine), ResourceUnavailable)
+        self.assertEqual(messages, ("payload.mounts[0]: mounting build: /caches/x: No space left on device",))
+        self.caches.room = True
+        self.patch(self.caches, "make_room", self.give_room)
+        self.load(CACHE)
+        self.assertEqual(len(self.engine.attached), 1)
+
+    def give_room(self) -> Deferred[bool]:
+        self.worker.home.problem = None
+        return succeed(True)
 
     def test_it_is_tried_no_third_time(self) -> None:
         self.caches.room = True
