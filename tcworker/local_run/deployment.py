@@ -25,6 +25,9 @@ SETTINGS = TaskclusterSettings(times=Times(deadline_delay=1, dependencies=0.02),
 CLOSE_SECONDS = 1.0
 """What tasks have to end when nothing of them matters any more."""
 
+CACHES_MEGABYTES = 20 * 1024
+"""What is kept for later runs at the most."""
+
 OF_ONE_USER = frozenset({"HOME", "USER", "LOGNAME", "MAIL", "SHELL", "TMPDIR", "XDG_RUNTIME_DIR"})
 """Variables of a terminal that are wrong for any other user."""
 
@@ -104,6 +107,8 @@ class LocalDeployment(Deployment):
             "stateDir": state_dir_in(self._kept),
             # A task of somebody's own may have the last byte of his disk.
             "requiredDiskSpaceMegabytes": 0,
+            # But not for what nobody may ever use again.
+            "cachesMaxMegabytes": CACHES_MEGABYTES,
             # The folder in which somebody works is not the place for a file of the worker.
             "enableMetadata": False,
             "inheritEnv": sorted(filter(self._inherits, os.environ)),
