@@ -17,8 +17,8 @@ AS_IT_IS = "%/:=&?~#+!$,;'@()*[]"
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-_PASSING = frozenset({408, 416, 425, 429})
-"""Of those that blame the client, the ones that another try may not meet: the next asks for no part."""
+_PASSING = frozenset({408, 425, 429})
+"""Of those that blame the client, the ones that another try may not meet."""
 
 _LASTING = frozenset({501, 505})
 """Of those that the server blames itself for, the ones that it will go on with."""
@@ -41,12 +41,18 @@ class Elsewhere(Exception):
         self.url = url
 
 
+class NoSuchPart(Passing):
+    """What was asked for begins behind the end; all of it may be there."""
+
+
 def judge(head: Head, url: str) -> Exception:
-    """What an answer without content means: L{Elsewhere}, L{Passing} or L{Hopeless}."""
+    """What an answer without content means: L{Elsewhere}, L{NoSuchPart}, L{Passing}, or L{Hopeless}, which it may raise as well."""
     location = head.headers.get("location")
     if head.status in _REDIRECTS and location:
         return Elsewhere(_absolute(url, location))
     what = f"{urlsplit(url).hostname} answered {_status(head.status)}"
+    if head.status == 416:
+        return NoSuchPart(what)
     if head.status in _PASSING or (head.status >= 500 and head.status not in _LASTING):
         return Passing(what, wait=_wait(head))
     advice = _ADVICE.get(head.status)
@@ -55,7 +61,10 @@ def judge(head: Head, url: str) -> Exception:
 
 def _absolute(url: str, location: str) -> str:
     # Headers are read as Latin-1, and not every server encodes what it must.
-    return urljoin(url, quote(location.encode("latin-1", "replace"), safe=AS_IT_IS))
+    try:
+        return urljoin(url, quote(location.encode("latin-1", "replace"), safe=AS_IT_IS))
+    except ValueError as error:
+        raise Hopeless(f"it leads to what is no address: {error}") from error
 
 
 def _status(status: int) -> str:

@@ -36,7 +36,7 @@ class Gunzip:
             if self._member.eof:
                 self._member = isal_zlib.decompressobj(_GZIP)
             out = self._decompress()
-            self._more = len(out) == MOST
+            self._more = len(out) == MOST and not self._member.eof
             if out:
                 return out
         return b""

@@ -8,6 +8,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.download.address import Address
+from tcworker.download.answers import NoSuchPart
 from tcworker.download.arriving import Arriving
 from tcworker.download.body import Body
 from tcworker.download.passing import Hopeless, Passing, Persistence
@@ -91,9 +92,11 @@ class Transfer:
     async def _attempt(self) -> Fetched:
         address = await self._source.address()
         wanted = _wanted(address, self._source.sha256)
-        # Cut after the last byte, it has nothing left to be asked for.
-        if self._body is None or not self._body.complete:
+        try:
             await self._receive(address, wanted)
+        except NoSuchPart:
+            self._body = None
+            raise
         return self._check(wanted)
 
     async def _receive(self, address: Address, wanted: Mapping[str, str]) -> None:
