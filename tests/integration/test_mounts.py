@@ -76,9 +76,11 @@ class Files(MountsCase):
     async def test_it_takes_the_place_of_a_file_and_not_of_a_folder(self) -> None:
         one, two = {"file": "x", "content": {"raw": "one\n"}}, {"file": "x", "content": {"raw": "two\n"}}
         await self.assertPrints("cat x", "two", one, two)
-        outcome = await self.mounting("true", {"file": "x/y", "content": {"raw": ""}}, one)
+        await self.assertPrints("mkdir cache/x; echo done", "done", CACHE)
+        outcome = await self.mounting("true", CACHE, {**one, "file": "cache/x"})
         self.assertResolved(outcome, "failed")
         self.assertIn("payload.mounts[1]: ", outcome.errors[0])
+        await self.assertPrints("ls cache", "x", CACHE)
 
 
 class FilesOfOrdinaryUser(AsOrdinaryUser):
@@ -282,14 +284,18 @@ class CachesOfOrdinaryUser(AsOrdinaryUser):
 
 
 class SideBySide(MountsCase):
-    settings: ClassVar = {"capacity": 2}
+    # Where one can see what the other one makes.
+    settings: ClassVar = {"capacity": 2, "privateTmp": False}
 
     async def both(self, script: str, *mounts: Any) -> list[Any]:
         tasks: list[Deferred[Any]] = [Deferred.fromCoroutine(self.mounting(script, *mounts)) for _ in range(2)]
         return await gatherResults(tasks, consumeErrors=True)
 
     async def test_one_cache_is_two(self) -> None:
-        meet = "touch cache/$TASK_ID; until [ $(ls -d ../*/ | wc -l) = 2 ]; do sleep 0.1; done; ls cache | wc -l"
+        place = open_folder(self)
+        os.chmod(place, 0o777)
+        meet = f"touch {place}/$TASK_ID; until [ $(ls {place} | wc -l) = 2 ]; do sleep 0.1; done"
+        meet = f"touch cache/$TASK_ID; {meet}; ls cache | wc -l"
         for outcome in await self.both(meet, CACHE):
             self.assertResolved(outcome, "completed", "1")
         await until(lambda: len(self.kept()) == 2)

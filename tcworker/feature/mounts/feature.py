@@ -159,7 +159,7 @@ async def _attach(mount: Mount, engine: IEngine) -> TaskError | None:
     try:
         await mount.attach(engine)
     except TaskError as error:
-        return error
+        return mount.entry.locate(error)
     return None
 
 

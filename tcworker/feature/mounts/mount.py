@@ -56,7 +56,7 @@ class Mount:
         raise NotImplementedError
 
     def attach(self, engine: IEngine) -> Deferred[None]:
-        """Let the sandbox have it; what this fails with says for which mount."""
+        """Let the sandbox have it. Fails with a L{TaskError} as above."""
         raise NotImplementedError
 
     async def release(self) -> None:

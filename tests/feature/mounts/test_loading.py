@@ -171,9 +171,9 @@ class Faults(MountsCase):
         self.successResultOf(loading)
 
     def test_what_cannot_be_attached_is_told_for_all(self) -> None:
-        self.engine.refused = {"clang": NamingConflict("mounts[0]: no"), "build": NamingConflict("mounts[1]: nor this")}
+        self.engine.refused = {"clang": NamingConflict("no"), "build": NamingConflict("nor this")}
         messages = self.failed(self.mounts(FOLDER, CACHE, FILE).load(self.engine), MalformedPayload)
-        self.assertEqual(messages, ("mounts[0]: no", "mounts[1]: nor this"))
+        self.assertEqual(messages, ("payload.mounts[0]: no", "payload.mounts[1]: nor this"))
 
     def test_what_nobody_foresaw_says_which_mount(self) -> None:
         self.filler.missing = {"clang": KeyError("x")}  # type: ignore[dict-item]  # no error of a task
