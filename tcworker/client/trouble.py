@@ -52,7 +52,11 @@ def explain(what: str, error: Exception) -> Exception:
 
 def shown(url: str) -> str:
     """A URL without what may be secret in it: credentials and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # What cannot be taken apart has its secrets who knows where.
+        return "…"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?…' if parts.query else ''}"
 
 

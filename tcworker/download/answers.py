@@ -46,7 +46,10 @@ class NoSuchPart(Passing):
 
 
 def judge(head: Head, url: str) -> Exception:
-    """What an answer without content means: L{Elsewhere}, L{NoSuchPart}, L{Passing}, or L{Hopeless}, which it may raise as well."""
+    """What an answer without content means: L{Elsewhere}, L{Passing} or L{Hopeless}.
+
+    Raises L{Hopeless} for another address that is none.
+    """
     location = head.headers.get("location")
     if head.status in _REDIRECTS and location:
         return Elsewhere(_absolute(url, location))

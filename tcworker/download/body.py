@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred, succeed
 
 from tcworker.client.streaming import Head
 from tcworker.download.gunzip import Gunzip
-from tcworker.download.passing import Hopeless
 from tcworker.download.representation import Representation
 from tcworker.interfaces import ISink
 from tcworker.waiting import Executor
@@ -53,10 +52,13 @@ class Body:
         while piece := await self._threads.run(self._gunzip.take):
             await self._pass_on(piece)
 
+    @property
+    def is_half(self) -> bool:
+        """Whether what the server encoded cannot end here."""
+        return self._gunzip is not None and not self._gunzip.complete
+
     def digests(self) -> dict[str, str]:
-        """The checksums of what is here, in hexadecimal, by algorithm. Raises L{Hopeless} for half a gzip."""
-        if self._gunzip is not None and not self._gunzip.complete:
-            raise Hopeless("its content encoding is gzip, which ends before its time")
+        """The checksums of what is here, in hexadecimal, by algorithm."""
         return {name: digest.hexdigest() for name, digest in self._digests.items()}
 
     async def _pass_on(self, piece: bytes) -> None:

@@ -143,18 +143,19 @@ class Transfer:
     def _check(self, wanted: Mapping[str, str]) -> Fetched:
         body = self._body
         assert body is not None
+        if body.is_half:
+            raise self._wrong("its content encoding is gzip, which ends before its time")
         digests = body.digests()
         for name, digest in wanted.items():
             if digest and digests[name] != digest:
-                raise self._wrong(f"it has the {name} {digests[name]}, not {digest}")
+                what = f"it has the {name} {digests[name]}, not {digest}"
+                raise self._wrong(f"{what}: either it was replaced, or the checksum is another file's")
         return Fetched(body.size, digests["sha256"], self._progress.seconds)
 
     def _wrong(self, what: str) -> Exception:
         self._body = None
-        if self._whole:
-            return Hopeless(f"{what}: either it was replaced, or the checksum is another file's")
         # Where the end is not marked, a connection that broke looks like one.
-        return Passing(f"{what}, and perhaps not all of it came")
+        return Hopeless(what) if self._whole else Passing(f"{what}; perhaps not all of it came")
 
 
 def _wanted(address: Address, sha256: str | None) -> Mapping[str, str]:

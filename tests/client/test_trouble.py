@@ -51,6 +51,9 @@ class ExplainTests(SynchronousTestCase):
 
 
 class SecretTests(SynchronousTestCase):
+    def test_of_an_address_that_is_none_nothing_is_shown(self) -> None:
+        self.assertEqual(shown("http://user:secret@[/?secret"), "…")
+
     def test_an_address_is_shown_without_password_and_query(self) -> None:
         table = {
             "https://user:password@host:1/a%2Fb?signature=x": "https://host:1/a%2Fb?…",

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import gzip
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.download.gunzip import MOST, Gunzip
+from tcworker.download.passing import Hopeless
+
+
+def undo(gunzip: Gunzip, pieces: list[bytes]) -> bytes:
+    whole = b""
+    for piece in pieces:
+        gunzip.give(piece)
+        while taken := gunzip.take():
+            whole += taken
+    return whole
+
+
+class GunzipTests(SynchronousTestCase):
+    @given(st.lists(st.binary(max_size=50), min_size=1, max_size=3), st.integers(1, 40))
+    def test_any_members_in_any_pieces(self, members: list[bytes], size: int) -> None:
+        stream = b"".join(gzip.compress(member) for member in members)
+        gunzip = Gunzip()
+        pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+        self.assertEqual(undo(gunzip, pieces), b"".join(members))
+        self.assertTrue(gunzip.complete)
+
+    def test_little_that_becomes_much_comes_out_bit_by_bit(self) -> None:
+        for size in (MOST - 1, MOST, MOST + 1, 20 * MOST):
+            gunzip = Gunzip()
+            gunzip.give(gzip.compress(bytes(size)))
+            sizes = []
+            while taken := gunzip.take():
+                sizes.append(len(taken))
+            self.assertLessEqual(max(sizes), MOST)
+            self.assertEqual((sum(sizes), gunzip.complete), (size, True))
+
+    def test_half_a_stream_is_not_complete(self) -> None:
+        stream = gzip.compress(os.urandom(1000))
+        for end in (1, 10, 500, len(stream) - 1):
+            gunzip = Gunzip()
+            undo(gunzip, [stream[:end]])
+            self.assertFalse(gunzip.complete, end)
+
+    def test_nothing_at_all_is_complete(self) -> None:
+        self.assertTrue(Gunzip().complete)
+
+    def test_what_is_none_is_refused(self) -> None:
+        for stream in (b"hello, this is no gzip", gzip.compress(b"a") + b"garbage that follows"):
+            self.assertRaises(Hopeless, undo, Gunzip(), [stream])

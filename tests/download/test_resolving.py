@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from tcworker.client.trouble import Denied
+from tcworker.errors import CallFailed, DownloadFailed, MalformedPayload, ResourceUnavailable, Unreachable
+from tcworker.testing.contents import MemorySink
+from tests.download.case import DATA, SHA256, TASK, ContentsCase
+from tests.integration.bad_server import Asked, Wire, content, redirect, status
+
+ARTIFACT = {"taskId": TASK, "artifact": "public/a.tar"}
+
+
+def no_head(wire: Wire, asked: Asked) -> None:
+    """Behave, for those who want to have it; a refusal for those who only ask."""
+    behaviour = status(403) if asked.method == "HEAD" else content(DATA)
+    behaviour(wire, asked)
+
+
+class InlineTests(ContentsCase):
+    """Content that stands in the payload."""
+
+    async def taken(self, **given: str) -> bytes:
+        found = await self.resolve(**given)
+        sink = MemorySink()
+        fetched = await self.contents.fetch(found, sink, self.said.append)
+        digest = hashlib.sha256(sink.data).hexdigest()
+        self.assertEqual((fetched.sha256, fetched.size, found.sha256), (digest, len(sink.data), digest))
+        self.assertTrue(sink.finished and found.lasting)
+        return sink.data
+
+    async def test_text_is_what_it_is(self) -> None:
+        self.assertEqual(await self.taken(raw="grüße\n"), "grüße\n".encode())
+
+    async def test_base64_is_decoded(self) -> None:
+        self.assertEqual(await self.taken(base64="aGVsbG8="), b"hello")
+
+    async def test_the_same_bytes_have_the_same_key(self) -> None:
+        text, encoded = await self.resolve(raw="hello"), await self.resolve(base64="aGVsbG8=")
+        other = await self.resolve(raw="hello!")
+        self.assertEqual(text.key, encoded.key)
+        self.assertNotEqual(text.key, other.key)
+        self.assertNotIn("hello", text.key + text.words)
+
+    async def test_what_is_neither_is_malformed(self) -> None:
+        self.assertIn("base64: ", await self.failure(self.resolve(base64="aGVsbG8"), MalformedPayload))
+        self.assertIn("raw: ", await self.failure(self.resolve(raw="\ud800"), MalformedPayload))
+
+
+class AddressTests(ContentsCase):
+    """Addresses, and how their content is known again."""
+
+    async def key(self, url: str, **more: Any) -> str:
+        return (await self.resolve(url=url, **more)).key
+
+    async def test_with_a_checksum_nobody_is_asked(self) -> None:
+        found = await self.resolve(url="http://127.0.0.1:9/a", sha256=SHA256)
+        self.assertEqual((found.sha256, found.lasting), (SHA256, True))
+
+    async def test_one_checksum_at_another_address_is_another_key(self) -> None:
+        first = await self.key("http://127.0.0.1:9/a?one", sha256=SHA256)
+        self.assertNotEqual(first, await self.key("http://127.0.0.1:9/a?two", sha256=SHA256))
+        self.assertEqual(first, await self.key("http://127.0.0.1:9/a?one", sha256=SHA256))
+
+    async def test_no_secret_is_in_a_key(self) -> None:
+        found = await self.resolve(url="http://user:password@127.0.0.1:9/a?signature=secret", sha256=SHA256)
+        for text in (found.key, found.words, repr(found)):
+            self.assertNotIn("secret", text)
+            self.assertNotIn("password", text)
+
+    async def test_a_key_changes_with_what_the_server_says(self) -> None:
+        url = self.server.serve("/a", content(DATA), content(DATA), content(DATA, '"two"'))
+        keys = [await self.key(url) for _ in range(3)]
+        self.assertEqual((keys[0] == keys[1], keys[1] == keys[2]), (True, False))
+        self.assertEqual([asked.method for asked in self.server.asked], ["HEAD"] * 3)
+
+    async def test_a_date_tells_it_too(self) -> None:
+        dates = [{"Last-Modified": f"Wed, 25 Nov 2026 10:00:0{second} GMT"} for second in (0, 0, 1)]
+        url = self.server.serve("/a", *(content(DATA, "", date) for date in dates))
+        keys = [await self.key(url) for _ in range(3)]
+        self.assertEqual((keys[0] == keys[1], keys[1] == keys[2]), (True, False))
+
+    async def test_what_cannot_be_known_again_is_not_worth_keeping(self) -> None:
+        url = self.server.serve("/a", content(DATA, ""))
+        first, second = await self.resolve(url=url), await self.resolve(url=url)
+        self.assertEqual((first.lasting, second.lasting, first.key == second.key), (False, False, False))
+
+    async def test_servers_that_do_not_know_the_question_are_asked_for_all_and_cut_short(self) -> None:
+        url = self.server.serve("/a", no_head)
+        self.assertEqual(await self.key(url), await self.key(url))
+        self.assertEqual([asked.method for asked in self.server.asked], ["HEAD", "GET"] * 2)
+
+    async def test_redirects_are_followed_to_the_one_who_knows(self) -> None:
+        self.server.serve("/b", content(DATA))
+        self.assertTrue((await self.resolve(url=self.server.serve("/a", redirect("/b")))).lasting)
+
+    async def test_what_is_not_there_is_told_at_once(self) -> None:
+        why = await self.failure(self.resolve(url=f"{self.server.root}/a?x=secret"), DownloadFailed)
+        self.assertIn(f"{self.server.root}/a?…: 127.0.0.1 answered 404", why)
+        self.assertNotIn("secret", why)
+
+    async def test_trouble_is_waited_for_and_told(self) -> None:
+        url = self.server.serve("/a", status(503), status(503), content(DATA))
+        self.assertTrue((await self.resolve(url=url)).lasting)
+        self.assertIn("trying again", self.said[0])
+
+    async def test_only_http_is_spoken(self) -> None:
+        for url in (
+            "file:///etc/passwd",
+            "ftp://example.com/a",
+            "/a",
+            "http:///a",
+            "http://[/",
+            "http://a:b/",
+            "data:,a",
+        ):
+            why = await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload)
+            self.assertIn("url: ", why)
+
+    async def test_a_denied_network_is_not_asked(self) -> None:
+        why = await self.failure(self.resolve(url="http://169.254.169.254/latest/meta-data/"), DownloadFailed)
+        self.assertIn("169.254.169.254 is in a network that this worker's configuration denies", why)
+        self.assertTrue(issubclass(Denied, Unreachable))
+
+
+class ArtifactTests(ContentsCase):
+    """Artifacts, whose addresses the queue gives with the run's credentials."""
+
+    denied = ("127.0.0.0/8",)
+
+    def has(self, *answers: Mapping[str, Any] | Exception) -> None:
+        self.taskcluster.artifacts[f"{TASK}/public/a.tar"] = list(answers)
+
+    def s3(self, path: str = "/bucket/run/0", query: str = "?signature=secret") -> Mapping[str, Any]:
+        return {"storageType": "s3", "url": f"{self.server.root}{path}{query}"}
+
+    async def whole(self, **more: str) -> str:
+        found = await self.resolve(**ARTIFACT, **more)
+        await self.contents.fetch(found, self.sink, self.said.append)
+        self.assertTrue(self.sink.finished and self.sink.data == DATA)
+        return found.key
+
+    async def test_an_artifact_comes_from_where_the_queue_says_even_in_a_denied_network(self) -> None:
+        self.has(self.s3())
+        self.server.serve("/bucket/run/0", content(DATA))
+        await self.whole(sha256=SHA256)
+        self.assertIn(f"downloaded artifact public/a.tar of task {TASK}: 1.0 MB", self.said[-1])
+        self.assertNotIn("secret", "".join(self.said))
+
+    async def test_where_a_storage_leads_the_worker_does_not_follow_everywhere(self) -> None:
+        self.has(self.s3())
+        self.server.serve("/bucket/run/0", redirect(f"{self.server.root}/else"))
+        found = await self.resolve(**ARTIFACT)
+        why = await self.failure(self.contents.fetch(found, self.sink, self.said.append), DownloadFailed)
+        self.assertIn("denies", why)
+
+    async def test_the_queue_is_asked_at_each_use_for_what_it_may_refuse(self) -> None:
+        refusal = CallFailed("latestArtifact", 403, "InsufficientScopes", "you lack queue:get-artifact:public/a.tar")
+        self.has(self.s3(), refusal)
+        await self.resolve(**ARTIFACT, sha256=SHA256)
+        why = await self.failure(self.resolve(**ARTIFACT, sha256=SHA256), DownloadFailed)
+        self.assertIn("you lack queue:get-artifact:public/a.tar", why)
+
+    async def test_a_key_is_of_one_run_whatever_the_signature_is(self) -> None:
+        self.has(self.s3(), self.s3(query="?signature=other"), self.s3("/bucket/run/1"))
+        keys = [(await self.resolve(**ARTIFACT)).key for _ in range(3)]
+        self.assertEqual((keys[0] == keys[1], keys[1] == keys[2]), (True, False))
+        self.assertIn(f"artifact public/a.tar of task {TASK} ", keys[0])
+
+    async def test_each_attempt_gets_a_fresh_address(self) -> None:
+        self.has(self.s3(), self.s3("/old"), self.s3("/new"))
+        self.server.serve("/old", content(DATA, cut=300_000))
+        self.server.serve("/new", content(DATA))
+        await self.whole()
+        self.assertEqual(self.offsets("/new?signature=secret"), [300_000])
+
+    async def test_a_reference_is_an_address_of_a_stranger(self) -> None:
+        self.has({"storageType": "reference", "url": f"{self.server.root}/a"})
+        self.assertIn("denies", await self.failure(self.resolve(**ARTIFACT), DownloadFailed))
+
+    async def test_an_object_is_checked_by_what_the_object_service_knows(self) -> None:
+        credentials = {"clientId": "download", "accessToken": "token"}
+        self.has({"storageType": "object", "name": "t/x", "credentials": credentials})
+        url = self.server.serve("/object", content(DATA))
+        sha512 = hashlib.sha512(DATA).hexdigest()
+        for hashes in ({"sha256": SHA256, "md5": "x"}, {"sha512": sha512}, {"sha256": SHA256, "sha512": sha512}):
+            self.taskcluster.objects["t/x"] = {"url": url, "hashes": hashes}
+            await self.whole()
+        self.assertEqual(self.taskcluster.given.client_id, "download")
+
+    async def test_an_object_that_is_another_or_cannot_be_checked_is_refused(self) -> None:
+        self.has({"storageType": "object", "name": "t/x", "credentials": {"clientId": "a", "accessToken": "b"}})
+        url = self.server.serve("/object", content(DATA))
+        told: tuple[dict[str, str], ...] = {"sha512": "0" * 128}, {"sha256": "0" * 64}, {"md5": "0"}, {}
+        for hashes in told:
+            self.taskcluster.objects["t/x"] = {"url": url, "hashes": hashes}
+            found = await self.resolve(**ARTIFACT)
+            await self.failure(self.contents.fetch(found, self.sink, self.said.append), DownloadFailed)
+        self.assertFalse(self.sink.finished)
+
+    async def test_an_error_artifact_says_why_it_is_none(self) -> None:
+        self.has({"storageType": "error", "reason": "file-missing-on-worker", "message": "no a.tar"})
+        why = await self.failure(self.resolve(**ARTIFACT), DownloadFailed)
+        self.assertIn("could not publish it: file-missing-on-worker: no a.tar", why)
+
+    async def test_what_is_not_there_fails_the_task(self) -> None:
+        why = await self.failure(self.resolve(**ARTIFACT), DownloadFailed)
+        self.assertIn(f"artifact public/a.tar of task {TASK}: latestArtifact: 404 ResourceNotFound", why)
+
+    async def test_the_index_is_asked_at_each_use(self) -> None:
+        other = "fN1SbArXTPSVFNUvaOlinQ"
+        self.taskcluster.artifacts = {f"{task}/public/a": [self.s3(f"/{task}")] for task in (TASK, other)}
+        keys = []
+        for task in (TASK, other):
+            self.taskcluster.tasks["project.latest"] = task
+            found = await self.resolve(namespace="project.latest", artifact="public/a")
+            keys.append(found.key)
+            self.assertEqual(found.words, f"artifact public/a of task {task} (project.latest in the index)")
+        self.assertNotEqual(*keys)
+        self.assertEqual(keys[0], (await self.resolve(taskId=TASK, artifact="public/a")).key)
+
+    async def test_nothing_in_the_index_fails_the_task(self) -> None:
+        why = await self.failure(self.resolve(namespace="project.latest", artifact="public/a"), DownloadFailed)
+        self.assertIn("project.latest in the index: findTask: 404", why)
+
+
+class AwayTests(ContentsCase):
+    """Taskcluster that does not answer."""
+
+    seconds = 0.3
+
+    async def test_is_not_the_tasks_fault(self) -> None:
+        for error in (Unreachable("latestArtifact", "refused"), CallFailed("latestArtifact", 500, "", "no")):
+            self.taskcluster.artifacts = {f"{TASK}/public/a.tar": [error]}
+            why = await self.failure(self.resolve(**ARTIFACT), ResourceUnavailable)
+            self.assertIn("given up after 0.3 s", why)
