@@ -3,12 +3,12 @@ from __future__ import annotations
 import gzip
 import os
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.download.gunzip import MOST, Gunzip
 from tcworker.download.passing import Hopeless
+from tests.hypotheses import given
 
 
 def undo(gunzip: Gunzip, pieces: list[bytes]) -> bytes:
