@@ -10,13 +10,14 @@ from twisted.logger import Logger
 
 from tcworker.cache.rows import Row, Thrown
 from tcworker.cache.stock import Kept, Stock
+from tcworker.cache.unwritten import or_log
 from tcworker.interfaces import ICacheFolder
 from tcworker.waiting import Loose, OneShot
 
 AT_ONCE = 64
 """Folders that are being removed: waiting for each alone would take longer than removing small ones."""
 
-_NOT_FORGOTTEN = "the worker's state did not take that caches are gone; the next start finds out"
+_NOT_FORGOTTEN = "that caches are gone; the next start finds out"
 _NOT_REMOVED = "{what} cannot be removed: {problem}; it is tried again every hour"
 
 _log = Logger()
@@ -63,7 +64,8 @@ class Disposal:
     def _take_out(self, ids: Sequence[int]) -> tuple[Sequence[Kept], OneShot[None]]:
         kept, forgetting = self._stock.take_out(ids)
         forgotten: OneShot[None] = OneShot()
-        Deferred.fromCoroutine(_or_log(forgetting)).addBoth(forgotten.settle)
+        # That they are set aside keeps the next start from finding them.
+        Deferred.fromCoroutine(or_log(forgetting, _NOT_FORGOTTEN)).addBoth(forgotten.settle)
         return kept, forgotten
 
     async def _remove_quietly(self, kept: Sequence[Kept], forgotten: OneShot[None]) -> None:
@@ -79,14 +81,6 @@ class Disposal:
         both = list(zip((each.row for each in kept), problems, strict=True))
         gone = [row for row, problem in both if not problem]
         return Thrown(gone, [(row, problem) for row, problem in both if problem])
-
-
-async def _or_log(forgetting: Deferred[None]) -> None:
-    try:
-        await forgetting
-    except Exception:
-        # The disk is full, for one. That they are set aside keeps the next start from finding them.
-        _log.failure(_NOT_FORGOTTEN)
 
 
 async def _delete(kept: Kept) -> str:

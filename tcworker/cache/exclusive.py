@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from tcworker.cache.disposal import Disposal
@@ -14,11 +13,12 @@ from tcworker.cache.homes import Home, new_folder
 from tcworker.cache.rows import EXCLUSIVE, NO_FOLDER, Row
 from tcworker.cache.sizes import Sizes
 from tcworker.cache.stock import Kept, Stock
+from tcworker.cache.unwritten import or_log
 from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import ICacheFolder, IHeldCache
 from tcworker.waiting import Loose
 
-_NOT_REMEMBERED = "the worker's state did not take that {what} was given back; the next start throws it away"
+_NOT_REMEMBERED = "that {what} was given back; the next start throws it away"
 
 _log = Logger()
 
@@ -69,7 +69,8 @@ class ExclusiveCaches:
             return
         seconds = max(0.0, now - row.created) if fresh else row.seconds
         written = self._stock.change(id, run=None, used=now, seconds=seconds, details=dict(folder.details))
-        await self._remember(written, row)
+        # Nobody gets it after a restart; until then it is as good as any.
+        await or_log(written, _NOT_REMEMBERED.format(what=row.words))
         too_many = surplus([each.row for each in self._named(row.platform, row.name)], self._most)
         await self._disposal.let_go([each.id for each in too_many])
         self._sizes.measure(id)
@@ -111,15 +112,6 @@ class ExclusiveCaches:
     def _held(self, id: int, folder: ICacheFolder, fresh: bool) -> IHeldCache:
         give_back, drop = partial(self.give_back, id, folder, fresh), partial(self.drop, id)
         return HeldCache(folder, fresh, None, give_back, drop, self._loose)
-
-    async def _remember(self, written: Deferred[None], row: Row) -> None:
-        try:
-            await written
-        except CancelledError:
-            raise
-        except Exception:
-            # Nobody gets it after a restart; until then it is as good as any.
-            _log.failure(_NOT_REMEMBERED, what=row.words)
 
     def _named(self, platform: str, name: str) -> Sequence[Kept]:
         return self._stock.named(EXCLUSIVE, platform, name)

@@ -60,7 +60,10 @@ class Folders:
         self._found: frozenset[str] = frozenset()
 
     def open(self) -> Deferred[None]:
-        """Make it if need be, and take it; to be closed. Fails with L{ConfigError} or C{OSError}."""
+        """Make it if need be, and take it, unless that is done; to be closed.
+
+        Fails with L{ConfigError} or C{OSError}.
+        """
         return self._threads.run(self._open)
 
     def close(self) -> Deferred[None]:
@@ -139,6 +142,8 @@ class Folders:
             _log.error(_NOT_REMOVED, path=path, error=error)
 
     def _open(self) -> None:
+        if self._lock is not None:
+            return
         try:
             os.makedirs(self.path, 0o700, exist_ok=True)
             self._make_private()

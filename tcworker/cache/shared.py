@@ -16,6 +16,7 @@ from tcworker.cache.making import Making
 from tcworker.cache.rows import NO_FOLDER, SHARED, Row
 from tcworker.cache.sizes import Sizes
 from tcworker.cache.stock import Stock
+from tcworker.cache.unwritten import or_log
 from tcworker.client.server_time import ServerTime
 from tcworker.interfaces import ICacheFolder, IHeldCache, Make, Say
 from tcworker.waiting import Loose
@@ -115,7 +116,7 @@ class SharedCaches:
             await self._disposal.let_go([id])
         elif row.idle or row.purged:
             # While others read it, nobody needs to know when it was used; but that nobody may get it again.
-            await self._stock.change(id)
+            await or_log(self._stock.change(id), f"when {row.words} was used last, or that it is to go")
 
     async def _drop(self, id: int, why: str) -> None:
         row = self._stock.note(id, purged=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tcworker.cache.rows import SHARED
 from tcworker.cache.stock import Kept, Stock
+from tcworker.cache.unwritten import or_log
 from tcworker.waiting import Loose
 
 
@@ -23,7 +24,7 @@ class Sizes:
         size = await kept.folder.measure()
         now = self._stock.get(kept.row.id)
         if now is not None and size != now.row.size and _is_unchanged(kept, now):
-            await self._stock.change(now.row.id, size=size)
+            await or_log(self._stock.change(now.row.id, size=size), f"how large {now.row.words} is")
 
 
 def _is_unchanged(before: Kept, now: Kept) -> bool:
