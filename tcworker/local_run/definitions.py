@@ -26,6 +26,9 @@ PROVISIONER_ID, WORKER_TYPE = "local", "tcworker-run"
 TASK_QUEUE_ID = f"{PROVISIONER_ID}/{WORKER_TYPE}"
 """The queue that all tasks go through here, whatever their definitions say: there is one worker."""
 
+SCOPES_OF_PAYLOADS = ["generic-worker:cache:*"]
+"""What a task may do whose file has no place to say that."""
+
 MAX_RUN_TIME = 3600
 """Seconds that a payload gets that stands alone and says nothing of it."""
 
@@ -86,7 +89,7 @@ def _task(file: TaskFile, name: str, now: datetime) -> LocalTask:
     task_id = str(content.pop("taskId", None) or slugid.nice())
     if "payload" not in content and {"command", "image"} & content.keys():
         # The payload must have a maxRunTime, which nobody writes for what he only wants to try.
-        content = {"payload": {"maxRunTime": MAX_RUN_TIME, **content}}
+        content = {"scopes": [*SCOPES_OF_PAYLOADS], "payload": {"maxRunTime": MAX_RUN_TIME, **content}}
     return LocalTask(task_id, name, file.path, _filled(content, name, now))
 
 

@@ -118,6 +118,14 @@ class Kept(RunCase):
             self.assertEqual(os.listdir(os.path.join(self.kept, "tasks")), [])
         self.assertTrue(any(line.startswith(os.path.join(self.kept, "tasks/")) for line in self.lines), self.lines)
 
+    async def test_the_next_run_finds_what_a_task_left_in_its_cache(self) -> None:
+        mounts = [{"cacheName": "c", "directory": "cache"}]
+        script = "test -e cache/left && echo there || echo new; touch cache/left"
+        task = self.file("task.yml", {"command": [["sh", "-c", script]], "mounts": mounts})
+        for found in ("new", "there"):
+            self.assertEqual(await self.start(task), 0)
+            self.assertEqual([line for line in self.lines if line in ("new", "there")][-1], found)
+
     async def test_a_run_beside_another_keeps_nothing(self) -> None:
         first = KeptFolder.take(self.kept)
         self.assertEqual(await self.start(self.shell("task.yml", "echo hello")), 0)

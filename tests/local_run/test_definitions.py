@@ -29,6 +29,12 @@ class OneFile(SynchronousTestCase):
         self.assertEqual(task.definition["payload"], {"command": [["true"]], "maxRunTime": 3600})
         self.assertEqual((task.name, task.definition["metadata"]["name"]), ("hello", "hello"))
 
+    def test_a_payload_alone_may_have_caches(self) -> None:
+        (task,) = make(("a.yml", {"command": [["true"]]}))
+        self.assertEqual(task.definition["scopes"], ["generic-worker:cache:*"])
+        (task,) = make(("a.yml", {"payload": PAYLOAD}))
+        self.assertNotIn("scopes", task.definition)
+
     def test_what_a_definition_says_stays(self) -> None:
         own = {"metadata": {"name": "mine"}, "retries": 0, "scopes": ["a:b"], "payload": PAYLOAD}
         (task,) = make(("a.yml", own))
