@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, First
 from twisted.logger import Logger
 
 from tcworker.config import usual_tasks_dir
-from tcworker.errors import ConfigError, TaskclusterError
+from tcworker.errors import ConfigError, StateUnusable, TaskclusterError
 from tcworker.interfaces import Exit, IFeature
 from tcworker.local_run.artifacts import Downloads
 from tcworker.local_run.checkout import CheckoutFeature
@@ -102,7 +102,7 @@ class RunCommand:
         except CancelledError:
             # It was told to end at once; whoever did that knows why.
             return EXCEPTION
-        except (ConfigError, TaskclusterError, WorkerStopped, OSError) as error:
+        except (ConfigError, TaskclusterError, StateUnusable, WorkerStopped, OSError) as error:
             print(f"tcworker run: {error}", file=sys.stderr)
             return EXCEPTION
         finally:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from tcworker import folder_lock
 from tcworker.folder_lock import FolderTaken
 from tcworker.local_run.output import YELLOW, Output
+from tcworker.state import StateStore
+from tcworker.task.resolution import COMPLETED
 
 
 def usual_folder(environ: Mapping[str, str]) -> str:
@@ -22,6 +25,21 @@ def usual_folder(environ: Mapping[str, str]) -> str:
 def state_dir_in(kept: str) -> str:
     """Where, of what is kept, the worker's state directory is."""
     return os.path.join(kept, "state")
+
+
+async def settle_left(reactor: Any, state_dir: str) -> None:
+    """Let the worker tell nobody of runs of a command that was killed: the Taskcluster that they were of is gone.
+
+    What is left of them on this machine is still removed. Raises L{StateDirectoryTaken} or L{StateUnusable}.
+    """
+    state = await StateStore.open(reactor, state_dir)
+    try:
+        for run in await state.runs():
+            # Of these nothing is owed.
+            await state.decided(run.task_id, run.run_id, COMPLETED)
+            await state.reported(run.task_id, run.run_id)
+    finally:
+        await state.close()
 
 
 class KeptFolder:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import sqlite3
 import tempfile
 from contextlib import redirect_stderr
+from datetime import timedelta
 from typing import Any
 
 import yaml
@@ -14,8 +16,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from tcworker.interfaces import Credentials
 from tcworker.local_run.command import RunCommand, RunOptions
 from tcworker.local_run.kept import KeptFolder
+from tcworker.state import RunRecord, StateStore
+from tcworker.waiting import now
 from tests.surroundings import only_root, until
 
 
@@ -125,6 +130,26 @@ class Kept(RunCase):
         for found in ("new", "there"):
             self.assertEqual(await self.start(task), 0)
             self.assertEqual([line for line in self.lines if line in ("new", "there")][-1], found)
+
+    async def test_a_run_that_was_killed_holds_up_nobody(self) -> None:
+        """The Taskcluster that would have to be told is no more."""
+        state_dir = os.path.join(self.kept, "state")
+        state = await StateStore.open(reactor, state_dir)
+        credentials = Credentials("task", "token", "{}")
+        await state.claimed(RunRecord("fN1SbArXTPSVFNUvaOlinQ", 0, now(reactor) + timedelta(minutes=20), credentials))
+        await state.close()
+        os.makedirs(os.path.join(state_dir, "runs/fN1SbArXTPSVFNUvaOlinQ-0"))
+        self.assertEqual(await self.start(self.shell("task.yml", "true")), 0)
+        self.assertRegex(self.lines[-1], "^task: completed")
+        self.assertEqual(os.listdir(os.path.join(state_dir, "runs")), [])
+
+    async def test_one_that_another_tcworker_wrote(self) -> None:
+        os.makedirs(os.path.join(self.kept, "state"), 0o700)
+        with sqlite3.connect(os.path.join(self.kept, "state/state.db")) as database:
+            database.execute("PRAGMA user_version = 1000")
+        with redirect_stderr(self.err):
+            self.assertEqual(await self.start(self.shell("task.yml", "echo hello")), 2)
+        self.assertIn("was written by a newer tcworker", self.err.getvalue())
 
     async def test_a_run_beside_another_keeps_nothing(self) -> None:
         first = KeptFolder.take(self.kept)
