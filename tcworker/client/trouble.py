@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web._newclient import RequestNotSent  # not exported where the rest of its family is
+from twisted.web.http import _DataLoss  # that of an answer which said how long it is; has no words of its own
 
 from tcworker.client.guard import InDeniedNetwork
 from tcworker.errors import Unreachable
@@ -78,4 +79,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _words(error: BaseException) -> str:
     if isinstance(error, TLSError) and error.args and isinstance(error.args[0], list):
         return "TLS: " + ("; ".join(str(part[-1]) for part in error.args[0]) or "connection lost")
+    if isinstance(error, _DataLoss):
+        return "the connection was closed before all had come"
     return without_queries(str(error) or type(error).__name__)

@@ -73,8 +73,9 @@ class StreamTests(Case):
 
     async def test_a_cut_is_a_failure(self) -> None:
         reader = Taking()
-        with self.assertRaises(Unreachable):
+        with self.assertRaises(Unreachable) as caught:
             await self.stream(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", reader)
+        self.assertIn("closed before all had come", str(caught.exception))
         self.assertEqual(reader.data, b"hello")
 
     async def test_what_the_reader_raises_ends_the_call(self) -> None:
