@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from tcworker.client.trouble import shown
 from tcworker.download.answers import AS_IT_IS
 
 
@@ -22,9 +21,6 @@ class Address:
     url: str = field(repr=False)
     trusted: bool = False
     hashes: Mapping[str, str] | None = None
-
-    def __str__(self) -> str:
-        return shown(self.url)
 
 
 @dataclass(frozen=True)
