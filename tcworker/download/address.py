@@ -45,6 +45,7 @@ def read_target(url: str) -> Target:
     # The port is read only now, and raises what is wrong with it.
     if not parts.hostname or parts.port == 0:
         raise ValueError("it names no host")
+    # Credentials are sent in a header, and to this host only, not to one that it leads to.
     user, _, host = parts.netloc.rpartition("@")
     path, query = quote(parts.path or "/", safe=AS_IT_IS), quote(parts.query, safe=AS_IT_IS)
     return Target(urlunsplit((parts.scheme.lower(), host, path, query, "")), _basic(user))

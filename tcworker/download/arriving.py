@@ -56,6 +56,7 @@ class Arriving:
         """Give what came since; waits for the first byte of it. Empty at the end."""
         while not self._pieces and self._over is None:
             await self._more()
+        # Even of an answer that broke: what came of it need not come again.
         if self._pieces:
             return self._take()
         self._raise_trouble()
@@ -65,6 +66,7 @@ class Arriving:
         """Nobody wants what is still to come."""
         if self._over is None and self._exchange is not None:
             self._exchange.cancel()
+        # A cancelled request still has a connection to close, which is to be gone when this returns.
         while self._over is None:
             await self._more()
 
@@ -92,6 +94,7 @@ class Arriving:
     def _take(self) -> bytes:
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces, self._size = [], 0
+        # At once, so that the next ones come while these are worked on.
         if self._flow is not None:
             self._flow.resume()
         return data

@@ -49,6 +49,7 @@ class Body:
             await self._pass_on(data)
             return
         self._gunzip.give(data)
+        # In a thread and by the megabyte: how much comes out is the server's to say.
         while piece := await self._threads.run(self._gunzip.take):
             await self._pass_on(piece)
 

@@ -43,6 +43,7 @@ class OpenDownloads(Downloads):
         @param own: the worker's client, for addresses that Taskcluster gives.
         """
         denied = Networks(config.mounts_deny_networks)
+        # With connections of its own: one that the worker's client made somewhere may not be used by a task's download.
         guarded = HTTP(reactor, ca_bundle=config.ca_bundle, environ=environ, denied=denied)
         threads = Threads(reactor, THREADS, "downloads")
         return cls(Servers(own, guarded), threads, reactor, config.mounts_retry_secs)

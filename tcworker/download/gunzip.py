@@ -33,9 +33,11 @@ class Gunzip:
     def take(self) -> bytes:
         """Give what comes next, empty when the next piece is needed. Raises L{Hopeless} for what is no gzip."""
         while self._left or self._more:
+            # More may follow: some storages put together what was uploaded in parts.
             if self._member.eof:
                 self._member = isal_zlib.decompressobj(_GZIP)
             out = self._decompress()
+            # All that went in may be taken, and the rest of what it becomes still wait inside.
             self._more = len(out) == MOST and not self._member.eof
             if out:
                 return out

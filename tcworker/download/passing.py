@@ -72,6 +72,7 @@ class Persistence:
             except Passing as trouble:
                 if self.left <= LAST_TRY:
                     raise self._given_up(trouble) from trouble
+                # Who gets on, however little at a time, is not in the trouble that longer and longer pauses are for.
                 if self._forward != before:
                     delays = BACKOFF.delays()
                 delay = min(max(next(delays), trouble.wait), self.left - LAST_TRY)

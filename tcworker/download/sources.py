@@ -68,6 +68,7 @@ class ArtifactOf:
     async def look_up(self) -> Mapping[str, Any]:
         """What the queue says where it is: C{storageType}, and more by that."""
         answer: Mapping[str, Any] = await ask(self._services.queue.latest_artifact(self._task_id, self._name))
+        # Not an error of the call: the queue knows of it, and what it knows is that there is none.
         if answer["storageType"] == "error":
             raise Hopeless(f"its task could not publish it: {answer['reason']}: {answer['message']}")
         return answer
@@ -77,6 +78,7 @@ class ArtifactOf:
         answer = await self.look_up()
         if answer["storageType"] == "object":
             return await self._of_object(answer)
+        # A reference leads wherever the one who made the artifact wanted.
         return Address(answer["url"], trusted=answer["storageType"] == "s3")
 
     async def _of_object(self, answer: Mapping[str, Any]) -> Address:

@@ -81,6 +81,7 @@ class Transfer:
         try:
             fetched = await self._patience.persist(self._attempt, self._progress.say)
             await self._sink.finish()
+        # Whoever cancels this cancels what it waits for, and that fails with an exception like any other.
         except Exception:
             await self._sink.abandon()
             raise
@@ -95,11 +96,13 @@ class Transfer:
         try:
             await self._receive(address, wanted)
         except NoSuchPart:
+            # Asked the same again, the server would say the same again.
             self._body = None
             raise
         return self._check(wanted)
 
     async def _receive(self, address: Address, wanted: Mapping[str, str]) -> None:
+        # A server that hangs may take what is left of the time, and no more.
         idle = max(1.0, min(IDLE, self._patience.left))
         answer = await self._servers.ask("GET", address, {**ENCODINGS, **self._part()}, idle)
         try:
@@ -136,6 +139,7 @@ class Transfer:
         return self._body
 
     def _note(self, body: Body) -> None:
+        # Begun anew, what comes again is no step forward: who is always cut at one place would never be given up.
         if body.taken > self._farthest:
             self._farthest = body.taken
             self._patience.went_forward()
