@@ -17,7 +17,7 @@ from tcworker.launcher.views import CannotShow, Viewer, Views
 
 _NOT_ALLOWED = {errno.EPERM, errno.ENOSYS}
 
-_ON_DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}
+ON_DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}
 IN_MEMORY = "/dev/shm"
 """Where a run has a file system in memory of its own."""
 
@@ -46,7 +46,7 @@ class Private(NamedTuple):
 
 def folders_on_disk() -> Sequence[str]:
     """The names of the folders that L{Private.folder} must hold, for everybody to write to."""
-    return list(_ON_DISK.values())
+    return list(ON_DISK.values())
 
 
 class Namespace:
@@ -112,7 +112,7 @@ def _mount_private(private: Private) -> None:
         # One may be a link to another.
         sources = {
             os.path.realpath(target): _hold(stack, os.path.join(private.folder, name))
-            for target, name in _ON_DISK.items()
+            for target, name in ON_DISK.items()
             if os.path.isdir(target)
         }
         for place, source in sources.items():

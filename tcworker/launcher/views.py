@@ -42,19 +42,22 @@ class View(NamedTuple):
     @ivar target: where it is seen.
     @ivar layers: the shared folders, the first over the others; none for a folder of the run's own.
     @ivar own: the run's own folder, that takes what it changes; C{None} if it can change nothing.
+    @ivar mapped: whether what belongs to the owner of C{own} on the disk is seen as the run's.
     @ivar work: for the kernel, should there be layers: an empty folder of ours alone, on the disk of C{own}.
     """
 
     target: Place
     layers: Sequence[Place]
     own: Place | None
-    work: str | None
+    work: str | None = None
+    mapped: bool = False
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> View:
         """Read it from the message that starts a run."""
         own = Place(*message["own"]) if message["own"] else None
-        return cls(Place(*message["target"]), [Place(*layer) for layer in message["layers"]], own, message["work"])
+        layers = [Place(*layer) for layer in message["layers"]]
+        return cls(Place(*message["target"]), layers, own, message["work"], message["mapped"])
 
 
 class Views(NamedTuple):
@@ -111,7 +114,7 @@ class Viewer:
         try:
             target = self._open(view.target)
             if own is not None and not layers:
-                mount_calls.attach(self._own(own), target)
+                mount_calls.attach(self._own(own, view.mapped), target)
             elif own is None and len(layers) == 1:
                 mount_calls.attach(self._layer(layers[0]), target)
             else:
@@ -141,19 +144,20 @@ class Viewer:
             flags = mount_calls.NOSUID | mount_calls.NODEV if self._plain else 0
             mount_calls.mount("overlay", mount_calls.path_of(target), "overlay", flags, data)
 
-    def _own(self, folder: int) -> int:
-        mounted = self._keep(mount_calls.clone(folder))
-        mount_calls.set_attributes(mounted, user_namespace=None, read_only=False, plain=self._plain)
-        return mounted
+    def _own(self, folder: int, mapped: bool) -> int:
+        return self._cloned(folder, self._map(folder) if mapped else None, read_only=False)
 
     def _layer(self, folder: int) -> int:
+        return self._cloned(folder, self._map(folder), read_only=True)
+
+    def _cloned(self, folder: int, user_namespace: int | None, read_only: bool) -> int:
         mounted = self._keep(mount_calls.clone(folder))
-        entry = os.fstat(mounted)
-        user_namespace = self._map((entry.st_uid, entry.st_gid))
-        mount_calls.set_attributes(mounted, user_namespace=user_namespace, read_only=True, plain=self._plain)
+        mount_calls.set_attributes(mounted, user_namespace=user_namespace, read_only=read_only, plain=self._plain)
         return mounted
 
-    def _map(self, on_disk: Owner) -> int | None:
+    def _map(self, folder: int) -> int | None:
+        entry = os.fstat(folder)
+        on_disk = entry.st_uid, entry.st_gid
         if on_disk == self._seen_as:
             return None
         if on_disk not in self._maps:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, execute, fail, succeed
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from tcworker.engine.native import report
+from tcworker.engine.native.attached import Attached, Attachments, Kind, Target
 from tcworker.engine.native.environment import task_environment
 from tcworker.engine.native.execution import NativeExecution
 from tcworker.engine.native.home import Home, make_home, remove_home, write_credentials
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
+from tcworker.engine.native.placement import Placement
 from tcworker.engine.native.sandbox import Sandbox
 from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.engine.native.task_user import find_user
@@ -32,6 +36,15 @@ _FIRST_SECONDS = 300.0
 """What a program may take that runs before a task: nothing that the task says limits it."""
 
 
+_CREDENTIALS = "TASK_USER_CREDENTIALS"
+
+_log = Logger()
+
+
+class _Unseen(Exception):
+    """Kernel or disk do not let a run see what is attached to it; the text says why."""
+
+
 @implementer(IEngine)
 class NativeEngine:
     """See L{IEngine}.
@@ -44,6 +57,7 @@ class NativeEngine:
         self._commands: Sequence[Sequence[str]] = context.payload["command"]
         self._env: dict[str, str] = {}
         self._groups: list[str] = []
+        self._attached = Attachments()
         self._as_worker = self._discarded = False
         self._starting: Deferred[IExecution] | None = None
         self._settled: OneShot[None] = OneShot()
@@ -75,15 +89,15 @@ class NativeEngine:
 
     def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
-        return fail(_not_supported("caches"))
+        return execute(self._attach, Kind.CACHE, folder.path, target, label, size=folder.size)
 
     def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_tree}."""
-        return fail(_not_supported("caches"))
+        return execute(self._attach, Kind.TREE, folder.path, target, label, read_only=read_only)
 
     def attach_file(self, path: str, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_file}."""
-        return fail(_not_supported("mounted files"))
+        return execute(self._attach, Kind.FILE, path, target, label)
 
     def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
         """See L{IEngine.attach_proxy}."""
@@ -121,14 +135,34 @@ class NativeEngine:
         finally:
             self._settled.succeed(None)
 
+    def _attach(
+        self, kind: Kind, source: str | None, target: str, label: str, *, read_only: bool = False, size: int = 0
+    ) -> None:
+        if source is None:
+            raise FeatureNotSupported("native tasks can have no folder that is not on this machine's disk")
+        self._attached.add(Attached(kind, source, Target.of(target), label, read_only, size))
+
     async def _begin(self) -> IExecution:
-        home = await make_home(self._means, self._context, self._groups)
+        try:
+            return await self._begin_once()
+        except _Unseen as error:
+            _log.warn("tasks get copies of what is mounted read-only, which takes longer: {why}", why=error)
+            self._means.showing.possible = False
+        # The next user has another password.
+        self._env.pop(_CREDENTIALS, None)
+        return await self._begin_once()
+
+    async def _begin_once(self) -> IExecution:
+        home = await make_home(self._means, self._context, self._groups, self._attached)
+        placement = None
         try:
             if self._as_worker and self._means.users.own:
                 await self._let_log_in(home)
-            sandbox = self._supervise(home)
+            if self._attached:
+                placement = Placement(home, self._attached, self._means.showing.possible, self._as_worker)
+            sandbox = self._supervise(home, placement, await self._place(placement))
         except BaseException as error:
-            await whatever_happens(self._means.threads.run(remove_home, self._means, home))
+            await whatever_happens(Deferred.fromCoroutine(self._clear(home, placement)))
             if isinstance(error, OSError):
                 raise ResourceUnavailable(f"the task cannot be started: {error.strerror}") from error
             raise
@@ -136,17 +170,37 @@ class NativeEngine:
             record = await self._when_started(sandbox)
         except BaseException:
             # A second cancel must not leave half of it behind.
-            await whatever_happens(sandbox.free())
+            await whatever_happens(Deferred.fromCoroutine(sandbox.give_up()))
             raise
         return NativeExecution(self._context, self._commands, sandbox, record)
+
+    async def _place(self, placement: Placement | None) -> Sequence[Mapping[str, Any]]:
+        """Put what is attached in its place, and say what of it must be shown."""
+        if placement is None:
+            return []
+        placing = self._means.threads.run(placement.place)
+        done: OneShot[list[Mapping[str, Any]]] = OneShot()
+        placing.addBoth(done.settle)
+        try:
+            return await done.wait()
+        except CancelledError:
+            placement.stop()
+            # What it does until it notices is undone afterwards.
+            await whatever_happens(done.wait().addErrback(lambda _: None))
+            raise
+
+    async def _clear(self, home: Home, placement: Placement | None) -> None:
+        if placement is not None:
+            await self._means.threads.run(placement.put_back)
+        await self._means.threads.run(remove_home, self._means, home)
 
     async def _let_log_in(self, home: Home) -> None:
         """Let a task that runs as the worker start what shall not (contracts of generic-worker, 7)."""
         path, password = await self._means.threads.run(write_credentials, self._means, home)
         self._context.mask(password)
-        self.set_env("TASK_USER_CREDENTIALS", path)
+        self.set_env(_CREDENTIALS, path)
 
-    def _supervise(self, home: Home) -> Sandbox:
+    def _supervise(self, home: Home, placement: Placement | None, views: Sequence[Mapping[str, Any]]) -> Sandbox:
         means = self._means
         user = find_user(None) if self._as_worker else home.user
         loan = Loan(self._context.log)
@@ -160,7 +214,7 @@ class NativeEngine:
             "account": user.switch,
             "ownUser": means.users.own,
             "private": private,
-            "views": None,
+            "views": self._views(home, views),
             "logLimit": loan.lent.limit,
         }
         try:
@@ -171,10 +225,19 @@ class NativeEngine:
         supervisor = SupervisorLink(means.reactor, supervised)
         # What was written while the supervisor was found comes first.
         loan.pass_to(supervisor.append)
-        return Sandbox(means, home, user, loan, supervisor)
+        return Sandbox(means, home, user, loan, supervisor, placement)
+
+    def _views(self, home: Home, views: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        if not views:
+            return None
+        owner = home.user.owner
+        plain = owner is not None and not self._as_worker
+        return {"views": views, "seenAs": owner or (os.geteuid(), os.getegid()), "plain": plain}
 
     async def _when_started(self, sandbox: Sandbox) -> SandboxRecord:
         started = await sandbox.supervisor.when_started()
+        if "unseen" in started:
+            raise _Unseen(started["unseen"])
         if "broken" in started:
             raise ResourceUnavailable(f"the task cannot be started: {started['broken']}")
         if sandbox.home.private and not started["private"]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
+from tcworker.engine.native.attached import Attachments
 from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
@@ -32,36 +33,39 @@ class Home:
     @ivar folder: which the task starts in, its user's home.
     @ivar own: whether the user is the run's alone.
     @ivar private: holds the run's own /tmp and the like; C{None} if it sees those of the machine.
+    @ivar scratch: a folder beside the run's, which nobody else can enter; C{None} if nothing needs one.
     """
 
     folder: str
     user: TaskUser
     own: bool
     private: str | None
+    scratch: str | None = None
 
     @property
     def details(self) -> Mapping[str, Any]:
         """For a sandbox record: what it takes to remove all of it."""
         user = {"name": self.user.name, "uid": self.user.uid} if self.own else None
-        return {"folder": self.folder, "private": self.private, "user": user}
+        return {"folder": self.folder, "private": self.scratch, "user": user}
 
 
-async def make_home(means: Means, context: ITaskContext, groups: Sequence[str]) -> Home:
+async def make_home(means: Means, context: ITaskContext, groups: Sequence[str], attached: Attachments) -> Home:
     """Make a place for one run. Raises L{ResourceUnavailable}, and leaves nothing behind then or when it is cancelled.
 
     @param groups: those of the machine that the user is a member of as well.
+    @param attached: what will be put there; the user is the one whom most of that belongs to, as far as can be.
     """
     try:
         folder = make_folder(means.tasks_dir, context.task_id, context.run_id)
     except OSError as error:
         raise _no_folder(means, error) from error
     try:
-        user = await _take_user(means, folder, groups)
+        user = await _take_user(means, folder, groups, attached.preferred_owners)
     except BaseException:
         remove_folder(folder)
         raise
     try:
-        return _furnish(means, folder, user)
+        return _furnish(means, folder, user, scratch=bool(attached))
     except BaseException as error:
         await whatever_happens(means.threads.run(remove_home, means, Home(folder, user, means.users.own, None)))
         if isinstance(error, OSError):
@@ -74,7 +78,7 @@ def remove_home(means: Means, home: Home) -> None:
     if not means.clean_up:
         _keep(home)
         return
-    with _removing(home.private, home.folder):
+    with _removing(home.scratch, home.folder):
         means.users.give_back(home.user)
 
 
@@ -114,16 +118,17 @@ def write_credentials(means: Means, home: Home) -> tuple[str, str]:
     return path, password
 
 
-def _furnish(means: Means, folder: str, user: TaskUser) -> Home:
-    private = make_beside(folder, folders_on_disk()) if means.private_tmp and means.users.own else None
+def _furnish(means: Means, folder: str, user: TaskUser, scratch: bool) -> Home:
+    private = means.private_tmp and means.users.own
+    beside = make_beside(folder, folders_on_disk() if private else []) if private or scratch else None
     if user.owner is not None:
         os.chown(folder, *user.owner, follow_symlinks=False)
-    return Home(folder, user, means.users.own, private)
+    return Home(folder, user, means.users.own, beside if private else None, beside)
 
 
-async def _take_user(means: Means, folder: str, groups: Sequence[str]) -> TaskUser:
+async def _take_user(means: Means, folder: str, groups: Sequence[str], preferred: Sequence[int]) -> TaskUser:
     taken: OneShot[TaskUser] = OneShot()
-    means.users.take(folder, groups).addBoth(taken.settle)
+    means.users.take(folder, groups, preferred).addBoth(taken.settle)
     try:
         return await taken.wait()
     except CancelledError:
@@ -141,7 +146,7 @@ def _keep(home: Home) -> None:
     """Leave all as it is, for people to look at, without anything that lives."""
     if home.own:
         kill_processes(home.user.uid)
-    for folder in filter(None, (home.private, home.folder)):
+    for folder in filter(None, (home.scratch, home.folder)):
         let_go(folder)
 
 

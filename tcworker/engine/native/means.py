@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tcworker.engine.native.launcher import LauncherLink
 from tcworker.engine.native.users import OwnUsers, Users
 from tcworker.process import IReactor
 from tcworker.waiting import Threads
+
+
+@dataclass
+class Showing:
+    """Whether runs can be shown folders that others read as well (L{tcworker.launcher.views}).
+
+    @ivar possible: as far as is known; once it was refused, all is copied.
+    """
+
+    possible: bool = field(default_factory=lambda: sys.platform == "linux" and os.geteuid() == 0)
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class Means:
     @ivar clean_up: whether what is left of a run is removed.
     @ivar first_command: a program that each new user runs before its task; empty for none.
     @ivar inherited: variables of the worker's that every task gets.
+    @ivar showing: what is known of the kernel.
     """
 
     reactor: IReactor
@@ -32,3 +45,4 @@ class Means:
     clean_up: bool
     first_command: str
     inherited: Mapping[str, str]
+    showing: Showing

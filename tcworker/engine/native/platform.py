@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from tcworker.cache.folders import Folders
 from tcworker.config import Config
 from tcworker.engine.native.engine import NativeEngine
 from tcworker.engine.native.environment import inherited
@@ -30,19 +31,19 @@ from tcworker.engine.native.launcher import LauncherLink, owner_of
 from tcworker.engine.native.left_launchers import end_left_launchers
 from tcworker.engine.native.left_tasks import kill_left_tasks
 from tcworker.engine.native.leftovers import kill_left, kill_left_groups, sweep_groups
-from tcworker.engine.native.means import Means
+from tcworker.engine.native.means import Means, Showing
 from tcworker.engine.native.task_user import check_way
 from tcworker.engine.native.uids import REGISTER_FOLDER, TaskUids
 from tcworker.engine.native.user_settings import check_programs, choose_users
 from tcworker.engine.native.useradd import CannotChangeUsers
 from tcworker.engine.native.users import OwnUsers
-from tcworker.errors import ConfigError, Fault, FeatureNotSupported
+from tcworker.errors import ConfigError, Fault
 from tcworker.interfaces import ICacheFolder, IEngine, IPlatform, ITaskContext, SandboxRecord
 from tcworker.launcher.limits import Limits
 from tcworker.process import IReactor
-from tcworker.waiting import Loose, Threads, pause
+from tcworker.waiting import Loose, Threads, pause, whatever_happens
 
-_THREADS = 4
+_THREADS = 6
 
 _NOT_REMOVED = (
     "what was left in {place} cannot all be removed: {error}. The worker goes on, and tries again every hour. "
@@ -89,8 +90,10 @@ class NativePlatform:
             clean_up=config.clean_up_task_dirs,
             first_command=config.run_after_user_creation,
             inherited=inherited(os.environ, config.inherit_env),
+            showing=Showing(),
         )
         self._state_dir = config.state_dir
+        self._folders = Folders(config.caches_dir, threads, "cachesDir")
         self._loose = Loose(_log)
 
     def accepts(self, payload: Mapping[str, Any]) -> bool:
@@ -111,15 +114,16 @@ class NativePlatform:
 
     def new_cache_folder(self, name: str) -> Deferred[ICacheFolder]:
         """See L{IPlatform.new_cache_folder}."""
-        return fail(FeatureNotSupported("tasks that run natively on this worker cannot have caches"))
+        return Deferred.fromCoroutine(self._new_cache_folder(name))
 
     def find_cache_folder(self, name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
         """See L{IPlatform.find_cache_folder}."""
-        return succeed(None)
+        found: Deferred[ICacheFolder | None] = self._folders.find(name, details)  # type: ignore[assignment]  # as said
+        return found
 
     def sweep_cache_folders(self) -> Deferred[None]:
         """See L{IPlatform.sweep_cache_folders}."""
-        return succeed(None)
+        return self._folders.sweep()
 
     def dispose(self) -> Deferred[None]:
         """See L{IPlatform.dispose}."""
@@ -135,6 +139,7 @@ class NativePlatform:
         for record in left:
             await self._try(str(record.details.get("folder")), _clean_up, means, record.details)
         await means.threads.run(_make_ready, means)
+        await self._folders.open()
         await self._try("control groups", sweep_groups)
         await self._sweep()
         await means.launcher.when_ready()
@@ -175,13 +180,31 @@ class NativePlatform:
         except Exception:
             _log.failure("removing what was left in {place} failed: look there and remove it", place=place)
 
+    async def _new_cache_folder(self, name: str) -> ICacheFolder:
+        folder = await self._folders.new(name)
+        if os.geteuid() == 0:
+            try:
+                folder.owner = await self._means.threads.run(_give_to_nobody, self._means.own_users, folder.path)
+            except BaseException:
+                await whatever_happens(folder.delete())
+                raise
+        return folder
+
     async def _dispose(self) -> None:
         try:
             await self._loose.cancel()
             await self._means.launcher.stop()
+            await self._folders.close()
         finally:
             # Threads that nobody stops would keep the process from ending.
             await self._means.threads.stop()
+
+
+def _give_to_nobody(users: OwnUsers, path: str) -> tuple[int, int]:
+    """Let a new folder belong to a number that nobody has, who may fill it without any other right; that number."""
+    number = users.new_number()
+    os.chown(path, number, number)
+    return number, number
 
 
 def _kill_left_tasks(means: Means, left: Sequence[SandboxRecord]) -> None:

@@ -52,7 +52,8 @@ class NativeResult:
 
     def detach_cache(self, folder: ICacheFolder) -> Deferred[None]:
         """See L{IResult.detach_cache}."""
-        raise NotImplementedError
+        self._check_there(f"the cache {folder.name}")
+        return self._sandbox.take_back(folder.path or "")
 
     def dispose(self) -> Deferred[None]:
         """See L{IResult.dispose}."""

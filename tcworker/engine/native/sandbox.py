@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from tcworker.engine.native.home import Home, remove_home
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
+from tcworker.engine.native.placement import Placement
 from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.engine.native.task_user import TaskUser
+from tcworker.errors import TaskFailed
 
 
 @dataclass
@@ -18,6 +20,7 @@ class Sandbox:
     """Everything that must be freed after a run.
 
     @ivar user: whom its commands run as.
+    @ivar placement: what is attached; C{None} if nothing is.
     """
 
     means: Means
@@ -25,6 +28,7 @@ class Sandbox:
     user: TaskUser
     loan: Loan
     supervisor: SupervisorLink
+    placement: Placement | None = None
 
     def free(self) -> Deferred[None]:
         """Kill what lives, and remove the rest; repeatable."""
@@ -35,3 +39,16 @@ class Sandbox:
         await self.supervisor.close()
         self.loan.give_back()
         await self.means.threads.run(remove_home, self.means, self.home)
+
+    def take_back(self, path: str) -> Deferred[None]:
+        """Have a cache where it was. Fails with L{TaskFailed} or L{ResourceUnavailable}."""
+        if self.placement is None:
+            return fail(TaskFailed(f"{path} is no cache of this task"))
+        return self.means.threads.run(self.placement.take_back, path)
+
+    async def give_up(self) -> None:
+        """Free all of a run that does not begin; its caches are where they were."""
+        await self.supervisor.close()
+        if self.placement is not None:
+            await self.means.threads.run(self.placement.put_back)
+        await self._free()

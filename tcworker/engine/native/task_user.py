@@ -73,12 +73,22 @@ def check_way(path: str, user: TaskUser) -> None:
             raise ConfigError([Fault("tasksDir", path, expected)])
 
 
+def may_write(entry: os.stat_result, user: TaskUser) -> bool:
+    """Whether a user that is not the worker's own may make files in a folder."""
+    return user.switch is not None and _may(stat.S_IWOTH, entry, *user.switch)
+
+
 def _may_enter(entry: os.stat_result, uid: int, gid: int, groups: Sequence[int]) -> bool:
+    return _may(stat.S_IXOTH, entry, uid, gid, groups)
+
+
+def _may(right: int, entry: os.stat_result, uid: int, gid: int, groups: Sequence[int]) -> bool:
+    """Whether somebody has a right, which is given as that of others."""
     if entry.st_uid == uid:
-        return bool(entry.st_mode & stat.S_IXUSR)
-    if entry.st_gid in (gid, *groups):
-        return bool(entry.st_mode & stat.S_IXGRP)
-    return bool(entry.st_mode & stat.S_IXOTH)
+        right <<= 6
+    elif entry.st_gid in (gid, *groups):
+        right <<= 3
+    return bool(entry.st_mode & right)
 
 
 def _others_may_change(entry: os.stat_result) -> bool:

@@ -15,11 +15,11 @@ from twisted.trial.unittest import TestCase
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.engine.native.useradd import users_at_home_in
 from tcworker.interfaces import IPlatform, SandboxRecord
-from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Payload, ShellPayloads
+from tcworker.testing.engines import CACHES, OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Payload, ShellPayloads
 from tests.engine.native.harness import names_in, new_config, new_tasks_dir
 from tests.surroundings import only_root
 
-THERE = frozenset({SHELLS, TERMINALS, USAGE})
+THERE = frozenset({CACHES, SHELLS, TERMINALS, USAGE})
 
 
 def hidden(script: str) -> Payload:

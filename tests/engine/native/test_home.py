@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 
 from tcworker.engine.native import home
+from tcworker.engine.native.attached import Attachments
 from tcworker.engine.native.folder import remove_folder
 from tcworker.engine.native.home import make_home, remove_left_home
 from tcworker.engine.native.means import Means
@@ -36,7 +37,7 @@ class MakeTests(HomeCase):
     """All of it, or nothing."""
 
     def make_home(self, means: Means) -> Deferred[Any]:
-        return Deferred.fromCoroutine(make_home(means, FakeTaskContext(reactor), []))
+        return Deferred.fromCoroutine(make_home(means, FakeTaskContext(reactor), [], Attachments()))
 
     async def test_a_folder_that_cannot_be_its_users(self):
         means = self.means()

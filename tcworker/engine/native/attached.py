@@ -1,0 +1,126 @@
+"""What a run shall find in its folder beside what it makes itself, and what of that contradicts itself."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from tcworker.errors import MalformedPayload, NamingConflict
+
+
+class Kind(Enum):
+    """What becomes of something that is attached."""
+
+    CACHE = "a cache"
+    TREE = "a folder"
+    FILE = "a file"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where it shall be.
+
+    @ivar absolute: whether the way begins at the root, not in the run's folder.
+    @ivar parts: names of the folders on the way, and its own at last; none for the run's folder itself.
+    """
+
+    absolute: bool
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, path: str) -> Target:
+        """Read one from a payload. Raises L{MalformedPayload}."""
+        if "\0" in path:
+            raise MalformedPayload("found a character that no path can have")
+        parts = tuple(part for part in posixpath.normpath(path).split("/") if part not in ("", "."))
+        if ".." in parts:
+            raise MalformedPayload(f"{path!r} leads out of the task's folder")
+        return cls(path.startswith("/"), parts)
+
+    def __str__(self) -> str:
+        return ("/" if self.absolute else "") + "/".join(self.parts) or "."
+
+    def within(self, other: Target) -> bool:
+        """Whether it lies in another one's place, or has that itself."""
+        return self.absolute == other.absolute and self.parts[: len(other.parts)] == other.parts
+
+
+@dataclass(frozen=True)
+class Attached:
+    """One thing.
+
+    @ivar source: where it lies until then.
+    @ivar label: what it is called in messages.
+    @ivar read_only: whether the run can change nothing there.
+    @ivar size: bytes that are known of.
+    """
+
+    kind: Kind
+    source: str
+    target: Target
+    label: str
+    read_only: bool = False
+    size: int = 0
+
+
+class Attachments:
+    """All that is attached to one run, in the order in which it was."""
+
+    def __init__(self) -> None:
+        self._all: list[Attached] = []
+
+    def __iter__(self) -> Iterator[Attached]:
+        return iter(self._all)
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def add(self, new: Attached) -> None:
+        """Add one. Raises L{NamingConflict}."""
+        if not new.target.parts and (new.kind is not Kind.TREE or new.read_only):
+            raise NamingConflict(f"{new.kind.value}{_RIGHTS[new.read_only]} cannot be the task's folder itself")
+        for old in self._all:
+            if problem := _conflict(new, old):
+                raise NamingConflict(problem)
+        self._all.append(new)
+
+    @property
+    def preferred_owners(self) -> Sequence[int]:
+        """Whose numbers the caches are, that of most of them first; those that are gone have none."""
+        shares: dict[int, int] = {}
+        for cache in (one for one in self._all if one.kind is Kind.CACHE):
+            try:
+                uid = os.lstat(cache.source).st_uid
+            except OSError:
+                continue
+            shares[uid] = shares.get(uid, 0) + cache.size
+        return sorted(shares, key=lambda uid: -shares[uid])
+
+
+_RIGHTS = {False: "", True: " that cannot be changed"}
+
+
+def _conflict(new: Attached, old: Attached) -> str | None:
+    inside, around = new.target.within(old.target), old.target.within(new.target)
+    if not (inside or around):
+        return None
+    kinds, same = {new.kind, old.kind}, inside and around
+    if same and Kind.FILE in kinds and len(kinds) > 1:
+        return f"{new.target} is {old.kind.value} already, and cannot be {new.kind.value} as well"
+    if not same and (old if inside else new).kind is Kind.FILE:
+        return f"{(old if inside else new).target} is a file, in which nothing can lie"
+    if new.kind is Kind.CACHE and around:
+        return f"{new.target} cannot be a cache, which would hide what is mounted on {old.target}"
+    if _is_fixed(new, old, inside, around):
+        return f"{new.target} and {old.target} cannot go together, since one of them cannot be changed"
+    return None
+
+
+def _is_fixed(new: Attached, old: Attached, inside: bool, around: bool) -> bool:
+    """Whether one would have to be changed for the other, and cannot be."""
+    if inside and around:
+        return new.read_only != old.read_only
+    return (inside and old.read_only) or (around and new.read_only)

@@ -1,0 +1,133 @@
+"""Moves folders to other places, by copying where those are on another disk. For threads: it takes its time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+from tcworker.removal import remove
+
+_CLONE = 0x40049409
+"""Lets a file have the blocks of another one, on disks that can share them until one of the two changes."""
+
+_PIECE = 1 << 20
+_FULL = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT)}
+
+
+class Carrier:
+    """Moves and copies for one run.
+
+    @param scratch: a folder on the disk of that run's that nobody else can reach: nothing is copied where a task could
+        change it meanwhile.
+    """
+
+    def __init__(self, scratch: str) -> None:
+        self._scratch = scratch
+        self._number = 0
+        self._copying: subprocess.Popen[str] | None = None
+        self._guard = threading.Lock()
+        self._stopped = False
+
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """Let what is copied now fail, and all that follows. From any thread."""
+        with self._guard:
+            self._stopped = True
+            if self._copying is not None:
+                self._copying.kill()
+
+    def go_on(self) -> None:
+        """Let what follows not fail any more."""
+        self._stopped = False
+
+    def new_folder(self, name: str) -> str:
+        """Make an empty folder in the scratch. Raises C{OSError}."""
+        self._number += 1
+        path = os.path.join(self._scratch, f"{name}-{self._number}")
+        os.mkdir(path, 0o700)
+        return path
+
+    def move_in(self, source: str, target: int, name: str) -> None:
+        """Move a folder into an open one. Raises C{OSError}: it is where it was then."""
+        try:
+            os.rename(source, name, dst_dir_fd=target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            os.rename(self.copy(source), name, dst_dir_fd=target)
+            remove(source)
+
+    def move_out(self, source: int, name: str, target: str) -> None:
+        """Move what has a name in an open folder to a path, where nothing is. Raises C{OSError}."""
+        # By way of the scratch, where it stays what it is.
+        aside = os.path.join(self.new_folder("out"), "it")
+        os.rename(name, aside, src_dir_fd=source)
+        if not os.path.isdir(aside) or os.path.islink(aside):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", name)
+        try:
+            os.rename(aside, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            os.mkdir(target, 0o700)
+            self._copy(aside, target)
+            remove(aside)
+
+    def copy(self, source: str) -> str:
+        """Copy a folder into the scratch, and give the path. Raises C{OSError}."""
+        path = self.new_folder("copy")
+        self._copy(source, path)
+        return path
+
+    def _copy(self, source: str, target: str) -> None:
+        # Links, holes and more: nothing that this program does not know how to copy.
+        options = ["--reflink=auto"] if sys.platform == "linux" else []
+        command = ["cp", "-a", *options, "--", os.path.join(source, "."), target]
+        with self._guard:
+            if self._stopped:
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+            copying = self._copying = subprocess.Popen(
+                command, env={"PATH": os.defpath, "LC_ALL": "C"}, stderr=subprocess.PIPE, text=True, errors="replace"
+            )
+        said = _last_line(copying)
+        with self._guard:
+            self._copying = None
+        if copying.returncode != 0:
+            remove(target)
+            raise _why(said, target)
+
+
+def copy_file(source: str, target: int) -> None:
+    """Copy a file into an open one, which is empty. Raises C{OSError}."""
+    with open(source, "rb") as file:
+        try:
+            fcntl.ioctl(target, _CLONE, file.fileno())
+        except OSError:
+            with open(target, "wb", closefd=False) as copy:
+                shutil.copyfileobj(file, copy, _PIECE)
+
+
+def _last_line(process: subprocess.Popen[str]) -> str:
+    """Wait for a program's end, and give what it said last; it may say one thing for each of many files."""
+    last = ""
+    assert process.stderr is not None
+    with process, contextlib.closing(process.stderr):
+        for line in process.stderr:
+            last = line.strip() or last
+    return last
+
+
+def _why(said: str, path: str) -> OSError:
+    for number, text in _FULL.items():
+        if text in said:
+            return OSError(number, text, path)
+    return OSError(errno.EIO, said or "cp was ended", path)

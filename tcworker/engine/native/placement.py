@@ -1,0 +1,243 @@
+"""Puts what is attached to a run in its place, and takes a task's caches back. For threads: it all blocks."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from twisted.logger import Logger
+
+from tcworker.engine.native import ownership
+from tcworker.engine.native.attached import Attached, Kind
+from tcworker.engine.native.carrier import Carrier, copy_file
+from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
+from tcworker.engine.native.home import Home
+from tcworker.engine.native.sights import Sights
+from tcworker.engine.native.ways import InTheWay, Owner, is_folder_at, merge, way
+from tcworker.errors import ResourceUnavailable, TaskFailed
+from tcworker.removal import remove
+from tcworker.task.outcome import full_disk
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+
+_log = Logger()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Something in its place."""
+
+    attached: Attached
+    spot: Spot
+
+    @property
+    def above(self) -> tuple[tuple[str, tuple[str, ...]], str]:
+        """The way to the folder that it is in, and its name there."""
+        *way_there, name = self.spot.parts or [os.path.basename(self.spot.top)]
+        return (self.spot.top if self.spot.parts else os.path.dirname(self.spot.top), tuple(way_there)), name
+
+
+class Placement:
+    """What is attached to one run.
+
+    @param shows: whether the run can be shown folders as its own (L{tcworker.launcher.views}); else they are copied.
+    @param as_worker: whether the task runs with the worker's rights, though it may have a user.
+    """
+
+    def __init__(self, home: Home, attached: Iterable[Attached], shows: bool, as_worker: bool) -> None:
+        assert home.scratch is not None
+        self._attached = attached
+        self._owner: Owner | None = home.user.owner
+        self._as_worker, self._shows = as_worker, shows
+        # One that has the same number in every run is given what it has once and for all.
+        self._maps = shows and home.own and not as_worker
+        self._grounds = Grounds(home.folder, home.private, home.user)
+        self._carrier = Carrier(home.scratch)
+        self._sights = Sights(lambda: self._carrier.new_folder("work"))
+        self._placed: list[Placed] = []
+
+    def place(self) -> list[Mapping[str, Any]]:
+        """Put all in its place.
+
+        @return: what the run must be shown, for the order to its supervisor; nothing if it sees what there is.
+        @raise TaskError: something cannot be placed; L{put_back} is to be called, as for all that does not run.
+        """
+        for attached in self._attached:
+            with _explained(attached.label):
+                self._places[attached.kind](self, attached)
+        return self._sights.messages()
+
+    def stop(self) -> None:
+        """Let what takes long end now, by an error. From any thread."""
+        self._carrier.stop()
+
+    def put_back(self) -> None:
+        """Have all caches where they were, of a run that never ran; one that cannot be moved is lost, and logged."""
+        self._carrier.go_on()
+        for placed in reversed(self._caches()):
+            try:
+                self._take_back(placed)
+            except (OSError, InTheWay) as error:
+                _log.error("the cache that was in {path} is lost: {error}", path=placed.attached.source, error=error)
+
+    def take_back(self, path: str) -> None:
+        """Have a cache where it was, with what the task made of it. Raises L{tcworker.errors.TaskError}: it is lost."""
+        placed = next((one for one in self._caches() if one.attached.source == path), None)
+        if placed is None:
+            raise TaskFailed(f"{path} is no cache of this task, or was taken back before")
+        target = placed.attached.target
+        try:
+            self._take_back(placed)
+        except (FileNotFoundError, NotADirectoryError, InTheWay) as error:
+            raise TaskFailed(
+                f"the task removed the folder {target}, which is its cache, and not what is in it"
+            ) from error
+        except OSError as error:
+            raise _unavailable(f"the cache on {target} cannot be kept", error) from error
+
+    def _caches(self) -> list[Placed]:
+        return [placed for placed in self._placed if placed.attached.kind is Kind.CACHE]
+
+    def _take_back(self, placed: Placed) -> None:
+        # It is out of the run's hands, however this ends.
+        self._placed.remove(placed)
+        above, name = placed.above
+        with way(*above) as folder:
+            self._carrier.move_out(folder, name, placed.attached.source)
+        if self._as_worker:
+            ownership.mark_mixed(placed.attached.source)
+
+    def _place_cache(self, cache: Attached) -> None:
+        # One that was lost by an accident, which was logged, can be filled anew.
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(cache.source, 0o700)
+        mapped = self._take_on(cache.source)
+        placed = Placed(cache, self._find(cache))
+        above, name = placed.above
+        with way(*above, self._owner, make=True) as folder:
+            self._carrier.move_in(cache.source, folder, name)
+        self._placed.append(placed)
+        self._sights.add_cache(placed.spot, mapped)
+
+    def _take_on(self, path: str) -> bool:
+        """Let a cache be the run's; whether the run must be shown it so, since on the disk it is another user's."""
+        before = ownership.owner_of(path)
+        if self._owner is None or self._as_worker or before == self._owner:
+            return False
+        if self._maps and ownership.is_one_users(before):
+            return True
+        ownership.give(path, self._owner, self._carrier.stopped)
+        return False
+
+    def _place_tree(self, tree: Attached) -> None:
+        in_cache = any(tree.target.within(placed.attached.target) for placed in self._caches())
+        # What the task changes there must be in its cache, as if it had been extracted there.
+        if not self._shows or (in_cache and not tree.read_only):
+            self._copy_tree(tree)
+            return
+        spot = self._find(tree)
+        with way(spot.top, spot.parts, self._owner, make=True):
+            self._clear_way(tree)
+        self._sights.add_tree(spot, tree.source, tree.read_only)
+
+    def _clear_way(self, tree: Attached) -> None:
+        """Remove files where a folder that came later has something."""
+        for placed in self._placed:
+            if placed.attached.kind is not Kind.FILE or not placed.attached.target.within(tree.target):
+                continue
+            below = placed.attached.target.parts[len(tree.target.parts) :]
+            if os.path.lexists(os.path.join(tree.source, *below)):
+                above, name = placed.above
+                with way(*above) as folder:
+                    remove(name, folder)
+
+    def _copy_tree(self, tree: Attached) -> None:
+        copy = self._carrier.copy(tree.source)
+        owner = (0, 0) if tree.read_only and self._owner is not None else self._owner
+        if owner is not None:
+            ownership.give(copy, owner, self._carrier.stopped)
+        spot = self._find(tree)
+        with way(spot.top, spot.parts, self._owner, make=True) as folder, way(copy, ()) as copied:
+            merge(copied, folder)
+            if tree.read_only:
+                if owner is not None:
+                    os.fchown(folder, *owner)
+                _forbid_changes(folder)
+
+    def _place_file(self, file: Attached) -> None:
+        spot = self._grounds.find(file.target)
+        if spot is None:
+            raise NoPlace(
+                f"{file.target}: outside of the task's folder and /tmp a file can only lie in a mounted folder"
+            )
+        placed = Placed(file, spot)
+        above, name = placed.above
+        with way(*above, self._owner, make=True) as folder:
+            if is_folder_at(folder, name):
+                raise InTheWay(f"{file.target} is a folder")
+            remove(name, folder)
+            self._make_file(file.source, os.open(name, _NEW_FILE, 0o644, dir_fd=folder))
+        self._placed.append(placed)
+
+    def _make_file(self, source: str, made: int) -> None:
+        try:
+            copy_file(source, made)
+            os.fchmod(made, 0o644)
+            if self._owner is not None:
+                os.fchown(made, *self._owner)
+        finally:
+            os.close(made)
+
+    def _find(self, attached: Attached) -> Spot:
+        if (spot := self._grounds.find(attached.target)) is not None:
+            return spot
+        if not self._shows:
+            raise NoPlace(f"{attached.target}: tasks can have folders only in their own and in /tmp here")
+        path = self._carrier.new_folder("lent")
+        if self._owner is not None:
+            os.chown(path, *self._owner)
+        return self._grounds.lend(attached.target, path)
+
+    _places: ClassVar[Mapping[Kind, Callable[[Placement, Attached], None]]] = {
+        Kind.CACHE: _place_cache,
+        Kind.TREE: _place_tree,
+        Kind.FILE: _place_file,
+    }
+
+
+@contextlib.contextmanager
+def _explained(label: str) -> Iterator[None]:
+    """Say of what goes wrong whose fault it is."""
+    try:
+        yield
+    except (InTheWay, NoPlace) as error:
+        raise TaskFailed(f"{label}: {error}") from error
+    except ownership.Stopped as error:
+        raise ResourceUnavailable(f"{label}: given up") from error
+    except OSError as error:
+        if error.errno in _OCCUPIED:
+            raise TaskFailed(f"{label}: something lies there already, in a cache of the task's") from error
+        raise _unavailable(f"{label}: it cannot be put in its place", error) from error
+
+
+def _unavailable(what: str, error: OSError) -> ResourceUnavailable:
+    message = f"{what}: {error.strerror or error}"
+    if full := full_disk(error):
+        return ResourceUnavailable.no_disk(message, full[0], error)
+    return ResourceUnavailable(message)
+
+
+def _forbid_changes(folder: int) -> None:
+    """Take from everybody the right to change what is in a folder; who may read it is as its owner before."""
+    for _, _, names, here in os.fwalk(".", dir_fd=folder, topdown=False):
+        for name in (*names, "."):
+            mode = os.lstat(name, dir_fd=here).st_mode
+            if not stat.S_ISLNK(mode):
+                readable = (mode & 0o500) >> 6
+                os.chmod(name, mode & 0o555 | readable << 3 | readable, dir_fd=here)
