@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tcworker import folder_lock
@@ -71,6 +72,12 @@ CREATE TABLE moments (name TEXT PRIMARY KEY, seconds REAL NOT NULL);
 
 Those of a release stay as they are: another shape is another script."""
 
+
+PAGE = 4096
+"""Bytes of a page of the database."""
+
+LOG_PAGES = 500
+"""How long the log of changes gets before it is begun anew: it must have the room for so many, and keeps it."""
 
 _LOCKED = "another program (a sqlite3 shell, a backup) holds it: end that and start the worker again"
 _DISK = "look after its disk and the permissions there, and start the worker again; the file itself may be fine"
@@ -176,6 +183,7 @@ def _text_or_bytes(stored: bytes) -> str | bytes:
 
 def _prepare(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
+    database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     # What was written survives the death of the process at any moment; only a dead machine may lose the last of it.
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA foreign_keys = ON")
@@ -189,3 +197,17 @@ def _prepare(database: sqlite3.Connection) -> None:
         missing = "".join(SCRIPTS[version:])
         # In one transaction: whoever dies in the middle has changed nothing.
         database.executescript(f"BEGIN IMMEDIATE; {missing} PRAGMA user_version = {len(SCRIPTS)}; COMMIT;")
+    _reserve_room(database)
+
+
+def _reserve_room(database: sqlite3.Connection) -> None:
+    """Take what later changes need of the disk, which tasks may fill: log and tables have been so large once.
+
+    It can be done without, and whatever else is wrong is told by the first who reads.
+    """
+    with suppress(sqlite3.Error):
+        # A table that is full and gone leaves its pages; within one transaction they would not even be written.
+        database.execute("CREATE TABLE IF NOT EXISTS reserved (room BLOB)")
+        database.execute("INSERT INTO reserved VALUES (zeroblob(?))", (LOG_PAGES * PAGE,))
+    with suppress(sqlite3.Error):
+        database.execute("DROP TABLE IF EXISTS reserved")

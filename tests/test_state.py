@@ -27,6 +27,7 @@ from tcworker.interfaces import Credentials, SandboxRecord
 from tcworker.state import RunRecord, StateStore
 from tcworker.task.resolution import COMPLETED, FAILED, WORKER_SHUTDOWN
 from tests.chances import chances
+from tests.surroundings import only_root, open_folder
 
 OUTCOMES = (COMPLETED, WORKER_SHUTDOWN)
 TAKEN_UNTIL = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -385,3 +386,37 @@ class TheFolder(StateTestCase):
             self.assertIn(advice, message)
             self.assertNotIn("move it away", message)
         self.assertEqual(await self.left(), [])
+
+
+class OnADiskThatOthersFill(TestCase):
+    """Tasks have the same disk, often."""
+
+    CODE = """
+        import os, sqlite3, sys
+        from tcworker.state_folder import StateFolder
+        folder = StateFolder.open(sys.argv[1] + "/state")
+        with open(sys.argv[1] + "/fill", "wb", buffering=0) as fill:
+            try:
+                while True:
+                    fill.write(bytes(4096))
+            except OSError as error:
+                print(error.strerror)
+        for number in range(3000):
+            values = (f"task-{number}", 0, "x" * 30, "y" * 300)
+            columns = "task_id, run_id, taken_until, credentials"
+            folder.database.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?)", values)
+            if number > 20:
+                folder.database.execute("DELETE FROM runs WHERE task_id = ?", (f"task-{number - 20}",))
+        folder.close()
+        print("kept")
+    """
+
+    def test_what_happens_to_runs_is_remembered_when_nothing_is_free(self) -> None:
+        only_root()
+        folder = open_folder(self)
+        mount = f"mount -t tmpfs -o size=16m small {folder}"
+        script = f'{mount} && exec {sys.executable} -c "$1" {folder}'
+        code = textwrap.dedent(self.CODE)
+        unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", code]
+        done = subprocess.run(unshare, capture_output=True, text=True, check=False)
+        self.assertEqual(done.stdout.splitlines(), ["No space left on device", "kept"], done.stderr)

@@ -25,7 +25,7 @@ PRINT = "while :; do head -c 10000 /dev/zero | tr '\\000' x; sleep 0.01; done"
 
 
 class SmallDisk(BadCase):
-    """A worker with a disk of 12 MB.
+    """A worker with a disk of 16 MB.
 
     @cvar on_it: the settings whose folders are there.
     """
@@ -51,10 +51,10 @@ class SmallDisk(BadCase):
         image, disk = f"{folder}/image", f"{folder}/disk"
         os.mkdir(disk)
         with open(image, "wb") as file:
-            file.truncate(12 << 20)
+            file.truncate(16 << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
         if not (
-            _mount("-o", "loop", image, disk) or _mount("-t", "tmpfs", "-o", "size=12m,nr_inodes=3000", "tmpfs", disk)
+            _mount("-o", "loop", image, disk) or _mount("-t", "tmpfs", "-o", "size=16m,nr_inodes=3000", "tmpfs", disk)
         ):
             raise SkipTest("nothing can be mounted here")
         self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
