@@ -98,7 +98,7 @@ LAYERS: Mapping[str, int] = {
 UNITS = {"tcworker.engine", "tcworker.host", "tcworker.feature"}
 """Folders in which no module, or folder of modules, knows another."""
 
-FRAME = {"tcworker.feature.base"}
+FRAME = {"tcworker.feature.base", "tcworker.engine.attached"}
 """What all of such parts stand on."""
 
 COMMANDS = {"tcworker.cache_commands", "tcworker.cli", "tcworker.deployment", "tcworker.local_run", "tcworker.server"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import posixpath
 import tarfile
 from collections.abc import Iterator
@@ -42,10 +44,11 @@ class Fifo:
 
 @dataclass
 class Folder:
-    """A folder and what is in it."""
+    """A folder and what is in it; C{fixed} if nobody can change anything there."""
 
     entries: dict[str, Node] = field(default_factory=dict)
     readable: bool = True
+    fixed: bool = False
 
 
 Node: TypeAlias = File | Link | Fifo | Folder
@@ -63,22 +66,24 @@ class Files:
         self.make(home, Folder())
 
     def make(self, path: str, node: Node) -> None:
-        """Put something at a path, in place of what was there; folders on the way are made."""
+        """Put something at a path, in place of what was there; folders on the way are made. Raises C{OSError}."""
         *way, name = _parts(self.absolute(path))
         folder = self.root
         for part in way:
-            below = folder.entries.setdefault(part, Folder())
+            if part not in folder.entries:
+                _changeable(folder).entries[part] = Folder()
+            below = folder.entries[part]
             if not isinstance(below, Folder):
                 raise NotADirectoryError(path)
             folder = below
-        folder.entries[name] = node
+        _changeable(folder).entries[name] = node
 
     def remove(self, path: str) -> None:
         """Take away what is at a path."""
         *way, name = _parts(self.absolute(path))
         folder = _lookup(self.root, "/".join(way))
         assert isinstance(folder, Folder)
-        del folder.entries[name]
+        del _changeable(folder).entries[name]
 
     def absolute(self, path: str) -> str:
         """Where a path begins, were it relative."""
@@ -215,6 +220,12 @@ class _MemoryBody:
 
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _changeable(folder: Folder) -> Folder:
+    if folder.fixed:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    return folder
 
 
 def _names(folder: Folder) -> Iterator[str]:

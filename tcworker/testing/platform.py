@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, execute, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from tcworker.engine.attached import Attached, Attachments
 from tcworker.errors import Discarded, FeatureNotSupported, MalformedPayload, NamingConflict
 from tcworker.interfaces import (
     ICacheFolder,
@@ -21,7 +22,9 @@ from tcworker.interfaces import (
     SandboxRecord,
     Service,
 )
+from tcworker.testing.caches import MemoryHome
 from tcworker.testing.files import Files, Node
+from tcworker.testing.mounts import FakeMounts
 from tcworker.testing.sandbox import FakeExecution
 from tcworker.testing.script import task_error
 from tcworker.waiting import pause
@@ -32,12 +35,14 @@ class FakeMachine:
 
     @ivar sandboxes: those that nobody disposed, by name; C{None} for one that is being started.
     @ivar files: what every sandbox sees at these absolute paths.
+    @ivar caches: the folders of caches.
     """
 
     def __init__(self) -> None:
         self._numbers = count(1)
         self.sandboxes: dict[str, FakeExecution | None] = {}
         self.files: dict[str, Node] = {}
+        self.caches = MemoryHome()
 
     def new_name(self) -> str:
         """A name that no sandbox had before."""
@@ -124,15 +129,15 @@ class FakePlatform:
 
     def new_cache_folder(self, name: str) -> Deferred[ICacheFolder]:
         """See L{IPlatform.new_cache_folder}."""
-        return fail(FeatureNotSupported("the fake platform has no caches"))
+        return self.machine.caches.new(name)
 
     def find_cache_folder(self, name: str, details: Mapping[str, Any]) -> Deferred[ICacheFolder | None]:
         """See L{IPlatform.find_cache_folder}."""
-        return succeed(None)
+        return self.machine.caches.find(name, details)
 
     def sweep_cache_folders(self) -> Deferred[None]:
         """See L{IPlatform.sweep_cache_folders}."""
-        return succeed(None)
+        return self.machine.caches.sweep()
 
     def dispose(self) -> Deferred[None]:
         """See L{IPlatform.dispose}."""
@@ -152,6 +157,7 @@ class FakeEngine:
     def __init__(self, platform: FakePlatform, context: ITaskContext) -> None:
         self._platform, self._context = platform, context
         self._env: dict[str, str] = {}
+        self._attached = Attachments()
         self.groups: set[str] = set()
         self.reach = platform.reach
         self.as_worker = False
@@ -178,15 +184,15 @@ class FakeEngine:
 
     def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
-        return fail(FeatureNotSupported("the fake platform has no caches"))
+        return execute(lambda: self._attached.add(Attached.cache(folder, target, label)))
 
     def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_tree}."""
-        return fail(FeatureNotSupported("the fake platform has no caches"))
+        return execute(lambda: self._attached.add(Attached.tree(folder, target, label, read_only)))
 
     def attach_file(self, path: str, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_file}."""
-        return fail(FeatureNotSupported("the fake platform has no mounted files"))
+        return execute(lambda: self._attached.add(Attached.file(path, target, label)))
 
     def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
         """See L{IEngine.attach_proxy}."""
@@ -222,10 +228,10 @@ class FakeEngine:
             await self._take_time(how.get("seconds", 0))
             if "reason" in how:
                 raise task_error(how["reason"], how.get("message", "the sandbox does not start"))
+            return self._run(name)
         except BaseException:
             self._platform.machine.free(name)
             raise
-        return self._run(name)
 
     async def _take_time(self, seconds: float) -> None:
         try:
@@ -239,11 +245,15 @@ class FakeEngine:
 
     def _run(self, name: str) -> FakeExecution:
         machine = self._platform.machine
+        files = machine.new_files()
+        mounts = FakeMounts(files, self._attached)
+        mounts.place()
         execution = FakeExecution(
             self._platform.clock,
             self._context.payload["script"],
             env=self._env,
-            files=machine.new_files(),
+            files=files,
+            take_back=mounts.take_back,
             record=SandboxRecord(self._platform.name, {"name": name}),
             output=self._context.log.write,
             freed=lambda: machine.free(name),

@@ -38,6 +38,7 @@ class FakeExecution:
     @ivar has_result: whether it has ended and left a result.
     @ivar usage: what L{measure} answers.
     @param freed: called once, when nothing of the sandbox is left.
+    @param take_back: takes a cache out of C{files}.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class FakeExecution:
         record: SandboxRecord,
         output: Callable[[bytes], None],
         freed: Callable[[], None],
+        take_back: Callable[[ICacheFolder], None] = lambda _: None,
     ) -> None:
         self._clock, self._steps = clock, steps
         self._started = clock.seconds()
         self._env = env
-        self._freed = freed
+        self._freed, self._take_back = freed, take_back
         self._finished: OneShot[IResult] = OneShot()
         self.has_result = False
         self.usage = Usage(cpu=0.0, memory=0, disk=0, processes=1)
@@ -154,6 +156,7 @@ class FakeExecution:
             out_of_memory=self._script.out_of_memory,
             files=self.files,
             freed=self._freed,
+            take_back=self._take_back,
         )
 
 
@@ -170,12 +173,13 @@ class FakeResult:
         out_of_memory: bool = False,
         files: Files | None = None,
         freed: Callable[[], None] = lambda: None,
+        take_back: Callable[[ICacheFolder], None] = lambda _: None,
     ) -> None:
         self.success, self.killed = success, killed
         self.commands, self.out_of_memory = commands, out_of_memory
         self.files = files or Files()
         self.disposed = False
-        self._freed = freed
+        self._freed, self._take_back = freed, take_back
 
     def archive_file(self, path: str) -> Deferred[IArchivedFile]:
         """See L{IResult.archive_file}."""
@@ -192,7 +196,7 @@ class FakeResult:
 
     def detach_cache(self, folder: ICacheFolder) -> Deferred[None]:
         """See L{IResult.detach_cache}."""
-        raise NotImplementedError
+        return execute(self._take_back, folder)
 
     def dispose(self) -> Deferred[None]:
         """See L{IResult.dispose}."""

@@ -40,7 +40,7 @@ class Script:
       - C{{"env": True}} prints every variable of the environment as C{NAME=value};
       - C{{"sleep": seconds}};
       - C{{"write": {"path", "text", "readable"?}}}, C{{"folder": {"path", "readable"?}}}, C{{"link": {"path", "to"}}},
-        C{{"fifo": path}} make files;
+        C{{"fifo": path}} make files, and C{{"remove": path}} takes away what is there;
       - C{{"ignore_term": True}}: from now on SIGTERM is ignored;
       - C{{"daemon": name}} leaves a process behind that ignores SIGTERM and never ends;
       - C{{"exit": status}} and C{{"signal": number}} end it, and so does C{{"out_of_memory": True}};
@@ -88,6 +88,9 @@ class Script:
         try:
             self._WORDS[name](self, value)
         # A slip in a test's payload ends that task, and not the clock of all.
+        except OSError as error:
+            self._print(f"{step!r}: {error.strerror}")
+            self._end(ExitStatus(1))
         except (KeyError, TypeError) as error:
             self._end(MalformedPayload(f"{step!r} is no step of a script: {error!r}"))
 
@@ -117,6 +120,9 @@ class Script:
 
     def _link(self, link: Mapping[str, str]) -> None:
         self._files.make(link["path"], Link(link["to"]))
+
+    def _remove(self, path: str) -> None:
+        self._files.remove(path)
 
     def _fifo(self, path: str) -> None:
         self._files.make(path, Fifo())
@@ -148,6 +154,7 @@ class Script:
         "folder": _folder,
         "link": _link,
         "fifo": _fifo,
+        "remove": _remove,
         "ignore_term": _ignore_term,
         "daemon": _daemon,
         "exit": _exit,

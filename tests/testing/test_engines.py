@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from tcworker.interfaces import SandboxRecord
-from tcworker.testing.engines import OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Made, Payload
+from tcworker.testing.engines import CACHES, OWN_USER, SHELLS, TERMINALS, USAGE, EngineSuite, Made, Payload
 from tcworker.testing.files import File, Link
 from tcworker.testing.platform import FakeMachine, FakePlatform
 
@@ -58,13 +58,14 @@ def make(path: str, made: Made) -> Mapping[str, object]:
         "locked": {"folder": {"path": path, "readable": False}},
         "link": {"link": {"path": path, "to": made.text}},
         "fifo": {"fifo": path},
+        "nothing": {"remove": path},
     }[made.kind]
 
 
 class FakePlatformContract(EngineSuite, TestCase):
     reactor = reactor  # type: ignore[assignment]  # the module of that name is one
     payloads = ScriptPayloads()
-    offers = frozenset({SHELLS, TERMINALS, USAGE, OWN_USER})
+    offers = frozenset({CACHES, SHELLS, TERMINALS, USAGE, OWN_USER})
 
     def setUp(self) -> object:
         self.machine = FakeMachine()

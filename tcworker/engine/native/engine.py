@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, execute, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from tcworker.engine.attached import Attached, Attachments
 from tcworker.engine.native import report
-from tcworker.engine.native.attached import Attached, Attachments, Kind, Target
 from tcworker.engine.native.environment import task_environment
 from tcworker.engine.native.execution import NativeExecution
 from tcworker.engine.native.home import Home, make_home, remove_home, write_credentials
@@ -89,15 +89,15 @@ class NativeEngine:
 
     def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
-        return execute(self._attach, Kind.CACHE, folder.path, target, label, size=folder.size)
+        return execute(self._attach, Attached.cache, folder, target, label)
 
     def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_tree}."""
-        return execute(self._attach, Kind.TREE, folder.path, target, label, read_only=read_only)
+        return execute(self._attach, Attached.tree, folder, target, label, read_only)
 
     def attach_file(self, path: str, target: str, label: str) -> Deferred[None]:
         """See L{IEngine.attach_file}."""
-        return execute(self._attach, Kind.FILE, path, target, label)
+        return execute(self._attach, Attached.file, path, target, label)
 
     def attach_proxy(self, name: str, resource: Any) -> Deferred[str]:
         """See L{IEngine.attach_proxy}."""
@@ -135,12 +135,11 @@ class NativeEngine:
         finally:
             self._settled.succeed(None)
 
-    def _attach(
-        self, kind: Kind, source: str | None, target: str, label: str, *, read_only: bool = False, size: int = 0
-    ) -> None:
-        if source is None:
+    def _attach(self, kind: Callable[..., Attached], *arguments: object) -> None:
+        attached = kind(*arguments)
+        if not attached.source:
             raise FeatureNotSupported("native tasks can have no folder that is not on this machine's disk")
-        self._attached.add(Attached(kind, source, Target.of(target), label, read_only, size))
+        self._attached.add(attached)
 
     async def _begin(self) -> IExecution:
         try:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tcworker.engine.native.attached import Target
+from tcworker.engine.attached import Target
 from tcworker.engine.native.task_user import TaskUser, may_write
 from tcworker.launcher.namespace import ON_DISK
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from tcworker.engine.native.attached import Attachments
+from tcworker.engine.attached import Attachments
 from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
+from tcworker.engine.native.ownership import owners_of
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ITaskContext
@@ -60,7 +61,7 @@ async def make_home(means: Means, context: ITaskContext, groups: Sequence[str], 
     except OSError as error:
         raise _no_folder(means, error) from error
     try:
-        user = await _take_user(means, folder, groups, attached.preferred_owners)
+        user = await _take_user(means, folder, groups, owners_of(attached))
     except BaseException:
         remove_folder(folder)
         raise

@@ -12,19 +12,20 @@ from typing import Any, ClassVar
 
 from twisted.logger import Logger
 
+from tcworker.engine.attached import Attached, Kind
 from tcworker.engine.native import ownership
-from tcworker.engine.native.attached import Attached, Kind
 from tcworker.engine.native.carrier import Carrier, copy_file
 from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
 from tcworker.engine.native.home import Home
 from tcworker.engine.native.sights import Sights
-from tcworker.engine.native.ways import InTheWay, Owner, is_folder_at, merge, way
+from tcworker.engine.native.ways import InTheWay, Owner, check_free, is_folder_at, merge, way
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.removal import remove
 from tcworker.task.outcome import full_disk
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+_OUT_OF_REACH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EBUSY}
 
 _log = Logger()
 
@@ -55,6 +56,8 @@ class Placement:
         self._attached = attached
         self._owner: Owner | None = home.user.owner
         self._as_worker, self._shows = as_worker, shows
+        # Such a task makes files for whom it likes.
+        self._of_root = os.geteuid() == 0 and (as_worker or self._owner is None)
         # One that has the same number in every run is given what it has once and for all.
         self._maps = shows and home.own and not as_worker
         self._grounds = Grounds(home.folder, home.private, home.user)
@@ -69,7 +72,8 @@ class Placement:
         @raise TaskError: something cannot be placed; L{put_back} is to be called, as for all that does not run.
         """
         for attached in self._attached:
-            with _explained(attached.label):
+            with _explained(attached):
+                self._check_trees(attached)
                 self._places[attached.kind](self, attached)
         return self._sights.messages()
 
@@ -110,8 +114,14 @@ class Placement:
         above, name = placed.above
         with way(*above) as folder:
             self._carrier.move_out(folder, name, placed.attached.source)
-        if self._as_worker:
+        if self._of_root:
             ownership.mark_mixed(placed.attached.source)
+
+    def _check_trees(self, new: Attached) -> None:
+        """Look whether folders that are only shown have something in the way, which is not seen on the disk."""
+        for tree in (placed.attached for placed in self._placed if placed.attached.kind is Kind.TREE):
+            if new.kind is not Kind.TREE and new.target.within(tree.target):
+                check_free(tree.source, new.target.parts[len(tree.target.parts) :], new.kind is Kind.FILE)
 
     def _place_cache(self, cache: Attached) -> None:
         # One that was lost by an accident, which was logged, can be filled anew.
@@ -144,6 +154,7 @@ class Placement:
         spot = self._find(tree)
         with way(spot.top, spot.parts, self._owner, make=True):
             self._clear_way(tree)
+        self._placed.append(Placed(tree, spot))
         self._sights.add_tree(spot, tree.source, tree.read_only)
 
     def _clear_way(self, tree: Attached) -> None:
@@ -212,8 +223,9 @@ class Placement:
 
 
 @contextlib.contextmanager
-def _explained(label: str) -> Iterator[None]:
+def _explained(attached: Attached) -> Iterator[None]:
     """Say of what goes wrong whose fault it is."""
+    label, target = attached.label, attached.target
     try:
         yield
     except (InTheWay, NoPlace) as error:
@@ -222,8 +234,11 @@ def _explained(label: str) -> Iterator[None]:
         raise ResourceUnavailable(f"{label}: given up") from error
     except OSError as error:
         if error.errno in _OCCUPIED:
-            raise TaskFailed(f"{label}: something lies there already, in a cache of the task's") from error
-        raise _unavailable(f"{label}: it cannot be put in its place", error) from error
+            raise TaskFailed(f"{label}: on {target} lies something already, in a cache of the task's") from error
+        if error.errno in _OUT_OF_REACH and error.filename != attached.source:
+            text = f"{label}: {target} cannot be made: {error.strerror}. Choose a path below the task's folder"
+            raise TaskFailed(text) from error
+        raise _unavailable(f"{label}: {target} cannot be made", error) from error
 
 
 def _unavailable(what: str, error: OSError) -> ResourceUnavailable:

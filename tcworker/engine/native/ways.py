@@ -42,6 +42,23 @@ def way(top: str, parts: Sequence[str], owner: Owner | None = None, *, make: boo
         os.close(folder)
 
 
+def check_free(top: str, parts: Sequence[str], for_file: bool) -> None:
+    """Make sure that a way is one in a folder, as far as it leads to something there, and its end free.
+
+    @param for_file: whether a file is to come there, which may take the place of another one; else a folder, which may
+        take that of an empty one.
+    @raise InTheWay: it is not. C{OSError}.
+    """
+    with contextlib.suppress(FileNotFoundError), way(top, parts[:-1]) as folder:
+        name, place = parts[-1], "/".join(parts)
+        if is_folder_at(folder, name):
+            with way(top, parts) as there:
+                if for_file or os.listdir(there):
+                    raise InTheWay(f"{place} is a folder in what was mounted before")
+        elif not for_file and os.lstat(name, dir_fd=folder):
+            raise InTheWay(f"{place} is a file in what was mounted before")
+
+
 def is_folder_at(folder: int, name: str) -> bool:
     """Whether a name is that of a folder."""
     with contextlib.suppress(FileNotFoundError):

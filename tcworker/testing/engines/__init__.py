@@ -22,6 +22,7 @@ the reason: fill in C{failing_start}, C{traces}, C{rewrite} and C{replace_by_lin
 from __future__ import annotations
 
 from tcworker.testing.engines.artifacts import FileCases
+from tcworker.testing.engines.caches import CacheCases, ConflictCases, MountedFileCases, TreeCases
 from tcworker.testing.engines.endings import AbortCases, FinishCases, KillCases
 from tcworker.testing.engines.environment import EnvironmentCases
 from tcworker.testing.engines.folders import FolderCases
@@ -71,6 +72,10 @@ class EngineSuite(
     EnvironmentCases,
     FileCases,
     FolderCases,
+    CacheCases,
+    TreeCases,
+    MountedFileCases,
+    ConflictCases,
     SecretCases,
     ShellCases,
     NeighbourCases,

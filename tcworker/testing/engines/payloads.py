@@ -15,7 +15,7 @@ class Made:
     """Something that a task makes in its folder.
 
     @ivar kind: C{file}, C{unreadable} (a file whose owner may not read it), C{locked} (a folder with a file in it whose
-        owner may not enter it), C{folder}, C{link} or C{fifo}.
+        owner may not enter it), C{folder}, C{link}, C{fifo}, or C{nothing} (what was there goes).
     @ivar text: the file's content, or where the link leads.
     """
 
@@ -137,6 +137,7 @@ _SHELL: Mapping[str, str] = {
     "folder": "mkdir -p {path}",
     "link": "ln -s {text} {path}",
     "fifo": "mkfifo {path}",
+    "nothing": "rm -r {path}",
 }
 
 

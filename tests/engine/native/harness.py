@@ -25,8 +25,6 @@ def new_config(tasks_dir: str, **settings: Any) -> Config:
     settings.setdefault("state_dir", os.path.join(os.path.dirname(tasks_dir), "state"))
     # A worker that died holds its own no more, but one that stands for it in a test does.
     settings.setdefault("caches_dir", os.path.join(os.path.dirname(tasks_dir), f"caches-{os.urandom(4).hex()}"))
-    # A platform that was not disposed of has its folder until the process ends.
-    settings.setdefault("caches_dir", os.path.join(os.path.dirname(tasks_dir), f"caches-{os.urandom(4).hex()}"))
     return Config(
         root_url="https://tc.example.com",
         credentials=Credentials("worker", "secret"),

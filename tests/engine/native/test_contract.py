@@ -41,7 +41,11 @@ class NativeContract(EngineSuite, TestCase):
         return super().setUp()
 
     def new_platform(self) -> IPlatform:
-        return NativePlatform(self.reactor, new_config(self.tasks_dir, **self.settings))
+        if (before := getattr(self, "platform", None)) is not None:
+            # As with the process of a worker that died.
+            before._folders._close()
+        caches_dir = os.path.join(os.path.dirname(self.tasks_dir), "caches")
+        return NativePlatform(self.reactor, new_config(self.tasks_dir, caches_dir=caches_dir, **self.settings))
 
     def failing_start(self) -> Payload:
         os.rmdir(self.tasks_dir)

@@ -9,8 +9,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 
+from tcworker.engine.attached import Attachments
 from tcworker.engine.native import home
-from tcworker.engine.native.attached import Attachments
 from tcworker.engine.native.folder import remove_folder
 from tcworker.engine.native.home import make_home, remove_left_home
 from tcworker.engine.native.means import Means

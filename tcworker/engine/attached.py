@@ -1,14 +1,14 @@
-"""What a run shall find in its folder beside what it makes itself, and what of that contradicts itself."""
+"""What a run shall find in its folder beside what it makes itself, and what of that cannot go together; for engines."""
 
 from __future__ import annotations
 
-import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from tcworker.errors import MalformedPayload, NamingConflict
+from tcworker.interfaces import ICacheFolder
 
 
 class Kind(Enum):
@@ -52,18 +52,33 @@ class Target:
 class Attached:
     """One thing.
 
-    @ivar source: where it lies until then.
     @ivar label: what it is called in messages.
+    @ivar folder: what shall be there, C{None} for a file.
+    @ivar source: where it lies until then; empty for a folder of which only its platform knows.
     @ivar read_only: whether the run can change nothing there.
-    @ivar size: bytes that are known of.
     """
 
     kind: Kind
-    source: str
     target: Target
     label: str
+    folder: ICacheFolder | None
+    source: str
     read_only: bool = False
-    size: int = 0
+
+    @classmethod
+    def cache(cls, folder: ICacheFolder, target: str, label: str) -> Attached:
+        """A folder that the task has to itself. Raises L{MalformedPayload}, as the others."""
+        return cls(Kind.CACHE, Target.of(target), label, folder, folder.path or "")
+
+    @classmethod
+    def tree(cls, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Attached:
+        """A folder that others read as well."""
+        return cls(Kind.TREE, Target.of(target), label, folder, folder.path or "", read_only)
+
+    @classmethod
+    def file(cls, path: str, target: str, label: str) -> Attached:
+        """A file of the worker's own."""
+        return cls(Kind.FILE, Target.of(target), label, None, path)
 
 
 class Attachments:
@@ -86,18 +101,6 @@ class Attachments:
             if problem := _conflict(new, old):
                 raise NamingConflict(problem)
         self._all.append(new)
-
-    @property
-    def preferred_owners(self) -> Sequence[int]:
-        """Whose numbers the caches are, that of most of them first; those that are gone have none."""
-        shares: dict[int, int] = {}
-        for cache in (one for one in self._all if one.kind is Kind.CACHE):
-            try:
-                uid = os.lstat(cache.source).st_uid
-            except OSError:
-                continue
-            shares[uid] = shares.get(uid, 0) + cache.size
-        return sorted(shares, key=lambda uid: -shares[uid])
 
 
 _RIGHTS = {False: "", True: " that cannot be changed"}
