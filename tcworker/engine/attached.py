@@ -113,8 +113,9 @@ def _conflict(new: Attached, old: Attached) -> str | None:
     kinds, same = {new.kind, old.kind}, inside and around
     if same and Kind.FILE in kinds and len(kinds) > 1:
         return f"{new.target} is {old.kind.value} already, and cannot be {new.kind.value} as well"
-    if not same and (old if inside else new).kind is Kind.FILE:
-        return f"{(old if inside else new).target} is a file, in which nothing can lie"
+    outer, inner = (old, new) if inside else (new, old)
+    if not same and outer.kind is Kind.FILE:
+        return f"{inner.target} cannot lie in {outer.target}, which is a file"
     if new.kind is Kind.CACHE and around:
         return f"{new.target} cannot be a cache, which would hide what is mounted on {old.target}"
     if _is_fixed(new, old, inside, around):
