@@ -1,0 +1,374 @@
+"""Caches, trees and files in native tasks: whose they are, where they lie, and what a task cannot do with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from tcworker.engine.native import ownership
+from tcworker.engine.native.platform import NativePlatform
+from tcworker.errors import Discarded, ResourceUnavailable, TaskFailed
+from tcworker.interfaces import ICacheFolder, IEngine, IResult
+from tests.engine.native.harness import NativeCase, exists, free, names_in
+from tests.surroundings import only_root, open_folder
+
+
+def shell(script: str) -> dict[str, Any]:
+    return {"command": [["sh", "-ec", script]]}
+
+
+def read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+class MountedCase(NativeCase):
+    """Tasks with something attached."""
+
+    settings: Mapping[str, Any] = {}
+
+    async def setUp(self):
+        self.platform = await self.new_platform(**self.settings)
+
+    async def new_cache(self, files: Mapping[str, str] | None = None, platform: NativePlatform | None = None) -> str:
+        """A new folder, filled as an extraction would fill it; its path."""
+        self.folder = await (platform or self.platform).new_cache_folder("c")
+        self.addCleanup(self.folder.delete)
+        return self.fill(self.folder, files or {})
+
+    def fill(self, folder: ICacheFolder, files: Mapping[str, str]) -> str:
+        assert folder.path is not None
+        for name, text in files.items():
+            path = os.path.join(folder.path, name)
+            with open(path, "w") as file:
+                file.write(text)
+            if folder.owner is not None:
+                os.chown(path, *folder.owner)
+        return folder.path
+
+    def engine(self, script: str, platform: NativePlatform | None = None) -> IEngine:
+        self.context = self.new_context(shell(script))
+        return (platform or self.platform).new_engine(self.context)
+
+    async def run_engine(self, engine: IEngine, success: bool = True) -> IResult:
+        execution = await engine.start()
+        self.addCleanup(free, execution)
+        result = await execution.when_finished()
+        self.assertEqual(result.success, success, self.context.log.text)
+        return result
+
+    async def with_cache(self, script: str, folder: ICacheFolder, success: bool = True) -> IResult:
+        """Run a task that has a cache at C{c}; it is back afterwards."""
+        engine = self.engine(script)
+        await engine.attach_cache(folder, "c", "mounts[0]")
+        result = await self.run_engine(engine, success)
+        await result.detach_cache(folder)
+        return result
+
+    def last_line(self) -> str:
+        """The last one that the task printed."""
+        lines = [line for line in self.context.log.text.splitlines() if not line.startswith(("[task", " "))]
+        return lines[-1]
+
+
+class OwnUserTests(MountedCase):
+    """Each task has a user of its own, and a cache belongs to one of them."""
+
+    settings: Mapping[str, Any] = {"task_users": True}
+
+    def setUp(self):
+        only_root()
+        return super().setUp()
+
+    def never_walks(self) -> None:
+        """From now on nothing of a cache may be given to somebody."""
+        self.patch(ownership, "give", lambda *_: self.fail("a cache was walked through"))
+
+    async def test_a_new_one_is_nobodys(self):
+        path = await self.new_cache()
+        assert self.folder.owner is not None
+        self.assertEqual(os.stat(path).st_uid, self.folder.owner[0])
+        self.assertIn(self.folder.owner[0], range(40000, 50000))
+        other = await self.platform.new_cache_folder("d")
+        self.assertNotEqual(other.owner, self.folder.owner)
+        await other.delete()
+
+    async def test_tasks_get_the_number_that_it_has(self):
+        """However much is in it: nothing has to be given to anybody."""
+        path = await self.new_cache({"file": "x"})
+        self.never_walks()
+        for _ in range(2):
+            result = await self.with_cache("stat -c %u c/file; echo x > c/new; id -u", self.folder)
+            await result.dispose()
+            self.assertEqual(self.last_line(), str(os.stat(path).st_uid))
+        self.assertEqual(os.stat(os.path.join(path, "new")).st_uid, os.stat(path).st_uid)
+
+    async def test_the_next_task_has_it_while_the_last_ones_user_is_there(self):
+        """As long as artifacts are published; it is shown to the other user as its own then."""
+        path = await self.new_cache({"file": "x"})
+        first = await self.with_cache("id -u", self.folder)
+        owner = int(self.last_line())
+        self.never_walks()
+        use = "echo new > c/new; mkdir c/folder; chmod 700 c/folder; cat c/file c/new"
+        second = await self.with_cache(f"stat -c %u c c/file | sort -u; {use}; id -u", self.folder)
+        uid = int(self.last_line())
+        self.assertNotEqual(uid, owner)
+        self.assertIn(f"\n{uid}\nx", self.context.log.text)
+        names = ("file", "new", "folder")
+        self.assertEqual({os.stat(os.path.join(path, name)).st_uid for name in names}, {owner})
+        await first.dispose()
+        await second.dispose()
+
+    async def test_several_caches(self):
+        """The largest one's number counts; the others are shown as if they had it."""
+        await self.new_cache({"file": "small"})
+        small = self.folder
+        await self.new_cache({"file": "large"})
+        large = self.folder
+        small.size, large.size = 1, 2  # type: ignore[misc]  # as measured
+        self.never_walks()
+        engine = self.engine("stat -c %u a/file b/file | sort -u; id -u; echo x > a/x; echo x > b/x")
+        await engine.attach_cache(small, "a", "mounts[0]")
+        await engine.attach_cache(large, "b", "mounts[1]")
+        result = await self.run_engine(engine)
+        assert large.owner is not None
+        self.assertIn(f"\n{large.owner[0]}\n{large.owner[0]}\n", self.context.log.text)
+        await result.detach_cache(large)
+        await result.detach_cache(small)
+        owners = [os.stat(os.path.join(folder.path or "", "x")).st_uid for folder in (small, large)]
+        self.assertEqual(owners, [small.owner[0] if small.owner else None, large.owner[0]])
+
+    async def test_a_task_with_roots_rights(self):
+        """Makes files that are root's, which the next task must be able to change."""
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine("echo x > c/root; echo y >> c/file")
+        engine.run_as_worker()
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        result = await self.run_engine(engine)
+        await result.detach_cache(self.folder)
+        await result.dispose()
+        self.assertEqual(os.stat(path).st_uid, 0)
+        await (await self.with_cache("echo y >> c/root; echo y >> c/file", self.folder)).dispose()
+        self.assertNotEqual(os.stat(os.path.join(path, "root")).st_uid, 0)
+
+    async def test_artifacts_of_what_is_only_seen(self):
+        """What opens them sees what the task saw."""
+        await self.new_cache({"shared": "x"})
+        engine = self.engine("echo new > t/new; rm t/shared; mkdir t/deep; mv t/new t/deep")
+        await engine.attach_tree(self.folder, "t", "mounts[0]", False)
+        result = await self.run_engine(engine)
+        found = [entry.path async for entry in result.archive_folder("t")]
+        self.assertEqual(found, ["deep/new"])
+
+    async def test_a_tmp_of_its_own(self):
+        """Absolute paths below it are the task's own, too."""
+        await self.new_cache({"file": "x"})
+        name = f"/tmp/mounted-{os.urandom(4).hex()}"
+        engine = self.engine(f"cat {name}/c/file {name}/t/file; echo y > {name}/c/new; echo y > {name}/t/new")
+        tree = await self.platform.new_cache_folder("t")
+        self.fill(tree, {"file": "x"})
+        await engine.attach_cache(self.folder, f"{name}/c", "mounts[0]")
+        await engine.attach_tree(tree, f"{name}/t", "mounts[1]", False)
+        result = await self.run_engine(engine)
+        self.assertFalse(exists(name))
+        await result.detach_cache(self.folder)
+        self.assertEqual(names_in(self.folder.path or ""), ["file", "new"])
+        self.assertEqual(names_in(tree.path or ""), ["file"])
+        await result.dispose()
+        await tree.delete()
+
+    async def test_folders_of_the_machine(self):
+        """Those that the task's user may write to anyway; what is really there stays."""
+        place = os.path.join(open_folder(self), "open")
+        os.mkdir(place)
+        os.chmod(place, 0o1777)
+        await self.new_cache({"file": "x"})
+        engine = self.engine(f"cat {place}/file; echo y > {place}/new")
+        await engine.attach_cache(self.folder, place, "mounts[0]")
+        result = await self.run_engine(engine)
+        await result.detach_cache(self.folder)
+        self.assertEqual((names_in(place), names_in(self.folder.path or "")), ([], ["file", "new"]))
+
+    async def test_folders_of_the_machine_that_are_not_for_tasks(self):
+        """Programs with more rights trust what is in some of them."""
+        await self.new_cache({"passwd": "x"})
+        for place in ("/etc", "/root/no/such/folder"):
+            engine = self.engine("true")
+            await engine.attach_tree(self.folder, place, "mounts[3]", False)
+            error = await self.fails_to_start(engine)
+            self.assertIn(f"mounts[3]: {place}", str(error))
+
+    async def test_a_file_outside(self):
+        engine = self.engine("true")
+        await engine.attach_file(__file__, "/etc/file", "mounts[3]")
+        self.assertIn("/etc/file", str(await self.fails_to_start(engine)))
+        self.assertFalse(exists("/etc/file"))
+
+    async def test_links_of_a_cache_lead_nowhere(self):
+        """A task left them for the one after it, whose mounts are put there by root."""
+        outside = open_folder(self)
+        os.chmod(outside, 0o777)
+        path = await self.new_cache()
+        os.symlink(outside, os.path.join(path, "link"))
+        for attach in ("attach_cache", "attach_file", "attach_tree"):
+            engine = self.engine("true")
+            await engine.attach_cache(self.folder, "c", "mounts[0]")
+            await self.attach(engine, attach, "c/link/x")
+            error = await self.fails_to_start(engine)
+            self.assertIn("c/link", str(error))
+        self.assertEqual(os.listdir(outside), [])
+        self.assertEqual(os.listdir(path), ["link"])
+
+    async def attach(self, engine: IEngine, how: str, target: str) -> None:
+        other = await self.platform.new_cache_folder("other")
+        self.addCleanup(other.delete)
+        if how == "attach_file":
+            await engine.attach_file(__file__, target, "mounts[1]")
+        elif how == "attach_tree":
+            await engine.attach_tree(other, target, "mounts[1]", False)
+        else:
+            await engine.attach_cache(other, target, "mounts[1]")
+
+    async def fails_to_start(self, engine: IEngine) -> TaskFailed:
+        with self.assertRaises(TaskFailed) as caught:
+            await engine.start()
+        self.assertEqual([name for name in names_in(self.tasks_dir) if name.startswith("task_")], [])
+        return caught.exception
+
+    async def test_nothing_is_left(self):
+        """Neither beside the task's folder nor mounted."""
+        await self.new_cache({"file": "x"})
+        engine = self.engine("echo x > new")
+        await engine.attach_tree(self.folder, ".", "mounts[0]", False)
+        await (await self.run_engine(engine)).dispose()
+        self.assertEqual(names_in(self.tasks_dir), [])
+        self.assertNotIn(self.tasks_dir, read("/proc/self/mounts"))
+
+
+class CopyTests(MountedCase):
+    """Where the kernel shows nobody anything else than what is there."""
+
+    async def setUp(self):
+        await super().setUp()
+        self.platform._means.showing.possible = False
+
+    async def test_a_tree_is_copied(self):
+        path = await self.new_cache({"a": "x", "b": "x"})
+        engine = self.engine("grep -q x t/a; echo y > t/a; rm t/b; echo $(ls t)")
+        await engine.attach_tree(self.folder, "t", "mounts[0]", False)
+        await self.run_engine(engine)
+        self.assertEqual(self.last_line(), "a")
+        self.assertEqual(names_in(path), ["a", "b"])
+
+    async def test_one_that_cannot_be_changed(self):
+        await self.new_cache({"a": "x"})
+        engine = self.engine("grep -q x t/a; echo $(stat -c %a t t/a)")
+        await engine.attach_tree(self.folder, "t", "mounts[0]", True)
+        await self.run_engine(engine)
+        self.assertEqual(self.last_line(), "555 444")
+
+
+class CopyForOwnUsersTests(CopyTests):
+    """With users of their own, as before."""
+
+    settings: Mapping[str, Any] = {"task_users": True}
+
+    def setUp(self):
+        only_root()
+        return super().setUp()
+
+    async def test_a_cache_of_another_user_is_given(self):
+        path = await self.new_cache({"file": "x"})
+        first = await self.with_cache("id -u", self.folder)
+        second = await self.with_cache("echo y >> c/file; id -u", self.folder)
+        self.assertEqual(str(os.stat(path).st_uid), self.last_line())
+        await first.dispose()
+        await second.dispose()
+
+    async def test_one_that_cannot_be_changed_by_its_owner(self):
+        await self.new_cache({"a": "x"})
+        engine = self.engine("chmod u+w t t/a 2>/dev/null || echo refused")
+        await engine.attach_tree(self.folder, "t", "mounts[0]", True)
+        await self.run_engine(engine)
+        self.assertEqual(self.last_line(), "refused")
+
+
+class RefusalTests(MountedCase):
+    """A kernel that does not let the first task see a tree."""
+
+    settings: Mapping[str, Any] = {"task_users": True}
+
+    def setUp(self):
+        only_root()
+        return super().setUp()
+
+    async def test_it_gets_a_copy(self):
+        """And so do all after it; a cache is there as well."""
+        tree = await self.platform.new_cache_folder("t")
+        self.addCleanup(tree.delete)
+        self.fill(tree, {"a": "x"})
+        await self.new_cache({"file": "y"})
+        # A folder that is none cannot be shown, in whatever way the kernel says that.
+        sound = self.platform._means.launcher.supervise
+        orders: list[Any] = []
+
+        def supervise(order: Any, *rest: Any) -> Any:
+            orders.append(order)
+            if order["views"]:
+                order["views"]["views"][0]["target"] = ("/no/such/folder", [])
+            return sound(order, *rest)
+
+        self.patch(self.platform._means.launcher, "supervise", supervise)
+        engine = self.engine("cat t/a c/file")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        await engine.attach_tree(tree, "t", "mounts[1]", False)
+        result = await self.run_engine(engine)
+        await result.detach_cache(self.folder)
+        self.assertEqual([order["views"] is None for order in orders], [False, True])
+        self.assertFalse(self.platform._means.showing.possible)
+        await result.dispose()
+
+
+class DeathTests(MountedCase):
+    """What goes wrong when a start does."""
+
+    async def test_a_source_that_is_gone(self):
+        """It is not the task's fault."""
+        engine = self.engine("true")
+        await engine.attach_file("/no/such/file", "f", "mounts[0]")
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await engine.start()
+        self.assertIn("mounts[0]", str(caught.exception))
+
+    async def test_a_cache_that_is_gone(self):
+        """Can be had anew, and is empty."""
+        path = await self.new_cache()
+        os.rmdir(path)
+        await self.with_cache("echo x > c/new", self.folder)
+        self.assertEqual(names_in(path), ["new"])
+
+    async def test_a_start_that_is_discarded_while_caches_are_placed(self):
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        starting = engine.start()
+        await engine.discard()
+        await self.assertFailure(starting, Discarded)
+        self.assertEqual(names_in(path), ["file"])
+
+    async def test_a_launcher_that_cannot_start(self):
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+
+        def refuse(*_: object) -> Deferred[None]:
+            raise OSError(24, "Too many open files")
+
+        self.patch(self.platform._means.launcher, "supervise", refuse)
+        with self.assertRaises(ResourceUnavailable):
+            await engine.start()
+        self.assertEqual(names_in(path), ["file"])
+        self.assertEqual(names_in(self.tasks_dir), [])
