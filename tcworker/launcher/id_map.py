@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import NoReturn
 
@@ -23,7 +24,7 @@ def new_map(on_disk: Owner, seen: Owner) -> int:
     os.close(may_go)
     try:
         if not os.read(ready, 1):
-            raise PermissionError("no user namespace can be made")
+            raise PermissionError(errno.EPERM, "no user namespace can be made")
         return _map(pid, on_disk, seen)
     finally:
         os.close(ready)

@@ -3,9 +3,9 @@
 What the worker sends (C{do}) and is answered (C{event}):
 
  - at first, C{{event: started, pid, startTime, groups, private}} (C{groups}: all folders of its control group,
-   C{private}: whether it has the folders of its own that the order asks for), C{{event: started, unseen}} with why
-   what the order wants it to see cannot be shown, or C{{event: started, broken}} with a sentence that says why it
-   cannot run;
+   C{private}: whether it has the folders of its own that the order asks for), or
+   C{{event: started, unseen, lasting}} with why what the order wants it to see cannot be shown, and whether the next
+   run need not try, or C{{event: started, broken}} with a sentence that says why it cannot run;
  - C{{do: run, argv}}: C{{event: ended, status, signal, user, system, wall, peak, leastPeak, outOfMemory, exceeded,
    problem}}, its output being in the log (C{leastPeak}: see L{Process}; C{problem}: why it could not be started;
    C{exceeded}: the limits that the run met, see L{Processes.exceeded}); or C{{event: ended, broken}}, which is not
@@ -132,7 +132,7 @@ class Supervisor:
         try:
             private = self._enter_namespace()
         except CannotShow as error:
-            self._tell("started", unseen=str(error))
+            self._tell("started", unseen=str(error), lasting=error.lasting)
         except OSError as error:
             self._tell("started", broken=f"it can have no folders of its own: {error.strerror}")
         else:
@@ -148,7 +148,7 @@ class Supervisor:
             return False
         entered = self._namespace.enter(self._private, self._views)
         if not entered and self._views is not None:
-            raise CannotShow("the kernel lets no task have mounts of its own")
+            raise CannotShow("the kernel lets no task have mounts of its own", lasting=True)
         return entered and self._private is not None
 
     def _timeout(self) -> float | None:

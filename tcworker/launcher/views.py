@@ -7,6 +7,7 @@ it does not change is read from the shared one, whose owner is seen as the run's
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,8 +21,24 @@ _OPTIONS = "redirect_dir=on,index=off,metacopy=off"
 """Renaming a folder must work as on any disk; and what is below changes for nobody, so that no index is needed."""
 
 
+_NEVER = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENODEV, errno.EXDEV}
+"""What kernel and disks say that will not show it to the next run either."""
+
+
 class CannotShow(Exception):
-    """Kernel or disk do not let a run see something as it should; the text says why."""
+    """Kernel or disk do not let a run see something as it should; the text says why.
+
+    @ivar lasting: whether that will be so for others, too.
+    """
+
+    def __init__(self, why: str, lasting: bool) -> None:
+        super().__init__(why)
+        self.lasting = lasting
+
+    @classmethod
+    def at(cls, path: str, error: OSError) -> CannotShow:
+        """Say what went wrong at a place."""
+        return cls(f"{path}: {error.strerror or error}", error.errno in _NEVER)
 
 
 class Place(NamedTuple):
@@ -121,7 +138,7 @@ class Viewer:
                 assert work is not None
                 self._overlay(target, layers, own, work)
         except OSError as error:
-            raise CannotShow(f"{view.target.path}: {error.strerror or error}") from error
+            raise CannotShow.at(view.target.path, error) from error
 
     def _hold(self, view: View) -> Held:
         try:
@@ -129,7 +146,7 @@ class Viewer:
             work = self._open(Place(view.work)) if view.work is not None else None
             return Held(view, [self._open(layer) for layer in view.layers], own, work)
         except OSError as error:
-            raise CannotShow(f"{view.target.path}: {error.strerror or error}") from error
+            raise CannotShow.at(view.target.path, error) from error
 
     def _overlay(self, target: int, layers: Sequence[int], own: int | None, work: int) -> None:
         mounted = [self._layer(layer) for layer in layers]

@@ -175,6 +175,21 @@ class RefusalTests(ViewCase):
         views = Views([self.view(["link"], tree)], SEEN, plain=True)
         self.assertIn("CannotShow", in_child(lambda: Namespace().enter(None, views)))
 
+    def test_whether_the_next_run_need_not_try(self):
+        """A kernel that does not know how will not learn it; a file that was missing may be there."""
+        self.make("task/here", {}, SEEN)
+        tree = self.make("tree", {"file": "shared"})
+        missing, other_disk = self.view(["missing"], tree), self.view(["here"], tree)._replace(work="/dev/shm")
+
+        def lasting(view: View) -> object:
+            try:
+                Namespace().enter(None, Views([view], SEEN, plain=True))
+            except CannotShow as error:
+                return error.lasting
+            return "shown"
+
+        self.assertEqual([in_child(lambda v=view: lasting(v)) for view in (missing, other_disk)], ["False", "True"])
+
     def test_all_is_as_before_then(self):
         tree = self.make("tree", {"file": "shared"})
         self.make("task/here", {}, SEEN)

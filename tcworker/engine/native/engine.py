@@ -44,6 +44,10 @@ _log = Logger()
 class _Unseen(Exception):
     """Kernel or disk do not let a run see what is attached to it; the text says why."""
 
+    def __init__(self, why: str, lasting: bool) -> None:
+        super().__init__(why)
+        self.lasting = lasting
+
 
 @implementer(IEngine)
 class NativeEngine:
@@ -142,23 +146,26 @@ class NativeEngine:
         self._attached.add(attached)
 
     async def _begin(self) -> IExecution:
+        showing = self._means.showing
         try:
-            return await self._begin_once()
+            return await self._begin_once(showing.possible)
         except _Unseen as error:
-            _log.warn("tasks get copies of what is mounted read-only, which takes longer: {why}", why=error)
-            self._means.showing.possible = False
+            _log.warn(
+                "{run} gets copies of what is mounted, which takes longer: {why}", run=self._context.name, why=error
+            )
+            showing.possible = showing.possible and not error.lasting
         # The next user has another password.
         self._env.pop(_CREDENTIALS, None)
-        return await self._begin_once()
+        return await self._begin_once(shows=False)
 
-    async def _begin_once(self) -> IExecution:
+    async def _begin_once(self, shows: bool) -> IExecution:
         home = await make_home(self._means, self._context, self._groups, self._attached)
         placement = None
         try:
             if self._as_worker and self._means.users.own:
                 await self._let_log_in(home)
             if self._attached:
-                placement = Placement(home, self._attached, self._means.showing.possible, self._as_worker)
+                placement = Placement(home, self._attached, shows, self._as_worker)
             sandbox = self._supervise(home, placement, await self._place(placement))
         except BaseException as error:
             await whatever_happens(Deferred.fromCoroutine(self._clear(home, placement)))
@@ -236,7 +243,7 @@ class NativeEngine:
     async def _when_started(self, sandbox: Sandbox) -> SandboxRecord:
         started = await sandbox.supervisor.when_started()
         if "unseen" in started:
-            raise _Unseen(started["unseen"])
+            raise _Unseen(started["unseen"], started["lasting"])
         if "broken" in started:
             raise ResourceUnavailable(f"the task cannot be started: {started['broken']}")
         if sandbox.home.private and not started["private"]:
