@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from twisted.internet import reactor
@@ -69,7 +70,9 @@ class LeftCase(NativeCase):
 
     async def start_next(self) -> NativePlatform:
         """A worker with the same state directory, that is ready to claim."""
-        platform = NativePlatform(reactor, self.config)
+        # Two that live share no folder of caches.
+        caches_dir = f"{self.config.caches_dir}-{os.urandom(4).hex()}"
+        platform = NativePlatform(reactor, replace(self.config, caches_dir=caches_dir))
         self.addCleanup(platform.dispose)
         await platform.prepare([])
         return platform
