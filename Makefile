@@ -56,7 +56,8 @@ schema: $(READY)
 	$(BIN)/tcworker schema native > docs/payload-schema.json.new && mv docs/payload-schema.json.new docs/payload-schema.json
 
 bench: $(READY)
-	@status=0; for program in bench/limits.py bench/artifacts.py bench/own_users.py bench/server.py bench/bench_faults.py; do \
+	@status=0; for program in bench/limits.py bench/artifacts.py bench/own_users.py bench/server.py bench/bench_faults.py \
+		bench/bench_caches.py; do \
 		$(BIN)/python $$program || status=1; done; exit $$status
 
 clean:
