@@ -28,7 +28,7 @@ NOISE = random.Random(8).randbytes(1 << 20)
 OWNER = Owner(2**31 + 77, 2**31 + 78)
 
 
-def children() -> list[int]:
+def _children() -> list[int]:
     """Those of this process."""
     return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()]
 
@@ -45,10 +45,16 @@ class Unpacking(TestCase):
     timeout = 60
 
     def setUp(self) -> None:
+        # A server that other tests share, for instance.
+        self.others = _children()
         self.owner = OWNER if os.geteuid() == 0 else None
         self.folder = Path(open_folder(self), "out")
         self.make_folder(self.folder)
         self.extractor = self.extractor_with()
+
+    def children(self) -> list[int]:
+        """The processes that a test has started and that have not ended."""
+        return [pid for pid in _children() if pid not in self.others]
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(0o700)
@@ -139,7 +145,7 @@ class Whose(Unpacking):
     async def test_the_child_has_no_rights_before_it_reads(self) -> None:
         only_root()
         await self.extraction("tar.zst").begin(None)
-        (pid,) = children()
+        (pid,) = self.children()
         await until(lambda: _status(pid)["NoNewPrivs"] == "1")
         status = _status(pid)
         self.assertEqual(status["Uid"].split(), [str(OWNER.uid)] * 4)
@@ -149,14 +155,14 @@ class Whose(Unpacking):
 
     async def test_the_child_has_limits(self) -> None:
         await self.extraction("tar.zst").begin(None)
-        (pid,) = children()
+        (pid,) = self.children()
         await until(lambda: "Max processes             0 " in _read(pid, "limits"))
         for limit in ("cpu time              3601", "core file size        0", f"address space         {2 << 30}"):
             self.assertIn(f"Max {limit} ", _read(pid, "limits"))
 
     async def test_the_child_knows_nothing_of_the_workers_environment(self) -> None:
         await self.extraction("tar.zst").begin(None)
-        self.assertEqual(_read(children()[0], "environ"), "")
+        self.assertEqual(_read(self.children()[0], "environ"), "")
 
     async def test_what_belongs_to_others_stays_out_of_its_reach(self) -> None:
         only_root()
@@ -254,14 +260,14 @@ class Faults(Unpacking):
     async def test_a_child_that_is_killed(self) -> None:
         extraction = self.extraction("tar")
         await extraction.begin(None)
-        os.kill(children()[0], signal.SIGKILL)
+        os.kill(self.children()[0], signal.SIGKILL)
         error = await self.assertFailure(extraction.finish(), ResourceUnavailable)
         self.assertIn("was killed, perhaps for want of memory", str(error))
 
     async def test_a_child_that_breaks(self) -> None:
         extraction = self.extraction("tar")
         await extraction.begin(None)
-        os.kill(children()[0], signal.SIGSEGV)
+        os.kill(self.children()[0], signal.SIGSEGV)
         error = await self.assertFailure(extraction.finish(), TaskFailed)
         self.assertIn("made the program for it end with 11", str(error))
 
@@ -283,9 +289,9 @@ class Beginnings(Unpacking):
     async def test_when_it_is_abandoned_nothing_runs(self) -> None:
         extraction = self.extraction("tar.zst")
         await self.feed(extraction, COMPRESS["zst"](tar(Member("a", NOISE)))[:-10])
-        self.assertEqual(len(children()), 1)
+        self.assertEqual(len(self.children()), 1)
         await extraction.abandon()
-        self.assertEqual(children(), [])
+        self.assertEqual(self.children(), [])
         await extraction.abandon()
 
     async def test_before_it_begins_it_can_be_abandoned(self) -> None:
@@ -305,7 +311,7 @@ class Beginnings(Unpacking):
         finishing.cancel()
         await self.assertFailure(finishing, CancelledError)
         await extraction.abandon()
-        self.assertEqual(children(), [])
+        self.assertEqual(self.children(), [])
 
     async def test_no_descriptor_stays_open(self) -> None:
         await self.unpack("tar", tar(Member("a")))
@@ -322,7 +328,7 @@ class BackPressure(Unpacking):
     async def test_who_writes_waits_until_there_is_room(self) -> None:
         extraction = self.extraction("tar")
         await extraction.begin(None)
-        (pid,) = children()
+        (pid,) = self.children()
         os.kill(pid, signal.SIGSTOP)
         data = tar(Member("a", NOISE * 4))
         first, rest = data[: 1 << 20], data[1 << 20 :]
@@ -337,17 +343,17 @@ class BackPressure(Unpacking):
     async def test_a_write_that_waits_can_be_cancelled(self) -> None:
         extraction = self.extraction("tar")
         await extraction.begin(None)
-        os.kill(children()[0], signal.SIGSTOP)
+        os.kill(self.children()[0], signal.SIGSTOP)
         writing = extraction.write(NOISE * 2)
         writing.cancel()
         await self.assertFailure(writing, CancelledError)
         await extraction.abandon()
-        self.assertEqual(children(), [])
+        self.assertEqual(self.children(), [])
 
     async def test_who_waits_is_told_when_the_child_dies(self) -> None:
         extraction = self.extraction("tar")
         await extraction.begin(None)
-        (pid,) = children()
+        (pid,) = self.children()
         os.kill(pid, signal.SIGSTOP)
         writing = extraction.write(NOISE * 2)
         os.kill(pid, signal.SIGKILL)
@@ -393,9 +399,9 @@ class SingleFiles(Unpacking):
         self.addCleanup(os.close, write)
         self.addCleanup(os.close, read)
         decompressing = self.extractor.decompress("gz", read, self.open(self.target, os.O_WRONLY | os.O_CREAT))
-        (pid,) = children()
+        (pid,) = self.children()
         if os.geteuid() == 0:
             await until(lambda: f"Uid:\t{NOBODY.uid}\t" in _read(pid, "status"))
         decompressing.cancel()
         await self.assertFailure(decompressing, CancelledError)
-        self.assertEqual(children(), [])
+        self.assertEqual(self.children(), [])
