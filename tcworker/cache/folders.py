@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -52,6 +53,8 @@ class Folders:
         self._key = key
         self._lock: int | None = None
         self._open_still = True
+        # Whoever opens may be cancelled, and close while a thread still opens.
+        self._changing = threading.Lock()
         # What takes long is done one after the other, so that a thread is left for what a task waits for.
         self._long = DeferredLock()
         self._settings_aside = Together(self._in_thread, _set_aside)
@@ -60,7 +63,7 @@ class Folders:
         self._found: frozenset[str] = frozenset()
 
     def open(self) -> Deferred[None]:
-        """Make it if need be, and take it, unless that is done; to be closed.
+        """Make it if need be, and take it, unless that is done or it was closed; to be closed.
 
         Fails with L{ConfigError} or C{OSError}.
         """
@@ -142,8 +145,11 @@ class Folders:
             _log.error(_NOT_REMOVED, path=path, error=error)
 
     def _open(self) -> None:
-        if self._lock is not None:
-            return
+        with self._changing:
+            if self._lock is None and self._open_still:
+                self._take()
+
+    def _take(self) -> None:
         try:
             os.makedirs(self.path, 0o700, exist_ok=True)
             self._make_private()
@@ -169,9 +175,10 @@ class Folders:
         raise ConfigError([Fault(self._key, self.path, expected)])
 
     def _close(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._changing:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
 
 @implementer(ICacheFolder)

@@ -104,6 +104,19 @@ class ThePlace(FoldersCase):
     def test_the_next_one_may_have_it_then(self) -> None:
         self.close_and_open()
 
+    def test_closed_while_a_thread_still_opens_it(self) -> None:
+        """As somebody does whose boot is stopped: no thread is called back."""
+        for first in (0, 1):
+            waiting = Waiting()
+            folders = Folders(str(self.path.with_name(f"short-{first}")), waiting, "cachesDir")
+            opening, closing = folders.open(), folders.close()
+            waiting.jobs = [waiting.jobs[first], waiting.jobs[1 - first]]
+            waiting.work()
+            waiting.work()
+            self.successResultOf(opening)
+            self.successResultOf(closing)
+            self.open(Path(folders.path))
+
     def test_a_folder_of_others_is_not_closed_to_them(self) -> None:
         other = self.path.parent / "other"
         other.mkdir(0o755)
