@@ -17,7 +17,7 @@ from tcworker.cache.collector_service import CollectorService
 from tcworker.cache.homes import Home
 from tcworker.cache.last_look import StateLastLook
 from tcworker.cache.opening import OpenedCaches
-from tcworker.cache.places import Places
+from tcworker.cache.places import Places, Pressure
 from tcworker.cache.purge_requests import PurgeRequests
 from tcworker.cache.purging import PurgeService
 from tcworker.cache.store import CacheStore
@@ -198,7 +198,7 @@ class Worker(MultiService):
         sweeps = [caches.sweep, *(platform.sweep for platform in facilities.platforms)]
         places, now = Places.of_config(config), facilities.time.seconds
         collector = CollectorService(self._reactor, facilities.threads, caches, places, most, now, sweeps)
-        caches.make_room = partial(collector.make_room, pressed=True)
+        caches.make_room = partial(collector.make_room, Pressure.MORE)
         facilities.collector = collector
         self._add("looking after the disks", collector)
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from tcworker.cache.collector import Lack, choose
-from tcworker.cache.places import Places, Short
+from tcworker.cache.places import Places, Pressure, Short
 from tcworker.cache.rows import Row, Thrown
 from tcworker.waiting import Executor
 from tcworker.watch.disks import MEGABYTE
@@ -64,22 +64,24 @@ class Collecting:
         self._said = 0
         self.freed = 0
 
-    async def run(self, pressed: bool) -> str:
-        """Throw away until there is room; give in words what lacks when nothing is left to throw away.
-
-        @param pressed: see L{Places.short}.
-        """
+    async def run(self, pressure: Pressure) -> str:
+        """Throw away until there is room; give in words what lacks when nothing is left to throw away."""
         await self._stock.settled()
-        while (lacking := await self._look(pressed)) is not None:
+        lacking = await self._look(pressure)
+        if lacking is None and pressure is Pressure.MORE:
+            # What did not find room has been removed by now, so that there seems to be enough.
+            lacking = _Lacking(await self._threads.run(self._places.more), 0)
+        while lacking is not None:
             rows = [row for row in await self._stock.idle() if row.id not in self._tried]
             chosen = await self._threads.run(_choose, rows, self._now(), lacking)
             if not chosen:
                 return lacking.text
             await self._throw_away(chosen, lacking.text)
+            lacking = await self._look(pressure)
         return ""
 
-    async def _look(self, pressed: bool) -> _Lacking | None:
-        short = await self._threads.run(self._places.short, pressed)
+    async def _look(self, pressure: Pressure) -> _Lacking | None:
+        short = await self._threads.run(self._places.short, pressure)
         over = 0 if self._most is None else max(0, self._stock.total - self._most)
         return _Lacking(short, over) if short or over else None
 

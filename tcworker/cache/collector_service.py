@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tcworker.cache.collecting import Collecting, Stock
-from tcworker.cache.places import Places
+from tcworker.cache.places import Places, Pressure
 from tcworker.waiting import Executor, Loose, OneShot, pause
 from tcworker.watch.disks import MEGABYTE
 
@@ -35,11 +35,10 @@ _log = Logger()
 class _Making:
     """One time of making room.
 
-    @ivar pressed: see L{CollectorService.make_room}.
     @ivar made: fires when it is over, with whether anything went.
     """
 
-    pressed: bool
+    pressure: Pressure
     made: OneShot[bool] = field(default_factory=OneShot)
 
     def nothing(self) -> OneShot[bool]:
@@ -95,13 +94,12 @@ class CollectorService(Service):
         """Whether more is kept than may be."""
         return self._most is not None and self._stock.total > self._most
 
-    def make_room(self, *, pressed: bool = False) -> Deferred[bool]:
+    def make_room(self, pressure: Pressure = Pressure.USUAL) -> Deferred[bool]:
         """Throw away until there is room; those who ask at one time do that once.
 
-        @param pressed: whether somebody could not write for want of space: what is usually free was not enough.
         @return: fires with whether anything went. It never fails, and nobody waits for longer than L{PATIENCE}.
         """
-        waiting = self._collect(pressed).wait().addTimeout(PATIENCE, self._clock)
+        waiting = self._collect(pressure).wait().addTimeout(PATIENCE, self._clock)
         return waiting.addErrback(_not_yet)
 
     async def _look_every_minute(self) -> None:
@@ -109,15 +107,16 @@ class CollectorService(Service):
             await pause(self._clock, LOOK_EVERY)
             self._collect()
 
-    def _collect(self, pressed: bool = False) -> OneShot[bool]:
+    def _collect(self, pressure: Pressure = Pressure.USUAL) -> OneShot[bool]:
         if not self.running:
-            return _Making(pressed).nothing()
+            return _Making(pressure).nothing()
         if self._current is None:
-            return self._begin(_Making(pressed))
-        if self._current.pressed or not pressed:
+            return self._begin(_Making(pressure))
+        if self._current.pressure >= pressure:
             return self._current.made
         # It asks for more than what is being done.
-        self._next = self._next or _Making(pressed)
+        if self._next is None or self._next.pressure < pressure:
+            self._next = _Making(pressure, self._next.made if self._next is not None else OneShot())
         return self._next.made
 
     def _begin(self, making: _Making) -> OneShot[bool]:
@@ -128,7 +127,7 @@ class CollectorService(Service):
     async def _make(self, making: _Making) -> None:
         collecting = Collecting(self._stock, self._threads, self._places, self._most, self._now)
         try:
-            self._say(await collecting.run(making.pressed))
+            self._say(await collecting.run(making.pressure))
         finally:
             self._go_on()
             making.made.succeed(collecting.freed > 0)

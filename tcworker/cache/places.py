@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from tcworker.config import Config
 from tcworker.watch.disks import MEGABYTE, Disk, Need, needs_of
@@ -13,6 +14,19 @@ PRESSED = 10 * 1024 * MEGABYTE
 
 TENTH = 10
 """A part of a disk: so much is enough after it was full, and on one that has caches only."""
+
+
+class Pressure(IntEnum):
+    """How much room is wanted; what wants more has the larger number.
+
+    @cvar USUAL: as much as is required at any time.
+    @cvar FULL: somebody could not write for want of space, and will not try again.
+    @cvar MORE: somebody will try again, whom what is free now would not be enough for.
+    """
+
+    USUAL = 0
+    FULL = 1
+    MORE = 2
 
 
 @dataclass(frozen=True)
@@ -46,20 +60,23 @@ class Places:
         """Those of a worker with these settings."""
         return cls(needs_of(config), [config.caches_dir, config.downloads_dir])
 
-    def short(self, pressed: bool) -> Sequence[Short]:
-        """Look at all of them, and give what has too little, each disk once.
+    def short(self, pressure: Pressure) -> Sequence[Short]:
+        """Look at all of them, and give what has too little, each disk once."""
+        return _worst(self._found(pressure))
 
-        @param pressed: whether one was full while somebody wrote to it, so that what is usual was not enough.
-        """
-        worst: dict[int, Short] = {}
-        for found in self._found(pressed):
-            if found.device not in worst or found.bytes > worst[found.device].bytes:
-                worst[found.device] = found
-        return list(worst.values())
+    def more(self) -> Sequence[Short]:
+        """Give what else is to be made free on each disk of what is kept, however much is free there."""
+        disks = ((home, _look(home)) for home in self.homes)
+        return _worst(
+            Short(disk.device, _enough(disk), f"what was free on the disk of {home} was not enough")
+            for home, disk in disks
+            if disk is not None
+        )
 
-    def _found(self, pressed: bool) -> Iterator[Short]:
+    def _found(self, pressure: Pressure) -> Iterator[Short]:
         for path, needed, disk in self._looks():
-            needed = max(needed, min(PRESSED, disk.size // TENTH) if pressed else 0)
+            if pressure > Pressure.USUAL:
+                needed = max(needed, _enough(disk))
             if needed and (text := disk.lack(path, needed)):
                 yield Short(disk.device, max(0, needed - disk.free), text)
 
@@ -70,6 +87,20 @@ class Places:
         for home in self.homes:
             if (disk := _look(home)) is not None:
                 yield home, min(max(need.free for need in self.needs), disk.size // TENTH), disk
+
+
+def _worst(shorts: Iterable[Short]) -> Sequence[Short]:
+    """Give each disk once."""
+    worst: dict[int, Short] = {}
+    for found in shorts:
+        if found.device not in worst or found.bytes > worst[found.device].bytes:
+            worst[found.device] = found
+    return list(worst.values())
+
+
+def _enough(disk: Disk) -> int:
+    """Give the bytes that are to be free on one that was full."""
+    return min(PRESSED, disk.size // TENTH)
 
 
 def _look(path: str) -> Disk | None:

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tcworker.amqp.address import read_address
 from tcworker.cache.collector_service import CollectorService
+from tcworker.cache.places import Pressure
 from tcworker.cache.store import CacheStore
 from tcworker.causes import Cause
 from tcworker.client.http import HTTP
@@ -79,7 +80,7 @@ class Facilities:
     def note_cause(self, cause: Cause) -> None:
         """Be told why a run ends: where it had no room on a disk, the next one shall have some."""
         if cause is Cause.NO_DISK and self.collector is not None:
-            self.collector.make_room(pressed=True)
+            self.collector.make_room(Pressure.FULL)
 
     def new_queue(
         self, credentials: Callable[[], Credentials], silence: Callable[[float], float] = as_usual

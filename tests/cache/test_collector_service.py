@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.cache import collecting
 from tcworker.cache.collector_service import AGAIN, LOOK_EVERY, PATIENCE, SWEEP_EVERY, CollectorService
-from tcworker.cache.places import Places
+from tcworker.cache.places import Places, Pressure
 from tcworker.cache.rows import Row
 from tcworker.testing.facilities import NoThreads
 from tcworker.watch.disks import MEGABYTE, Disk, Need
@@ -185,15 +185,22 @@ class SomebodyHadNoRoom(CollectorCase):
 
     def test_a_tenth_of_the_disk_is_made_free_once(self) -> None:
         self.assertFalse(self.make_room())
-        self.assertTrue(self.successResultOf(self.service.make_room(pressed=True)))
+        self.assertTrue(self.successResultOf(self.service.make_room(Pressure.FULL)))
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("defghijkl", 100))
         self.disks.free["/disk"] = 70
         self.assertFalse(self.make_room())
 
+    def test_who_tries_again_finds_more_however_much_is_free_by_now(self) -> None:
+        self.disks.free["/disk"] = 500
+        for left in ("klmnop"[:2], ""):
+            self.assertTrue(self.successResultOf(self.service.make_room(Pressure.MORE)))
+            self.assertEqual(self.stock.names, left)
+        self.assertFalse(self.successResultOf(self.service.make_room(Pressure.MORE)))
+
     def test_that_comes_while_less_is_being_done(self) -> None:
         self.disks.free["/disk"] = 0
         going = self.stock.going = Deferred()
-        made, more = self.service.make_room(), self.service.make_room(pressed=True)
+        made, more = self.service.make_room(), self.service.make_room(Pressure.FULL)
         self.assertEqual(self.stock.asked, ["a"])
         self.going = self.stock.going = Deferred()
         going.callback(None)
@@ -206,7 +213,7 @@ class SomebodyHadNoRoom(CollectorCase):
     def test_that_comes_before_a_stop_is_answered(self) -> None:
         self.disks.free["/disk"], self.stock.going = 0, Deferred()
         self.service.make_room()
-        more = self.service.make_room(pressed=True)
+        more = self.service.make_room(Pressure.FULL)
         self.successResultOf(self.service.stopService())
         self.assertFalse(self.successResultOf(more))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.cache.places import Places
+from tcworker.cache.places import Places, Pressure
 from tcworker.watch.disks import MEGABYTE, Disk, Need
 from tests.cache.stock import Disks
 
@@ -14,11 +14,11 @@ class PlacesCase(SynchronousTestCase):
         self.disks = Disks(tasks=500, state=500, caches=500)
         self.patch(Disk, "of", self.disks.of)
 
-    def short(self, tasks: int = 100, pressed: bool = False) -> dict[str, int]:
+    def short(self, tasks: int = 100, pressure: Pressure = Pressure.USUAL) -> dict[str, int]:
         """The disks that are short, and how many MiB lack there."""
         needs = [Need("/tasks/t", tasks * MEGABYTE), Need("/state/s", 8 * MEGABYTE)]
         names = {hash(name): name for name in self.disks.free}
-        found = Places(needs, ["/caches/c", "/caches/d", "/tasks/downloads"]).short(pressed)
+        found = Places(needs, ["/caches/c", "/caches/d", "/tasks/downloads"]).short(pressure)
         return {names[each.device]: each.bytes // MEGABYTE for each in found}
 
 
@@ -57,12 +57,12 @@ class Pressed(PlacesCase):
     def test_a_tenth_of_each_is_wanted_if_that_is_more(self) -> None:
         self.disks.free |= {"/tasks": 70, "/state": 70, "/caches": 70}
         self.assertEqual(self.short(tasks=10), {})
-        self.assertEqual(self.short(tasks=10, pressed=True), {"/tasks": 30, "/state": 30, "/caches": 30})
+        self.assertEqual(self.short(tasks=10, pressure=Pressure.FULL), {"/tasks": 30, "/state": 30, "/caches": 30})
 
     def test_also_where_nothing_is_required(self) -> None:
         self.disks.free |= {"/tasks": 70}
-        self.assertEqual(self.short(tasks=0, pressed=True), {"/tasks": 30})
+        self.assertEqual(self.short(tasks=0, pressure=Pressure.FULL), {"/tasks": 30})
 
     def test_what_is_required_stays_the_least(self) -> None:
         self.disks.free |= {"/tasks": 250}
-        self.assertEqual(self.short(tasks=300, pressed=True), {"/tasks": 50})
+        self.assertEqual(self.short(tasks=300, pressure=Pressure.FULL), {"/tasks": 50})

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from tcworker.cache.places import Pressure
 from tcworker.errors import IntermittentTask, InternalError, MalformedPayload, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import JSON, IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature
 from tcworker.task.claim import Claim
@@ -69,8 +70,8 @@ class FakeCollector:
     def __init__(self) -> None:
         self.told = 0
 
-    def make_room(self, *, pressed: bool) -> None:
-        self.told += pressed
+    def make_room(self, pressure: Pressure) -> None:
+        self.told += pressure is Pressure.FULL
 
 
 def _refuse(why: str) -> ITaskFeature:

@@ -17,6 +17,9 @@ from tcworker.task.outcome import full_disk
 
 T = TypeVar("T")
 
+TRIES = 4
+"""How often something is tried for which a disk has no room, while more of it becomes free each time."""
+
 
 @dataclass(frozen=True)
 class Means:
@@ -70,12 +73,13 @@ class Mount:
 
 
 async def with_room(caches: ICaches, work: Callable[[], Awaitable[T]]) -> T:
-    """Do some work, and once more if a disk was full and there is room now. Raises what the work raises."""
-    try:
-        return await work()
-    except Exception as error:
-        if not _had_no_room(error) or not await caches.make_room():
-            raise
+    """Do some work, and again if a disk was full and there is more room now. Raises what the work raises."""
+    for _ in range(TRIES - 1):
+        try:
+            return await work()
+        except Exception as error:
+            if not _had_no_room(error) or not await caches.make_room():
+                raise
     return await work()
 
 

@@ -7,6 +7,7 @@ import errno
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from tcworker.errors import Cause, DownloadFailed, MalformedPayload, NamingConflict, ResourceUnavailable, TaskFailed
+from tcworker.feature.mounts.mount import TRIES
 from tests.feature.mounts.harness import CACHE, FILE, FILLED_CACHE, FOLDER, MountsCase
 
 
@@ -223,9 +224,9 @@ class FullDisks(MountsCase):
         self.worker.home.problem = None
         return succeed(True)
 
-    def test_it_is_tried_no_third_time(self) -> None:
+    def test_it_is_not_tried_for_ever(self) -> None:
         self.caches.room = True
-        self.filler.broken["clang"] *= 2
+        self.filler.broken["clang"] *= TRIES
         self.failed(self.mounts(FOLDER).load(self.engine), ResourceUnavailable)
 
     def test_other_wants_are_not_for_the_caches_to_meet(self) -> None:
