@@ -143,21 +143,27 @@ class RemoveTests(Folders):
 
     def test_few_descriptors_are_open(self):
         """A task may have made more levels than there are descriptors."""
-        opened = os.open
-        most = 0
+        opened, closed = os.open, os.close
+        now = most = 0
 
-        def watch(*args, **kwargs):
-            nonlocal most
+        def count_one(*args, **kwargs):
+            nonlocal now, most
             descriptor = opened(*args, **kwargs)
-            most = max(most, descriptor)
+            now += 1
+            most = max(most, now)
             return descriptor
 
+        def count_one_less(descriptor):
+            nonlocal now
+            closed(descriptor)
+            now -= 1
+
         self.make_deep(200)
-        lowest = opened(self.parent, os.O_RDONLY)
-        os.close(lowest)
-        self.patch(os, "open", watch)
+        self.patch(os, "open", count_one)
+        self.patch(os, "close", count_one_less)
         remove(self.top)
-        self.assertLess(most, lowest + 8)
+        self.assertEqual(now, 0)
+        self.assertLess(most, 8)
         self.assert_gone()
 
     def test_memory_does_not_grow_with_the_entries(self):
