@@ -70,7 +70,7 @@ class Config:
     @ivar mounts_strict_read_only: whether nothing can be changed in a mounted folder that is no cache.
     @ivar mounts_retry_secs: how long a download is tried that goes no further.
     @ivar mounts_deny_networks: from which nothing is downloaded that a task names, see L{tcworker.networks}.
-    @ivar mounts_max_extracted_megabytes: of what one archive may become, of 1,000,000 bytes each.
+    @ivar mounts_max_extracted_megabytes: of what one archive may become, of 1,048,576 bytes each.
     @ivar enable_live_log: whether logs can be followed while tasks run, by whoever shows them.
     @ivar caches_dir: where the folders of caches are, and C{downloads_dir} what was downloaded; when nobody says so,
         in C{state_dir}.
