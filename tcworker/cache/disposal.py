@@ -14,8 +14,11 @@ from tcworker.cache.unwritten import or_log
 from tcworker.interfaces import ICacheFolder
 from tcworker.waiting import Loose, OneShot
 
-AT_ONCE = 64
-"""Folders that are being removed: waiting for each alone would take longer than removing small ones."""
+AT_ONCE = 256
+"""Folders that are being removed: waiting for each alone would take longer than removing small ones.
+
+More than are set aside by one job, so that some are set aside while others are removed.
+"""
 
 _NOT_FORGOTTEN = "that caches are gone; the next start finds out"
 _NOT_REMOVED = "{what} cannot be removed: {problem}; it is tried again every hour"
