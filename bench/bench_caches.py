@@ -149,23 +149,23 @@ def cold(folder: Path, wanted: argparse.Namespace) -> Iterator[Row]:
 def _compare(tasks: Measured, url: str, folder: Path, rounds: int) -> tuple[float, float]:
     """Seconds that a task waits for an archive, and that programs take for it, in turns; the medians."""
     ours, alone = [], []
-    for _ in range(rounds):
-        alone.append(_by_programs(url, folder))
+    for number in range(rounds):
+        alone.append(_by_programs(url, folder / f"alone-{number}"))
         # What is still to be written to the disk is nobody's fault.
         os.sync()
         ours.append(tasks.median(1, lambda: [new_cache(url)]))
         os.sync()
+    # Not before: a disk has to do with what was removed for some time.
+    subprocess.run(["rm", "-rf", *(str(folder / f"alone-{number}") for number in range(rounds))], check=True)
     return statistics.median(ours), statistics.median(alone)
 
 
-def _by_programs(url: str, folder: Path) -> float:
-    (place := folder / "alone").mkdir()
+def _by_programs(url: str, place: Path) -> float:
+    place.mkdir()
     script = ALONE.format(url=shlex.quote(url), folder=shlex.quote(str(place)))
     begun = time.monotonic()
     subprocess.run(["bash", "-o", "pipefail", "-c", script], check=True, stdin=subprocess.DEVNULL)
-    took = time.monotonic() - begun
-    subprocess.run(["rm", "-rf", str(place)], check=True)
-    return took
+    return time.monotonic() - begun
 
 
 def _memory(tasks: Measured, archives: Path, address: str, wanted: argparse.Namespace) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -22,11 +23,12 @@ from tcworker.client.server_time import ServerTime
 from tcworker.config import Config
 from tcworker.interfaces import JSON, Credentials, ICacheFolder, Say
 from tcworker.state import StateStore
-from tcworker.waiting import Threads
+from tcworker.waiting import Threads, pause
 
 SECONDS, BLOCKED_MS = 1.0, 50.0
 AT_A_TIME = 8
 TICK = 0.002
+LOOK_EVERY = 0.2
 
 
 class LongestWait:
@@ -58,6 +60,7 @@ async def collect(reactor: Any, folder: Path, count: int) -> Sequence[Row]:
         await opened.store.open([])
         run = opened.store.of_home("bench/0", Home.of_downloads(Folders(config.caches_dir, threads, "cachesDir")))
         await _each(count, lambda number: _make(run, number))
+        await _all_measured(reactor, opened.store)
         return await _throw_away_half(reactor, threads, opened.store, config)
     finally:
         await opened.close()
@@ -86,11 +89,19 @@ def _fill(folder: ICacheFolder, say: Say) -> Deferred[JSON]:
     return succeed(None)
 
 
+async def _all_measured(reactor: Any, caches: CacheStore) -> None:
+    """Wait until it is known how large each is."""
+    while not all(row.size for row in await caches.rows()):
+        await pause(reactor, LOOK_EVERY)
+
+
 async def _throw_away_half(reactor: Any, threads: Threads, caches: CacheStore, config: Config) -> Sequence[Row]:
     before = len(await caches.rows())
     # Of the disk nothing is asked: what it has free is not the measurement's.
     collector = CollectorService(reactor, threads, caches, Places((), ()), caches.total // 2, time.time)
     collector.startService()
+    # Nor is what making so many has left to be tidied up: in a worker's life they come one by one.
+    gc.collect()
     waits, begun = LongestWait(reactor), time.perf_counter()
     await collector.make_room()
     took = time.perf_counter() - begun
