@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,15 @@ from tcworker.errors import ConfigError, Fault
 from tcworker.waiting import OneShot
 
 CONNECT_SECONDS = 30.0
+
+MOST_HEAD = 64 * 1024
+"""Bytes of what may come before an answer's body, interim answers included."""
+
+_NO_END = "the answer has more headers than any server needs"
+
+
+class HeadTooLong(Exception):
+    """What comes before an answer's body is longer than any server needs."""
 
 
 def whom_to_trust(ca_bundle: str | None) -> IPolicyForHTTPS:
@@ -108,6 +118,8 @@ class _Watched(ProtocolWrapper):
     """
 
     _upload: Upload | None = None
+    _head: int | None = 0
+    """Bytes of an answer's head so far; C{None} while a body comes."""
 
     def __init__(self, factory: _WatchedFactory, inner: IProtocol) -> None:
         super().__init__(factory, inner)
@@ -119,8 +131,22 @@ class _Watched(ProtocolWrapper):
         return self._lost.wait()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
+        # Aborted by us: without a reason that says why, nobody could tell.
+        super().connectionLost(Failure(HeadTooLong(_NO_END)) if self._is_too_long else reason)
         self._lost.succeed(None)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Called with a request's head, and with nothing else."""
+        self._head = 0
+        super().writeSequence(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        # The parser limits the length of a header, and keeps as many as come: a server could fill the memory.
+        if self._head is not None:
+            self._head += len(data)
+            if self._is_too_long:
+                self.abortConnection()
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         if isinstance(producer, Upload):
@@ -134,6 +160,7 @@ class _Watched(ProtocolWrapper):
 
     def pauseProducing(self) -> None:
         """Called by the parser."""
+        self._head = None
         # Pausing the transport would leave the rest of the server's answer unread, for ever.
         held = self._inner if self._upload is None else self._upload
         held.pauseProducing()
@@ -141,6 +168,10 @@ class _Watched(ProtocolWrapper):
     def abortConnection(self) -> None:
         """Close the connection without sending what still waits."""
         self._inner.abortConnection()
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self._head is not None and self._head > MOST_HEAD
 
     @property
     def _inner(self) -> Any:

@@ -118,6 +118,33 @@ class StreamTests(Case):
         self.assertEqual(web.seen[0][1], "/b%C3%A4r")
 
 
+class HeadTests(Case):
+    """What comes before a body."""
+
+    async def test_headers_without_end_are_not_kept(self) -> None:
+        line = b"X-Much: " + b"y" * 1000 + b"\r\n"
+        first = answer(b"HTTP/1.1 200 OK\r\n" + line * 100, close=False)
+        port, connections = raw(self, first)
+        with self.assertRaises(Unreachable) as caught:
+            await self.client().stream("GET", f"http://127.0.0.1:{port}", Taking())
+        self.assertIn("more headers than any server needs", str(caught.exception))
+        await connections[0].closed
+
+    async def test_interim_answers_without_end_are_not_waited_for(self) -> None:
+        port, connections = raw(self, answer(b"HTTP/1.1 102 Wait\r\n\r\n" * 4000, close=False))
+        with self.assertRaises(Unreachable):
+            await self.client().stream("GET", f"http://127.0.0.1:{port}", Taking())
+        await connections[0].closed
+
+    async def test_many_answers_over_one_connection_are_not_one_long_one(self) -> None:
+        head = b"HTTP/1.1 204 No\r\nX-Much: " + b"y" * 10_000 + b"\r\n\r\n"
+        port, connections = raw(self, answer(head, close=False))
+        client = self.client()
+        for _ in range(10):
+            await client.request("GET", f"http://127.0.0.1:{port}")
+        self.assertEqual(len(connections), 1)
+
+
 class PatienceTests(SynchronousTestCase):
     """Whose the time is that passes."""
 
