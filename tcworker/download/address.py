@@ -39,6 +39,10 @@ def read_target(url: str) -> Target:
 
     Raises C{ValueError}, in words, for one that is not absolute or not of http or https.
     """
+    try:
+        url.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it has half of a character at {error.start}") from error
     parts = urlsplit(url)
     if parts.scheme.lower() not in ("http", "https"):
         raise ValueError("it must be an address by http or https")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import quote, urljoin, urlsplit
 
 from tcworker.client.streaming import Head
 from tcworker.client.trouble import shown
+from tcworker.download.dates import seconds_between
 from tcworker.download.passing import Hopeless, Passing
 
 CONTENT = frozenset({200, 203, 206})
@@ -82,8 +82,5 @@ def _wait(head: Head) -> float:
     text = head.headers.get("retry-after", "")
     if text.isascii() and text.isdigit():
         return min(_LONGEST_WAIT, float(text))
-    try:
-        apart = parsedate_to_datetime(text) - parsedate_to_datetime(head.headers["date"])
-        return min(_LONGEST_WAIT, max(0.0, apart.total_seconds()))
-    except (KeyError, ValueError, TypeError):
-        return 0.0
+    apart = seconds_between(head.headers.get("date", ""), text)
+    return min(_LONGEST_WAIT, max(0.0, apart or 0.0))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from tcworker.client.streaming import Head
+from tcworker.download.dates import seconds_between
 
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+"""Numbers that no disk reaches are none."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,5 @@ def encoding_of(head: Head) -> str:
 
 def _is_strong(headers: Mapping[str, str]) -> bool:
     """Whether a C{Last-Modified} tells two states apart: only if the last change was a while before the answer."""
-    try:
-        modified, date = (parsedate_to_datetime(headers[name]) for name in ("last-modified", "date"))
-        return (date - modified).total_seconds() >= 1
-    except (KeyError, ValueError, TypeError):
-        return False
+    apart = seconds_between(headers.get("last-modified", ""), headers.get("date", ""))
+    return apart is not None and apart >= 1

@@ -54,7 +54,7 @@ async def resolve(content: Mapping[str, Any], services: Services, downloads: Dow
     resolving = _Resolving(services, downloads, say)
     match content:
         case {"raw": str(text)}:
-            return _inline("the text in the payload", _encode(text))
+            return _inline("the text in the payload", _encode("raw", text))
         case {"base64": str(text)}:
             return _inline("the base64 in the payload", _decode(text))
         case {"url": str(url)}:
@@ -71,12 +71,12 @@ def _inline(words: str, data: bytes) -> Inline:
     return Inline(f"inline {digest}", words, digest, data)
 
 
-def _encode(text: str) -> bytes:
+def _encode(member: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         # JSON can say what is no text.
-        raise MalformedPayload(f"raw: it has half of a character at {error.start}") from error
+        raise MalformedPayload(f"{member}: it has half of a character at {error.start}") from error
 
 
 def _decode(text: str) -> bytes:
@@ -100,10 +100,13 @@ class _Resolving:
         return await self._at(AtAddress(url, sha256), url)
 
     async def indexed(self, namespace: str, name: str) -> Remote:
+        _encode("namespace", namespace)
+        _encode("artifact", name)
         found = await self._persist(f"{namespace} in the index", lambda: ask(self.services.index.find_task(namespace)))
         return await self.artifact(found["taskId"], name, None, found_by=f" ({namespace} in the index)")
 
     async def artifact(self, task_id: str, name: str, sha256: str | None, found_by: str = "") -> Remote:
+        _encode("artifact", name)
         source = ArtifactOf(self.services, task_id, name, sha256, found_by)
         answer = await self._persist(source.words, source.look_up)
         match answer:

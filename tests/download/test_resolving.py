@@ -119,6 +119,10 @@ class AddressTests(ContentsCase):
             why = await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload)
             self.assertIn("url: ", why)
 
+    async def test_half_of_a_character_is_in_no_address(self) -> None:
+        for url in ("http://\ud800/", "http://a/\ud800", "http://a/?\ud800", "http://\ud800@a/"):
+            self.assertIn("url: ", await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload))
+
     async def test_a_denied_network_is_not_asked(self) -> None:
         why = await self.failure(self.resolve(url="http://169.254.169.254/latest/meta-data/"), DownloadFailed)
         self.assertIn("169.254.169.254 is in a network that this worker's configuration denies", why)
@@ -204,6 +208,12 @@ class ArtifactTests(ContentsCase):
         self.has({"storageType": "error", "reason": "file-missing-on-worker", "message": "no a.tar"})
         why = await self.failure(self.resolve(**ARTIFACT), DownloadFailed)
         self.assertIn("could not publish it: file-missing-on-worker: no a.tar", why)
+
+    async def test_half_of_a_character_is_in_no_name(self) -> None:
+        for given in ({**ARTIFACT, "artifact": "\ud800"}, {"namespace": "a.\ud800", "artifact": "a"}):
+            why = await self.failure(self.resolve(**given), MalformedPayload)
+            self.assertIn("half of a character at ", why)
+        self.assertEqual(self.taskcluster.asked, [])
 
     async def test_what_is_not_there_fails_the_task(self) -> None:
         why = await self.failure(self.resolve(**ARTIFACT), DownloadFailed)

@@ -27,6 +27,12 @@ from tests.surroundings import until
 
 CHANGED = DATA[::-1]
 
+ODD_DATES = (
+    "Mon, 01 Jan 99999999999 00:00:00 GMT",
+    "Mon, 01 Jan 2024 00:00:00 +99999999999999",
+)
+"""Of a shape that dates have, but none that can be counted with."""
+
 
 def _only_whole(wire: Wire, asked: Asked) -> None:
     """Behave, without a part for anybody."""
@@ -136,6 +142,19 @@ class BrokenTests(ContentsCase):
             path = f"/{number}"
             await self.arrives(self.server.serve(path, content(DATA, cut=300_000), behaviour, content(DATA)))
             self.assertEqual(self.offsets(path), [None, 300_000, None])
+
+    async def test_dates_and_numbers_that_are_none_count_as_not_said(self) -> None:
+        date = "Wed, 25 Nov 2026 12:00:00 GMT"
+        for number, odd in enumerate((*ODD_DATES, "", "yesterday", "Wed, 25 Nov 2026 10:00:00 GMT" + "9" * 5000)):
+            dates = {"Last-Modified": odd, "Date": date}
+            behaving = [status(503, {"Retry-After": odd, "Date": date}), content(DATA, "", dates, cut=300_000)]
+            await self.arrives(self.server.serve(f"/{number}", *behaving, content(DATA, "", dates)))
+            self.assertEqual(self.offsets(f"/{number}"), [None, None, None])
+
+    async def test_a_part_of_more_than_can_be_counted_is_not_taken(self) -> None:
+        endless = wrong_part(DATA[300_000:], f"bytes 300000-{len(DATA) - 1}/{'9' * 5000}")
+        await self.arrives(self.server.serve("/a", content(DATA, cut=300_000), endless, content(DATA)))
+        self.assertEqual(self.offsets("/a"), [None, 300_000, None])
 
     async def test_a_part_that_nobody_asked_for_is_not_taken(self) -> None:
         await self.arrives(self.server.serve("/a", wrong_part(DATA[:10], "bytes 0-9/10"), content(DATA)))
