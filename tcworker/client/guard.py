@@ -84,11 +84,12 @@ class _Addresses:
     """Those of a host, none when it cannot be resolved."""
 
     def __init__(self) -> None:
-        self.complete: Deferred[list[str]] = Deferred(lambda _: self._resolution.cancel())
+        # A look-up goes on in its thread when nobody waits for it any more: those of Twisted cannot be cancelled.
+        self.complete: Deferred[list[str]] = Deferred(lambda _: None)
         self._found: list[str] = []
 
     def resolutionBegan(self, resolution: IHostResolution) -> None:
-        self._resolution = resolution
+        """Called first; there is nothing that it would be good for."""
 
     def addressResolved(self, address: Any) -> None:
         self._found.append(address.host)

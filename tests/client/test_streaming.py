@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM, getaddrinfo
+from threading import Event
+from typing import Any, cast
 
-from twisted.internet.defer import CancelledError
+from twisted.internet._resolver import GAIResolver  # what real reactors have, which is exported nowhere
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +16,7 @@ from tcworker.client.streaming import Flow, Head, Streaming
 from tcworker.client.trouble import Denied
 from tcworker.errors import Unreachable
 from tcworker.networks import Networks
-from tests.client.servers import ProxyFactory, Raw, listen, raw
+from tests.client.servers import ProxyFactory, Raw, listen, raw, reactor
 from tests.client.test_http import Case
 
 
@@ -231,6 +235,45 @@ class DeniedTests(Case):
             await client.stream("GET", "https://tcworker.invalid/", Taking())
         self.assertNotIsInstance(caught.exception, Denied)
         self.assertEqual(len(proxy.asked), 1)
+
+    def behind_proxy(self, look_up: Callable[[], list[str]], idle: float = 60.0) -> Deferred[bool]:
+        """Ask for an address behind a proxy, on a machine that looks names up in some way."""
+        port, self.connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+
+        def info(host: str, *rest: Any) -> list[Any]:
+            if host != "a.test":
+                return getaddrinfo(host, *rest)
+            return [(AF_INET, SOCK_STREAM, IPPROTO_TCP, "", (address, 80)) for address in look_up()]
+
+        before = reactor.installNameResolver(GAIResolver(reactor, getaddrinfo=cast(Any, info)))
+        self.addCleanup(reactor.installNameResolver, before)
+        client = self.client(denied=Networks(["10.0.0.0/8"]), environ={"http_proxy": f"http://127.0.0.1:{port}"})
+        return client.stream("GET", "http://a.test/", Taking(), idle=idle)
+
+    async def test_a_name_that_leads_into_a_denied_network_is_not_given_to_a_proxy(self) -> None:
+        with self.assertRaises(Denied) as caught:
+            await self.behind_proxy(lambda: ["192.0.2.1", "10.0.0.1"])
+        self.assertIn("10.0.0.1 is in a network", str(caught.exception))
+        self.assertEqual(self.connections, [])
+        await self.behind_proxy(lambda: ["192.0.2.1"])
+        self.assertEqual(len(self.connections), 1)
+
+    def slow_name(self) -> Callable[[], list[str]]:
+        """A way to look names up that takes as long as the test."""
+        over = Event()
+        self.addCleanup(over.set)
+        return lambda: ["192.0.2.1"] * over.wait(20)
+
+    async def test_who_waits_for_a_name_can_give_up(self) -> None:
+        streaming = self.behind_proxy(self.slow_name())
+        streaming.cancel()
+        with self.assertRaises(CancelledError):
+            await streaming
+
+    async def test_a_name_that_is_looked_up_for_too_long_is_an_unreachable_server(self) -> None:
+        with self.assertRaises(Unreachable) as caught:
+            await self.behind_proxy(self.slow_name(), idle=0.05)
+        self.assertIn("nothing moved for 0.05 s", str(caught.exception))
 
     async def test_a_proxy_that_is_given_whole_addresses_is_no_way_around(self) -> None:
         port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
