@@ -38,6 +38,13 @@ class Body:
         """Whether all is here that the server has, as far as it said how much that is."""
         return self.taken == self.state.total
 
+    def goes_on(self, head: Head) -> bool:
+        """See whether an answer with a part goes on where this ends, and what it says of the whole."""
+        state = self.state.continued(head, self.taken)
+        if state is not None:
+            self.state = state
+        return state is not None
+
     async def begin(self) -> None:
         """Tell the sink."""
         await self._sink.begin(self.state.total if self._gunzip is None else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tcworker.client.streaming import Head
 from tcworker.download.dates import seconds_between
@@ -36,14 +36,24 @@ class Representation:
         strong = etag if etag.startswith('"') else modified if not etag and _is_strong(headers) else ""
         return cls(etag or modified, encoding_of(head), head.length, strong)
 
-    def continues(self, head: Head, offset: int) -> bool:
-        """Whether an answer with a part is of this very state, and begins at an offset."""
+    def continued(self, head: Head, offset: int) -> Representation | None:
+        """This very state, as it is known once an answer goes on with it at an offset; C{None} if that does not."""
         found = _RANGE.fullmatch(head.headers.get("content-range", ""))
-        if found is None or int(found[1]) != offset or encoding_of(head) != self.encoding:
-            return False
-        # A server that lost its memory of a state may send the part of another one.
-        same = head.headers.get("etag", self.condition) == self.condition or not self.condition.startswith('"')
-        return same and (self.total is None or found[3] == "*" or int(found[3]) == self.total)
+        if found is None or int(found[1]) != offset or not self._has(head):
+            return None
+        total = self.total if found[3] == "*" else int(found[3])
+        # Where nobody says how much there is, a part may be one of many.
+        if total is None or self.total not in (None, total):
+            return None
+        return replace(self, total=total)
+
+    def _has(self, head: Head) -> bool:
+        """Whether an answer with a part is of this state, for all that it says."""
+        # A server that lost its memory of a state, or never looks at the condition, may send the part of another one.
+        etag, modified = head.headers.get("etag", ""), head.headers.get("last-modified")
+        dated = not self.condition.startswith('"')
+        same = etag == ("" if dated else self.condition) and (not dated or modified in (None, self.condition))
+        return same and encoding_of(head) == self.encoding
 
 
 def encoding_of(head: Head) -> str:

@@ -132,7 +132,7 @@ class Transfer:
             self._body = Body(head, self._sink, self._threads, wanted)
             await self._body.begin()
         # Of a wrong part nothing is of use, and the next attempt asks for all of it.
-        elif body is None or not body.state.continues(head, body.taken):
+        elif body is None or not body.goes_on(head):
             raise Passing("the server sent another part than it was asked for")
         else:
             self._body = body

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -10,6 +11,7 @@ from tcworker.interfaces import IContent
 from tests.download.case import DATA, SHA256, ContentsCase
 from tests.integration.bad_server import (
     Asked,
+    Behaviour,
     Wire,
     babble,
     content,
@@ -38,6 +40,29 @@ def _only_whole(wire: Wire, asked: Asked) -> None:
     """Behave, without a part for anybody."""
     behaviour = content(DATA) if asked.offset is None else status(416)
     behaviour(wire, asked)
+
+
+def part_of(data: bytes, headers: Mapping[str, str]) -> Behaviour:
+    """Answer with a part that says no more of itself than this."""
+
+    def answer(wire: Wire, asked: Asked) -> None:
+        wire.head(206, len(data), headers)
+        wire.send(data)
+        wire.close()
+
+    return answer
+
+
+def chunk_of(data: bytes) -> Behaviour:
+    """Begin an answer of an unknown length, and close the connection before it ends."""
+
+    def answer(wire: Wire, asked: Asked) -> None:
+        wire.head(200, None, {"Transfer-Encoding": "chunked", "ETag": '"one"'})
+        if asked.method == "GET":
+            wire.send(b"%x\r\n%b\r\n" % (len(data), data))
+        wire.close()
+
+    return answer
 
 
 class GoodTests(ContentsCase):
@@ -150,6 +175,32 @@ class BrokenTests(ContentsCase):
             behaving = [status(503, {"Retry-After": odd, "Date": date}), content(DATA, "", dates, cut=300_000)]
             await self.arrives(self.server.serve(f"/{number}", *behaving, content(DATA, "", dates)))
             self.assertEqual(self.offsets(f"/{number}"), [None, None, None])
+
+    async def test_a_part_of_another_date_is_not_taken(self) -> None:
+        size, date = len(DATA), "Wed, 25 Nov 2026 12:00:00 GMT"
+        dates = {"Last-Modified": "Wed, 25 Nov 2026 10:00:00 GMT", "Date": date}
+        other = {"Last-Modified": "Wed, 25 Nov 2026 11:00:00 GMT", "Date": date}
+        said = f"bytes 300000-{size - 1}/{size}"
+        part = part_of(CHANGED[300_000:], {**other, "Content-Range": said})
+        await self.arrives(self.server.serve("/a", content(DATA, "", dates, cut=300_000), part, content(DATA)))
+        self.assertEqual(self.offsets("/a"), [None, 300_000, None])
+
+    async def test_a_part_without_the_tag_that_all_of_it_had_is_not_taken(self) -> None:
+        size = len(DATA)
+        part = part_of(CHANGED[300_000:], {"Content-Range": f"bytes 300000-{size - 1}/{size}"})
+        await self.arrives(self.server.serve("/a", content(DATA, cut=300_000), part, content(DATA)))
+        self.assertEqual(self.offsets("/a"), [None, 300_000, None])
+
+    async def test_a_part_that_ends_before_the_end_is_not_all(self) -> None:
+        size = len(DATA)
+        part = wrong_part(DATA[300_000:500_000], f"bytes 300000-499999/{size}")
+        await self.arrives(self.server.serve("/a", chunk_of(DATA[:300_000]), part, content(DATA)))
+        self.assertEqual(self.offsets("/a"), [None, 300_000, 500_000])
+
+    async def test_where_nobody_says_how_much_there_is_a_part_may_not_be_the_last(self) -> None:
+        part = wrong_part(DATA[300_000:500_000], "bytes 300000-499999/*")
+        await self.arrives(self.server.serve("/a", chunk_of(DATA[:300_000]), part, content(DATA)))
+        self.assertEqual(self.offsets("/a"), [None, 300_000, None])
 
     async def test_a_part_of_more_than_can_be_counted_is_not_taken(self) -> None:
         endless = wrong_part(DATA[300_000:], f"bytes 300000-{len(DATA) - 1}/{'9' * 5000}")
