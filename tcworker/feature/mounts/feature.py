@@ -55,7 +55,7 @@ class MountsFeature:
             return None
         if not self._enabled:
             raise switched_off("payload.mounts", self._pool, "enableMounts")
-        if found := judge(entries, context.task.get("dependencies", [])):
+        if found := judge(entries, context.task.get("dependencies", []), self._strict):
             raise MalformedPayload(*found)
         filler = Filler(context.contents, self._extractor, self._threads)
         return MountsOfRun(context, entries, filler, self._strict)

@@ -5,17 +5,24 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
 
+from tcworker.engine.attached import Attached, Attachments, Kind, Target
 from tcworker.errors import MalformedPayload
 from tcworker.extract.formats import check_file_format, check_folder_format
 from tcworker.feature.mounts.entry import Entry
 
 
-def judge(entries: Sequence[Entry], dependencies: Collection[str]) -> list[str]:
+def judge(entries: Sequence[Entry], dependencies: Collection[str], strict: bool) -> list[str]:
     """Give a line for each thing that cannot be.
 
     @param dependencies: the ids of tasks that the task depends on.
+    @param strict: whether nothing can be changed in mounted folders.
     """
-    return [*_impossible(entries), *_unreadable(entries), *_undeclared(entries, dependencies)]
+    return [
+        # What has no place at all cannot be in the way of others.
+        *([*_impossible(entries)] or [*_conflicting(entries, strict)]),
+        *_unreadable(entries),
+        *_undeclared(entries, dependencies),
+    ]
 
 
 def _impossible(entries: Sequence[Entry]) -> Iterator[str]:
@@ -25,6 +32,18 @@ def _impossible(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{entry.place}.{key}: found a character that no path can have"
         elif entry.is_file and posixpath.basename(entry.path) in ("", ".", ".."):
             yield f"{entry.place}.{key}: found {entry.path}, which can only be a folder; expected the path of a file"
+
+
+def _conflicting(entries: Sequence[Entry], strict: bool) -> Iterator[str]:
+    """What the engine would say as well, but only when everything has been fetched."""
+    attachments = Attachments()
+    for entry in entries:
+        kind = Kind.CACHE if entry.cache_name is not None else Kind.FILE if entry.is_file else Kind.TREE
+        try:
+            fixed = strict and kind is Kind.TREE
+            attachments.add(Attached(kind, Target.of(entry.path), entry.place, folder=None, source="", read_only=fixed))
+        except MalformedPayload as error:
+            yield from (f"{entry.place}: {message}" for message in error.messages)
 
 
 def _is_possible(path: str) -> bool:

@@ -52,6 +52,27 @@ class Judging(SynchronousTestCase):
         )
         self.judge(*mounts, dependencies=[TASK_ID])
 
+    def test_what_cannot_be_in_one_place(self) -> None:
+        """Known before anything is fetched."""
+        cache, folder = {"cacheName": "c", "directory": "a"}, {"directory": "a/b", "content": RAW, "format": "tar"}
+        for bad, where in (
+            ({"file": "a", "content": RAW}, "a is a cache already"),
+            ({**cache, "cacheName": "d"}, "a cannot be a cache, which would hide"),
+            ({"file": "../a", "content": RAW}, "leads out of the task's folder"),
+            ({"cacheName": "d", "directory": "."}, "a cache cannot be the task's folder itself"),
+        ):
+            (message,) = self.refused(cache, bad)
+            self.assertIn("payload.mounts[1]: ", message)
+            self.assertIn(where, message)
+        self.judge(cache, folder)
+
+    def test_where_folders_cannot_be_changed_nothing_lies_in_them(self) -> None:
+        folder = {"directory": "a", "content": RAW, "format": "tar"}
+        inner = {"file": "a/b", "content": RAW}
+        self.judge(folder, inner)
+        (message,) = self.refused(folder, inner, config=replace(CONFIG, mounts_strict_read_only=True))
+        self.assertIn("cannot go together", message)
+
     def test_that_holds_for_the_content_of_a_cache_as_well(self) -> None:
         cache = {"directory": "a", "cacheName": "c", "content": ARTIFACT, "format": "tar"}
         self.assertEqual(len(self.refused(cache)), 1)
