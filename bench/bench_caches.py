@@ -22,6 +22,7 @@ from urllib.request import urlopen
 
 import slugid
 from archives import make_archive, serving
+from bounded import memory
 from calls import Caller, calling, definition
 from deployment import embedded
 from limits import MEMORY, TCWORKER, Row, Step, measure, under
@@ -29,7 +30,7 @@ from many_caches import collect
 from throughput import PROVISIONER_ID, write_config
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
-from watched import MEGABYTE, WatchedProcess
+from watched import MEGABYTE, WatchedProcess, family
 
 from tcworker.interfaces import JSON
 from tcworker.task.claim import read_date
@@ -62,11 +63,15 @@ class Took(NamedTuple):
 
 
 class Measured:
-    """A worker whose tasks have mounts, and who gives it some."""
+    """A worker whose tasks have mounts, and who gives it some.
+
+    @ivar together: MB, the most that was seen of the worker and its helpers; what they share counts once.
+    """
 
     def __init__(self, root_url: str, caller: Caller, worker: WatchedProcess, pause: float) -> None:
         self._root_url, self._caller, self._pause = root_url, caller, pause
         self.worker = worker
+        self.together = 0.0
 
     def run(self, *mounts: JSON) -> Took:
         """Have a task with these mounts run. Raises L{OSError} if it is not completed."""
@@ -102,12 +107,19 @@ class Measured:
         assert found is not None
         return float(found[1])
 
+    def _look(self) -> None:
+        # One may end meanwhile; there are many looks.
+        with suppress(OSError):
+            # Not their RSS, which counts all of the worker twice while it starts something.
+            self.together = max(self.together, memory(family(self.worker.pid), "Pss"))
+
     def _until_resolved(self, task_id: str) -> JSON:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and self.worker.look():
             run = self._caller.call("GET", f"/task/{task_id}/status")["status"].get("runs", [{}])[-1]
             if run.get("state") not in (None, "pending", "running"):
                 return run
+            self._look()
             time.sleep(0.02)
         raise OSError("the worker has ended, or a task does not")
 
@@ -175,11 +187,11 @@ def _memory(tasks: Measured, archives: Path, address: str, wanted: argparse.Name
         make_archive(archives / "archive", max(1, LARGE[0] // part // wanted.part), LARGE[1])
         for _ in range(2):
             tasks.run(new_cache(f"{address}/archive"))
-        peaks.append((tasks.worker.peak, tasks.worker.peak_with_helpers))
+        peaks.append((tasks.worker.peak, tasks.together))
     (own, together), (own_then, together_then) = peaks
     yield under("worker's memory meanwhile", own_then / MEGABYTE, MEMORY, "MB", f"{own / MEGABYTE:.1f} MB for a tenth")
     yield under("the same, of that for a tenth", own_then / own, GROWTH, "times")
-    note = f"{together_then / MEGABYTE:.0f} MB"
+    note = f"{together_then:.0f} MB"
     yield under("the same with all helpers", together_then / together, GROWTH, "times", note)
 
 

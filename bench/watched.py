@@ -31,6 +31,11 @@ class WatchedProcess:
         self.cpu: float | None = None
         self.exit_status: int | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process itself."""
+        return self._process.pid
+
     def look(self) -> bool:
         """Measure; says whether it still runs."""
         if self.exit_status is not None:
