@@ -83,6 +83,10 @@ class DownloadFailed(TaskFailed):
     """
 
 
+class ContentChanged(DownloadFailed):
+    """What is there is not what was there when a task's content was found out, and had its key from that."""
+
+
 class ResourceUnavailable(TaskError):
     """What the run needs was not to be had: disk, a service, a storage."""
 

@@ -636,12 +636,16 @@ class IContents(Interface):
         @param say: is told for the task's log what it waits for.
         """
 
+    def unpinned(content: IContent) -> IContent:
+        """The same as it will be when it is fetched, whatever it was when it was resolved; so it is not lasting."""
+
     def fetch(content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
         """Give all of it to a sink. When this fires the sink has been finished, or else abandoned.
 
         A download that breaks is resumed where it broke, or begun anew, until it made no progress for
-        C{mounts.retrySecs}. Fails as L{resolve} does, with L{DownloadFailed} for a checksum that is wrong, and with
-        what the sink failed with. Cancelling it ends it.
+        C{mounts.retrySecs}. Fails as L{resolve} does, with L{DownloadFailed} for a checksum that is wrong, with
+        L{ContentChanged} when it is not what was resolved any more, and with what the sink failed with. Cancelling it
+        ends it.
 
         @param say: is told for the task's log how it goes, a line at a time.
         """

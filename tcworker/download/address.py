@@ -15,11 +15,13 @@ class Address:
     """Where some content is to be asked for now.
 
     @ivar trusted: whether Taskcluster named it, and not whoever wrote a task.
+    @ivar identity: what it is an address of, in words that differ when that is another content.
     @ivar hashes: in hexadecimal, by their algorithms, which it must have; C{None} if nobody said.
     """
 
     url: str = field(repr=False)
     trusted: bool = False
+    identity: str = field(default="", repr=False)
     hashes: Mapping[str, str] | None = None
 
 

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from tcworker.download.downloads import Downloads
 from tcworker.download.file_sink import FileSink
 from tcworker.download.progress import Progress
-from tcworker.download.resolving import Inline, Remote, resolve
+from tcworker.download.resolving import Inline, Remote, resolve, unpinned
 from tcworker.download.sources import Services
 from tcworker.download.transfer import Transfer
 from tcworker.interfaces import Fetched, IContent, IContents, ISink
@@ -29,6 +29,10 @@ class Contents:
         """See L{IContents.resolve}."""
         return Deferred.fromCoroutine(resolve(content, self._services, self._downloads, say))
 
+    def unpinned(self, content: IContent) -> IContent:
+        """See L{IContents.unpinned}."""
+        return unpinned(content) if isinstance(content, Remote) else content
+
     def fetch(self, content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
         """See L{IContents.fetch}."""
         if isinstance(content, Inline):
@@ -37,6 +41,7 @@ class Contents:
         downloads = self._downloads
         transfer = Transfer(
             content.source,
+            content.state,
             sink,
             Progress(downloads.clock, content.words, say),
             servers=downloads.servers,

@@ -6,7 +6,7 @@ import hashlib
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +17,8 @@ from tcworker.download.address import Address, read_target
 from tcworker.download.downloads import Downloads
 from tcworker.download.passing import Hopeless, Passing, Persistence
 from tcworker.download.representation import Representation
-from tcworker.download.sources import ArtifactOf, AtAddress, Services, ask
-from tcworker.download.transfer import ENCODINGS, IDLE, Source
+from tcworker.download.sources import ArtifactOf, AtAddress, Services, ask, identity_of
+from tcworker.download.transfer import ENCODINGS, IDLE, Source, State
 from tcworker.errors import MalformedPayload
 from tcworker.interfaces import IContent
 
@@ -40,13 +40,17 @@ class Inline:
 @implementer(IContent)
 @dataclass(frozen=True)
 class Remote:
-    """Content that must be fetched; see L{IContent}."""
+    """Content that must be fetched; see L{IContent}.
+
+    @ivar state: that it had when it was resolved, which its key is made of; C{None} if that does not matter.
+    """
 
     key: str
     words: str
     sha256: str | None
     lasting: bool
     source: Source
+    state: State | None
 
 
 async def resolve(content: Mapping[str, Any], services: Services, downloads: Downloads, say: Say) -> Inline | Remote:
@@ -110,11 +114,8 @@ class _Resolving:
         source = ArtifactOf(self.services, task_id, name, sha256, found_by)
         answer = await self._persist(source.words, source.look_up)
         match answer:
-            # The path says of which run it is, and a query only who may have it.
-            case {"storageType": "s3", "url": str(url)}:
-                return _remote(source, url.partition("?")[0])
-            case {"storageType": "object", "name": str(stored)}:
-                return _remote(source, stored)
+            case {"storageType": "s3", "url": str()} | {"storageType": "object", "name": str()}:
+                return _remote(source, identity_of(answer))
             case {"storageType": "reference", "url": str(url)}:
                 return await self._at(source, url)
         raise MalformedPayload(f"{source.words} is of a kind that cannot be mounted: {answer['storageType']}")
@@ -124,8 +125,9 @@ class _Resolving:
         if source.sha256 is not None:
             return _remote(source, url)
         validator = await self._persist(source.words, lambda: self._validator(Address(url)))
+        remote = _remote(source, url, validator)
         # What cannot be known again gets a name that never comes again.
-        return _remote(source, url, validator or uuid4().hex, lasting=bool(validator))
+        return remote if validator else unpinned(remote)
 
     async def _validator(self, address: Address) -> str:
         try:
@@ -145,8 +147,15 @@ class _Resolving:
         return Persistence(self.downloads.clock, self.downloads.seconds, words).persist(attempt, self.say)
 
 
-def _remote(source: AtAddress | ArtifactOf, *identity: str, lasting: bool = True) -> Remote:
+def unpinned(content: Remote) -> Remote:
+    """See L{tcworker.interfaces.IContents.unpinned}."""
+    return replace(content, key=f"{content.key} {uuid4().hex}", lasting=False, state=None)
+
+
+def _remote(source: AtAddress | ArtifactOf, identity: str, validator: str = "") -> Remote:
     # A key goes into tables and logs, and an address may have secrets.
-    whole = "\n".join((source.known_as, *identity, source.sha256 or ""))
+    whole = "\n".join((source.known_as, identity, *([validator] if validator else []), source.sha256 or ""))
     digest = hashlib.sha256(whole.encode()).hexdigest()
-    return Remote(f"{source.known_as} {digest}", source.words, source.sha256, lasting, source)
+    # With a checksum it does not matter where it comes from.
+    state = None if source.sha256 else State(identity, validator)
+    return Remote(f"{source.known_as} {digest}", source.words, source.sha256, True, source, state)

@@ -43,7 +43,7 @@ class AtAddress:
     def __init__(self, url: str, sha256: str | None) -> None:
         self.words = self.known_as = shown(url)
         self.sha256 = sha256
-        self._address = Address(url)
+        self._address = Address(url, identity=url)
 
     async def address(self) -> Address:
         """See L{tcworker.download.transfer.Source.address}."""
@@ -79,13 +79,24 @@ class ArtifactOf:
         if answer["storageType"] == "object":
             return await self._of_object(answer)
         # A reference leads wherever the one who made the artifact wanted.
-        return Address(answer["url"], trusted=answer["storageType"] == "s3")
+        return Address(answer["url"], answer["storageType"] == "s3", identity_of(answer))
 
     async def _of_object(self, answer: Mapping[str, Any]) -> Address:
         objects = self._services.objects(Credentials.from_json(answer["credentials"]))
         accepted = {"acceptDownloadMethods": {"getUrl": True}}
         found = await ask(objects.start_download(answer["name"], accepted))
-        return Address(found["url"], trusted=True, hashes=found["hashes"])
+        return Address(found["url"], True, identity_of(answer), found["hashes"])
+
+
+def identity_of(answer: Mapping[str, Any]) -> str:
+    """What an artifact of an address, an object or a reference is told apart by from that of another run."""
+    match answer:
+        # The path says of which run it is, and a query only who may have it.
+        case {"storageType": "s3", "url": str(url)}:
+            return url.partition("?")[0]
+        case {"storageType": "object", "name": str(stored)}:
+            return stored
+    return str(answer["url"])
 
 
 async def ask(call: Deferred[JSON]) -> JSON:

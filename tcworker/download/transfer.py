@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from tcworker.client.streaming import Head
 from tcworker.download.address import Address
 from tcworker.download.answers import NoSuchPart
 from tcworker.download.arriving import Arriving
@@ -14,6 +16,7 @@ from tcworker.download.body import Body
 from tcworker.download.passing import Hopeless, Passing, Persistence
 from tcworker.download.progress import Progress, in_bytes
 from tcworker.download.servers import Servers
+from tcworker.errors import ContentChanged
 from tcworker.interfaces import Fetched, ISink
 from tcworker.waiting import Executor
 
@@ -38,15 +41,40 @@ class Source(Protocol):
         """Where it is to be asked for now. Raises L{Passing} or a L{tcworker.errors.TaskError}."""
 
 
+@dataclass(frozen=True)
+class State:
+    """A state of some content.
+
+    @ivar identity: as of its L{Address}.
+    @ivar validator: what its server told it apart by, empty if it was not asked.
+    """
+
+    identity: str = field(repr=False)
+    validator: str
+
+    def check(self, address: Address) -> None:
+        """Raises L{ContentChanged} for an address of something else."""
+        if address.identity != self.identity:
+            raise ContentChanged("it was published anew meanwhile")
+
+    def check_answer(self, validator: str) -> None:
+        """Raises L{ContentChanged} for an answer with another state."""
+        if self.validator and validator != self.validator:
+            raise ContentChanged("its server has another one meanwhile")
+
+
 class Transfer:
     """One download.
 
+    @param state: that the content must be in, C{None} for any. Where it is in another, L{run} raises
+        L{ContentChanged}.
     @param seconds: how long it may go on without going forward.
     """
 
     def __init__(
         self,
         source: Source,
+        state: State | None,
         sink: ISink,
         progress: Progress,
         *,
@@ -56,6 +84,7 @@ class Transfer:
         seconds: float,
     ) -> None:
         self._source = source
+        self._state = state
         self._sink = sink
         self._progress = progress
         self._servers = servers
@@ -92,6 +121,8 @@ class Transfer:
 
     async def _attempt(self) -> Fetched:
         address = await self._source.address()
+        if self._state is not None:
+            self._state.check(address)
         wanted = _wanted(address, self._source.sha256)
         try:
             await self._receive(address, wanted)
@@ -129,14 +160,20 @@ class Transfer:
         assert head is not None
         body, self._body = self._body, None
         if head.status != 206:
-            self._body = Body(head, self._sink, self._threads, wanted)
-            await self._body.begin()
+            self._body = await self._begun(head, wanted)
         # Of a wrong part nothing is of use, and the next attempt asks for all of it.
         elif body is None or not body.goes_on(head):
             raise Passing("the server sent another part than it was asked for")
         else:
             self._body = body
         return self._body
+
+    async def _begun(self, head: Head, wanted: Mapping[str, str]) -> Body:
+        body = Body(head, self._sink, self._threads, wanted)
+        if self._state is not None:
+            self._state.check_answer(body.state.validator)
+        await body.begin()
+        return body
 
     def _note(self, body: Body) -> None:
         # Begun anew, what comes again is no step forward: who is always cut at one place would never be given up.

@@ -50,6 +50,10 @@ class FakeContents:
             return fail(DownloadFailed(f"{name}: there is no such thing"))
         return succeed(FakeContent(name, name, content.get("sha256")))
 
+    def unpinned(self, content: IContent) -> IContent:
+        """See L{IContents.unpinned}."""
+        return FakeContent(f"{content.key} unpinned", content.words, content.sha256, False)
+
     def fetch(self, content: IContent, sink: ISink, say: Say) -> Deferred[Fetched]:
         """See L{IContents.fetch}."""
         return Deferred.fromCoroutine(self._fetch(content, sink, say))

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tcworker.client.trouble import Denied
-from tcworker.errors import CallFailed, DownloadFailed, MalformedPayload, ResourceUnavailable, Unreachable
+from tcworker.errors import (
+    CallFailed,
+    ContentChanged,
+    DownloadFailed,
+    MalformedPayload,
+    ResourceUnavailable,
+    Unreachable,
+)
+from tcworker.interfaces import IContent
 from tcworker.testing.contents import MemorySink
 from tests.download.case import DATA, SHA256, TASK, ContentsCase
 from tests.integration.bad_server import Asked, Wire, content, redirect, status
@@ -123,6 +131,31 @@ class AddressTests(ContentsCase):
         for url in ("http://\ud800/", "http://a/\ud800", "http://a/?\ud800", "http://\ud800@a/"):
             self.assertIn("url: ", await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload))
 
+    async def test_what_its_server_has_another_state_of_is_not_taken_for_it(self) -> None:
+        def two_minds(wire: Wire, asked: Asked) -> None:
+            behaviour = content(DATA, '"two"') if asked.method == "HEAD" else content(DATA[1:], '"one"')
+            behaviour(wire, asked)
+
+        found = await self.resolve(url=self.server.serve("/a", two_minds))
+        why = await self.failure(self.contents.fetch(found, self.sink, self.said.append), ContentChanged)
+        self.assertIn("another one meanwhile", why)
+        self.assertEqual((self.sink.data, self.sink.abandoned), (b"", True))
+        await self.taken_as_it_is(found, DATA[1:])
+
+    async def test_what_changes_while_it_comes_is_not_taken_for_it(self) -> None:
+        states = [content(DATA), content(DATA, cut=300_000), content(DATA[1:], '"two"')]
+        found = await self.resolve(url=self.server.serve("/a", *states))
+        await self.failure(self.contents.fetch(found, self.sink, self.said.append), ContentChanged)
+        await self.taken_as_it_is(found, DATA[1:])
+
+    async def taken_as_it_is(self, found: IContent, data: bytes) -> None:
+        """Check that what there is can be had, though not kept as what there was."""
+        now = self.contents.unpinned(found)
+        await self.contents.fetch(now, self.sink, self.said.append)
+        self.assertTrue(self.sink.data == data)
+        self.assertFalse(now.lasting)
+        self.assertEqual(len({found.key, now.key, self.contents.unpinned(found).key}), 3)
+
     async def test_a_denied_network_is_not_asked(self) -> None:
         why = await self.failure(self.resolve(url="http://169.254.169.254/latest/meta-data/"), DownloadFailed)
         self.assertIn("169.254.169.254 is in a network that this worker's configuration denies", why)
@@ -174,11 +207,25 @@ class ArtifactTests(ContentsCase):
         self.assertIn(f"artifact public/a.tar of task {TASK} ", keys[0])
 
     async def test_each_attempt_gets_a_fresh_address(self) -> None:
-        self.has(self.s3(), self.s3("/old"), self.s3("/new"))
-        self.server.serve("/old", content(DATA, cut=300_000))
-        self.server.serve("/new", content(DATA))
+        self.has(self.s3(), self.s3(query="?signature=old"), self.s3(query="?signature=new"))
+        self.server.serve("/bucket/run/0", content(DATA, cut=300_000), content(DATA))
         await self.whole()
-        self.assertEqual(self.offsets("/new?signature=secret"), [300_000])
+        self.assertEqual(self.offsets("/bucket/run/0?signature=old"), [None])
+        self.assertEqual(self.offsets("/bucket/run/0?signature=new"), [300_000])
+
+    async def test_what_a_later_run_published_is_not_taken_for_that_of_an_earlier_one(self) -> None:
+        self.has(self.s3(), self.s3("/bucket/run/1"))
+        self.server.serve("/bucket/run/1", content(DATA))
+        found = await self.resolve(**ARTIFACT)
+        why = await self.failure(self.contents.fetch(found, self.sink, self.said.append), ContentChanged)
+        self.assertIn("published anew", why)
+        await self.contents.fetch(self.contents.unpinned(found), self.sink, self.said.append)
+        self.assertTrue(self.sink.data == DATA)
+
+    async def test_where_it_comes_from_does_not_matter_with_a_checksum(self) -> None:
+        self.has(self.s3(), self.s3("/bucket/run/1"))
+        self.server.serve("/bucket/run/1", content(DATA))
+        await self.whole(sha256=SHA256)
 
     async def test_a_reference_is_an_address_of_a_stranger(self) -> None:
         self.has({"storageType": "reference", "url": f"{self.server.root}/a"})

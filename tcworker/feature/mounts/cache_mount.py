@@ -35,7 +35,8 @@ class CacheMount(Mount):
         self._held = await with_room(caches, lambda: caches.exclusive(self.name))
         self._whole = not self._held.fresh or self.entry.content is None
         if not self._whole:
-            self._content = await self.resolve()
+            # Whatever state it is in when it comes: nobody finds the cache by that.
+            self._content = self._means.filler.contents.unpinned(await self.resolve())
 
     async def fetch(self) -> None:
         """See L{Mount.fetch}."""

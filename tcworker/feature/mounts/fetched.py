@@ -6,6 +6,7 @@ import os
 
 from twisted.internet.defer import Deferred
 
+from tcworker.errors import ContentChanged
 from tcworker.feature.mounts.filling import CONTENT
 from tcworker.feature.mounts.mount import Mount, with_room
 from tcworker.interfaces import ICacheFolder, IContent, IEngine, IHeldCache
@@ -23,11 +24,10 @@ class FetchedMount(Mount):
 
     async def fetch(self) -> None:
         """See L{Mount.fetch}."""
+        self._held = await with_room(self._means.caches, self._have_now)
         assert self._content is not None
-        content = self._content
-        self._held = await with_room(self._means.caches, lambda: self._have(content))
         if not self._held.fresh:
-            self.say(f"{content.words} was here already")
+            self.say(f"{self._content.words} was here already")
 
     async def release(self) -> None:
         """See L{Mount.release}."""
@@ -38,6 +38,15 @@ class FetchedMount(Mount):
             await self._held.give_back()
         else:
             await self._held.drop("nobody can tell whether it is still the same")
+
+    async def _have_now(self) -> IHeldCache:
+        assert self._content is not None
+        try:
+            return await self._have(self._content)
+        except ContentChanged as error:
+            self.say(f"{self._content.words}: {error}; that is taken, and not kept for others")
+            self._content = self._means.filler.contents.unpinned(self._content)
+            return await self._have(self._content)
 
     def _have(self, content: IContent) -> Deferred[IHeldCache]:
         """Get it from the caches, which have it made if it is not there. Others may wait for that as well.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -45,6 +45,7 @@ class FakeFiller:
     @ivar broken: what fails while it is fetched; an error that is taken out happens once.
     @ivar hold: contents that take their time, and in C{waiting} those that do now.
     @ivar fetched: what was, in order, each with its format.
+    @ivar given: the contents themselves.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class FakeFiller:
         self.hold: set[str] = set()
         self.waiting: dict[str, Deferred[None]] = {}
         self.resolved: list[str] = []
+        self.given: list[IContent] = []
         self.fetched: list[tuple[str, str | None]] = []
         self.cancelled: list[str] = []
 
@@ -62,6 +64,9 @@ class FakeFiller:
         url = content["url"].rpartition("/")[2]
         self.resolved.append(url)
         return fail(self.missing[url]) if url in self.missing else succeed(Content(url, url, None, not self.unlasting))
+
+    def unpinned(self, content: Content) -> Content:
+        return replace(content, lasting=False)
 
     async def extract(self, content: IContent, form: str, folder: ICacheFolder, say: Say) -> JSON:
         return await self.fetch(content, form, folder, say)
@@ -75,6 +80,7 @@ class FakeFiller:
         if errors := self.broken.get(key):
             raise errors.pop(0)
         self.fetched.append((key, form))
+        self.given.append(content)
         folder.path = f"/caches/{key}"
         return {"sha256": "abc"}
 

@@ -6,7 +6,15 @@ import errno
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
-from tcworker.errors import Cause, DownloadFailed, MalformedPayload, NamingConflict, ResourceUnavailable, TaskFailed
+from tcworker.errors import (
+    Cause,
+    ContentChanged,
+    DownloadFailed,
+    MalformedPayload,
+    NamingConflict,
+    ResourceUnavailable,
+    TaskFailed,
+)
 from tcworker.feature.mounts.mount import TRIES
 from tests.feature.mounts.harness import CACHE, FILE, FILLED_CACHE, FOLDER, MountsCase
 
@@ -54,6 +62,27 @@ class Kinds(MountsCase):
         self.assertIn("[mounts] mounts[0]: clang was here already", self.log)
         # It is asked all the same whether this task may have it.
         self.assertEqual(len(self.filler.resolved), 4)
+
+
+class Changing(MountsCase):
+    """Content that changes between the moment when it was found out and the one when it comes."""
+
+    def test_what_it_is_now_is_taken_and_not_kept_for_others(self) -> None:
+        for key in ("clang", "run-task"):
+            self.filler.broken[key] = [ContentChanged("its server has another one meanwhile")]
+        run = self.start(FOLDER, FILE)
+        self.assertIn("[mounts] mounts[0]: clang: its server has another one meanwhile", self.log)
+        self.assertEqual(len(self.engine.attached), 2)
+        self.end(run)
+        self.assertEqual(self.kept, [])
+
+    def test_one_that_changes_all_the_time_fails_the_task(self) -> None:
+        self.filler.broken["clang"] = [ContentChanged("it changed") for _ in range(9)]
+        self.failed(self.mounts(FOLDER).load(self.engine), ContentChanged)
+
+    def test_a_new_cache_is_filled_with_whatever_there_is(self) -> None:
+        self.load(FILLED_CACHE)
+        self.assertEqual([content.lasting for content in self.filler.given], [False])
 
 
 class Scopes(MountsCase):
