@@ -19,7 +19,7 @@ from tcworker.feature.mounts.filling import Filler
 from tcworker.feature.mounts.judging import judge
 from tcworker.feature.mounts.keeping import is_published_from, why_not_kept
 from tcworker.feature.mounts.mount import Means, Mount
-from tcworker.feature.mounts.together import all_of, all_or_none
+from tcworker.feature.mounts.together import Together
 from tcworker.interfaces import IEngine, IExecution, IFeature, IResult, ITaskContext, ITaskFeature, ScopeExpression
 from tcworker.process import IReactor
 from tcworker.task.mount_schema import MOUNTS_SCHEMA
@@ -101,8 +101,7 @@ class MountsOfRun(TaskFeature):
             scopes: ScopeExpression = {"AllOf": [f"generic-worker:cache:{name}" for name in names]}
             await require_scopes(self._context, "payload.mounts", scopes)
             await self._context.caches.heed_purges()
-        await all_of(self._mounts, lambda mount: mount.prepare(), self._context.name)
-        await all_or_none(self._mounts, lambda mount: mount.fetch(), self._context.name)
+        await Together(self._mounts, self._context.name).run()
         errors = [error for mount in self._mounts if (error := await _attach(mount, engine))]
         if joined := join(errors):
             raise joined

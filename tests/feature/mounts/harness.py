@@ -42,6 +42,7 @@ class FakeFiller:
 
     @ivar unlasting: whether nobody can tell what is the same.
     @ivar missing: what is not to be found.
+    @ivar sought: contents that take their time to be found.
     @ivar broken: what fails while it is fetched; an error that is taken out happens once.
     @ivar hold: contents that take their time, and in C{waiting} those that do now.
     @ivar fetched: what was, in order, each with its format.
@@ -52,6 +53,7 @@ class FakeFiller:
         self.contents = self
         self.unlasting = False
         self.missing: dict[str, TaskError] = {}
+        self.sought: dict[str, Deferred[None]] = {}
         self.broken: dict[str, list[TaskError]] = {}
         self.hold: set[str] = set()
         self.waiting: dict[str, Deferred[None]] = {}
@@ -63,7 +65,13 @@ class FakeFiller:
     def resolve(self, content: Mapping[str, Any], say: Say) -> Deferred[IContent]:
         url = content["url"].rpartition("/")[2]
         self.resolved.append(url)
-        return fail(self.missing[url]) if url in self.missing else succeed(Content(url, url, None, not self.unlasting))
+        return self.sought.get(url, succeed(None)).addCallback(lambda _: self._found(url))
+
+    def _found(self, url: str) -> IContent:
+        if url in self.missing:
+            raise self.missing[url]
+        content: IContent = Content(url, url, None, not self.unlasting)
+        return content
 
     def unpinned(self, content: Content) -> Content:
         return replace(content, lasting=False)

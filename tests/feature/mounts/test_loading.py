@@ -191,6 +191,24 @@ class Faults(MountsCase):
         self.assertEqual(messages, ("payload.mounts[1]: not what it should be",))
         self.assertEqual(self.filler.cancelled, ["clang"])
 
+    def test_one_that_is_still_sought_keeps_the_others_from_nothing(self) -> None:
+        self.filler.sought["run-task"] = Deferred()
+        loading = self.mounts(FOLDER, FILE).load(self.engine)
+        self.assertEqual(self.filler.fetched, [("clang", "tar.zst")])
+        self.filler.sought["run-task"].callback(None)
+        self.successResultOf(loading)
+
+    def test_what_is_found_after_another_one_failed_is_not_fetched(self) -> None:
+        self.filler.sought = {"clang": Deferred(), "repository": Deferred()}
+        self.filler.missing = {"run-task": DownloadFailed("nothing to run"), "repository": DownloadFailed("nor this")}
+        loading = self.mounts(FOLDER, FILE, FILLED_CACHE).load(self.engine)
+        self.assertNoResult(loading)
+        for sought in self.filler.sought.values():
+            sought.callback(None)
+        messages = self.failed(loading, TaskFailed)
+        self.assertEqual(messages, ("payload.mounts[1]: nothing to run", "payload.mounts[2]: nor this"))
+        self.assertEqual(self.filler.fetched, [])
+
     def test_who_waits_for_the_same_download_is_not_given_up_with_them(self) -> None:
         self.filler.hold.add("clang")
         self.filler.broken["run-task"] = [DownloadFailed("not what it should be")]
