@@ -169,10 +169,10 @@ class Answering(Protocol):
         self.done: Deferred[None] = Deferred(lambda _: self._close())
 
     def dataReceived(self, data: bytes) -> None:
-        self._moved()
-        # A few more pieces come before a connection is closed.
+        # A few more pieces come before a connection is closed, and nobody waits for them.
         if self.problem is not None:
             return
+        self._moved()
         self._guard(partial(self._write, data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

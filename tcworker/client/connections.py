@@ -31,6 +31,9 @@ CONNECT_SECONDS = 30.0
 MOST_HEAD = 64 * 1024
 """Bytes of what may come before an answer's body, interim answers included."""
 
+_AT_REST = "QUIESCENT"
+"""What Twisted's client calls a connection on which no answer is awaited."""
+
 _NO_END = "the answer has more headers than any server needs"
 
 
@@ -164,6 +167,14 @@ class _Watched(ProtocolWrapper):
         # Pausing the transport would leave the rest of the server's answer unread, for ever.
         held = self._inner if self._upload is None else self._upload
         held.pauseProducing()
+
+    def loseConnection(self) -> None:
+        """Called by the client at the end of an answer, and before it by whoever wants no more of one."""
+        # In TLS a connection is lost once the other side agrees, which may be never; what that sends comes until then.
+        if getattr(self.wrappedProtocol, "state", _AT_REST) == _AT_REST:
+            super().loseConnection()
+        else:
+            self.abortConnection()
 
     def abortConnection(self) -> None:
         """Close the connection without sending what still waits."""

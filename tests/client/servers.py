@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime
 import socket
 from collections.abc import Callable
+from time import sleep
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from OpenSSL.SSL import Connection, Error
 from twisted.internet import reactor as real_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
@@ -114,6 +117,27 @@ def silent(test: TestCase) -> int:
         waiting.setblocking(False)
         waiting.connect_ex(server.getsockname())
     return int(server.getsockname()[1])
+
+
+def stubborn(test: TestCase, tls: Any, head: bytes) -> tuple[int, Deferred[None]]:
+    """Serve one connection by TLS, on and on, whatever its other side says; gives the port, and when it is reset."""
+    server = socket.create_server(("127.0.0.1", 0))
+    test.addCleanup(server.close)
+
+    def serve() -> None:
+        taken, _ = server.accept()
+        connection = Connection(tls.getContext(), taken)
+        connection.set_accept_state()
+        try:
+            connection.recv(4096)
+            connection.sendall(head)
+            while True:
+                connection.sendall(b"x" * 1000)
+                sleep(0.01)
+        except (OSError, Error):
+            taken.close()
+
+    return int(server.getsockname()[1]), deferToThread(serve)
 
 
 class ProxyServer(Protocol):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM, getaddrinfo
 from threading import Event
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 from twisted.internet._resolver import GAIResolver  # what real reactors have, which is exported nowhere
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.client.limit import Limit
@@ -16,7 +17,7 @@ from tcworker.client.streaming import Flow, Head, Streaming
 from tcworker.client.trouble import Denied
 from tcworker.errors import Unreachable
 from tcworker.networks import Networks
-from tests.client.servers import ProxyFactory, Raw, listen, raw, reactor
+from tests.client.servers import Authority, ProxyFactory, Raw, listen, raw, reactor, stubborn
 from tests.client.test_http import Case
 
 
@@ -91,6 +92,20 @@ class StreamTests(Case):
         with self.assertRaises(LookupError):
             await self.client().stream("GET", f"http://127.0.0.1:{port}", Taking(refuse=LookupError()))
         await connections[0].closed
+
+    def bundle_of(self, authority: Authority) -> str:
+        path: str = self.mktemp()
+        Path(path).write_bytes(authority.pem)
+        return path
+
+    async def test_a_server_that_sends_on_and_on_holds_nobody_up_who_refuses_it(self) -> None:
+        authority = Authority()
+        head = b"HTTP/1.1 404 No\r\nContent-Length: 999999999\r\n\r\n"
+        port, reset = stubborn(self, authority.context("localhost"), head)
+        with self.assertRaises(LookupError):
+            reader = Taking(refuse=LookupError())
+            await self.client(ca_bundle=self.bundle_of(authority)).stream("GET", f"https://localhost:{port}", reader)
+        await reset
 
     async def test_a_reader_that_holds_it_back_gets_no_more_until_it_lets_go(self) -> None:
         size = 40_000_000
@@ -174,6 +189,14 @@ class PatienceTests(SynchronousTestCase):
         self.reader.flow.resume()
         self.clock.advance(59)
         self.assertEqual(self.ended, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.ended), 1)
+
+    def test_what_still_comes_of_one_that_was_refused_is_not_waited_for(self) -> None:
+        streaming = Streaming(Head(404, {}, 10), Taking(refuse=LookupError()), self.limit)
+        streaming.makeConnection(StringTransport())
+        self.clock.advance(59)
+        streaming.dataReceived(b"page")
         self.clock.advance(1)
         self.assertEqual(len(self.ended), 1)
 
