@@ -22,7 +22,12 @@ DENIED_BY_DEFAULT = (
 """Where clouds tell a machine its secrets: the link's own networks, and what Amazon, Google, Alibaba, Azure and Oracle
 have beside them."""
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LAST_FOUR_BYTES = tuple(
+    ipaddress.IPv6Network(text)
+    # NAT64, its networks of one's own (RFC 8215), SIIT, and IPv4-compatible ones.
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+)
+"""Where an address ends with one of version 4."""
 
 
 class Networks:
@@ -70,6 +75,12 @@ def _meanings(address: Address) -> Iterator[Address]:
         # Linux connects such a one to the machine itself.
         yield ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
     if isinstance(address, IPv6Address):
-        yield from (inner for inner in (address.ipv4_mapped, address.sixtofour) if inner is not None)
-        if address in _NAT64:
-            yield IPv4Address(int(address) & 0xFFFFFFFF)
+        for inner in _within(address):
+            yield from _meanings(inner)
+
+
+def _within(address: IPv6Address) -> Iterator[IPv4Address]:
+    """The addresses of version 4 that one of version 6 is made of."""
+    yield from (inner for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())) if inner)
+    if any(address in network for network in _LAST_FOUR_BYTES):
+        yield IPv4Address(int(address) & 0xFFFFFFFF)

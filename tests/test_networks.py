@@ -27,6 +27,12 @@ class NetworksTests(SynchronousTestCase):
             "[::ffff:a9fe:a9fe]",
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:2:3:4:a9fe:a9fe",
+            "::169.254.169.254",
+            "::ffff:0:169.254.169.254",
+            "2001:0:a9fe:a9fe::1",
+            "2001::5601:5601",
         ]
         for form in forms:
             self.assertTrue(denied.have(form), form)
@@ -37,6 +43,11 @@ class NetworksTests(SynchronousTestCase):
     def test_no_address_at_all_leads_to_the_machine_itself(self) -> None:
         self.assertTrue(Networks(["127.0.0.0/8"]).have("0.0.0.0"))
         self.assertTrue(Networks(["::1"]).have("::"))
+
+    def test_a_form_of_a_form_is_the_address(self) -> None:
+        denied = Networks(["127.0.0.0/8"])
+        for form in ("::ffff:0.0.0.0", "[::ffff:0:0]", "64:ff9b::", "2002::1", "::"):
+            self.assertTrue(denied.have(form), form)
 
     def test_an_address_alone_is_a_network(self) -> None:
         self.assertTrue(Networks(["192.0.2.1"]).have("192.0.2.1"))
