@@ -203,9 +203,7 @@ class HTTP:
     async def _stream(self, request: _Request, reader: Reader, limit: Limit) -> bool:
         streaming: Streaming | None = None
         try:
-            if self._guarded is not None:
-                await self._check_behind_proxy(self._guarded, request.url)
-            way, headers = self._way(request)
+            way, headers = await self._way(request)
             response = await way.agent.request(request.method.encode(), _encode(request.url), headers, None)
             length = None if response.length is UNKNOWN_LENGTH else response.length
             streaming = Streaming(Head(response.code, _flat(response), length), reader, limit)
@@ -218,7 +216,7 @@ class HTTP:
             raise _fault(request, own, limit, error) from None
 
     async def _send(self, request: _Request, upload: Upload | None) -> IResponse:
-        way, headers = self._way(request)
+        way, headers = await self._way(request)
         return await way.client.request(
             request.method,
             _read_url(request.url),
@@ -236,8 +234,10 @@ class HTTP:
         if self._proxies.find(parts.scheme, host, port) is not None:
             await guarded.check(host)
 
-    def _way(self, request: _Request) -> tuple[_Way, Headers]:
-        """The way to a server, and the headers that a request on it has."""
+    async def _way(self, request: _Request) -> tuple[_Way, Headers]:
+        """The way to a server, which must not be a denied one, and the headers that a request on it has."""
+        if self._guarded is not None:
+            await self._check_behind_proxy(self._guarded, request.url)
         headers = Headers({name: [value] for name, value in request.headers.items()})
         proxy = self._proxies.find_for_url(request.url)
         if proxy is None:

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.client.http import HTTP
 from tcworker.client.limit import Limit
 from tcworker.client.streaming import Flow, Head, Streaming
 from tcworker.client.trouble import Denied
@@ -233,10 +234,30 @@ class DeniedTests(Case):
             self.assertIn("is in a network", await self.refused(url.replace("127.0.0.1", form)), form)
         self.assertEqual(web.seen, [])
 
+    async def all_refused(self, client: HTTP, url: str) -> None:
+        """Check that no way of asking leads to an address."""
+        asking = (
+            lambda: client.request("GET", url),
+            lambda: client.request("PUT", url, body=b"x"),
+            lambda: client.download(url, self.fail),
+            lambda: client.stream("GET", url, Taking()),
+        )
+        for ask in asking:
+            with self.assertRaises(Denied):
+                await ask()
+
     async def test_requests_and_downloads_are_guarded_alike(self) -> None:
-        _, url = self.serve()
-        with self.assertRaises(Denied):
-            await self.client(denied=self.denied).request("GET", url)
+        web, url = self.serve()
+        await self.all_refused(self.client(denied=self.denied), url)
+        self.assertEqual(web.seen, [])
+
+    async def test_all_of_them_behind_proxies_too(self) -> None:
+        port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"))
+        environ = {f"{scheme}_proxy": f"http://127.0.0.1:{port}" for scheme in ("http", "https")}
+        client = self.client(denied=Networks(["10.0.0.0/8"]), environ=environ)
+        for url in ("http://10.0.0.1/secret", "https://10.0.0.1/secret"):
+            await self.all_refused(client, url)
+        self.assertEqual(connections, [])
 
     async def test_all_else_is_connected_to(self) -> None:
         _, url = self.serve(lambda request: b"hello")
