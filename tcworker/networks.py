@@ -22,6 +22,18 @@ DENIED_BY_DEFAULT = (
 """Where clouds tell a machine its secrets: the link's own networks, and what Amazon, Google, Alibaba, Azure and Oracle
 have beside them."""
 
+_OF_METADATA = "169.254.169.254"
+
+KNOWN_NAMES = {
+    "metadata": _OF_METADATA,
+    "metadata.goog": _OF_METADATA,
+    "metadata.google.internal": _OF_METADATA,
+    "instance-data": _OF_METADATA,
+    "instance-data.ec2.internal": _OF_METADATA,
+    "metadata.tencentyun.com": "169.254.0.23",
+}
+"""Names that mean such an address to machines of a cloud, perhaps to others than ours only."""
+
 _LAST_FOUR_BYTES = tuple(
     ipaddress.IPv6Network(text)
     # NAT64, its networks of one's own (RFC 8215), SIIT, and IPv4-compatible ones.
@@ -51,8 +63,11 @@ class Networks:
 
 
 def read_address(host: str) -> Address | None:
-    """Read an address: also as C{0x7f.1} or C{2130706433}, with a zone or in brackets; C{None} for a name."""
-    text = host.strip("[]").partition("%")[0]
+    """Read an address: also as C{0x7f.1} or C{2130706433}, with a zone, in brackets or with a dot at its end.
+
+    C{None} for a name.
+    """
+    text = host.strip("[]").partition("%")[0].rstrip(".")
     try:
         return ipaddress.ip_address(text)
     except ValueError:

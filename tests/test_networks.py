@@ -30,6 +30,8 @@ class NetworksTests(SynchronousTestCase):
             "64:ff9b:1::a9fe:a9fe",
             "64:ff9b:1:2:3:4:a9fe:a9fe",
             "::169.254.169.254",
+            "169.254.169.254.",
+            "0xa9fea9fe.",
             "::ffff:0:169.254.169.254",
             "2001:0:a9fe:a9fe::1",
             "2001::5601:5601",

@@ -16,14 +16,14 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import directlyProvides, implementer
 
-from tcworker.networks import Networks
+from tcworker.networks import KNOWN_NAMES, Networks
 
 
 class InDeniedNetwork(ConnectError):
-    """A connection that is not made, because of where it would lead; C{words} say where."""
+    """A connection that is not made, because of where it would lead, or may; C{words} say where."""
 
-    def __init__(self, address: str) -> None:
-        self.words = f"{address} is in a network that this worker's configuration denies"
+    def __init__(self, address: str, why: str = "is in a network that this worker's configuration denies") -> None:
+        self.words = f"{address} {why}"
         super().__init__(string=self.words)
 
 
@@ -68,7 +68,11 @@ class GuardedReactor:
 
         Raises L{InDeniedNetwork}. A name that only the proxy knows is let through.
         """
-        for address in (host, *await _resolve(self.nameResolver, host)):
+        # Some proxies decode what nobody who speaks HTTP would encode.
+        if "%" in host:
+            raise InDeniedNetwork(host, "is no host that a proxy may be asked for, with networks that are denied")
+        known = KNOWN_NAMES.get(host.rstrip(".").lower(), host)
+        for address in (known, *await _resolve(self.nameResolver, host)):
             if self._denied.have(address):
                 raise InDeniedNetwork(address)
 

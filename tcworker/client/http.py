@@ -229,7 +229,8 @@ class HTTP:
 
     async def _check_behind_proxy(self, guarded: GuardedReactor, url: str) -> None:
         """A proxy is a way around the guard, for it makes the connection."""
-        parts = urlsplit(url)
+        # As it will be sent: much that is not ASCII is another form of what is.
+        parts = urlsplit(_encode(url).decode("ascii"))
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         if self._proxies.find(parts.scheme, host, port) is not None:
             await guarded.check(host)

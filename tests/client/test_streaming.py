@@ -280,6 +280,26 @@ class DeniedTests(Case):
         self.assertNotIsInstance(caught.exception, Denied)
         self.assertEqual(len(proxy.asked), 1)
 
+    async def test_a_proxy_is_asked_for_no_form_of_what_is_denied(self) -> None:
+        port, connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"))
+        environ = {f"{scheme}_proxy": f"http://127.0.0.1:{port}" for scheme in ("http", "https")}
+        client = self.client(denied=Networks(["169.254.0.0/16", "127.0.0.0/8"]), environ=environ)
+        forms = (
+            "169.254.169.254.",
+            "0xa9fea9fe.",
+            "%31%36%39.254.169.254",
+            "[::ffff:0:0]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "\uff11\uff16\uff19.254.169.254",
+            "Metadata.Google.Internal.",
+            "instance-data",
+        )
+        for form in forms:
+            for scheme in ("http", "https"):
+                with self.assertRaises(Denied, msg=form):
+                    await client.stream("GET", f"{scheme}://{form}/latest", Taking())
+        self.assertEqual(connections, [])
+
     def behind_proxy(self, look_up: Callable[[], list[str]], idle: float = 60.0) -> Deferred[bool]:
         """Ask for an address behind a proxy, on a machine that looks names up in some way."""
         port, self.connections = raw(self, answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
