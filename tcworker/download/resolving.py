@@ -107,6 +107,8 @@ class _Resolving:
         _encode("namespace", namespace)
         _encode("artifact", name)
         found = await self._persist(f"{namespace} in the index", lambda: ask(self.services.index.find_task(namespace)))
+        # Here and nowhere else: what is said while it is fetched is said to others, too.
+        self.say(f"{namespace} is task {found['taskId']} in the index")
         return await self.artifact(found["taskId"], name, None, found_by=f" ({namespace} in the index)")
 
     async def artifact(self, task_id: str, name: str, sha256: str | None, found_by: str = "") -> Remote:
@@ -158,4 +160,4 @@ def _remote(source: AtAddress | ArtifactOf, identity: str, validator: str = "") 
     digest = hashlib.sha256(whole.encode()).hexdigest()
     # With a checksum it does not matter where it comes from.
     state = None if source.sha256 else State(identity, validator)
-    return Remote(f"{source.known_as} {digest}", source.words, source.sha256, True, source, state)
+    return Remote(f"{source.known_as} {digest}", source.known_as, source.sha256, True, source, state)

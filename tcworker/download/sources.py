@@ -53,6 +53,7 @@ class AtAddress:
 class ArtifactOf:
     """An artifact of a task's latest run.
 
+    @ivar words: what it is, for the log of who asks.
     @ivar known_as: what it is, whoever asks for it and how.
     @param found_by: how the task was found, for people.
     """
@@ -99,6 +100,9 @@ def identity_of(answer: Mapping[str, Any]) -> str:
     return str(answer["url"])
 
 
+_ADVICE = {404: ": look whether its name is right, and whether it has expired"}
+
+
 async def ask(call: Deferred[JSON]) -> JSON:
     """Make a call of Taskcluster. Raises L{Passing} when it is away, L{Hopeless} for what it refuses."""
     try:
@@ -106,6 +110,6 @@ async def ask(call: Deferred[JSON]) -> JSON:
     except CallFailed as error:
         if error.may_pass or error.status in _LATER:
             raise Passing(str(error), away=True) from error
-        raise Hopeless(str(error)) from error
+        raise Hopeless(f"{error}{_ADVICE.get(error.status, '')}") from error
     except TaskclusterError as error:
         raise Passing(str(error), away=True) from error

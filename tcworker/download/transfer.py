@@ -30,11 +30,11 @@ ENCODINGS = {"Accept-Encoding": "identity, gzip;q=0.5"}
 class Source(Protocol):
     """Something to fetch.
 
-    @ivar words: what it is, without secrets.
+    @ivar known_as: what it is, without secrets, and without what is one task's own: others may wait for it, too.
     @ivar sha256: that it must have.
     """
 
-    words: str
+    known_as: str
     sha256: str | None
 
     async def address(self) -> Address:
@@ -89,7 +89,7 @@ class Transfer:
         self._progress = progress
         self._servers = servers
         self._threads = threads
-        self._patience = Persistence(clock, seconds, source.words)
+        self._patience = Persistence(clock, seconds, source.known_as)
         self._body: Body | None = None
         self._farthest = 0
         self._whole = True

@@ -274,9 +274,20 @@ class ArtifactTests(ContentsCase):
             self.taskcluster.tasks["project.latest"] = task
             found = await self.resolve(namespace="project.latest", artifact="public/a")
             keys.append(found.key)
-            self.assertEqual(found.words, f"artifact public/a of task {task} (project.latest in the index)")
+            self.assertEqual(self.said, [f"project.latest is task {task} in the index"])
+            self.said.clear()
+            self.assertEqual(found.words, f"artifact public/a of task {task}")
         self.assertNotEqual(*keys)
         self.assertEqual(keys[0], (await self.resolve(taskId=TASK, artifact="public/a")).key)
+
+    async def test_who_waits_for_the_same_is_not_told_where_others_found_it(self) -> None:
+        self.taskcluster.tasks["private.name"] = TASK
+        self.taskcluster.artifacts[f"{TASK}/public/a"] = [self.s3("/gone")]
+        found = await self.resolve(namespace="private.name", artifact="public/a")
+        self.said.clear()
+        why = await self.failure(self.contents.fetch(found, self.sink, self.said.append), DownloadFailed)
+        self.assertIn(f"artifact public/a of task {TASK}: 127.0.0.1 answered 404", why)
+        self.assertNotIn("private.name", "".join([why, found.key, found.words, *self.said]))
 
     async def test_nothing_in_the_index_fails_the_task(self) -> None:
         why = await self.failure(self.resolve(namespace="project.latest", artifact="public/a"), DownloadFailed)
