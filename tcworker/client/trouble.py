@@ -52,13 +52,18 @@ def explain(what: str, error: Exception) -> Exception:
 
 
 def shown(url: str) -> str:
-    """A URL without what may be secret in it: credentials and query."""
+    """A URL without what may be secret in it: credentials and query; and printable."""
     try:
         parts = urlsplit(url)
     except ValueError:
         # What cannot be taken apart has its secrets who knows where.
         return "…"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?…' if parts.query else ''}"
+    return printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?…' if parts.query else ''}")
+
+
+def printable(text: str) -> str:
+    """A stranger's text without what would do something to the screen on which it is read."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def without_queries(text: str) -> str:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from zope.interface import implementer
 
-from tcworker.client.trouble import shown
+from tcworker.client.trouble import printable, shown
 from tcworker.download.address import Address, read_target
 from tcworker.download.downloads import Downloads
 from tcworker.download.passing import Hopeless, Passing, Persistence
@@ -106,10 +106,11 @@ class _Resolving:
     async def indexed(self, namespace: str, name: str) -> Remote:
         _encode("namespace", namespace)
         _encode("artifact", name)
-        found = await self._persist(f"{namespace} in the index", lambda: ask(self.services.index.find_task(namespace)))
+        shown_as = printable(namespace)
+        found = await self._persist(f"{shown_as} in the index", lambda: ask(self.services.index.find_task(namespace)))
         # Here and nowhere else: what is said while it is fetched is said to others, too.
-        self.say(f"{namespace} is task {found['taskId']} in the index")
-        return await self.artifact(found["taskId"], name, None, found_by=f" ({namespace} in the index)")
+        self.say(f"{shown_as} is task {found['taskId']} in the index")
+        return await self.artifact(found["taskId"], name, None, found_by=f" ({shown_as} in the index)")
 
     async def artifact(self, task_id: str, name: str, sha256: str | None, found_by: str = "") -> Remote:
         _encode("artifact", name)

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tcworker.client.services import Index, Object, Queue
-from tcworker.client.trouble import shown
+from tcworker.client.trouble import printable, shown
 from tcworker.download.address import Address
 from tcworker.download.passing import Hopeless, Passing
 from tcworker.errors import CallFailed, TaskclusterError
@@ -59,7 +59,7 @@ class ArtifactOf:
     """
 
     def __init__(self, services: Services, task_id: str, name: str, sha256: str | None, found_by: str = "") -> None:
-        self.known_as = f"artifact {name} of task {task_id}"
+        self.known_as = printable(f"artifact {name} of task {task_id}")
         self.words = f"{self.known_as}{found_by}"
         self.sha256 = sha256
         self._services = services
@@ -71,7 +71,8 @@ class ArtifactOf:
         answer: Mapping[str, Any] = await ask(self._services.queue.latest_artifact(self._task_id, self._name))
         # Not an error of the call: the queue knows of it, and what it knows is that there is none.
         if answer["storageType"] == "error":
-            raise Hopeless(f"its task could not publish it: {answer['reason']}: {answer['message']}")
+            why = printable(f"{answer['reason']}: {answer['message']}")
+            raise Hopeless(f"its task could not publish it: {why}")
         return answer
 
     async def address(self) -> Address:

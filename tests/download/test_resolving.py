@@ -127,6 +127,12 @@ class AddressTests(ContentsCase):
             why = await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload)
             self.assertIn("url: ", why)
 
+    async def test_what_would_colour_the_log_is_written_as_what_it_is(self) -> None:
+        found = await self.resolve(url="http://127.0.0.1:9/a\x1b[31m", sha256=SHA256)
+        self.assertEqual(found.words, "http://127.0.0.1:9/a\\x1b[31m")
+        why = await self.failure(self.resolve(url="http://\ud800/\x1b[31m"), MalformedPayload)
+        self.assertTrue(why.isprintable())
+
     async def test_half_of_a_character_is_in_no_address(self) -> None:
         for url in ("http://\ud800/", "http://a/\ud800", "http://a/?\ud800", "http://\ud800@a/"):
             self.assertIn("url: ", await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload))
@@ -255,6 +261,16 @@ class ArtifactTests(ContentsCase):
         self.has({"storageType": "error", "reason": "file-missing-on-worker", "message": "no a.tar"})
         why = await self.failure(self.resolve(**ARTIFACT), DownloadFailed)
         self.assertIn("could not publish it: file-missing-on-worker: no a.tar", why)
+
+    async def test_what_would_colour_the_log_is_written_as_what_it_is(self) -> None:
+        name, shown = "public/\x1b[31m\n\u202e", "public/\\x1b[31m\\n\\u202e"
+        said = {"storageType": "error", "reason": "\x1b[1m", "message": "no\nfile"}
+        self.taskcluster.artifacts[f"{TASK}/{name}"] = [said]
+        self.taskcluster.tasks["a.\x07"] = TASK
+        why = await self.failure(self.resolve(namespace="a.\x07", artifact=name), DownloadFailed)
+        self.assertIn(f"artifact {shown} of task {TASK} (a.\\x07 in the index): ", why)
+        self.assertIn("\\x1b[1m: no\\nfile", why)
+        self.assertTrue(all(line.isprintable() for line in (why, *self.said)))
 
     async def test_half_of_a_character_is_in_no_name(self) -> None:
         for given in ({**ARTIFACT, "artifact": "\ud800"}, {"namespace": "a.\ud800", "artifact": "a"}):
