@@ -7,6 +7,7 @@ worker that dies meanwhile leaves nothing wrong.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -80,19 +81,37 @@ def _give_one(folder: int, name: str, before: int, owner: Owner) -> None:
 def _folders(top: int) -> Iterator[tuple[int, list[str]]]:
     """All folders, each open for a moment, with the names in it: however deep, only one is open at a time."""
     folder = os.dup(top)
-    waiting = [_below(folder)]
+    waiting, trail = [_below(folder)], [_identity(folder)]
     try:
         yield folder, os.listdir(folder)
         while waiting:
             if not waiting[-1]:
                 waiting.pop()
-                folder = _step(folder, "..") if waiting else folder
+                trail.pop()
+                folder = _climb(folder, trail[-1]) if waiting else folder
                 continue
             folder = _step(folder, waiting[-1].pop())
             waiting.append(_below(folder))
+            trail.append(_identity(folder))
             yield folder, os.listdir(folder)
     finally:
         os.close(folder)
+
+
+def _climb(folder: int, above: tuple[int, int]) -> int:
+    # Whoever got a descriptor into the cache from an earlier task can move a folder while we are in it: out of it lies
+    # the machine.
+    there = os.open("..", _FOLDER, dir_fd=folder)
+    if _identity(there) != above:
+        os.close(there)
+        raise OSError(errno.ESTALE, "somebody moves what is in it")
+    os.close(folder)
+    return there
+
+
+def _identity(folder: int) -> tuple[int, int]:
+    entry = os.fstat(folder)
+    return entry.st_dev, entry.st_ino
 
 
 def _step(folder: int, name: str) -> int:

@@ -120,6 +120,26 @@ class GiveTests(OwnershipCase):
         give(self.cache, SECOND, never)
         self.assertEqual(self.owners(), {SECOND[0]})
 
+    def test_a_folder_that_somebody_moves_meanwhile(self):
+        """A task can have got a descriptor of it from the one before."""
+        self.make("a/c/file")
+        outside = os.path.abspath(self.mktemp())
+        for name in ("b", "c"):
+            os.makedirs(os.path.join(outside, name))
+        moved = []
+
+        def move() -> bool:
+            # In one of two folders beside each other, of which the other one is still to come.
+            if len(moved) == 2:
+                for name in ("b", "c"):
+                    os.rename(os.path.join(self.cache, "a", name), os.path.join(outside, f"was-{name}"))
+            moved.append(1)
+            return False
+
+        self.assertRaises(OSError, give, self.cache, SECOND, move)
+        self.assertEqual({os.lstat(os.path.join(outside, name)).st_uid for name in ("b", "c")}, {0})
+        self.assertEqual(owner_of(self.cache)[0], 0)
+
     def test_deep_and_wide(self):
         """Deeper than any path may be long, and with no more than some descriptors."""
         self.addCleanup(remove, self.cache)
