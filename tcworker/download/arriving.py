@@ -105,7 +105,9 @@ class Arriving:
         try:
             self._over.raiseException()
         except Denied as error:
-            raise Hopeless(f"{error.message} (mounts.denyNetworks)") from error
+            raise Hopeless(
+                f"{error.message} (mounts.denyNetworks): have the content where tasks of this pool may go"
+            ) from error
         except Unreachable as error:
             raise Passing(error.message) from error
         except CancelledError as error:

@@ -37,7 +37,7 @@ class Servers:
             except Elsewhere as elsewhere:
                 # Wherever it leads to was not named by Taskcluster any more.
                 url, http = elsewhere.url, self.guarded
-        raise Hopeless(f"it leads from one address to the next, more than {MOST_REDIRECTS} times")
+        raise Hopeless(f"it leads from one address to the next, more than {MOST_REDIRECTS} times: name the last one")
 
 
 def _target(url: str) -> Target:

@@ -33,6 +33,12 @@ _log = Logger()
 
 _OUT = 3
 
+ADVICE = (
+    "the archive must be made anew, whole and without that, and the task name the new one; ordinary files, folders and "
+    "links that stay within are always taken"
+)
+"""Of whatever kind its fault is: nothing that the task does can mend it."""
+
 
 def new_order(form: str, limits: ExtractionLimits, owner: Owner | None, *, into_folder: bool, again: bool) -> Order:
     """Say what a child is to do."""
@@ -95,7 +101,7 @@ class Unpacker:
             case Trouble(kind=kind, text=text) if kind == RIGHTS:
                 return InternalError(f"the program that unpacks archives cannot give up its rights: {text}")
             case Trouble(text=text):
-                return TaskFailed(f"{what}: {text}")
+                return TaskFailed(f"{what}: {text}", ADVICE)
         if ended.signal == signal.SIGXCPU:
             return self._too_slow()
         if ended.signal == signal.SIGKILL:

@@ -161,8 +161,8 @@ class BadArchives(BadCase):
     async def refuses(self, form: str, packed: bytes, *lines: str) -> None:
         """As a folder and as a new cache."""
         folder = {"directory": "x", "content": self.url(f"/{form}", packed), "format": form}
-        await self.fails(folder, *lines)
-        await self.fails({**folder, "cacheName": "bad"}, *lines)
+        for mount in (folder, {**folder, "cacheName": "bad"}):
+            await self.fails(mount, *lines, "the archive must be made anew")
 
     async def test_one_that_is_cut(self) -> None:
         packed = archive("tar.xz", {"data": os.urandom(20_000)})
