@@ -133,6 +133,31 @@ class AddressTests(ContentsCase):
         why = await self.failure(self.resolve(url="http://\ud800/\x1b[31m"), MalformedPayload)
         self.assertTrue(why.isprintable())
 
+    async def test_hosts_that_nobody_can_have_are_not_looked_for(self) -> None:
+        hosts = (
+            "a..b",
+            ".",
+            ".a",
+            "a" * 64,
+            "a." * 128,
+            "a b",
+            "a\x00b",
+            "a%41",
+            "\u2100.com",
+            "xn--\xfc",
+            "\u202ea",
+            "[v1.x]",
+            "[fe80::1%25lo]",
+        )
+        for host in hosts:
+            why = await self.failure(self.resolve(url=f"http://{host}/", sha256=SHA256), MalformedPayload)
+            self.assertIn("url: ", why)
+            self.assertTrue(why.isprintable())
+
+    async def test_hosts_that_somebody_may_have_are(self) -> None:
+        for host in ("a.b.", "a_b.c", "b\xe4r.de", "a" * 63, "[::1]", "10.1", "xn--br-via.de", "u:p@a-b.c:80"):
+            self.assertTrue((await self.resolve(url=f"http://{host}/", sha256=SHA256)).lasting, host)
+
     async def test_half_of_a_character_is_in_no_address(self) -> None:
         for url in ("http://\ud800/", "http://a/\ud800", "http://a/?\ud800", "http://\ud800@a/"):
             self.assertIn("url: ", await self.failure(self.resolve(url=url, sha256=SHA256), MalformedPayload))

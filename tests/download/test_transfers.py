@@ -261,6 +261,9 @@ class HopelessTests(ContentsCase):
             "gopher:x",
             "http://[",
             "http://a:99999/",
+            "http://a..b/",
+            f"http://{'a' * 70}.b/",
+            "http://a b/",
         ):
             url = self.server.serve("/a", redirect(location))
             self.assertIn("it leads to ", await self.failed(url), location)
