@@ -63,9 +63,9 @@ def read_target(url: str) -> Target:
     # The port is read only now, and raises what is wrong with it.
     if not parts.hostname or parts.port == 0:
         raise ValueError("it names no host")
-    _check_host(parts.hostname, "[" in parts.netloc)
     # Credentials are sent in a header, and to this host only, not to one that it leads to.
     user, _, host = parts.netloc.rpartition("@")
+    _check_host(parts.hostname, "[" in host)
     path, query = quote(parts.path or "/", safe=AS_IT_IS), quote(parts.query, safe=AS_IT_IS)
     return Target(urlunsplit((parts.scheme.lower(), host, path, query, "")), _basic(user))
 
