@@ -30,6 +30,10 @@ class Denied(Unsent):
         return False
 
 
+class Misnamed(Unsent):
+    """The server's name is none that this client would look up, now or later."""
+
+
 class UnexpectedAnswer(Unreachable):
     """Something answered, but not as Taskcluster does: a page, an empty body, JSON of another shape."""
 
@@ -46,6 +50,9 @@ def explain(what: str, error: Exception) -> Exception:
     for cause in causes:
         if isinstance(cause, InDeniedNetwork):
             return Denied(what, cause.words)
+        # Twisted has no error of its own for it.
+        if isinstance(cause, ValueError) and str(cause).startswith("invalid hostname"):
+            return Misnamed(what, printable(str(cause)))
     # Only these are certain: any other error may have come after the last byte was sent.
     unsent = isinstance(error, ConnectError | DNSLookupError | ConnectTimeout | RequestNotSent)
     return (Unsent if unsent else Unreachable)(what, _words(causes[-1]))

@@ -7,7 +7,7 @@ from twisted.python.failure import Failure
 
 from tcworker.client.http import HTTP
 from tcworker.client.streaming import Flow, Head
-from tcworker.client.trouble import Denied
+from tcworker.client.trouble import Denied, Misnamed
 from tcworker.download.address import Target
 from tcworker.download.answers import CONTENT, judge
 from tcworker.download.passing import Hopeless, Passing
@@ -108,6 +108,8 @@ class Arriving:
             raise Hopeless(
                 f"{error.message} (mounts.denyNetworks): have the content where tasks of this pool may go"
             ) from error
+        except Misnamed as error:
+            raise Hopeless(error.message) from error
         except Unreachable as error:
             raise Passing(error.message) from error
         except CancelledError as error:

@@ -273,6 +273,10 @@ class HopelessTests(ContentsCase):
             url = self.server.serve("/a", redirect(f"http://{host}/latest/meta-data/iam"))
             self.assertIn("denies (mounts.denyNetworks)", await self.failed(url), host)
 
+    async def test_a_name_that_the_client_does_not_look_up_is_not_tried_again(self) -> None:
+        self.assertIn("invalid hostname: xn--", await self.failed("http://xn--/"))
+        self.assertEqual(self.said, ["downloading http://xn--/"])
+
     async def test_broken_gzip_is_told(self) -> None:
         said = {"Content-Encoding": "gzip"}
         self.assertIn("but it is not", await self.failed(self.server.serve("/a", content(DATA, headers=said))))
