@@ -16,7 +16,8 @@ from tcworker.engine.attached import Attached, Kind
 from tcworker.engine.native.ways import Owner
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NOBODYS: Owner = (0, 0)
+NOBODYS: Owner = (0, 0)
+"""Of a cache's top: its content is root's, or that of different users."""
 
 
 class Stopped(Exception):
@@ -42,7 +43,7 @@ def owners_of(attached: Iterable[Attached]) -> Sequence[int]:
 
 def is_one_users(owner: Owner) -> bool:
     """Whether the owner of a cache's top owns all of it."""
-    return owner[0] != _NOBODYS[0]
+    return owner[0] != NOBODYS[0]
 
 
 def give(path: str, owner: Owner, stopped: Callable[[], bool]) -> None:
@@ -52,7 +53,7 @@ def give(path: str, owner: Owner, stopped: Callable[[], bool]) -> None:
         before = os.fstat(top)
         if (before.st_uid, before.st_gid) == owner:
             return
-        os.fchown(top, *_NOBODYS)
+        os.fchown(top, *NOBODYS)
         for folder, names in _folders(top):
             if stopped():
                 raise Stopped
@@ -65,7 +66,7 @@ def give(path: str, owner: Owner, stopped: Callable[[], bool]) -> None:
 
 def mark_mixed(path: str) -> None:
     """Note that the content of a cache is not one user's. Raises C{OSError}."""
-    os.chown(path, *_NOBODYS, follow_symlinks=False)
+    os.chown(path, *NOBODYS, follow_symlinks=False)
 
 
 def _give_one(folder: int, name: str, before: int, owner: Owner) -> None:
@@ -73,7 +74,7 @@ def _give_one(folder: int, name: str, before: int, owner: Owner) -> None:
     if entry.st_uid == owner[0]:
         return
     # A file that has other names may be the machine's own: not every kernel keeps tasks from linking those.
-    mine = entry.st_uid == before != _NOBODYS[0]
+    mine = entry.st_uid == before != NOBODYS[0]
     if mine or stat.S_ISDIR(entry.st_mode) or entry.st_nlink == 1:
         os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
 

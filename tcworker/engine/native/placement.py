@@ -138,11 +138,13 @@ class Placement:
     def _take_on(self, path: str) -> bool:
         """Let a cache be the run's; whether the run must be shown it so, since on the disk it is another user's."""
         before = ownership.owner_of(path)
-        if self._owner is None or self._as_worker or before == self._owner:
+        # What has just been made is nobody's; what tasks with root's rights had stays as it is.
+        owner = ownership.NOBODYS if self._of_root else self._owner
+        if owner is None or before == owner:
             return False
         if self._maps and ownership.is_one_users(before):
             return True
-        ownership.give(path, self._owner, self._carrier.stopped)
+        ownership.give(path, owner, self._carrier.stopped)
         return False
 
     def _place_tree(self, tree: Attached) -> None:

@@ -248,6 +248,39 @@ class OwnUserTests(MountedCase):
         self.assertNotIn(self.tasks_dir, read("/proc/self/mounts"))
 
 
+class RootTests(MountedCase):
+    """Tasks that run as the worker, which is root."""
+
+    def setUp(self):
+        only_root()
+        return super().setUp()
+
+    async def test_a_new_cache_is_its_tasks(self):
+        """As some programs want: they work in nobody else's folders."""
+        await self.new_cache({"file": "x"})
+        for _ in range(2):
+            await self.with_cache("test -O c; test -O c/file", self.folder)
+
+
+class RootAmongOthersTests(MountedCase):
+    """A task that runs as the worker, where others have users of their own."""
+
+    settings: Mapping[str, Any] = {"task_users": True}
+
+    def setUp(self):
+        only_root()
+        return super().setUp()
+
+    async def test_a_new_cache_is_its_tasks(self):
+        await self.new_cache({"file": "x"})
+        engine = self.engine("test -O c; test -O c/file")
+        engine.run_as_worker()
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        result = await self.run_engine(engine)
+        await result.detach_cache(self.folder)
+        await self.with_cache("test -O c; test -O c/file", self.folder)
+
+
 class CopyTests(MountedCase):
     """Where the kernel shows nobody anything else than what is there."""
 
