@@ -49,7 +49,7 @@ class Collecting:
 
     @param most: bytes that may be kept, C{None} for any number.
     @param now: gives the seconds since 1970, as those of the rows.
-    @ivar freed: bytes that went so far, as they had been measured.
+    @ivar gone: how many went so far. Not their bytes: what was just given back has not been measured yet.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Collecting:
         self._now = now
         self._tried: set[int] = set()
         self._said = 0
-        self.freed = 0
+        self.gone = 0
 
     async def run(self, pressure: Pressure) -> str:
         """Throw away until there is room; give in words what lacks when nothing is left to throw away."""
@@ -94,7 +94,7 @@ class Collecting:
             self._say(row)
         for row, problem in thrown.failed:
             _log.error("{what} cannot be thrown away: {problem}", what=row.words, problem=problem)
-        self.freed += sum(row.size for row in thrown.gone)
+        self.gone += len(thrown.gone)
 
     def _say(self, row: Row) -> None:
         self._said += 1

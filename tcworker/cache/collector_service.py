@@ -94,10 +94,16 @@ class CollectorService(Service):
         """Whether more is kept than may be."""
         return self._most is not None and self._stock.total > self._most
 
+    @property
+    def at_it(self) -> bool:
+        """Whether room is being made now."""
+        return self._current is not None
+
     def make_room(self, pressure: Pressure = Pressure.USUAL) -> Deferred[bool]:
         """Throw away until there is room; those who ask at one time do that once.
 
-        @return: fires with whether anything went. It never fails, and nobody waits for longer than L{PATIENCE}.
+        @return: fires with whether anything went. It never fails, and nobody waits for longer than L{PATIENCE}: after
+            that C{False} means only that nobody knows yet, and L{at_it} is true.
         """
         waiting = self._collect(pressure).wait().addTimeout(PATIENCE, self._clock)
         return waiting.addErrback(_not_yet)
@@ -130,7 +136,7 @@ class CollectorService(Service):
             self._say(await collecting.run(making.pressure))
         finally:
             self._go_on()
-            making.made.succeed(collecting.freed > 0)
+            making.made.succeed(collecting.gone > 0)
 
     def _go_on(self) -> None:
         self._current, following, self._next = None, self._next, None

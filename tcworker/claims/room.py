@@ -22,6 +22,7 @@ AGAIN = 3600.0
 """Seconds between two lines of the log about one shortage."""
 
 NOTHING_LEFT = "no cache is left that could make way"
+STILL_AT_IT = "caches are being thrown away, which takes its time"
 
 _log = Logger()
 
@@ -37,7 +38,11 @@ class Kept(Protocol):
         """Whether more is kept than may be."""
 
     def make_room(self) -> Deferred[bool]:
-        """Throw away until there is room; fires with whether anything went."""
+        """Throw away until there is room; fires with whether anything went, or C{False} if that takes too long."""
+
+    @property
+    def at_it(self) -> bool:
+        """Whether room is being made still."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ class Room:
         if text := next(filter(None, (hold() for hold in self._holds)), ""):
             return self._short(text, held=True)
         if text := await self._lack_after_making_room():
-            return self._short(text, held=False)
+            # As long as room is being made, the shortage is none that lasts: no worker ends for it.
+            return self._short(text, held=text.endswith(STILL_AT_IT))
         if self._trouble is not None:
             _log.info("nothing keeps this worker from claiming any more")
         self._trouble = None
@@ -112,7 +118,7 @@ class Room:
         if self._kept is not None and lack.disk and await self._kept.make_room():
             lack = await self._look()
         if self._kept is not None and lack.disk:
-            return f"{lack.disk}; {NOTHING_LEFT}"
+            return f"{lack.disk}; {STILL_AT_IT if self._kept.at_it else NOTHING_LEFT}"
         return lack.disk or lack.memory
 
     def _look(self) -> Deferred[_Lack]:

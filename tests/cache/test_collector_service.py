@@ -75,6 +75,11 @@ class MakingRoom(CollectorCase):
         self.assertTrue(self.make_room())
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("c", REQUIRED + 5))
 
+    def test_what_nobody_has_measured_yet_went_as_well(self) -> None:
+        self.disks.free["/disk"] = REQUIRED - 15
+        self.keep(thing(1, "a", megabytes=0))
+        self.assertTrue(self.make_room())
+
     def test_what_is_in_use_stays(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
         self.keep(thing(1, "a", age=3), thing(2, "b", age=2))
@@ -242,7 +247,9 @@ class ManyAsk(CollectorCase):
     def test_nobody_waits_for_ever(self) -> None:
         self.clock.advance(PATIENCE)
         self.assertFalse(self.successResultOf(self.first))
+        self.assertTrue(self.service.at_it)
         self.going.callback(None)
+        self.assertFalse(self.service.at_it)
         self.assertEqual(self.stock.names, "")
 
     def test_when_it_stops_all_have_their_answer_and_nothing_is_left(self) -> None:

@@ -29,6 +29,7 @@ class FakeKept:
         self.free = free
         self.megabytes = list(megabytes)
         self.over = False
+        self.at_it = False
         self.asked = 0
 
     def make_room(self) -> Deferred[bool]:
@@ -162,6 +163,21 @@ class WhatIsKept(RoomTestCase):
         self.assertIn("has 450 MiB free, 50 MiB less than the 500", shortage.text)
         self.assertIn("no cache is left that could make way", shortage.text)
         self.assertEqual(kept.asked, 1)
+
+    def test_what_is_being_thrown_away_still_is_no_end_of_it(self) -> None:
+        kept = self.keeps()
+        self.free[TASKS], kept.at_it = 100, True
+        self.shortage()
+        self.clock.advance(900)
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertIn("caches are being thrown away", shortage.text)
+        self.assertNotIn("no cache is left", shortage.text)
+        self.assertEqual(shortage.seconds, 0)
+        kept.at_it = False
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertIn("no cache is left", shortage.text)
 
     def test_a_lack_of_memory_costs_none_of_it(self) -> None:
         kept = self.keeps(100)
