@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from tcworker.cache.unwritten import or_log
 from tcworker.client.server_time import EARLIEST, ServerTime
 from tcworker.errors import Unreachable
 from tcworker.interfaces import JSON
@@ -26,6 +27,8 @@ the servers of one Taskcluster may differ about the time."""
 
 SLACK = 30.0
 """Seconds that a cache may seem to be younger than a request that means it: both dates are of clocks nearly right."""
+
+_NOT_REMEMBERED = "when caches to be purged were last asked for; the next start asks for some of them once more"
 
 _log = Logger()
 
@@ -50,7 +53,8 @@ class Purgeable(Protocol):
     def purge(self, name: str, before: float, /) -> Deferred[str]:
         """Throw away the writable caches of a name that were made before a time, those in use once they are not.
 
-        Fires when no other task can get one, with words for the log; without any if there were none.
+        Fires when no other task can get one, with words for the log; without any if there were none. Fails with what
+        keeps the worker's state from being written.
         """
 
 
@@ -101,7 +105,8 @@ class PurgeRequests:
         # It is the same again in the next answer, when there may be a cache that was made since.
         self._heeded = frozenset(requests)
         # The answer's date has made the server's time known, if it was not.
-        await self._last_look.remember(self._time.seconds() - (self._time.steady() - asked))
+        remembered = self._last_look.remember(self._time.seconds() - (self._time.steady() - asked))
+        await or_log(remembered, _NOT_REMEMBERED)
 
     async def _since(self) -> datetime | None:
         """The date to ask from; C{None} to be told of all."""

@@ -58,11 +58,14 @@ class FakeLastLook:
     """Remembers in memory."""
 
     seconds: float | None = None
+    full = False
 
     def read(self) -> Deferred[float | None]:
         return succeed(self.seconds)
 
     def remember(self, seconds: float) -> Deferred[None]:
+        if self.full:
+            return fail(OSError(28, "No space left on device"))
         self.seconds = seconds
         return succeed(None)
 
@@ -136,6 +139,15 @@ class Heeding(RequestsCase):
         self.caches.full = False
         self.heed()
         self.assertEqual(len(self.caches.purged), 1)
+
+    def test_only_when_it_was_is_not_remembered(self) -> None:
+        self.last_look.full = True
+        self.service.ask_for(("one", NOW))
+        self.heed()
+        self.assertEqual(len(self.caches.purged), 1)
+        warnings = [formatEvent(event) for event in self.events if event["log_level"].name == "warn"]
+        self.assertEqual(len(warnings), 1)
+        self.assertIn("when caches to be purged were last asked for", warnings[0])
 
     def test_what_is_no_answer(self) -> None:
         answers: list[Any] = [
