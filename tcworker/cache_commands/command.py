@@ -66,7 +66,7 @@ def _do(options: CacheOptions) -> JSON:
     except NobodyThere:
         answer = _do_alone(config, options.order)
     if "error" in answer:
-        raise Refused(f"the worker does not understand it, and may be an older one: {answer['error']}")
+        raise Refused(f"the worker says: {answer['error']} (one that does not know the order may be an older one)")
     return answer
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from typing import Any, Protocol
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory
@@ -43,7 +43,8 @@ class Controlled(Protocol):
 class CacheKeeper(Protocol):
     """The caches of a worker, as far as somebody on its machine can look after them: L{tcworker.control.caches}."""
 
-    async def obey(self, order: Order, /) -> JSON: ...
+    async def obey(self, order: Order, /) -> JSON:
+        """Do it and give what is to be answered. Raises what keeps the worker's state from being written."""
 
 
 class ControlService(Service):
@@ -102,12 +103,22 @@ class _Ear:
         except ValueError as error:
             return {"error": str(error)}
         if order.what in CACHE_ORDERS:
-            return await self._caches.obey(order)
+            return await self._about_caches(order)
         if order.what == DRAIN:
             self._worker.drain("tcworker control drain", seconds=order.seconds)
         elif order.what == STOP:
             self._worker.stop_now(order.seconds, "tcworker control stop")
         return self._worker.status()
+
+    async def _about_caches(self, order: Order) -> JSON:
+        try:
+            return await self._caches.obey(order)
+        except CancelledError:
+            raise
+        except Exception as error:
+            # Whoever has said it would otherwise think that the worker is gone.
+            _log.failure("an order about caches failed")
+            return {"error": f"it failed: {str(error) or type(error).__name__}"}
 
 
 class _Calls(Factory):
