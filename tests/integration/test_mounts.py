@@ -223,15 +223,12 @@ class Caches(MountsCase):
         self.assertResolved(outcome, "failed", "Purging caches since the last command exited with status 72")
         await self.left(there=False)
 
-    async def test_one_that_the_task_removed(self) -> None:
-        outcome = await self.mounting("rm -r cache; echo gone", CACHE)
-        self.assertResolved(outcome, "failed", "gone", "payload.mounts[0]: ")
+    async def test_its_folder_stays_whatever_the_task_does(self) -> None:
+        """With a user for each task it is mounted."""
+        await self.assertPrints("touch cache/left; rm -r cache; echo gone", "gone", CACHE)
         await self.left(there=False)
-
-    async def test_one_in_whose_place_the_task_put_something_else(self) -> None:
-        outcome = await self.mounting("mv cache other; ln -s /etc cache", CACHE)
-        self.assertResolved(outcome, "failed", "payload.mounts[0]: ")
-        await self.left(there=False)
+        await self.assertPrints("touch cache/left; mv cache other || echo stays", "stays", CACHE)
+        await self.left(there=True)
 
     async def test_what_lies_in_one_can_be_published(self) -> None:
         for path in ("cache/left", "./cache/../cache/left"):
@@ -283,6 +280,16 @@ class CachesOfOrdinaryUser(AsOrdinaryUser):
         mount = {**CACHE, "content": self.url("/t", archive("tar.zst", TREE)), "format": "tar.zst"}
         await self.assertPrints("cat cache/a.txt; touch cache/left; echo done", "first", mount)
         await self.assertPrints("ls cache", "left", mount)
+
+    async def test_one_that_the_task_removed(self) -> None:
+        outcome = await self.mounting("rm -r cache; echo gone", CACHE)
+        self.assertResolved(outcome, "failed", "gone", "payload.mounts[0]: ")
+        await self.assertPrints("ls -A cache | wc -l", "0", CACHE)
+
+    async def test_one_in_whose_place_the_task_put_something_else(self) -> None:
+        outcome = await self.mounting("mv cache other; ln -s /etc cache", CACHE)
+        self.assertResolved(outcome, "failed", "payload.mounts[0]: ")
+        await self.assertPrints("ls -A cache | wc -l", "0", CACHE)
 
 
 class SideBySide(MountsCase):

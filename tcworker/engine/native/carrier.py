@@ -7,9 +7,11 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 
 from tcworker.removal import remove
 
@@ -66,13 +68,17 @@ class Carrier:
             os.rename(self.copy(source), name, dst_dir_fd=target)
             remove(source)
 
-    def move_out(self, source: int, name: str, target: str) -> None:
-        """Move what has a name in an open folder to a path, where nothing is. Raises C{OSError}."""
+    def move_out(self, source: int, name: str, target: str, identity: tuple[int, int] | None = None) -> None:
+        """Move a folder that has a name in an open one to a path, where nothing is. Raises C{OSError}.
+
+        @param identity: its device and number; another one is no folder. C{None} for whichever it is.
+        """
         # By way of the scratch, where it stays what it is.
         aside = os.path.join(self.new_folder("out"), "it")
         os.rename(name, aside, src_dir_fd=source)
-        if not os.path.isdir(aside) or os.path.islink(aside):
-            raise NotADirectoryError(errno.ENOTDIR, "not a folder", name)
+        found = os.lstat(aside)
+        if not stat.S_ISDIR(found.st_mode) or identity not in (None, (found.st_dev, found.st_ino)):
+            raise NotADirectoryError(errno.ENOTDIR, "not the folder that it was", name)
         try:
             os.rename(aside, target)
         except OSError as error:
@@ -89,21 +95,43 @@ class Carrier:
         return path
 
     def _copy(self, source: str, target: str) -> None:
-        # Links, holes and more: nothing that this program does not know how to copy.
-        options = ["--reflink=auto"] if sys.platform == "linux" else []
-        command = ["cp", "-a", *options, "--", os.path.join(source, "."), target]
-        with self._guard:
-            if self._stopped:
-                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
-            copying = self._copying = subprocess.Popen(
-                command, env={"PATH": os.defpath, "LC_ALL": "C"}, stderr=subprocess.PIPE, text=True, errors="replace"
-            )
-        said = _last_line(copying)
+        with _opened(source) as source_folder, _opened(target) as target_folder:
+            with self._guard:
+                if self._stopped:
+                    raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+                copying = self._copying = _start_copying(source_folder, target_folder)
+            said = _last_line(copying)
         with self._guard:
             self._copying = None
         if copying.returncode != 0:
             remove(target)
             raise _why(said, target)
+
+
+def _start_copying(source: int, target: int) -> subprocess.Popen[str]:
+    """Begin to copy all that is in a folder into another one, both of which are open.
+
+    Whom the one belongs to does that, and not root: whoever kept a descriptor of a folder in it can put a link to the
+    machine's files in the place of that meanwhile.
+    """
+    owner: int | None = os.fstat(source).st_uid
+    if os.geteuid() != 0 or not owner:
+        owner = None
+    else:
+        os.fchown(target, owner, os.fstat(source).st_gid)
+    # Links, holes and more: nothing that this program does not know how to copy.
+    options = ["--reflink=auto"] if sys.platform == "linux" else []
+    return subprocess.Popen(
+        ["cp", "-a", *options, "--", f"/dev/fd/{source}/.", f"/dev/fd/{target}"],
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        pass_fds=(source, target),
+        user=owner,
+        group=None if owner is None else os.fstat(source).st_gid,
+        extra_groups=None if owner is None else [],
+    )
 
 
 def copy_file(source: str, target: int) -> None:
@@ -114,6 +142,15 @@ def copy_file(source: str, target: int) -> None:
         except OSError:
             with open(target, "wb", closefd=False) as copy:
                 shutil.copyfileobj(file, copy, _PIECE)
+
+
+@contextlib.contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _last_line(process: subprocess.Popen[str]) -> str:
@@ -128,6 +165,6 @@ def _last_line(process: subprocess.Popen[str]) -> str:
 
 def _why(said: str, path: str) -> OSError:
     for number, text in _FULL.items():
-        if text in said:
+        if said.endswith(text):
             return OSError(number, text, path)
     return OSError(errno.EIO, said or "cp was ended", path)

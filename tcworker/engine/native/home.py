@@ -16,7 +16,6 @@ from tcworker.engine.native.folder import make_beside, make_folder, remove_folde
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.ownership import owners_of
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ITaskContext
@@ -54,14 +53,14 @@ async def make_home(means: Means, context: ITaskContext, groups: Sequence[str], 
     """Make a place for one run. Raises L{ResourceUnavailable}, and leaves nothing behind then or when it is cancelled.
 
     @param groups: those of the machine that the user is a member of as well.
-    @param attached: what will be put there; the user is the one whom most of that belongs to, as far as can be.
+    @param attached: what will be put there.
     """
     try:
         folder = make_folder(means.tasks_dir, context.task_id, context.run_id)
     except OSError as error:
         raise _no_folder(means, error) from error
     try:
-        user = await _take_user(means, folder, groups, owners_of(attached))
+        user = await _take_user(means, folder, groups)
     except BaseException:
         remove_folder(folder)
         raise
@@ -127,9 +126,9 @@ def _furnish(means: Means, folder: str, user: TaskUser, scratch: bool) -> Home:
     return Home(folder, user, means.users.own, beside if private else None, beside)
 
 
-async def _take_user(means: Means, folder: str, groups: Sequence[str], preferred: Sequence[int]) -> TaskUser:
+async def _take_user(means: Means, folder: str, groups: Sequence[str]) -> TaskUser:
     taken: OneShot[TaskUser] = OneShot()
-    means.users.take(folder, groups, preferred).addBoth(taken.settle)
+    means.users.take(folder, groups).addBoth(taken.settle)
     try:
         return await taken.wait()
     except CancelledError:

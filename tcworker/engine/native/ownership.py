@@ -6,13 +6,11 @@ worker that dies meanwhile leaves nothing wrong.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from tcworker.engine.attached import Attached, Kind
 from tcworker.engine.native.ways import Owner
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,17 +26,6 @@ def owner_of(path: str) -> Owner:
     """Whose a cache is. Raises C{OSError}."""
     entry = os.lstat(path)
     return entry.st_uid, entry.st_gid
-
-
-def owners_of(attached: Iterable[Attached]) -> Sequence[int]:
-    """Whose the caches among some things are, by their numbers: who owns most of it first."""
-    shares: dict[int, int] = {}
-    for one in attached:
-        if one.kind is Kind.CACHE and one.folder is not None:
-            with contextlib.suppress(OSError):
-                uid = owner_of(one.source)[0]
-                shares[uid] = shares.get(uid, 0) + one.folder.size
-    return sorted(shares, key=lambda uid: -shares[uid])
 
 
 def is_one_users(owner: Owner) -> bool:

@@ -7,12 +7,12 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from twisted.logger import Logger
 
-from tcworker.engine.attached import Attached, Kind
+from tcworker.engine.attached import Attached, Kind, Target
 from tcworker.engine.native import ownership
 from tcworker.engine.native.carrier import Carrier, copy_file
 from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
@@ -32,10 +32,16 @@ _log = Logger()
 
 @dataclass(frozen=True)
 class Placed:
-    """Something in its place."""
+    """Something in its place.
+
+    @ivar owner: whose a cache is on the disk, C{None} for the worker's own user.
+    @ivar identity: of a cache's folder, by device and number.
+    """
 
     attached: Attached
     spot: Spot
+    owner: Owner | None = None
+    identity: tuple[int, int] | None = None
 
     @property
     def above(self) -> tuple[tuple[str, tuple[str, ...]], str]:
@@ -113,7 +119,8 @@ class Placement:
         self._placed.remove(placed)
         above, name = placed.above
         with way(*above) as folder:
-            self._carrier.move_out(folder, name, placed.attached.source)
+            # A task that got a descriptor of a cache around it from an earlier one can put something else there.
+            self._carrier.move_out(folder, name, placed.attached.source, placed.identity)
         if self._of_root:
             ownership.mark_mixed(placed.attached.source)
 
@@ -128,12 +135,19 @@ class Placement:
         with contextlib.suppress(FileExistsError):
             os.mkdir(cache.source, 0o700)
         mapped = self._take_on(cache.source)
-        placed = Placed(cache, self._find(cache))
+        owner = ownership.owner_of(cache.source) if mapped else self._owner
+        placed = Placed(cache, self._find(cache), owner)
         above, name = placed.above
-        with way(*above, self._owner, make=True) as folder:
+        with way(*above, self._owner_at(cache.target), make=True) as folder:
             self._carrier.move_in(cache.source, folder, name)
-        self._placed.append(placed)
+            there = os.lstat(name, dir_fd=folder)
+        self._placed.append(replace(placed, identity=(there.st_dev, there.st_ino)))
         self._sights.add_cache(placed.spot, mapped)
+
+    def _owner_at(self, target: Target) -> Owner | None:
+        """Who is to own what is made in some place: in a cache that is only shown as the run's, whom that is of."""
+        around = [placed for placed in self._caches() if target.within(placed.attached.target)]
+        return around[-1].owner if around else self._owner
 
     def _take_on(self, path: str) -> bool:
         """Let a cache be the run's; whether the run must be shown it so, since on the disk it is another user's."""
@@ -154,7 +168,7 @@ class Placement:
             self._copy_tree(tree)
             return
         spot = self._find(tree)
-        with way(spot.top, spot.parts, self._owner, make=True):
+        with way(spot.top, spot.parts, self._owner_at(tree.target), make=True):
             self._clear_way(tree)
         self._placed.append(Placed(tree, spot))
         self._sights.add_tree(spot, tree.source, tree.read_only)
@@ -172,11 +186,12 @@ class Placement:
 
     def _copy_tree(self, tree: Attached) -> None:
         copy = self._carrier.copy(tree.source)
-        owner = (0, 0) if tree.read_only and self._owner is not None else self._owner
+        its_owner = self._owner_at(tree.target)
+        owner = (0, 0) if tree.read_only and its_owner is not None else its_owner
         if owner is not None:
             ownership.give(copy, owner, self._carrier.stopped)
         spot = self._find(tree)
-        with way(spot.top, spot.parts, self._owner, make=True) as folder, way(copy, ()) as copied:
+        with way(spot.top, spot.parts, its_owner, make=True) as folder, way(copy, ()) as copied:
             merge(copied, folder)
             if tree.read_only:
                 if owner is not None:
@@ -191,21 +206,13 @@ class Placement:
             )
         placed = Placed(file, spot)
         above, name = placed.above
-        with way(*above, self._owner, make=True) as folder:
+        owner = self._owner_at(file.target)
+        with way(*above, owner, make=True) as folder:
             if is_folder_at(folder, name):
                 raise InTheWay(f"{file.target} is a folder")
             remove(name, folder)
-            self._make_file(file.source, os.open(name, _NEW_FILE, 0o644, dir_fd=folder))
+            _make_file(file.source, os.open(name, _NEW_FILE, 0o644, dir_fd=folder), owner)
         self._placed.append(placed)
-
-    def _make_file(self, source: str, made: int) -> None:
-        try:
-            copy_file(source, made)
-            os.fchmod(made, 0o644)
-            if self._owner is not None:
-                os.fchown(made, *self._owner)
-        finally:
-            os.close(made)
 
     def _find(self, attached: Attached) -> Spot:
         if (spot := self._grounds.find(attached.target)) is not None:
@@ -222,6 +229,16 @@ class Placement:
         Kind.TREE: _place_tree,
         Kind.FILE: _place_file,
     }
+
+
+def _make_file(source: str, made: int, owner: Owner | None) -> None:
+    try:
+        copy_file(source, made)
+        os.fchmod(made, 0o644)
+        if owner is not None:
+            os.fchown(made, *owner)
+    finally:
+        os.close(made)
 
 
 @contextlib.contextmanager
@@ -254,7 +271,16 @@ def _forbid_changes(folder: int) -> None:
     """Take from everybody the right to change what is in a folder; who may read it is as its owner before."""
     for _, _, names, here in os.fwalk(".", dir_fd=folder, topdown=False):
         for name in (*names, "."):
-            mode = os.lstat(name, dir_fd=here).st_mode
-            if not stat.S_ISLNK(mode):
-                readable = (mode & 0o500) >> 6
-                os.chmod(name, mode & 0o555 | readable << 3 | readable, dir_fd=here)
+            _forbid_changing(name, here)
+
+
+def _forbid_changing(name: str, folder: int) -> None:
+    # By a descriptor: what was no link a moment ago may be one now.
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        mode = os.fstat(entry).st_mode
+        if not stat.S_ISLNK(mode):
+            readable = (mode & 0o500) >> 6
+            os.chmod(f"/proc/self/fd/{entry}", mode & 0o555 | readable << 3 | readable)
+    finally:
+        os.close(entry)

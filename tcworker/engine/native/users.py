@@ -54,11 +54,10 @@ class Users(Protocol):
     def check_group(self, name: str) -> None:
         """Make sure that a run can have a group. Raises L{MalformedPayload}."""
 
-    def take(self, folder: str, groups: Sequence[str], preferred: Sequence[int] = ()) -> Deferred[TaskUser]:
+    def take(self, folder: str, groups: Sequence[str]) -> Deferred[TaskUser]:
         """Give a run a user that is a member of some groups as well. Fails with a L{tcworker.errors.TaskError}.
 
         @param folder: the run's, which is the user's home.
-        @param preferred: numbers that the user is to have, the first that can be had: those whom its caches belong to.
 
         It cannot be cancelled: who wants it no more waits for it and gives it back.
         """
@@ -93,7 +92,7 @@ class OneUser:
                 "its user is in"
             )
 
-    def take(self, folder: str, groups: Sequence[str], preferred: Sequence[int] = ()) -> Deferred[TaskUser]:
+    def take(self, folder: str, groups: Sequence[str]) -> Deferred[TaskUser]:
         """See L{Users.take}."""
         return succeed(self.typical.joining([_gid(name) for name in groups]))
 
@@ -118,9 +117,9 @@ class OwnUsers:
         """See L{Users.check_group}."""
         _gid(name)
 
-    def take(self, folder: str, groups: Sequence[str], preferred: Sequence[int] = ()) -> Deferred[TaskUser]:
+    def take(self, folder: str, groups: Sequence[str]) -> Deferred[TaskUser]:
         """See L{Users.take}."""
-        return self._threads.run(self._make, folder, groups, preferred)
+        return self._threads.run(self._make, folder, groups)
 
     def new_number(self) -> int:
         """A number that nobody has, and no user has soon. Blocks, for threads. Raises as L{TaskUids.take}."""
@@ -193,24 +192,20 @@ class OwnUsers:
             raise InternalError(f"the task's user got no password: {error}") from error
         return password
 
-    def _make(self, folder: str, groups: Sequence[str], preferred: Sequence[int] = ()) -> TaskUser:
+    def _make(self, folder: str, groups: Sequence[str]) -> TaskUser:
         try:
-            return self._add(folder, groups, preferred)
+            return self._add(folder, groups)
         except (OSError, CannotChangeUsers) as error:
             raise ResourceUnavailable(f"no user for the task could be made: {error}") from error
 
-    def _add(self, folder: str, groups: Sequence[str], preferred: Sequence[int]) -> TaskUser:
-        for uid in self._numbers(preferred):
+    def _add(self, folder: str, groups: Sequence[str]) -> TaskUser:
+        for _ in range(_TRIES):
+            uid = self._uids.take(is_unused)
             # Another worker may have the same range, and somebody else may make users too.
             with contextlib.suppress(NumberTaken):
                 name = add_user(self._helpers, uid, folder, groups)
                 return TaskUser(name, (uid, uid, (uid, *map(_gid, groups))))
         raise CannotChangeUsers(f"useradd: the last {_TRIES} numbers were taken by others")
-
-    def _numbers(self, preferred: Sequence[int]) -> Iterator[int]:
-        # Who had it before made the caches that it is wanted for, and can have left its user's nothing else: that goes.
-        yield from (uid for uid in preferred if self._uids.first <= uid <= self._uids.last and is_unused(uid))
-        yield from (self._uids.take(is_unused) for _ in range(_TRIES))
 
 
 def _gid(name: str) -> int:

@@ -85,6 +85,16 @@ class MoveTests(CarrierCase):
         self.assertFalse(os.path.lexists(self.path("new")))
         self.assertTrue(os.path.exists(self.path("cache/file")))
 
+    def test_out_another_folder(self):
+        """That somebody has put in its place."""
+        self.carrier.move_in(self.path("cache"), self.target, "c")
+        there = os.stat(self.path("target/c"))
+        os.rename(self.path("target/c"), self.path("target/away"))
+        os.mkdir(self.path("target/c"))
+        with self.assertRaises(NotADirectoryError):
+            self.carrier.move_out(self.target, "c", self.path("cache"), (there.st_dev, there.st_ino))
+        self.assertFalse(os.path.lexists(self.path("cache")))
+
 
 class OtherDiskTests(CarrierCase):
     """By copying."""
@@ -113,6 +123,19 @@ class OtherDiskTests(CarrierCase):
         self.assertTrue(stat.S_ISFIFO(os.stat(self.path("cache/fifo")).st_mode))
         self.assertLess(os.stat(self.path("cache/sparse")).st_blocks, 100)
         self.assertEqual(stat.S_IMODE(os.stat(self.path("cache")).st_mode), 0o700)
+
+    def test_of_somebody_elses(self):
+        """Copied with that one's rights: what lies behind a link that came meanwhile may be the machine's."""
+        only_root()
+        os.makedirs(self.path("cache/deep"))
+        for name in ("cache", "cache/deep", "cache/file"):
+            os.chown(self.path(name), 39311, 39311)
+        os.chmod(self.path("cache"), 0o700)
+        copy = self.carrier.copy(self.path("cache"))
+        self.assertEqual({os.stat(os.path.join(copy, name)).st_uid for name in (".", "deep", "file")}, {39311})
+        self.write("cache/secret", "of root")
+        os.chmod(self.path("cache/secret"), 0o600)
+        self.assertRaises(OSError, self.carrier.copy, self.path("cache"))
 
     def test_one_that_is_too_small(self):
         """The cache stays where it was, and nothing of it there."""

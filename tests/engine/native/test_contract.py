@@ -95,6 +95,7 @@ class NativeContractWithOwnUsers(NativeContractAsNobody):
     """Each task as a user that is made for it, with a /tmp of its own."""
 
     settings: ClassVar[Mapping[str, object]] = {"task_users": True}
+    caches_can_go = False
 
     def traces(self) -> Sequence[str]:
         return [*super().traces(), *(user for user, _, _ in users_at_home_in(self.tasks_dir))]

@@ -96,50 +96,44 @@ class OwnUserTests(MountedCase):
         self.assertNotEqual(other.owner, self.folder.owner)
         await other.delete()
 
-    async def test_tasks_get_the_number_that_it_has(self):
-        """However much is in it: nothing has to be given to anybody."""
+    async def test_each_task_has_a_number_that_nobody_had(self):
+        """What an earlier one left elsewhere, with the right to run as itself, is not the next one's."""
         path = await self.new_cache({"file": "x"})
+        before = os.stat(path).st_uid
         self.never_walks()
-        for _ in range(2):
-            result = await self.with_cache("stat -c %u c/file; echo x > c/new; id -u", self.folder)
+        use = "echo new >> c/new; mkdir -p c/folder; chmod 700 c/folder; cat c/file c/new"
+        numbers = {before}
+        for _ in range(3):
+            result = await self.with_cache(f"stat -c %u c c/* | sort -u; {use}; id -u", self.folder)
             await result.dispose()
-            self.assertEqual(self.last_line(), str(os.stat(path).st_uid))
-        self.assertEqual(os.stat(os.path.join(path, "new")).st_uid, os.stat(path).st_uid)
-
-    async def test_the_next_task_has_it_while_the_last_ones_user_is_there(self):
-        """As long as artifacts are published; it is shown to the other user as its own then."""
-        path = await self.new_cache({"file": "x"})
-        first = await self.with_cache("id -u", self.folder)
-        owner = int(self.last_line())
-        self.never_walks()
-        use = "echo new > c/new; mkdir c/folder; chmod 700 c/folder; cat c/file c/new"
-        second = await self.with_cache(f"stat -c %u c c/file | sort -u; {use}; id -u", self.folder)
-        uid = int(self.last_line())
-        self.assertNotEqual(uid, owner)
-        self.assertIn(f"\n{uid}\nx", self.context.log.text)
-        names = ("file", "new", "folder")
-        self.assertEqual({os.stat(os.path.join(path, name)).st_uid for name in names}, {owner})
-        await first.dispose()
-        await second.dispose()
+            uid = self.last_line()
+            self.assertIn(f"\n{uid}\nx", self.context.log.text)
+            self.assertNotIn(int(uid), numbers)
+            numbers.add(int(uid))
+        self.assertEqual({os.stat(os.path.join(path, name)).st_uid for name in ("file", "new", "folder")}, {before})
 
     async def test_several_caches(self):
-        """The largest one's number counts; the others are shown as if they had it."""
-        await self.new_cache({"file": "small"})
-        small = self.folder
-        await self.new_cache({"file": "large"})
-        large = self.folder
-        small.size, large.size = 1, 2  # type: ignore[misc]  # as measured
+        """All are shown as the task's; what is mounted in one of them belongs to whom that does."""
+        await self.new_cache({"file": "one"})
+        first = self.folder
+        await self.new_cache({"file": "other"})
+        second = self.folder
         self.never_walks()
-        engine = self.engine("stat -c %u a/file b/file | sort -u; id -u; echo x > a/x; echo x > b/x")
-        await engine.attach_cache(small, "a", "mounts[0]")
-        await engine.attach_cache(large, "b", "mounts[1]")
+        use = "echo more >> a/text; rm a/text; echo x > a/x; echo x > b/x; echo x > a/deep/er/x"
+        engine = self.engine(f"stat -c %u a/* b/* a/deep/er | sort -u; id -u; {use}")
+        await engine.attach_cache(first, "a", "mounts[0]")
+        await engine.attach_cache(second, "b", "mounts[1]")
+        for number, name in enumerate(("a/text", "a/deep/er/text")):
+            await engine.attach_file(__file__, name, f"mounts[{number + 2}]")
         result = await self.run_engine(engine)
-        assert large.owner is not None
-        self.assertIn(f"\n{large.owner[0]}\n{large.owner[0]}\n", self.context.log.text)
-        await result.detach_cache(large)
-        await result.detach_cache(small)
-        owners = [os.stat(os.path.join(folder.path or "", "x")).st_uid for folder in (small, large)]
-        self.assertEqual(owners, [small.owner[0] if small.owner else None, large.owner[0]])
+        uid = self.last_line()
+        self.assertIn(f"\n{uid}\n{uid}\n", self.context.log.text)
+        await result.detach_cache(second)
+        await result.detach_cache(first)
+        for folder, names in ((first, ("x", "deep/er", "deep/er/text", "deep/er/x")), (second, ("x",))):
+            assert folder.owner is not None
+            owners = {os.stat(os.path.join(folder.path or "", name)).st_uid for name in names}
+            self.assertEqual(owners, {folder.owner[0]})
 
     async def test_a_task_with_roots_rights(self):
         """Makes files that are root's, which the next task must be able to change."""

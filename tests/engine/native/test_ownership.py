@@ -6,10 +6,8 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.engine.attached import Attached, Kind, Target
-from tcworker.engine.native.ownership import Stopped, give, is_one_users, mark_mixed, owner_of, owners_of
+from tcworker.engine.native.ownership import Stopped, give, is_one_users, mark_mixed, owner_of
 from tcworker.removal import remove
-from tcworker.testing.caches import FakeCacheFolder, MemoryHome
 from tests.surroundings import only_root
 
 FIRST, SECOND = (39311, 39311), (39312, 39312)
@@ -155,28 +153,3 @@ class GiveTests(OwnershipCase):
         give(self.cache, SECOND, never)
         self.assertEqual(os.fstat(folder).st_uid, SECOND[0])
         os.close(folder)
-
-
-class OwnersTests(OwnershipCase):
-    """Of what a run shall have."""
-
-    def attached(self, kind: Kind, size: int, owner: tuple[int, int]) -> Attached:
-        folder = FakeCacheFolder(MemoryHome(), "x", {"number": 1})
-        folder.size = size
-        path = os.path.abspath(self.mktemp())
-        os.mkdir(path)
-        os.chown(path, *owner)
-        return Attached(kind, Target.of("x"), "", folder, path)
-
-    def test_who_has_most_comes_first(self):
-        large, small = self.attached(Kind.CACHE, 10, SECOND), self.attached(Kind.CACHE, 6, FIRST)
-        self.assertEqual(owners_of([small, large]), [SECOND[0], FIRST[0]])
-        self.assertEqual(owners_of([small, large, small]), [FIRST[0], SECOND[0]])
-
-    def test_what_others_read_does_not_count(self):
-        self.assertEqual(owners_of([self.attached(Kind.TREE, 10, SECOND)]), [])
-
-    def test_what_is_gone(self):
-        gone = self.attached(Kind.CACHE, 10, SECOND)
-        os.rmdir(gone.source)
-        self.assertEqual(owners_of([gone]), [])
