@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
@@ -15,6 +16,7 @@ from tcworker.cache.table import StateTable
 from tcworker.config import Config
 from tcworker.control.caches import CacheOrders, Caches
 from tcworker.control.orders import Order
+from tcworker.errors import ConfigError, Fault
 from tcworker.interfaces import JSON
 from tcworker.state import StateStore
 from tcworker.waiting import OneShot, Threads
@@ -83,11 +85,20 @@ def _words(gone: Sequence[Row], elsewhere: Sequence[Row]) -> str:
     return ", ".join(removed + marked)
 
 
+def _check_owner(state_dir: str) -> None:
+    # What root makes in somebody's folder his worker cannot use, and where root follows links there is his choice.
+    owner = os.stat(state_dir).st_uid if os.path.isdir(state_dir) else os.geteuid()
+    if owner != os.geteuid():
+        expected = f"a folder of your own: this one belongs to user {owner}, who can give this order"
+        raise ConfigError([Fault("stateDir", state_dir, expected)])
+
+
 async def obey(reactor: Any, config: Config, order: Order) -> JSON:
     """Take the folders of a worker that does not run, and do what an order says.
 
     Raises L{StateDirectoryTaken}, L{StateUnusable}, L{ConfigError} or C{OSError}.
     """
+    _check_owner(config.state_dir)
     state = await StateStore.open(reactor, config.state_dir)
     threads = Threads(reactor, 2, "caches")
     places = {"cachesDir": config.caches_dir, "downloadsDir": config.downloads_dir}

@@ -18,6 +18,7 @@ from tcworker.control.orders import CLEAR_CACHES, LIST_CACHES, PURGE_CACHE, Orde
 from tcworker.errors import ConfigError, StateDirectoryTaken
 from tcworker.state import StateStore
 from tcworker.waiting import Threads
+from tests.surroundings import only_root
 
 
 class LeftCase(TestCase):
@@ -133,3 +134,13 @@ class InUse(LeftCase):
         await folders.close()
         await threads.stop()
         self.assertEqual(len(await self.names()), 4)
+
+
+class OfOthers(LeftCase):
+    async def test_root_leaves_somebodys_folder_as_it_is(self) -> None:
+        only_root()
+        os.mkdir(self.state_dir)
+        os.chown(self.state_dir, 61000, 61000)
+        error = await self.assertFailure(Deferred.fromCoroutine(self.do(CLEAR_CACHES)), ConfigError)
+        self.assertIn("belongs to user 61000", str(error))
+        self.assertEqual(os.listdir(self.state_dir), [])
