@@ -88,6 +88,8 @@ class ExclusiveCaches:
             await written
             is_there = await looking
         except BaseException:
+            # Whether the folder is there matters to nobody any more; that this failed would be nobody's, too.
+            looking.addErrback(lambda _: None)
             self._loose.run(self.give_back(row.id, folder, False), f"giving back {row.words}")
             raise
         if is_there:

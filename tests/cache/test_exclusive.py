@@ -102,6 +102,15 @@ class Taking(CacheCase):
         self.assertEqual((self.rows(), self.worker.home.folders), ([], {}))
         self.assert_logged("did not take that caches are gone")
 
+    def test_a_folder_that_cannot_be_looked_for_either_is_no_other_fault(self) -> None:
+        first = self.kept()
+        looking: Deferred[bool] = fail(OSError(5, "EIO"))
+        self.patch(first.folder, "is_there", lambda: looking)
+        self.worker.table.problem = OSError("disk full")
+        self.failureResultOf(self.run_of("b/0").exclusive("checkouts"), OSError)
+        self.assertIsNone(self.successResultOf(looking))
+        self.assert_logged("did not take that cache checkouts was given back")
+
     def test_one_that_is_there_stays_for_others_then(self) -> None:
         first = self.kept()
         self.worker.table.problem = OSError("disk full")
