@@ -53,6 +53,11 @@ class Grounds:
                 return Spot(spot.top, below, "/", [*spot.seen_parts, *below])
         return _as_it_is(target) if self._user.switch is None else None
 
+    def is_outside(self, spot: Spot) -> bool:
+        """Whether a place is the machine's, where what is put does not go with what the run has of its own."""
+        tops = {top for _, top in self._tops()} | {lent.top for lent in self._lent.values()}
+        return spot.top not in tops
+
     def lend(self, target: Target, path: str) -> Spot:
         """Have a folder of ours stand for one of the machine, which the run's user may write to. Raises L{NoPlace}."""
         real = os.path.realpath(str(target))

@@ -16,6 +16,7 @@ from tcworker.engine.native.folder import make_beside, make_folder, remove_folde
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
+from tcworker.engine.native.outside import Outside, remove_all
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ITaskContext
@@ -87,8 +88,15 @@ def remove_left_home(means: Means, details: Mapping[str, Any]) -> None:
 
     @param details: those of its sandbox record.
     """
+    # Nobody else has what it names, and another task may be about to want a cache there.
+    with ExitStack() as afterwards:
+        afterwards.callback(_remove_left, means, details)
+        remove_all(map(Outside.of, details.get("outside", ())))
+
+
+def _remove_left(means: Means, details: Mapping[str, Any]) -> None:
     # Where workers share a folder of tasks, another one may have a run of this name by now.
-    if held_by_another(details["folder"]):
+    if not means.clean_up or held_by_another(details["folder"]):
         return
     with _removing(details.get("private"), details["folder"]):
         if user := details.get("user"):

@@ -17,6 +17,7 @@ from tcworker.engine.native import ownership
 from tcworker.engine.native.carrier import Carrier, copy_file
 from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
 from tcworker.engine.native.home import Home
+from tcworker.engine.native.outside import Described, Outside, remove_all
 from tcworker.engine.native.sights import Sights
 from tcworker.engine.native.ways import InTheWay, Owner, check_free, is_folder_at, merge, way
 from tcworker.errors import ResourceUnavailable, TaskFailed
@@ -70,6 +71,7 @@ class Placement:
         self._carrier = Carrier(home.scratch)
         self._sights = Sights(lambda: self._carrier.new_folder("work"))
         self._placed: list[Placed] = []
+        self._outside: list[Outside] = []
 
     def place(self) -> list[Mapping[str, Any]]:
         """Put all in its place.
@@ -82,6 +84,15 @@ class Placement:
                 self._check_trees(attached)
                 self._places[attached.kind](self, attached)
         return self._sights.messages()
+
+    @property
+    def outside(self) -> list[Described]:
+        """What lies in folders of the machine, for a sandbox record."""
+        return [folder.described for folder in self._outside]
+
+    def remove_outside(self) -> None:
+        """Let nothing of it lie in folders of the machine, save caches that were taken back. Raises C{OSError}."""
+        remove_all(self._outside)
 
     def stop(self) -> None:
         """Let what takes long end now, by an error. From any thread."""
@@ -143,6 +154,11 @@ class Placement:
             there = os.lstat(name, dir_fd=folder)
         self._placed.append(replace(placed, identity=(there.st_dev, there.st_ino)))
         self._sights.add_cache(placed.spot, mapped)
+        self._note(placed.spot)
+
+    def _note(self, spot: Spot) -> None:
+        if self._grounds.is_outside(spot):
+            self._outside.append(Outside.at(spot))
 
     def _owner_at(self, target: Target) -> Owner | None:
         """Who is to own what is made in some place: in a cache that is only shown as the run's, whom that is of."""

@@ -218,8 +218,7 @@ def _clean_up(means: Means, details: Mapping[str, Any]) -> None:
     try:
         kill_left(details)
     finally:
-        if means.clean_up:
-            remove_left_home(means, details)
+        remove_left_home(means, details)
 
 
 def _make_ready(means: Means) -> None:

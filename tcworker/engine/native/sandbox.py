@@ -38,7 +38,11 @@ class Sandbox:
         # In this order: the dead write neither to the log nor to the folder.
         await self.supervisor.close()
         self.loan.give_back()
-        await self.means.threads.run(remove_home, self.means, self.home)
+        try:
+            if self.placement is not None:
+                await self.means.threads.run(self.placement.remove_outside)
+        finally:
+            await self.means.threads.run(remove_home, self.means, self.home)
 
     def take_back(self, path: str) -> Deferred[None]:
         """Have a cache where it was. Fails with L{TaskFailed} or L{ResourceUnavailable}."""

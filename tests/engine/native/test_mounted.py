@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tcworker.engine.native import ownership
+from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import Discarded, ResourceUnavailable, TaskFailed
-from tcworker.interfaces import ICacheFolder, IEngine, IResult
+from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult
 from tests.engine.native.harness import NativeCase, exists, free, names_in
 from tests.surroundings import only_root, open_folder
 
@@ -273,6 +275,57 @@ class RootAmongOthersTests(MountedCase):
         result = await self.run_engine(engine)
         await result.detach_cache(self.folder)
         await self.with_cache("test -O c; test -O c/file", self.folder)
+
+
+class OutsideTests(MountedCase):
+    """In folders of the machine, of tasks that run as the worker's own user."""
+
+    async def setUp(self):
+        await super().setUp()
+        # On one disk with the folders of tasks.
+        self.path = os.path.join(os.path.dirname(self.tasks_dir), "machine", "c")
+
+    async def start_with_cache(self, script: str) -> IExecution:
+        await self.new_cache({"file": "x"})
+        engine = self.engine(script)
+        await engine.attach_cache(self.folder, self.path, "mounts[0]")
+        execution = await engine.start()
+        self.addCleanup(free, execution)
+        return execution
+
+    async def test_a_cache_that_is_kept(self):
+        execution = await self.start_with_cache(f"echo y > {self.path}/new")
+        result = await execution.when_finished()
+        await result.detach_cache(self.folder)
+        await result.dispose()
+        self.assertEqual(names_in(self.folder.path or ""), ["file", "new"])
+        self.assertFalse(exists(self.path))
+
+    async def test_a_cache_that_is_dropped(self):
+        for _ in range(2):
+            execution = await self.start_with_cache(f"mkdir {self.path}/new")
+            result = await execution.when_finished()
+            self.assertTrue(result.success, self.context.log.text)
+            await result.dispose()
+            self.assertFalse(exists(self.path))
+
+    async def test_what_the_task_put_in_its_place_stays(self):
+        execution = await self.start_with_cache(f"mv {self.path} {self.path}.moved; mkdir {self.path}")
+        result = await execution.when_finished()
+        await result.dispose()
+        self.assertTrue(exists(self.path))
+
+    async def test_a_worker_that_died(self):
+        """The next one removes it, if it is the same."""
+        execution = await self.start_with_cache("true")
+        await execution.when_finished()
+        details = json.loads(json.dumps(execution.record.details))
+        ((path, device, number),) = details["outside"]
+        self.assertTrue(path.endswith("/machine/c"))
+        remove_left_home(self.platform._means, {**details, "outside": [(path, device, number + 1)]})
+        self.assertTrue(exists(self.path))
+        remove_left_home(self.platform._means, details)
+        self.assertFalse(exists(self.path))
 
 
 class CopyTests(MountedCase):
