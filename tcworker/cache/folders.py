@@ -34,6 +34,11 @@ _NOT_REMOVED = (
     "tried again every hour."
 )
 
+_UNKNOWN = (
+    "in {path} {count} folders that nobody knows are removed: what was being made when a worker ended, or caches of a "
+    "state directory that was lost or is another one"
+)
+
 T = TypeVar("T")
 
 _log = Logger()
@@ -132,10 +137,13 @@ class Folders:
         return reason
 
     async def _sweep(self) -> None:
-        for name in await self._threads.run(os.listdir, self.path):
-            path = os.path.join(self.path, name)
-            # Asked only now: what has been made since the list was is not in it, what is being made is.
-            if _OURS.match(name) and path not in self._living:
+        names = [name for name in await self._threads.run(os.listdir, self.path) if _OURS.match(name)]
+        unknown = [path for name in names if (path := os.path.join(self.path, name)) not in self._living]
+        if count := sum(os.path.basename(path).startswith(_HERE) for path in unknown):
+            _log.warn(_UNKNOWN, count=count, path=self.path)
+        for path in unknown:
+            # Asked once more: what has been made since the list was is not in it, what is being made is.
+            if path not in self._living:
                 await self._sweep_one(path)
 
     async def _sweep_one(self, path: str) -> None:
@@ -163,7 +171,10 @@ class Folders:
             self._refuse(f"a folder that can be made and written to ({error.strerror})")
 
     def _make_private(self) -> None:
-        if not stat.S_IMODE(os.stat(self.path).st_mode) & 0o077:
+        entry = os.stat(self.path)
+        if entry.st_uid != os.geteuid():
+            self._refuse(f"a folder of the worker's own user, but user {entry.st_uid} can change what is in it")
+        if not stat.S_IMODE(entry.st_mode) & 0o077:
             return
         there = os.listdir(self.path)
         # Closing somebody's shared folder (/tmp, /home) to all others would do more harm than good.

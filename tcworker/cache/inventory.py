@@ -14,6 +14,11 @@ from tcworker.cache.stock import Kept, Stock
 UNWRITTEN = 60.0
 """Seconds in which what is written to a file may be in memory only."""
 
+_MISSING = (
+    "{count} of what was kept for tasks are not in cachesDir or downloadsDir any more ({what} for one), and forgotten: "
+    "is a disk not mounted?"
+)
+
 _log = Logger()
 
 
@@ -35,6 +40,8 @@ async def take_stock(rows: Sequence[Row], homes: Sequence[Home], stock: Stock) -
     """
     by_name = {home.name: home for home in homes}
     gone = [row for row in rows if not await _load(row, by_name.get(row.platform), stock)]
+    if missing := [row for row in gone if row.run is None and not row.purged and row.platform in by_name]:
+        _log.warn(_MISSING, count=len(missing), what=missing[0].words)
     stock.skip_ids(row.id for row in gone)
     for row in gone:
         if row.run is not None:

@@ -19,6 +19,7 @@ from tcworker.removal import Unwanted, remove
 from tcworker.testing.caches import PLATFORM, MemoryHome
 from tcworker.testing.facilities import NoThreads
 from tests.cache.homes import HomeContract
+from tests.surroundings import only_root
 
 
 class Waiting(NoThreads):
@@ -116,6 +117,13 @@ class ThePlace(FoldersCase):
             self.successResultOf(opening)
             self.successResultOf(closing)
             self.open(Path(folders.path))
+
+    def test_one_that_somebody_else_can_change(self) -> None:
+        only_root()
+        other = self.path.parent / "others"
+        other.mkdir(0o700)
+        os.chown(other, 61000, 61000)
+        self.assertIn("expected a folder of the worker's own user, but user 61000", self.refused(other))
 
     def test_a_folder_of_others_is_not_closed_to_them(self) -> None:
         other = self.path.parent / "other"

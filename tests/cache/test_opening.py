@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tcworker.cache.folders import Folders
@@ -37,6 +38,9 @@ class Keeping(TestCase):
     def setUp(self) -> Deferred[None]:  # type: ignore[override]  # trial waits for it
         self.folder = os.path.abspath(self.mktemp())
         self.threads = traces.threads()
+        self.events: list[LogEvent] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
         return Deferred.fromCoroutine(self.begin())
 
     async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
@@ -94,6 +98,24 @@ class Keeping(TestCase):
         self.assertTrue((await self.run_of().exclusive("checkouts")).fresh)
         self.assertFalse((await self.run_of().exclusive("compiler")).fresh)
         self.assertNotEqual(lost.folder.path, whole.folder.path)
+
+    async def test_what_is_not_on_the_disk_any_more_is_said(self) -> None:
+        """That disk may be missing this time only."""
+        held = await self.downloaded()
+        await held.give_back()
+        os.rename(held.folder.path or "", os.path.join(self.folder, "elsewhere"))
+        await self.next_worker()
+        self.assertIn("1 of what was kept for tasks are not in cachesDir or downloadsDir any more", self.said())
+
+    async def test_what_nobody_knows_is_removed_and_said(self) -> None:
+        os.mkdir(os.path.join(self.folder, "downloads", "cache-0123456789abcdef"))
+        await self.next_worker()
+        await self.opened.store.sweep()
+        self.assertEqual(self.kept("downloads"), [])
+        self.assertIn("1 folders that nobody knows are removed", self.said())
+
+    def said(self) -> str:
+        return "\n".join(filter(None, map(formatEvent, self.events)))
 
     async def test_one_that_was_still_being_made_is_gone(self) -> None:
         def never(folder: ICacheFolder, say: Say) -> Deferred[Any]:
