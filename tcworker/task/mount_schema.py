@@ -149,11 +149,15 @@ _CONTENTS = {
     ],
 }
 
+MOST_MOUNTS = 200
+"""Each is fetched beside all others, and compared with them: more than anybody needs would hold up other tasks."""
+
 MOUNTS_SCHEMA: Mapping[str, Any] = {
     "properties": {
         "mounts": {
             "type": "array",
             "items": {"$ref": "#/$defs/mount"},
+            "maxItems": MOST_MOUNTS,
             "default": [],
             "description": "Files, folders and caches that are put in place before the first command runs.",
         }

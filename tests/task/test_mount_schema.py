@@ -84,6 +84,12 @@ class Mounts(MountCase):
         cache = {"cacheName": "c", "directory": "d"}
         PayloadSchema({"mounts": MOUNTS_SCHEMA}).check({"mounts": [cache, cache]})
 
+    def test_so_many_there_may_be(self) -> None:
+        schema, cache = PayloadSchema({"mounts": MOUNTS_SCHEMA}), {"cacheName": "c", "directory": "d"}
+        schema.check({"mounts": [cache] * 200})
+        with self.assertRaises(MalformedPayload):
+            schema.check({"mounts": [cache] * 201})
+
 
 class Contents(MountCase):
     """Five forms, told apart by C{taskId}, C{namespace}, C{url}, C{raw} and C{base64}."""
