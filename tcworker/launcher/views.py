@@ -22,7 +22,7 @@ _OPTIONS = "redirect_dir=on,index=off,metacopy=off"
 
 
 _NEVER = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENODEV, errno.EXDEV}
-"""What kernel and disks say that will not show it to the next run either."""
+"""What kernel and disks say that will not show it to the next run either, unless it comes of what this one wants."""
 
 
 class CannotShow(Exception):
@@ -36,9 +36,12 @@ class CannotShow(Exception):
         self.lasting = lasting
 
     @classmethod
-    def at(cls, path: str, error: OSError) -> CannotShow:
-        """Say what went wrong at a place."""
-        return cls(f"{path}: {error.strerror or error}", error.errno in _NEVER)
+    def at(cls, path: str, error: OSError, common: bool = False) -> CannotShow:
+        """Say what went wrong at a place.
+
+        @param common: whether any run may want the same; what only this one wanted says nothing of others.
+        """
+        return cls(f"{path}: {error.strerror or error}", common and error.errno in _NEVER)
 
 
 class Place(NamedTuple):
@@ -105,6 +108,12 @@ class Held(NamedTuple):
     own: int | None
     work: int | None
 
+    @property
+    def common(self) -> bool:
+        """Whether any run may want the same: no more layers than one, and nothing on a disk that the task chose."""
+        disks = {os.fstat(folder).st_dev for folder in (self.own, self.work) if folder is not None}
+        return len(self.layers) <= 1 and len(disks) <= 1
+
 
 class Viewer:
     """Shows a run its views: takes hold of what they need while all can be reached, then mounts it.
@@ -138,7 +147,7 @@ class Viewer:
                 assert work is not None
                 self._overlay(target, layers, own, work)
         except OSError as error:
-            raise CannotShow.at(view.target.path, error) from error
+            raise CannotShow.at(view.target.path, error, held.common) from error
 
     def _hold(self, view: View) -> Held:
         try:

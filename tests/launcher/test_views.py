@@ -176,10 +176,12 @@ class RefusalTests(ViewCase):
         self.assertIn("CannotShow", in_child(lambda: Namespace().enter(None, views)))
 
     def test_whether_the_next_run_need_not_try(self):
-        """A kernel that does not know how will not learn it; a file that was missing may be there."""
+        """A kernel that does not know how will not learn it; what one task alone wants is no matter of the others."""
         self.make("task/here", {}, SEEN)
         tree = self.make("tree", {"file": "shared"})
-        missing, other_disk = self.view(["missing"], tree), self.view(["here"], tree)._replace(work="/dev/shm")
+        here, missing = self.view(["here"], tree), self.view(["missing"], tree)
+        refused = here._replace(work=os.path.join(self.task, "here"))
+        other_disk, many = here._replace(work="/dev/shm"), here._replace(layers=here.layers * 300)
 
         def lasting(view: View) -> object:
             try:
@@ -188,7 +190,8 @@ class RefusalTests(ViewCase):
                 return error.lasting
             return "shown"
 
-        self.assertEqual([in_child(lambda v=view: lasting(v)) for view in (missing, other_disk)], ["False", "True"])
+        said = [in_child(lambda v=view: lasting(v)) for view in (refused, missing, other_disk, many)]
+        self.assertEqual(said, ["True", "False", "False", "False"])
 
     def test_all_is_as_before_then(self):
         tree = self.make("tree", {"file": "shared"})

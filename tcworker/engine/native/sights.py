@@ -76,7 +76,8 @@ class Sights:
         """What of all trees is seen at a place, the last one first; of those around it, what they have there."""
         around = [tree for tree in reversed(self._trees) if _within(seen, tree.seen)]
         found = [(tree.source or "", seen[len(tree.seen) :]) for tree in around if not self._parts(tree.seen, seen)]
-        return [layer for layer in found if _has_folder(*layer)]
+        # The kernel takes none twice, and what lies below itself shows nothing.
+        return [layer for layer in dict.fromkeys(found) if _has_folder(*layer)]
 
     def _parts(self, around: Parts, seen: Parts) -> bool:
         """Whether a cache lies between two places."""

@@ -107,3 +107,10 @@ class SightsTests(SynchronousTestCase):
         self.assertEqual(self.layers("/tasks/run/c/in"), [inner])
         view = self.views()["/tasks/run/c"]
         self.assertEqual((view.layers, view.own), ([], view.target))
+
+    def test_one_tree_twice_at_one_place(self):
+        """The kernel would take it for a loop."""
+        twice, between = self.tree(), self.tree()
+        for tree in (twice, between, twice):
+            self.sights.add_tree(spot("t"), tree, read_only=False)
+        self.assertEqual(self.layers("/tasks/run/t"), [twice, between])
