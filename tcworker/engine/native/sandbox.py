@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred, fail
 
@@ -13,6 +13,7 @@ from tcworker.engine.native.placement import Placement
 from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import TaskFailed
+from tcworker.waiting import OneShot, whatever_happens
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Sandbox:
     loan: Loan
     supervisor: SupervisorLink
     placement: Placement | None = None
+    _taken: dict[str, OneShot[None]] = field(default_factory=dict)
 
     def free(self) -> Deferred[None]:
         """Kill what lives, and remove the rest; repeatable."""
@@ -38,6 +40,9 @@ class Sandbox:
         # In this order: the dead write neither to the log nor to the folder.
         await self.supervisor.close()
         self.loan.give_back()
+        for taken in list(self._taken.values()):
+            # Whoever asked may have gone, and it is being moved out of what goes now all the same.
+            await whatever_happens(taken.wait().addErrback(lambda _: None))
         try:
             if self.placement is not None:
                 await self.means.threads.run(self.placement.remove_outside)
@@ -45,10 +50,20 @@ class Sandbox:
             await self.means.threads.run(remove_home, self.means, self.home)
 
     def take_back(self, path: str) -> Deferred[None]:
-        """Have a cache where it was. Fails with L{TaskFailed} or L{ResourceUnavailable}."""
+        """Have a cache where it was. Who asks again after a cancel waits for the same.
+
+        Fails with L{TaskFailed} or L{ResourceUnavailable}.
+        """
         if self.placement is None:
             return fail(TaskFailed(f"{path} is no cache of this task"))
-        return self.means.threads.run(self.placement.take_back, path)
+        if path not in self._taken:
+            self._taken[path] = OneShot()
+            self.means.threads.run(self.placement.take_back, path).addBoth(self._taken[path].settle)
+        # Who is told has it: what is asked for after that is no cache of the task's any more.
+        return self._taken[path].wait().addCallback(lambda _: self._told(path))
+
+    def _told(self, path: str) -> None:
+        self._taken.pop(path, None)
 
     async def give_up(self) -> None:
         """Free all of a run that does not begin; its caches are where they were."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from tcworker.engine.native import ownership
+from tcworker.engine.native.carrier import Carrier
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import Discarded, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult
 from tests.engine.native.harness import NativeCase, exists, free, names_in
-from tests.surroundings import only_root, open_folder
+from tests.surroundings import only_root, open_folder, until
 
 
 def shell(script: str) -> dict[str, Any]:
@@ -439,6 +441,30 @@ class DeathTests(MountedCase):
         await engine.discard()
         await self.assertFailure(starting, Discarded)
         self.assertEqual(names_in(path), ["file"])
+
+    async def test_taking_back_is_waited_for_by_all_though_one_goes(self):
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine("echo more > c/more")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        result = await self.run_engine(engine)
+        moving, go_on, move_out = threading.Event(), threading.Event(), Carrier.move_out
+
+        def slowly(*arguments: Any) -> None:
+            moving.set()
+            go_on.wait(30)
+            move_out(*arguments)
+
+        self.patch(Carrier, "move_out", slowly)
+        first = result.detach_cache(self.folder)
+        await until(moving.is_set)
+        first.cancel()
+        await self.assertFailure(first, CancelledError)
+        second, disposing = result.detach_cache(self.folder), result.dispose()
+        self.assertNoResult(second)
+        go_on.set()
+        await second
+        await disposing
+        self.assertEqual(names_in(path), ["file", "more"])
 
     async def test_a_launcher_that_cannot_start(self):
         path = await self.new_cache({"file": "x"})
