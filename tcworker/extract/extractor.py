@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from zope.interface import implementer
 
 from tcworker.errors import TaskFailed
@@ -20,6 +20,17 @@ __all__ = ["Extracted", "Extraction", "ExtractionLimits", "Extractor", "Owner"]
 NOBODY = Owner(2**32 - 3, 2**32 - 3)
 """Numbers that no user and no group has."""
 
+_EACH = 256 << 20
+"""Bytes of memory that most archives need at the most to be unpacked: a window of 128 MB, and the program."""
+
+_FEWEST = 4
+
+
+def places() -> int:
+    """How many archives may be unpacked at one time, by all tasks: they may have a quarter of the memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(_FEWEST, memory // 4 // _EACH)
+
 
 @implementer(ISink)
 class Extraction:
@@ -28,12 +39,21 @@ class Extraction:
     Its methods fail with L{TaskFailed} when the archive is not what it should be or takes more than it may,
     L{ResourceUnavailable} when there is no room, L{InternalError} when no child can be started; what is in the folder
     then is for the caller to remove.
+
+    @param places: of which it has one while its child runs.
     """
 
     def __init__(
-        self, reactor: IReactor, limits: ExtractionLimits, form: str, folder: str, owner: Owner | None
+        self,
+        reactor: IReactor,
+        limits: ExtractionLimits,
+        places: DeferredSemaphore,
+        form: str,
+        folder: str,
+        owner: Owner | None,
     ) -> None:
         self._reactor, self._limits = reactor, limits
+        self._places, self._has_place = places, False
         self._form, self._folder, self._owner = form, folder, owner
         self._feed: Feed | None = None
         self._child: Unpacker | None = None
@@ -64,6 +84,9 @@ class Extraction:
     async def _begin(self) -> None:
         again = self._child is not None
         await self._abandon()
+        # Its server is not read from meanwhile.
+        await self._places.acquire()
+        self._has_place = True
         order = new_order(self._form, self._limits, self._owner, into_folder=True, again=again)
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._feed = Feed(self._reactor)
@@ -85,12 +108,19 @@ class Extraction:
         assert self._feed is not None and self._child is not None, "a sink is told before the first byte"
         self._feed.close()
         self._extracted = await self._child.in_time(Deferred.fromCoroutine(self._child.result()))
+        self._leave_place()
 
     async def _abandon(self) -> None:
         if self._child is not None:
             await self._child.end()
         if self._feed is not None:
             self._feed.close()
+        self._leave_place()
+
+    def _leave_place(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._places.release()
 
 
 class Extractor:
@@ -98,6 +128,7 @@ class Extractor:
 
     def __init__(self, reactor: IReactor, limits: ExtractionLimits) -> None:
         self._reactor, self._limits = reactor, limits
+        self._places = DeferredSemaphore(places())
 
     def into_folder(self, form: str, folder: str, owner: Owner | None) -> Extraction:
         """Give a sink for an archive that is to be unpacked into an empty folder.
@@ -107,7 +138,7 @@ class Extractor:
         Raises L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FOLDER_FORMATS}.
         """
         check_folder_format(form)
-        return Extraction(self._reactor, self._limits, form, folder, owner)
+        return Extraction(self._reactor, self._limits, self._places, form, folder, owner)
 
     def decompress(self, form: str, source: int, target: int) -> Deferred[Extracted]:
         """Decompress an open file, from where it is, into another; both stay the caller's.
@@ -115,7 +146,7 @@ class Extractor:
         Fails with L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FILE_FORMATS}, else as
         an L{Extraction} does.
         """
-        return Deferred.fromCoroutine(self._decompress(form, source, target))
+        return self._places.run(lambda: Deferred.fromCoroutine(self._decompress(form, source, target)))
 
     async def _decompress(self, form: str, source: int, target: int) -> Extracted:
         check_file_format(form)

@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tcworker.errors import InternalError, MalformedPayload, ResourceUnavailable, TaskFailed
+from tcworker.extract import extractor as extractors
 from tcworker.extract.extractor import NOBODY, Extracted, Extraction, ExtractionLimits, Extractor, Owner
 from tcworker.extract.unpacker import ADVICE
 from tcworker.interfaces import ISink
@@ -158,7 +159,12 @@ class Whose(Unpacking):
         await self.extraction("tar.zst").begin(None)
         (pid,) = self.children()
         await until(lambda: "Max processes             0 " in _read(pid, "limits"))
-        for limit in ("cpu time              3601", "core file size        0", f"address space         {2 << 30}"):
+        # Of the processor's time it is told before it is killed.
+        for limit in (
+            "cpu time              3601                 3606",
+            "core file size        0",
+            f"address space         {2 << 30}",
+        ):
             self.assertIn(f"Max {limit} ", _read(pid, "limits"))
 
     async def test_the_child_knows_nothing_of_the_workers_environment(self) -> None:
@@ -323,6 +329,34 @@ class Beginnings(Unpacking):
         await extraction.begin(None)
         await extraction.abandon()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class AtOneTime(Unpacking):
+    """As many as there is memory for: here one."""
+
+    def setUp(self) -> None:
+        self.patch(extractors, "places", lambda: 1)
+        super().setUp()
+
+    async def test_the_next_begins_when_one_is_over(self) -> None:
+        for end in (Extraction.finish, Extraction.abandon):
+            first, second, third = (self.extraction("tar") for _ in range(3))
+            await self.feed(first, tar(Member("a")))
+            waiting, gone = second.begin(None), third.begin(None)
+            self.assertNoResult(waiting)
+            gone.cancel()
+            await self.assertFailure(gone, CancelledError)
+            await end(first)
+            await waiting
+            await second.abandon()
+            await self.unpack("tar", tar(Member("b")))
+
+    async def test_one_that_begins_anew_keeps_no_other_place(self) -> None:
+        extraction = self.extraction("tar")
+        await extraction.begin(None)
+        await extraction.begin(None)
+        await extraction.abandon()
+        await self.unpack("tar", tar(Member("b")))
 
 
 class BackPressure(Unpacking):

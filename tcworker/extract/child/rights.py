@@ -15,6 +15,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWNET = 0x40000000
 _FILES = 256
 _MEGA = 1 << 20
+_LAST_SECONDS = 5
 
 
 def give_up(owner: Owner | None, megabytes: int, memory: int, seconds: float) -> None:
@@ -27,6 +28,7 @@ def give_up(owner: Owner | None, megabytes: int, memory: int, seconds: float) ->
     # Whoever signals the worker's group means the worker, which decides.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    _offer_to_the_kernel()
     os.chdir("/")
     os.umask(0)
     if owner is not None:
@@ -38,7 +40,8 @@ def give_up(owner: Owner | None, megabytes: int, memory: int, seconds: float) ->
     _limit(resource.RLIMIT_NOFILE, _FILES)
     _limit(resource.RLIMIT_FSIZE, megabytes * _MEGA)
     _limit(resource.RLIMIT_AS, memory * _MEGA)
-    _limit(resource.RLIMIT_CPU, int(seconds) + 1)
+    # At the second limit it would be killed as for want of memory.
+    _limit(resource.RLIMIT_CPU, int(seconds) + 1, beyond=_LAST_SECONDS)
     _control(_PR_SET_NO_NEW_PRIVS, 1)
     # In this order: becoming another user takes it away.
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -60,10 +63,17 @@ def _control(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _limit(kind: int, most: int) -> None:
+def _offer_to_the_kernel() -> None:
+    """Be the first to go when the machine has no memory left: worker and tasks are worth more."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+
+
+def _limit(kind: int, most: int, beyond: int = 0) -> None:
     _, hard = resource.getrlimit(kind)
+    last = most + beyond
     if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
+        most, last = min(most, hard), min(last, hard)
     # Some systems do not have all of them.
     with contextlib.suppress(ValueError):
-        resource.setrlimit(kind, (most, most))
+        resource.setrlimit(kind, (most, last))

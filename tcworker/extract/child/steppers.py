@@ -8,6 +8,9 @@ from typing import Any, NamedTuple, Protocol
 
 _MEGA = 1 << 20
 
+_ZSTD_WINDOW = 27
+"""128 MB as a power of two, the most that zstd itself uses without C{--long} and reads unless told otherwise."""
+
 
 class Stepper(Protocol):
     """Decompresses one stream, step by step; whatever it raises means that it cannot.
@@ -131,9 +134,8 @@ def _zstd(memory: int) -> Callable[[], Stepper]:
         library = import_module("compression.zstd")
     except ImportError:
         library = import_module("backports.zstd")
-    return lambda: library.ZstdDecompressor(
-        options={library.DecompressionParameter.window_log_max: (memory * _MEGA // 2).bit_length() - 1}
-    )
+    window = min(_ZSTD_WINDOW, (memory * _MEGA // 2).bit_length() - 1)
+    return lambda: library.ZstdDecompressor(options={library.DecompressionParameter.window_log_max: window})
 
 
 _ANY = float("inf")

@@ -121,6 +121,14 @@ class Broken(SynchronousTestCase):
         self.assertRefused("zst", zstd.compress(bytes(20 << 20), options=wide), "too much memory", memory=16)
         self.assertRefused("xz", COMPRESS["xz"](TEXT), "[Mm]emory", memory=1)
 
+    def test_a_window_is_no_wider_than_zstd_itself_would_take(self) -> None:
+        for log, taken in ((27, True), (28, False)):
+            packed = zstd.compress(bytes((1 << log) + 1), options={zstd.CompressionParameter.window_log: log})
+            if taken:
+                self.assertEqual(len(unpacked("zst", packed)), (1 << log) + 1)
+            else:
+                self.assertRefused("zst", packed, "too much memory")
+
 
 class Lzip(SynchronousTestCase):
     def assertDamaged(self, packed: bytes) -> None:
