@@ -6,12 +6,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tcworker.removal import remove
 
@@ -41,7 +40,7 @@ class Carrier:
         return self._stopped
 
     def stop(self) -> None:
-        """Let what is copied now fail, and all that follows. From any thread."""
+        """Let what is copied now fail, and all copies that follow. From any thread."""
         with self._guard:
             self._stopped = True
             if self._copying is not None:
@@ -98,7 +97,7 @@ class Carrier:
         with _opened(source) as source_folder, _opened(target) as target_folder:
             with self._guard:
                 if self._stopped:
-                    raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+                    raise _cancelled()
                 copying = self._copying = _start_copying(source_folder, target_folder)
             said = _last_line(copying)
         with self._guard:
@@ -134,14 +133,17 @@ def _start_copying(source: int, target: int) -> subprocess.Popen[str]:
     )
 
 
-def copy_file(source: str, target: int) -> None:
-    """Copy a file into an open one, which is empty. Raises C{OSError}."""
+def copy_file(source: str, target: int, stopped: Callable[[], bool] = bool) -> None:
+    """Copy a file into an open one, which is empty. Raises C{OSError}, also once it is told that it shall stop."""
     with open(source, "rb") as file:
         try:
             fcntl.ioctl(target, _CLONE, file.fileno())
         except OSError:
             with open(target, "wb", closefd=False) as copy:
-                shutil.copyfileobj(file, copy, _PIECE)
+                while piece := file.read(_PIECE):
+                    if stopped():
+                        raise _cancelled() from None
+                    copy.write(piece)
 
 
 @contextlib.contextmanager
@@ -151,6 +153,10 @@ def _opened(folder: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _cancelled() -> OSError:
+    return OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
 
 def _last_line(process: subprocess.Popen[str]) -> str:

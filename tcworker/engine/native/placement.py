@@ -81,6 +81,8 @@ class Placement:
         """
         for attached in self._attached:
             with _explained(attached):
+                if self._carrier.stopped():
+                    raise ownership.Stopped
                 self._check_trees(attached)
                 self._places[attached.kind](self, attached)
         return self._sights.messages()
@@ -95,7 +97,7 @@ class Placement:
         remove_all(self._outside)
 
     def stop(self) -> None:
-        """Let what takes long end now, by an error. From any thread."""
+        """Let L{place} end by an error: before the next thing, or in the midst of what is copied. From any thread."""
         self._carrier.stop()
 
     def put_back(self) -> None:
@@ -227,7 +229,8 @@ class Placement:
             if is_folder_at(folder, name):
                 raise InTheWay(f"{file.target} is a folder")
             remove(name, folder)
-            _make_file(file.source, os.open(name, _NEW_FILE, 0o644, dir_fd=folder), owner)
+            made = os.open(name, _NEW_FILE, 0o644, dir_fd=folder)
+            _make_file(file.source, made, owner, self._carrier.stopped)
         self._placed.append(placed)
 
     def _find(self, attached: Attached) -> Spot:
@@ -247,9 +250,9 @@ class Placement:
     }
 
 
-def _make_file(source: str, made: int, owner: Owner | None) -> None:
+def _make_file(source: str, made: int, owner: Owner | None, stopped: Callable[[], bool]) -> None:
     try:
-        copy_file(source, made)
+        copy_file(source, made, stopped)
         os.fchmod(made, 0o644)
         if owner is not None:
             os.fchown(made, *owner)

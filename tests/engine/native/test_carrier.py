@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -200,10 +202,10 @@ class CopyTests(CarrierCase):
 class FileTests(CarrierCase):
     """Single ones."""
 
-    def copy(self, name: str) -> None:
+    def copy(self, name: str, stopped: Callable[[], bool] = bool) -> None:
         target = os.open(self.path("target/copy"), os.O_WRONLY | os.O_CREAT)
         try:
-            copy_file(self.path(name), target)
+            copy_file(self.path(name), target, stopped)
         finally:
             os.close(target)
 
@@ -214,6 +216,20 @@ class FileTests(CarrierCase):
         self.copy("large")
         with open(self.path("target/copy"), "rb") as file:
             self.assertEqual(file.read(), content)
+
+    def test_told_to_stop_in_the_middle(self):
+        """Where blocks cannot be shared, between two pieces."""
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EOPNOTSUPP, "not on this disk")
+
+        self.patch(fcntl, "ioctl", refuse)
+        self.write("large", "x" * 5_000_000)
+        answers = iter((False, False, True))
+        with self.assertRaises(OSError) as caught:
+            self.copy("large", lambda: next(answers))
+        self.assertEqual(caught.exception.errno, errno.ECANCELED)
+        self.assertEqual(os.stat(self.path("target/copy")).st_size, 2 << 20)
 
     def test_changes_reach_nobody_else(self):
         self.copy("cache/file")

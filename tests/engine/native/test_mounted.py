@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from tcworker.engine.native import ownership
+from tcworker.engine.native import ownership, placement
 from tcworker.engine.native.carrier import Carrier
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.platform import NativePlatform
@@ -465,6 +465,27 @@ class DeathTests(MountedCase):
         await second
         await disposing
         self.assertEqual(names_in(path), ["file", "more"])
+
+    async def test_what_follows_is_not_begun_once_it_is_discarded(self):
+        engine = self.engine("true")
+        for name in ("one", "two"):
+            await engine.attach_file(__file__, name, f"mounts[{name}]")
+        begun: list[object] = []
+        copying, go_on = threading.Event(), threading.Event()
+
+        def slowly(source: str, *_: object) -> None:
+            begun.append(source)
+            copying.set()
+            go_on.wait(30)
+
+        self.patch(placement, "copy_file", slowly)
+        starting = engine.start()
+        await until(copying.is_set)
+        discarding = engine.discard()
+        go_on.set()
+        await discarding
+        await self.assertFailure(starting, Discarded)
+        self.assertEqual(len(begun), 1)
 
     async def test_a_launcher_that_cannot_start(self):
         path = await self.new_cache({"file": "x"})
