@@ -196,9 +196,12 @@ class NativeEngine:
             raise
 
     async def _clear(self, home: Home, placement: Placement | None) -> None:
-        if placement is not None:
-            await self._means.threads.run(placement.put_back)
-        await self._means.threads.run(remove_home, self._means, home)
+        try:
+            if placement is not None:
+                await self._means.threads.run(placement.put_back)
+                await self._means.threads.run(placement.remove_outside)
+        finally:
+            await self._means.threads.run(remove_home, self._means, home)
 
     async def _let_log_in(self, home: Home) -> None:
         """Let a task that runs as the worker start what shall not (contracts of generic-worker, 7)."""

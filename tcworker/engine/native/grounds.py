@@ -70,6 +70,12 @@ class Grounds:
         self._lent[target.parts] = spot = Spot(path, (), "/", [part for part in real.split("/") if part])
         return spot
 
+    def stand_in(self, spot: Spot, target: Target, path: str) -> Spot:
+        """Have a folder of ours stand for one that L{is_outside}; what comes to lie in it lies in ours."""
+        seen = [part for part in (*spot.seen.split("/"), *spot.seen_parts) if part]
+        self._lent[target.parts] = ours = Spot(path, (), "/", seen)
+        return ours
+
     def _tops(self) -> Sequence[tuple[str, str]]:
         """What the run sees as its own, each with where that is."""
         own = [(self._folder, self._folder)]

@@ -19,7 +19,7 @@ from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
 from tcworker.engine.native.home import Home
 from tcworker.engine.native.outside import Described, Outside, remove_all
 from tcworker.engine.native.sights import Sights
-from tcworker.engine.native.ways import InTheWay, Owner, check_free, is_folder_at, merge, way
+from tcworker.engine.native.ways import InTheWay, Owner, check_free, is_folder_at, merge, new_in, way
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.removal import remove
 from tcworker.task.outcome import full_disk
@@ -188,8 +188,32 @@ class Placement:
         spot = self._find(tree)
         with way(spot.top, spot.parts, self._owner_at(tree.target), make=True):
             self._clear_way(tree)
+        if self._grounds.is_outside(spot) and not in_cache:
+            spot = self._stand_in(tree, spot)
         self._placed.append(Placed(tree, spot))
         self._sights.add_tree(spot, tree.source, tree.read_only)
+
+    def _stand_in(self, tree: Attached, spot: Spot) -> Spot:
+        """Let what the task changes in a folder of the machine lie in the scratch, not where the next one finds it."""
+        ours = self._grounds.stand_in(spot, tree.target, self._carrier.new_folder("own"))
+        for placed in [one for one in self._placed if one.attached.target.within(tree.target)]:
+            below = placed.attached.target.parts[len(tree.target.parts) :]
+            if placed.attached.kind is Kind.FILE:
+                self._move_file(placed)
+            else:
+                # Something must be there to be shown on.
+                with way(ours.top, below, self._owner, make=True):
+                    pass
+        return ours
+
+    def _move_file(self, placed: Placed) -> None:
+        above, name = placed.above
+        with way(*above) as folder:
+            there = name in os.listdir(folder)
+            remove(name, folder)
+        self._placed.remove(placed)
+        if there:
+            self._place_file(placed.attached)
 
     def _clear_way(self, tree: Attached) -> None:
         """Remove files where a folder that came later has something."""
@@ -209,8 +233,12 @@ class Placement:
         if owner is not None:
             ownership.give(copy, owner, self._carrier.stopped)
         spot = self._find(tree)
+        there = os.path.lexists(os.path.join(spot.top, *spot.parts))
         with way(spot.top, spot.parts, its_owner, make=True) as folder, way(copy, ()) as copied:
+            new = list(new_in(copied, folder)) if there else [()]
             merge(copied, folder)
+            for below in new:
+                self._note(spot._replace(parts=[*spot.parts, *below]))
             if tree.read_only:
                 if owner is not None:
                     os.fchown(folder, *owner)

@@ -29,7 +29,7 @@ class _Sight:
     @property
     def seen(self) -> Parts:
         """Where, from the root."""
-        return (*self.spot.seen.strip("/").split("/"), *self.spot.seen_parts)
+        return (*filter(None, self.spot.seen.split("/")), *self.spot.seen_parts)
 
 
 class Sights:

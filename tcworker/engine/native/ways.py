@@ -80,6 +80,16 @@ def merge(source: int, target: int) -> None:
             os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
 
 
+def new_in(source: int, target: int) -> Iterator[tuple[str, ...]]:
+    """Give the ways to all that L{merge} would put there, save what is in that."""
+    for name in os.listdir(source):
+        if is_folder_at(source, name) and is_folder_at(target, name):
+            with _opened(source, name) as below, _opened(target, name) as its_own:
+                yield from ((name, *parts) for parts in new_in(below, its_own))
+        else:
+            yield (name,)
+
+
 def _enter(folder: int, part: str, owner: Owner | None, make: bool) -> int:
     try:
         return os.open(part, _FOLDER, dir_fd=folder)

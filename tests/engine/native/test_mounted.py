@@ -16,7 +16,7 @@ from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import Discarded, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult
-from tests.engine.native.harness import NativeCase, exists, free, names_in
+from tests.engine.native.harness import NativeCase, exists, free, names_in, touch
 from tests.surroundings import only_root, open_folder, until
 
 
@@ -317,6 +317,34 @@ class OutsideTests(MountedCase):
         await result.dispose()
         self.assertTrue(exists(self.path))
 
+    async def start_with_tree(self, script: str, cache: ICacheFolder | None = None) -> IResult:
+        engine = self.engine(script)
+        if cache is not None:
+            await engine.attach_cache(cache, f"{self.path}/deep/cache", "mounts[0]")
+            await engine.attach_file(__file__, f"{self.path}/file", "mounts[1]")
+        await engine.attach_tree(self.folder, self.path, "mounts[2]", False)
+        return await self.run_engine(engine)
+
+    async def test_a_tree_is_the_next_tasks_as_it_was(self):
+        tree = await self.new_cache({"a": "x", "b": "x"})
+        for _ in range(2):
+            change = f"echo y > {self.path}/a; rm {self.path}/b; touch {self.path}/new"
+            result = await self.start_with_tree(f"echo $(ls {self.path}); {change}")
+            self.assertEqual(self.last_line(), "a b")
+            await result.dispose()
+        self.assertEqual(names_in(tree), ["a", "b"])
+        self.assertEqual(read(os.path.join(tree, "a")), "x")
+
+    async def test_a_cache_in_a_tree(self):
+        await self.new_cache({"in": "x"})
+        cache = self.folder
+        await self.new_cache({"a": "x"})
+        result = await self.start_with_tree(f"cd {self.path}; echo $(ls . deep/cache); touch deep/cache/new", cache)
+        self.assertEqual(self.last_line(), ".: a deep file deep/cache: in")
+        await result.detach_cache(cache)
+        await result.dispose()
+        self.assertEqual(names_in(cache.path or ""), ["in", "new"])
+
     async def test_a_worker_that_died(self):
         """The next one removes it, if it is the same."""
         execution = await self.start_with_cache("true")
@@ -328,6 +356,35 @@ class OutsideTests(MountedCase):
         self.assertTrue(exists(self.path))
         remove_left_home(self.platform._means, details)
         self.assertFalse(exists(self.path))
+
+
+class CopiesOutsideTests(OutsideTests):
+    """Where the kernel shows nobody anything else than what is there."""
+
+    async def setUp(self):
+        await super().setUp()
+        self.platform._means.showing.possible = False
+
+    async def test_one_that_never_ran(self):
+        await self.new_cache({"a": "x"})
+        engine = self.engine("true")
+        await engine.attach_tree(self.folder, self.path, "mounts[0]", False)
+        await engine.attach_file(f"{self.path}.gone", "file", "mounts[1]")
+        with self.assertRaises(ResourceUnavailable):
+            await engine.start()
+        self.assertFalse(exists(self.path))
+
+    async def test_what_the_machine_has_there(self):
+        os.makedirs(os.path.join(self.path, "folder"))
+        await self.new_cache({"a": "x"})
+        os.mkdir(os.path.join(self.folder.path or "", "folder"))
+        touch(os.path.join(self.folder.path or "", "folder"), "b")
+        touch(os.path.join(self.path, "folder"), "of-the-machine")
+        result = await self.start_with_tree(f"cd {self.path}; echo $(ls . folder)")
+        self.assertEqual(self.last_line(), ".: a folder folder: b of-the-machine")
+        await result.dispose()
+        self.assertEqual(names_in(self.path), ["folder"])
+        self.assertEqual(names_in(os.path.join(self.path, "folder")), ["of-the-machine"])
 
 
 class CopyTests(MountedCase):
