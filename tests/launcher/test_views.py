@@ -166,6 +166,34 @@ class ReadOnlyTests(ViewCase):
         self.assertEqual(self.refused(self.view(["here"], *trees, read_only=True)), answer)
 
 
+class RightsTests(ViewCase):
+    """Whether a file can give its owner's rights to who runs it, or be a device."""
+
+    def withheld(self, plain: bool) -> list[int]:
+        """What is, of all kinds of views."""
+        for name in ("over", "still", "stills", "cache"):
+            self.make(f"task/{name}", {}, ON_DISK if name == "cache" else SEEN)
+        trees = self.make("a", {}), self.make("b", {})
+        still = [self.view(["still"], trees[0], read_only=True), self.view(["stills"], *trees, read_only=True)]
+        cache = View(Place(self.task, ["cache"]), [], Place(self.task, ["cache"]), None, mapped=True)
+        views = [self.view(["over"], trees[0]), *still, cache]
+
+        def look() -> object:
+            assert Namespace().enter(None, Views(views, SEEN, plain))
+            flags = [os.statvfs(view.target.path).f_flag for view in views]
+            return [flag & (os.ST_NOSUID | os.ST_NODEV) for flag in flags]
+
+        return [int(flags) for flags in in_child(look).strip("[]").split(",")]
+
+    def test_of_a_task_with_a_user(self):
+        self.assertEqual(self.withheld(plain=True), [os.ST_NOSUID | os.ST_NODEV] * 4)
+
+    def test_of_a_task_with_the_workers_rights(self):
+        """It sees what it would see there."""
+        plainly = os.statvfs(self.top).f_flag & (os.ST_NOSUID | os.ST_NODEV)
+        self.assertEqual(self.withheld(plain=False), [0, plainly, 0, plainly])
+
+
 class RefusalTests(ViewCase):
     """What cannot be shown."""
 
