@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from tcworker.cache.places import Places, Pressure
 from tcworker.config import Config
 from tcworker.waiting import Executor
-from tcworker.watch.disks import MEGABYTE, Need, needs_of
+from tcworker.watch.disks import MEGABYTE
 from tcworker.watch.memory import Memory, read_memory
 
 OF_WHAT_ENDS_TASKS = 2
@@ -72,7 +73,7 @@ class _Trouble:
 
 
 class Room:
-    """Looks after the disks of tasks and of state and after the memory, by the system's own figures.
+    """Looks after the disks of tasks, state and caches and after the memory, by the system's own figures.
 
     @param holds: what else may speak against another task.
     @param kept: what makes way for tasks.
@@ -90,7 +91,7 @@ class Room:
         self._threads = threads
         self._holds = holds
         self._kept = kept
-        self._needs = needs_of(config)
+        self._places = Places.of_config(config)
         self._memory = MemoryNeed.of_config(config)
         self._trouble: _Trouble | None = None
 
@@ -123,7 +124,7 @@ class Room:
 
     def _look(self) -> Deferred[_Lack]:
         # All at once: this comes before each claim, and a thread and back takes longer than a look.
-        return self._threads.run(_Lack.now, self._needs, self._memory)
+        return self._threads.run(_Lack.now, self._places, self._memory)
 
     def _short(self, text: str, *, held: bool) -> Shortage:
         now = self._clock.seconds()
@@ -174,6 +175,8 @@ class _Lack:
     memory: str
 
     @classmethod
-    def now(cls, needs: Sequence[Need], memory: MemoryNeed) -> _Lack:
+    def now(cls, places: Places, memory: MemoryNeed) -> _Lack:
         """Look at both."""
-        return cls(next(filter(None, (need.lack() for need in needs)), ""), memory.lack(read_memory()))
+        # First where tasks are: of those disks it also counts that nobody knows how much is free.
+        lacks = [need.lack() for need in places.needs] + [short.text for short in places.short(Pressure.USUAL)]
+        return cls(next(filter(None, lacks), ""), memory.lack(read_memory()))

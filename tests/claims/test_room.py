@@ -16,7 +16,7 @@ from tcworker.testing.facilities import FakeFacilities, NoThreads
 from tcworker.watch.disks import MEGABYTE, Disk
 from tcworker.watch.memory import Memory
 
-TASKS, STATE = "/disk/tasks", "/disk/state"
+TASKS, STATE, CACHES = "/disk/tasks", "/disk/state", "/disk/caches"
 
 
 class FakeKept:
@@ -43,7 +43,7 @@ class FakeKept:
 class RoomTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.free = {TASKS: 1000, STATE: 1000}
+        self.free = {TASKS: 1000, STATE: 1000, CACHES: 1000}
         self.hold = ""
         self.memory: Memory | None = Memory(16000 * MEGABYTE, 8000 * MEGABYTE)
         self.patch(Disk, "of", self.disk)
@@ -56,6 +56,7 @@ class RoomTestCase(SynchronousTestCase):
 
     def needs(self, megabytes: int, **settings: Any) -> None:
         config = replace(FakeFacilities(self.clock, self.mktemp()).config, tasks_dir=TASKS, state_dir=STATE)
+        config = replace(config, caches_dir=CACHES, downloads_dir=CACHES)
         config = replace(config, required_disk_space_megabytes=megabytes, **settings)
         self.room = Room(self.clock, config, NoThreads(), [lambda: "", lambda: self.hold], self.kept)
 
@@ -82,6 +83,12 @@ class HowMuchIsNeeded(RoomTestCase):
             shortage = self.shortage()
             assert shortage is not None
             self.assertIn(f"the disk of {path} has 499 MiB free, 1 MiB less than the 500", shortage.text)
+
+    def test_a_disk_of_caches_alone_needs_it_too(self) -> None:
+        self.free = {TASKS: 500, STATE: 500, CACHES: 499}
+        shortage = self.shortage()
+        assert shortage is not None
+        self.assertIn(f"the disk of {CACHES} has 499 MiB free", shortage.text)
 
     def test_nothing_is_asked_of_the_tasks_folder_when_nothing_is_configured(self) -> None:
         self.needs(0)
