@@ -37,6 +37,9 @@ touch cache/begun; echo spoilt > tree/0; touch cache/f-$((count + 1)); echo $((c
 
 END = "rm cache/begun"
 
+FIRST_NEVER_ENDS = 'touch begun; test "$RUN_ID" != 0 || sleep 600'
+"""So that it is cut wherever a test cuts it, and not after its end."""
+
 
 class CacheKills(KillCase):
     """Each task changes a cache and a folder that others have as well, and fails if one of them is not whole.
@@ -80,6 +83,11 @@ class CacheKills(KillCase):
         for task_id in tasks:
             runs = await self.client.until_resolved(task_id)
             self.assertEqual(runs[-1]["state"], "completed", await self.explained(task_id, runs))
+
+    async def assertCut(self, task_id: str) -> None:
+        """Fail if the first run came to its end before the worker did."""
+        runs = await self.client.until_resolved(task_id)
+        self.assertNotEqual(runs[0]["reasonResolved"], "completed", await self.explained(task_id, runs))
 
     async def explained(self, task_id: str, runs: Sequence[JSON]) -> str:
         last = self.last.output if self.last is not None else ""

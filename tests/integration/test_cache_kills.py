@@ -12,7 +12,7 @@ from twisted.internet import reactor
 
 from tcworker.waiting import pause
 from tests.chances import SOAKING, chances
-from tests.integration.cache_kills import CacheKills
+from tests.integration.cache_kills import FIRST_NEVER_ENDS, CacheKills
 from tests.surroundings import until
 
 SOAK_SECONDS = 60
@@ -37,9 +37,10 @@ class AtEachStep(CacheKills):
         first = self.start()
         tree = self.tree("tree")
         await self.assertCompleted(await self.use(tree))
-        task_id = await self.use(tree, "touch begun-again; sleep 1")
+        task_id = await self.use(tree, f"touch begun-again; {FIRST_NEVER_ENDS}")
         await self.die(first, lambda: glob(self.path("tasks/*/begun-again")))
         await self.assertNextIsWhole(task_id)
+        await self.assertCut(task_id)
 
     async def test_what_lies_in_it_is_published(self) -> None:
         await self.assertSurvivesCall("PUT /storage/")
@@ -62,9 +63,10 @@ class AtEachStep(CacheKills):
         @param seconds: that the content of one takes to come.
         """
         first = self.start()
-        task_id = await self.use(self.tree("slow", seconds))
+        task_id = await self.use(self.tree("slow", seconds), FIRST_NEVER_ENDS)
         await self.die(first, at)
         await self.assertNextIsWhole(task_id)
+        await self.assertCut(task_id)
 
     async def assertSurvivesCall(self, call: str) -> None:
         """Kill a worker when it makes a call."""
