@@ -23,6 +23,7 @@ SCOPES = ["generic-worker:cache:*"]
 FILES = 40
 
 WHOLE = f"""
+test ! -e cache/sums || (cd cache && sha256sum --quiet -c sums) || exit 11
 test ! -e cache/begun || {{ echo a task that did not end had this cache; exit 7; }}
 count=$(cat cache/count 2>/dev/null || echo 0)
 test $(ls cache | grep -c '^f-') = $count || {{ echo files are missing; exit 8; }}
@@ -63,10 +64,13 @@ class CacheKills(KillCase):
         content = {"url": url, "sha256": hashlib.sha256(self.packed).hexdigest()}
         return {"directory": "tree", "content": content, "format": "tar.gz"}
 
-    async def use(self, tree: JSON, between: str = "touch begun; sleep 0.3") -> str:
-        """Create a task that does this while it has a cache."""
+    async def use(self, tree: JSON, between: str = "touch begun; sleep 0.3", **content: Any) -> str:
+        """Create a task that does this while it has a cache.
+
+        @param content: of the cache's mount, if it is to be filled when it is new.
+        """
         mounts = [
-            {"cacheName": "c", "directory": "cache"},
+            {"cacheName": "c", **content, "directory": "cache"},
             tree,
             {"file": "text", "content": {"raw": "some text"}},
         ]

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 
 from tcworker.waiting import pause
 from tests.chances import SOAKING, chances
-from tests.integration.cache_kills import FIRST_NEVER_ENDS, CacheKills
+from tests.integration.cache_kills import FILES, FIRST_NEVER_ENDS, CacheKills
 from tests.surroundings import until
 
 SOAK_SECONDS = 60
@@ -29,6 +29,14 @@ class AtEachStep(CacheKills):
 
     async def test_an_archive_is_being_extracted(self) -> None:
         await self.assertSurvives(lambda: len(self.extracted()) > 2, seconds=2)
+
+    async def test_a_new_one_is_being_filled(self) -> None:
+        first = self.start()
+        task_id = await self.use(self.tree("tree"), "test -e cache/sums", **self.tree("filling", 2))
+        # The other mount is an archive as well, and may be there already.
+        await self.die(first, lambda: len(self.extracted()) > FILES + 2)
+        await self.assertNextIsWhole(task_id)
+        await self.assertCut(task_id)
 
     async def test_a_task_has_a_new_one(self) -> None:
         await self.assertSurvives(self.begun)
