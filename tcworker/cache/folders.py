@@ -166,6 +166,8 @@ class Folders:
             there = (name for name in os.listdir(self.path) if name.startswith(_HERE))
             self._found = frozenset(os.path.join(self.path, name) for name in there)
         except FolderTaken as taken:
+            if taken.pid == str(os.getpid()):
+                self._refuse("a folder for this alone, but this process has it for another folder or worker already")
             self._refuse(f"a folder that no other worker uses, but process {taken.pid} does")
         except OSError as error:
             self._refuse(f"a folder that can be made and written to ({error.strerror})")

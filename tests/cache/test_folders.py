@@ -98,9 +98,10 @@ class ThePlace(FoldersCase):
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
 
     def test_one_worker_has_it(self) -> None:
-        self.assertIn(
-            f"cachesDir: found {self.path}, expected a folder that no other worker uses", self.refused(self.path)
-        )
+        said = self.refused(self.path)
+        self.assertIn(f"cachesDir: found {self.path}, expected a folder for this alone, but this process has it", said)
+        (self.path / "lock").write_text("17\n")
+        self.assertIn("a folder that no other worker uses, but process 17 does", self.refused(self.path))
 
     def test_the_next_one_may_have_it_then(self) -> None:
         self.close_and_open()
