@@ -125,7 +125,7 @@ class AbortCases(EngineHarness):
 
     async def test_abort_twice(self) -> None:
         """At once and later, and whoever asks then is told as well."""
-        run = await self.running("x")
+        run = await self.running("it runs")
         first, second = run.execution.abort("claim lost"), run.execution.abort("claim lost")
         await self.soon(first, lambda: "the first abort does not end")
         await self.soon(second, lambda: "the second abort does not end")
@@ -148,7 +148,7 @@ class AbortCases(EngineHarness):
 
     async def test_kill_after_abort_does_nothing(self) -> None:
         """There is nothing to kill, and nobody who would get a result."""
-        run = await self.running("x")
+        run = await self.running("it runs")
         aborting = run.execution.abort("claim lost")
         run.execution.kill("too late", 0)
         await self.soon(aborting, lambda: "the abort does not end")

@@ -57,7 +57,7 @@ class ShellCases(EngineHarness):
     async def test_shell_that_cannot_be_started(self) -> None:
         """Says so at once."""
         self.requires(SHELLS)
-        run = await self.running("x")
+        run = await self.running("it runs")
         starting = run.execution.new_exec(Recorder(), self.payloads.missing(), {}, None)
         await self.fails(starting, TaskFailed)
 
@@ -110,7 +110,7 @@ class ShellCases(EngineHarness):
     async def test_shell_on_a_terminal(self) -> None:
         """All that it prints comes as one stream, and its size changes."""
         self.requires(TERMINALS)
-        run = await self.running("x")
+        run = await self.running("it runs")
         shell, recorder = await self.open(run, self.payloads.printing_env(), {"SUITE_TTY": "1"}, Size(80, 25))
         shell.resize(Size(132, 50))
         self.assertEqual(await self.over(shell, recorder), ExitStatus(0))
@@ -120,14 +120,14 @@ class ShellCases(EngineHarness):
     async def test_shells_that_are_not_offered(self) -> None:
         """The task's author asked for what this platform does not have."""
         self.refuses(SHELLS)
-        run = await self.running("x")
+        run = await self.running("it runs")
         refused = run.execution.new_exec(Recorder(), self.payloads.exiting(0), {}, None)
         await self.fails(refused, FeatureNotSupported)
 
     async def shell(self, command: Sequence[str]) -> tuple[Run, Recorder, IExec]:
         """Run a command beside a task that sleeps."""
         self.requires(SHELLS)
-        run = await self.running("x")
+        run = await self.running("it runs")
         shell, recorder = await self.open(run, command, {})
         return run, recorder, shell
 

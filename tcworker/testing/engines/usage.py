@@ -16,7 +16,7 @@ class UsageCases(EngineHarness):
     async def test_usage_of_a_task_that_runs(self) -> None:
         """Somebody lives, and no number is less than nothing."""
         self.requires(USAGE)
-        run = await self.running("x")
+        run = await self.running("it runs")
         usage = await run.execution.measure()
         self.assertGreaterEqual(usage.processes, 1)
         self.assertGreaterEqual(min(astuple(usage)), 0)
@@ -25,7 +25,7 @@ class UsageCases(EngineHarness):
         """In what it counts from the start: a process that ends takes nothing away."""
         self.requires(USAGE)
         self.requires(SHELLS)
-        run = await self.running("x")
+        run = await self.running("it runs")
         shell = await run.execution.new_exec(ProcessProtocol(), self.payloads.sleeping(), {}, None)
         first = await run.execution.measure()
         shell.abort()
@@ -43,7 +43,7 @@ class UsageCases(EngineHarness):
     async def test_usage_for_two_who_ask_at_once(self) -> None:
         """Both are told."""
         self.requires(USAGE)
-        run = await self.running("x")
+        run = await self.running("it runs")
         asked = [run.execution.measure() for _ in range(2)]
         for usage in asked:
             self.assertGreaterEqual((await usage).processes, 1)
@@ -59,5 +59,5 @@ class UsageCases(EngineHarness):
     async def test_usage_that_is_not_told(self) -> None:
         """It is refused, and the task goes on."""
         self.refuses(USAGE)
-        run = await self.running("x")
+        run = await self.running("it runs")
         await self.fails(run.execution.measure(), FeatureNotSupported)

@@ -29,7 +29,7 @@ class NeighbourCases(MadeFiles):
 
     async def test_neighbours_end_apart(self) -> None:
         """Killing, aborting and disposing one leaves the other running."""
-        survivor, killed, aborted = [await self.running("x") for _ in range(3)]
+        survivor, killed, aborted = [await self.running("it runs") for _ in range(3)]
         killed.execution.kill("too long", 1)
         await (await self.ended(killed)).dispose()
         await aborted.execution.abort("claim lost")
@@ -73,7 +73,7 @@ class RestartCases(MadeFiles):
 
     async def test_sweeping_leaves_alone_what_lives(self) -> None:
         """And what has ended, until it is disposed."""
-        running = await self.running("x")
+        running = await self.running("it runs")
         _, result = await self.made({"file": Made("file", "abc")})
         await self.platform.sweep()
         self.assertEqual((await result.archive_file("file")).size, 3)
