@@ -15,12 +15,16 @@ from twisted.python.failure import Failure
 from tcworker.cache_commands.left import obey
 from tcworker.cache_commands.table import as_table
 from tcworker.config import Config, Source, fitting, lay_over, load_file, so_far
+from tcworker.config_faults import raise_faults
+from tcworker.config_source import Merged
 from tcworker.control.client import NobodyThere, NoWorker, call
 from tcworker.control.orders import LIST_CACHES, Order
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import JSON
 from tcworker.local_run.kept import state_dir_in, usual_folder
 from tcworker.state_folder import DATABASE
+
+_PLACES = ("stateDir", "cachesDir", "downloadsDir")
 
 PATIENCE = 600.0
 """Seconds in which a worker answers, should its disk be slow."""
@@ -76,7 +80,12 @@ def _config(options: CacheOptions) -> Config:
     if not sources:
         kept = state_dir_in(usual_folder(os.environ))
         sources = [Source("the command line", {"stateDir": options.state_dir or kept})]
-    return so_far(fitting(lay_over(sources)))
+    merged = lay_over(sources)
+    # In the place of one that is wrong there would be the usual one, where somebody else's caches may be.
+    raise_faults(
+        Merged({key: merged.values[key] for key in _PLACES if key in merged.values}, merged.origins), whole=False
+    )
+    return so_far(fitting(merged))
 
 
 def _do_alone(config: Config, order: Order) -> JSON:
