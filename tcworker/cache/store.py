@@ -49,7 +49,7 @@ class CacheStore:
         self._stock = Stock(table)
         self._loose = Loose(_log)
         self._disposal = Disposal(self._stock)
-        sizes = Sizes(self._stock, self._loose)
+        sizes = self._sizes = Sizes(self._stock, self._loose)
         self._exclusive = ExclusiveCaches(self._stock, self._disposal, sizes, most, time, self._loose)
         self._shared = SharedCaches(self._stock, self._disposal, sizes, time, self._loose)
         # Put in by whoever knows Taskcluster; without it, nothing is asked for.
@@ -128,6 +128,10 @@ class CacheStore:
             # Though it may be none: others of the reactor have their turn meanwhile.
             await self._table.forget(gone)
         self._opened = True
+        # A worker that ended soon after its last task had no time for that.
+        for kept in self._stock.all():
+            if not kept.row.size:
+                self._sizes.measure(kept.row.id)
         # No claim waits for this: whoever wants room waits until all is settled.
         self._disposal.run(self._sweep(), "sweeping the folders of caches")
 

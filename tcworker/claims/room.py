@@ -116,7 +116,9 @@ class Room:
         if self._kept is not None and self._kept.over:
             await self._kept.make_room()
         lack = await self._look()
-        if self._kept is not None and lack.disk and await self._kept.make_room():
+        if self._kept is not None and lack.disk:
+            # Whatever comes of it: of what could not go as a whole, most may be gone.
+            await self._kept.make_room()
             lack = await self._look()
         if self._kept is not None and lack.disk:
             return f"{lack.disk}; {STILL_AT_IT if self._kept.at_it else NOTHING_LEFT}"

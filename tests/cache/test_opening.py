@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,16 @@ class Keeping(TestCase):
             await self.platform_threads.run(lambda: None)
         self.assertEqual(self.opened.store.total // 100_000, 1)
         await self.next_worker()
+        self.assertEqual(self.opened.store.total // 100_000, 1)
+
+    async def test_one_that_was_not_measured_in_time_is_so_by_the_next_worker(self) -> None:
+        await (await self.downloaded()).give_back()
+        await self.end()
+        with closing(sqlite3.connect(os.path.join(self.folder, "state.db"))) as database, database:
+            database.execute("UPDATE caches SET size = 0")
+        await self.begin()
+        while not self.opened.store.total:
+            await self.platform_threads.run(lambda: None)
         self.assertEqual(self.opened.store.total // 100_000, 1)
 
     async def test_what_is_thrown_away_is_off_the_disk(self) -> None:
