@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from tcworker.errors import TaskFailed
 from tcworker.extract.feed import Feed, Unread
 from tcworker.extract.formats import check_file_format, check_folder_format
+from tcworker.extract.memory import Budget, Share, for_unpacking, needed
 from tcworker.extract.order import Extracted, ExtractionLimits, Owner
 from tcworker.extract.unpacker import Unpacker, new_order
 from tcworker.interfaces import ISink
 from tcworker.process import IReactor
 
-__all__ = ["Extracted", "Extraction", "ExtractionLimits", "Extractor", "Owner"]
+__all__ = ["Extracted", "Extraction", "ExtractionLimits", "Extractor", "Extractors", "Owner"]
 
 NOBODY = Owner(2**32 - 3, 2**32 - 3)
 """Numbers that no user and no group has."""
-
-_EACH = 256 << 20
-"""Bytes of memory that most archives need at the most to be unpacked: a window of 128 MB, and the program."""
-
-_FEWEST = 4
-
-
-def places() -> int:
-    """How many archives may be unpacked at one time, by all tasks: they may have a quarter of the memory."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(_FEWEST, memory // 4 // _EACH)
 
 
 @implementer(ISink)
@@ -40,20 +30,20 @@ class Extraction:
     L{ResourceUnavailable} when there is no room, L{InternalError} when no child can be started; what is in the folder
     then is for the caller to remove.
 
-    @param places: of which it has one while its child runs.
+    @param memory: of which it has what its format may need, from L{prepare} until it is finished or abandoned.
     """
 
     def __init__(
         self,
         reactor: IReactor,
         limits: ExtractionLimits,
-        places: DeferredSemaphore,
+        memory: Share,
         form: str,
         folder: str,
         owner: Owner | None,
     ) -> None:
         self._reactor, self._limits = reactor, limits
-        self._places, self._has_place = places, False
+        self._memory, self._has_memory = memory, False
         self._form, self._folder, self._owner = form, folder, owner
         self._feed: Feed | None = None
         self._child: Unpacker | None = None
@@ -64,6 +54,10 @@ class Extraction:
         """What came out; not to be asked before it is finished."""
         assert self._extracted is not None, "not finished"
         return self._extracted
+
+    def prepare(self) -> Deferred[None]:
+        """Wait for memory. To be called before its download is begun, whose server would not wait as long."""
+        return Deferred.fromCoroutine(self._prepare())
 
     def begin(self, size: int | None) -> Deferred[None]:
         """See L{ISink.begin}; when it begins anew, the folder is emptied."""
@@ -81,12 +75,15 @@ class Extraction:
         """See L{ISink.abandon}; to be called even after L{finish} has failed or was cancelled."""
         return Deferred.fromCoroutine(self._abandon())
 
+    async def _prepare(self) -> None:
+        if not self._has_memory:
+            await self._memory.take(needed(self._form))
+            self._has_memory = True
+
     async def _begin(self) -> None:
         again = self._child is not None
-        await self._abandon()
-        # Its server is not read from meanwhile.
-        await self._places.acquire()
-        self._has_place = True
+        await self._end_child()
+        await self._prepare()
         order = new_order(self._form, self._limits, self._owner, into_folder=True, again=again)
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._feed = Feed(self._reactor)
@@ -108,27 +105,42 @@ class Extraction:
         assert self._feed is not None and self._child is not None, "a sink is told before the first byte"
         self._feed.close()
         self._extracted = await self._child.in_time(Deferred.fromCoroutine(self._child.result()))
-        self._leave_place()
+        self._leave_memory()
 
     async def _abandon(self) -> None:
+        await self._end_child()
+        self._leave_memory()
+
+    async def _end_child(self) -> None:
         if self._child is not None:
             await self._child.end()
         if self._feed is not None:
             self._feed.close()
-        self._leave_place()
 
-    def _leave_place(self) -> None:
-        if self._has_place:
-            self._has_place = False
-            self._places.release()
+    def _leave_memory(self) -> None:
+        if self._has_memory:
+            self._has_memory = False
+            self._memory.give(needed(self._form))
+
+
+class Extractors:
+    """Gives each run its extractor; all that they unpack at one time has its share of the machine's memory."""
+
+    def __init__(self, reactor: IReactor, limits: ExtractionLimits) -> None:
+        self._reactor, self._limits = reactor, limits
+        self._megabytes = for_unpacking()
+        self._memory = Budget(self._megabytes)
+
+    def for_run(self) -> Extractor:
+        """Give an extractor for one run."""
+        return Extractor(self._reactor, self._limits, Share(self._memory, self._megabytes))
 
 
 class Extractor:
     """Makes extractions, within the limits of the worker. Nothing of it runs while there is none."""
 
-    def __init__(self, reactor: IReactor, limits: ExtractionLimits) -> None:
-        self._reactor, self._limits = reactor, limits
-        self._places = DeferredSemaphore(places())
+    def __init__(self, reactor: IReactor, limits: ExtractionLimits, memory: Share) -> None:
+        self._reactor, self._limits, self._memory = reactor, limits, memory
 
     def into_folder(self, form: str, folder: str, owner: Owner | None) -> Extraction:
         """Give a sink for an archive that is to be unpacked into an empty folder.
@@ -138,7 +150,7 @@ class Extractor:
         Raises L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FOLDER_FORMATS}.
         """
         check_folder_format(form)
-        return Extraction(self._reactor, self._limits, self._places, form, folder, owner)
+        return Extraction(self._reactor, self._limits, self._memory, form, folder, owner)
 
     def decompress(self, form: str, source: int, target: int) -> Deferred[Extracted]:
         """Decompress an open file, from where it is, into another; both stay the caller's.
@@ -146,10 +158,17 @@ class Extractor:
         Fails with L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FILE_FORMATS}, else as
         an L{Extraction} does.
         """
-        return self._places.run(lambda: Deferred.fromCoroutine(self._decompress(form, source, target)))
+        return Deferred.fromCoroutine(self._decompress(form, source, target))
 
     async def _decompress(self, form: str, source: int, target: int) -> Extracted:
         check_file_format(form)
+        await self._memory.take(needed(form))
+        try:
+            return await self._decompress_now(form, source, target)
+        finally:
+            self._memory.give(needed(form))
+
+    async def _decompress_now(self, form: str, source: int, target: int) -> Extracted:
         # What is open needs no rights.
         owner = NOBODY if os.geteuid() == 0 else None
         order = new_order(form, self._limits, owner, into_folder=False, again=False)

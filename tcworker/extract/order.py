@@ -19,13 +19,13 @@ class ExtractionLimits(NamedTuple):
     @ivar megabytes: of the disk, for all that comes out; each entry counts as a block at least.
     @ivar ratio: how often what comes out may be as much as what went in; the first GB is free.
     @ivar seconds: how long the child may work on what it was given.
-    @ivar memory: MB of the child's address space.
+    @ivar memory: MB of the child's address space; most formats get less, see L{tcworker.extract.memory}.
     """
 
     megabytes: int = 102_400
     ratio: int = 1000
     seconds: float = 3600.0
-    memory: int = 2048
+    memory: int = 768
 
 
 class Extracted(NamedTuple):

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from tcworker.errors import InternalError, ResourceUnavailable, TaskError, TaskFailed
 from tcworker.extract.child import main
+from tcworker.extract.memory import address_space
 from tcworker.extract.order import (
     DISK,
     RIGHTS,
@@ -43,6 +44,7 @@ ADVICE = (
 def new_order(form: str, limits: ExtractionLimits, owner: Owner | None, *, into_folder: bool, again: bool) -> Order:
     """Say what a child is to do."""
     path = tuple(place for place in sys.path if os.path.isabs(place))
+    limits = limits._replace(memory=min(limits.memory, address_space(form)))
     return Order(form, into_folder, owner, limits, again, path)
 
 

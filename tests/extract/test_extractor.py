@@ -18,7 +18,8 @@ from zope.interface.verify import verifyObject
 
 from tcworker.errors import InternalError, MalformedPayload, ResourceUnavailable, TaskFailed
 from tcworker.extract import extractor as extractors
-from tcworker.extract.extractor import NOBODY, Extracted, Extraction, ExtractionLimits, Extractor, Owner
+from tcworker.extract.extractor import NOBODY, Extracted, Extraction, ExtractionLimits, Extractor, Extractors, Owner
+from tcworker.extract.memory import needed
 from tcworker.extract.unpacker import ADVICE
 from tcworker.interfaces import ISink
 from tcworker.removal import remove
@@ -64,7 +65,7 @@ class Unpacking(TestCase):
             os.chown(path, *self.owner)
 
     def extractor_with(self, **limits: float) -> Extractor:
-        return Extractor(reactor, ExtractionLimits(**limits))  # type: ignore[arg-type]  # of ints one is a float
+        return Extractors(reactor, ExtractionLimits(**limits)).for_run()  # type: ignore[arg-type]  # of ints one is a float
 
     def extraction(self, form: str, extractor: Extractor | None = None) -> Extraction:
         extraction = (extractor or self.extractor).into_folder(form, str(self.folder), self.owner)
@@ -163,7 +164,7 @@ class Whose(Unpacking):
         for limit in (
             "cpu time              3601                 3606",
             "core file size        0",
-            f"address space         {2 << 30}",
+            f"address space         {384 << 20}",
         ):
             self.assertIn(f"Max {limit} ", _read(pid, "limits"))
 
@@ -246,7 +247,8 @@ class Faults(Unpacking):
         import lzma
 
         packed = lzma.compress(tar(Member("a", NOISE)), filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20}])
-        await self.assertFails("[Mm]emory", "tar.xz", packed, self.extractor_with(memory=300))
+        for extractor in (self.extractor, self.extractor_with(memory=300)):
+            await self.assertFails("[Mm]emory", "tar.xz", packed, extractor)
 
     async def test_too_much_time(self) -> None:
         clock = Clock()
@@ -335,7 +337,7 @@ class AtOneTime(Unpacking):
     """As many as there is memory for: here one."""
 
     def setUp(self) -> None:
-        self.patch(extractors, "places", lambda: 1)
+        self.patch(extractors, "for_unpacking", lambda: needed("tar"))
         super().setUp()
 
     async def test_the_next_begins_when_one_is_over(self) -> None:
@@ -350,6 +352,25 @@ class AtOneTime(Unpacking):
             await waiting
             await second.abandon()
             await self.unpack("tar", tar(Member("b")))
+
+    async def test_one_that_is_prepared_has_its_memory_already(self) -> None:
+        first, second = self.extraction("tar"), self.extraction("tar")
+        await first.prepare()
+        waiting = second.prepare()
+        self.assertNoResult(waiting)
+        await self.feed(first, tar(Member("a")))
+        await first.finish()
+        await waiting
+
+    async def test_a_file_waits_as_well(self) -> None:
+        first = self.extraction("tar")
+        await first.prepare()
+        decompressing = self.extractor.decompress("gz", 0, 1)
+        self.assertNoResult(decompressing)
+        decompressing.cancel()
+        await self.assertFailure(decompressing, CancelledError)
+        await first.abandon()
+        await self.unpack("tar", tar(Member("a")))
 
     async def test_one_that_begins_anew_keeps_no_other_place(self) -> None:
         extraction = self.extraction("tar")

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload, TaskError
-from tcworker.extract.extractor import ExtractionLimits, Extractor
+from tcworker.extract.extractor import ExtractionLimits, Extractors
 from tcworker.feature.base import PrefixedLog, TaskFeature, require_scopes, switched_off
 from tcworker.feature.mounts.cache_mount import CacheMount
 from tcworker.feature.mounts.entry import Entry
@@ -46,7 +46,7 @@ class MountsFeature:
         self._pool = config.task_queue_id
         self._strict = config.mounts_strict_read_only
         self._threads = ReactorThreads(reactor)
-        self._extractor = Extractor(reactor, ExtractionLimits(megabytes=config.mounts_max_extracted_megabytes))
+        self._extractors = Extractors(reactor, ExtractionLimits(megabytes=config.mounts_max_extracted_megabytes))
 
     def for_task(self, context: ITaskContext) -> ITaskFeature | None:
         """See L{IFeature.for_task}."""
@@ -57,7 +57,7 @@ class MountsFeature:
             raise switched_off("payload.mounts", self._pool, "enableMounts")
         if found := judge(entries, context.task.get("dependencies", []), self._strict):
             raise MalformedPayload(*found)
-        filler = Filler(context.contents, self._extractor, self._threads)
+        filler = Filler(context.contents, self._extractors.for_run(), self._threads)
         return MountsOfRun(context, entries, filler, self._strict)
 
 

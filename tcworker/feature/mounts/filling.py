@@ -23,6 +23,7 @@ _PACKED = "packed"
 class Filler:
     """Fills empty folders. What lies in one when that fails is for who made the folder to remove.
 
+    @param extractor: the run's.
     @param threads: for files.
     """
 
@@ -34,6 +35,7 @@ class Filler:
         """Have the files of an archive in a folder; give what is known of it. Raises a L{TaskError}."""
         owner = None if folder.owner is None else Owner(*folder.owner)
         extraction = self.extractor.into_folder(form, _path_of(folder), owner)
+        await extraction.prepare()
         fetched = await self.contents.fetch(content, extraction, say)
         entries, size = extraction.extracted
         say(f"extracted {content.words} ({form}): {entries} entries, {in_bytes(size)}")

@@ -25,8 +25,10 @@ class Contents:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.begun = False
 
     def fetch(self, content: IContent, sink: ISink, say: Callable[[str], None]) -> Deferred[Fetched]:
+        self.begun = True
         return Deferred.fromCoroutine(self._fetch(sink))
 
     def fetch_file(self, content: IContent, path: str, say: Callable[[str], None]) -> Deferred[Fetched]:
@@ -44,15 +46,17 @@ class Extractor:
     """Puts a single file into a folder, and "decompresses" by writing in lower case.
 
     @ivar problem: what it says to any content.
+    @ivar room: what its extractions wait for.
     """
 
     def __init__(self) -> None:
         self.problem: TaskFailed | None = None
+        self.room: Deferred[None] = succeed(None)
         self.asked: list[Any] = []
 
     def into_folder(self, form: str, folder: str, owner: Owner | None) -> Any:
         self.asked.append((form, owner))
-        return Extraction(folder)
+        return Extraction(folder, self.room)
 
     def decompress(self, form: str, source: int, target: int) -> Deferred[Extracted]:
         if self.problem is not None:
@@ -65,8 +69,12 @@ class Extraction:
 
     extracted = Extracted(1, 1500)
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, room: Deferred[None]) -> None:
         self._path = os.path.join(folder, "member")
+        self._room = room
+
+    def prepare(self) -> Deferred[None]:
+        return self._room
 
     def begin(self, size: int | None) -> Deferred[None]:
         return succeed(None)
@@ -99,8 +107,8 @@ class Filling(SynchronousTestCase):
         self.folder: Any = Folder(path)
         self.extractor = Extractor()
         self.said: list[str] = []
-        contents: Any = Contents(b"CONTENT")
-        self.filler = Filler(contents, self.extractor, NoThreads())  # type: ignore[arg-type]  # a fake
+        self.contents: Any = Contents(b"CONTENT")
+        self.filler = Filler(self.contents, self.extractor, NoThreads())  # type: ignore[arg-type]  # a fake
 
     def fetch(self, form: str | None) -> Deferred[Any]:
         return Deferred.fromCoroutine(self.filler.fetch(CLANG, form, self.folder, self.said.append))
@@ -131,3 +139,10 @@ class Filling(SynchronousTestCase):
     def test_an_archive_for_the_worker_itself(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.filler.extract(CLANG, "tar", self.folder, self.said.append)))
         self.assertEqual(self.extractor.asked, [("tar", None)])
+
+    def test_no_server_is_asked_before_there_is_room_to_unpack(self) -> None:
+        room = self.extractor.room = Deferred()
+        extracting = Deferred.fromCoroutine(self.filler.extract(CLANG, "tar", self.folder, self.said.append))
+        self.assertFalse(self.contents.begun)
+        room.callback(None)
+        self.successResultOf(extracting)
