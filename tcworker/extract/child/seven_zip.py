@@ -119,13 +119,17 @@ class _Content(_Taker):
 
 
 class _Target(_Taker):
-    """Takes where a symbolic link leads to."""
+    """Takes where a symbolic link leads to. Raises L{ArchiveFault} with its name."""
 
     def __init__(self, name: bytes) -> None:
         self.name, self.target = name, bytearray()
 
     def write(self, s: bytes | bytearray) -> int:
-        self.target += s[: _LONGEST_TARGET + 1 - len(self.target)]
+        self.target += s
+        if len(self.target) > _LONGEST_TARGET:
+            # The quota does not count what goes nowhere, so that it must not go on.
+            with member(self.name):
+                raise ArchiveFault("it is a link to what cannot be a path")
         return len(s)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import random
+import stat
 import struct
 import zlib
 from collections.abc import Mapping
@@ -22,12 +24,24 @@ from tests.extract.archives import DATE
 from tests.extract.child.test_tar import picture
 
 
-def unpack(data: bytes, place: Path, limits: ExtractionLimits | None = None) -> None:
-    quota = Quota(limits or ExtractionLimits(), lambda: len(data))
+class Counting(io.BytesIO):
+    """A file that counts the bytes that are read of it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+def unpack(data: bytes | io.BytesIO, place: Path, limits: ExtractionLimits | None = None) -> None:
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    quota = Quota(limits or ExtractionLimits(), lambda: len(file.getbuffer()))
     top = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     mask = os.umask(0)
     try:
-        unpack_7z(io.BytesIO(data), Place(top, quota))
+        unpack_7z(file, Place(top, quota))
     finally:
         os.umask(mask)
         os.close(top)
@@ -139,6 +153,15 @@ class SevenZipFiles(SynchronousTestCase):
         self.file("a", bytes(2 << 20))
         self.assertRefused("^a: it takes more than 1 MB", self.packed(("a", "a")), ExtractionLimits(megabytes=1))
 
+    def test_what_is_too_long_for_where_a_link_leads_is_not_read_to_its_end(self) -> None:
+        self.file("a", random.Random(7).randbytes(8 << 20))
+        data = self.packed(("a", "a"), filters=[{"id": py7zr.FILTER_COPY}])
+        kinds = (struct.pack("<H", stat.S_IFREG | 0o644), struct.pack("<H", stat.S_IFLNK | 0o777))
+        file = Counting(_changed(data, *kinds))
+        fault = self.assertRaises(ArchiveFault, unpack, file, self.place())
+        self.assertRegex(str(fault), "^a: it is a link to what cannot be a path")
+        self.assertLess(file.count, len(data) // 2)
+
     def test_any_byte_may_be_another(self) -> None:
         self.file("a", b"1" * 600)
         (self.source / "l").symlink_to("a")
@@ -152,9 +175,14 @@ class SevenZipFiles(SynchronousTestCase):
 
 
 def _renamed(data: bytes, old: str, new: str) -> bytes:
-    """Give an archive with another name in it, whose header is checked by two sums."""
+    """Give an archive with another name in it."""
+    return _changed(data, old.encode("utf-16-le"), new.encode("utf-16-le"))
+
+
+def _changed(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Give an archive with something else in its header, which is checked by two sums."""
     at, size = struct.unpack_from("<QQ", data, 12)
-    header = data[32 + at : 32 + at + size].replace(old.encode("utf-16-le"), new.encode("utf-16-le"))
-    assert new.encode("utf-16-le") in header, "the header is not packed"
+    header = data[32 + at : 32 + at + size].replace(old, new)
+    assert new in header, "the header is not packed"
     start = struct.pack("<QQL", at, size, zlib.crc32(header))
     return data[:8] + struct.pack("<L", zlib.crc32(start)) + start + data[32 : 32 + at] + header
