@@ -88,13 +88,15 @@ class Pieces:
         self._at = len(self._piece)
 
     def _take_across(self, size: int) -> bytes:
-        taken = self._piece[self._at :]
-        while len(taken) < size and self._next():
-            taken += self._piece
-        if 0 < len(taken) < size:
+        # Put together once: of tiny pieces there may be very many.
+        parts, missing = [self._piece[self._at :]], size - (len(self._piece) - self._at)
+        while missing > 0 and self._next():
+            parts.append(self._piece[:missing])
+            self._at = len(parts[-1])
+            missing -= self._at
+        if 0 < missing < size:
             raise Truncated
-        self._at = len(self._piece) - (len(taken) - size) if taken else 0
-        return taken[:size]
+        return b"".join(parts)
 
     def _next(self) -> bool:
         self._piece, self._at = next(self._pieces, b""), 0

@@ -22,6 +22,13 @@ class InParts(SynchronousTestCase):
             got += reader.take(size) if number % 2 else b"".join(reader.parts(size))
         self.assertEqual(got + b"".join(reader.rest()), whole)
 
+    def test_tiny_pieces_are_put_together_once(self) -> None:
+        class Piece(bytes):
+            def __radd__(self, before: bytes) -> bytes:
+                raise AssertionError("all that came before was copied again")
+
+        self.assertEqual(Pieces([Piece(b"ab")] * 500).take(999), b"ab" * 499 + b"a")
+
     def test_at_the_end_nothing_is_taken(self) -> None:
         reader = Pieces([b"abc"])
         self.assertEqual([reader.take(3), reader.take(3), reader.take(3)], [b"abc", b"", b""])
