@@ -25,6 +25,9 @@ _LOOKS_LIKE = {
 }
 _LONGEST_MAGIC = 10
 
+_NARROW = "memory"
+"""What libraries say of data that are whole, but ask for more of it than they may."""
+
 
 def wrong_format(form: str, beginning: bytes) -> ArchiveFault:
     """Say that something is not of the format that it was said to have, and what it looks like."""
@@ -94,4 +97,8 @@ def _step(stepper: Stepper, data: bytes) -> bytes:
         raise
     except Exception as error:
         # Each library has an exception of its own for what is wrong with its data.
+        if _NARROW in str(error).lower():
+            raise ArchiveFault(
+                "it needs too much memory: pack it with a smaller window (zstd --long=27, xz -9)"
+            ) from error
         raise ArchiveFault(f"it is damaged: {error or type(error).__name__}") from error
