@@ -168,6 +168,12 @@ class Whose(Unpacking):
         ):
             self.assertIn(f"Max {limit} ", _read(pid, "limits"))
 
+    async def test_the_child_waits_for_nobody_once_it_reads(self) -> None:
+        await self.extraction("tar.zst").begin(None)
+        (pid,) = self.children()
+        await until(lambda: _status(pid)["NoNewPrivs"] == "1")
+        self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), os.getpriority(os.PRIO_PROCESS, 0))
+
     async def test_the_child_knows_nothing_of_the_workers_environment(self) -> None:
         await self.extraction("tar.zst").begin(None)
         self.assertEqual(_read(self.children()[0], "environ"), "")

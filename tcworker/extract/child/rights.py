@@ -47,6 +47,12 @@ def give_up(owner: Owner | None, megabytes: int, memory: int, seconds: float) ->
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def take_turn(priority: int) -> None:
+    """Have that priority (as of nice) from now on, where that is allowed."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, priority)
+
+
 def begin_no_more_processes() -> None:
     """Neither processes nor threads from now on."""
     _limit(resource.RLIMIT_NPROC, 0)
