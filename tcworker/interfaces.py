@@ -540,6 +540,19 @@ class IHeldCache(Interface):
         """
 
 
+class RoomMade(Enum):
+    """What came of making room on the disks."""
+
+    SOME = "something went"
+    """Who had no room may try again."""
+
+    NOT_YET = "it is being made still"
+    """It takes longer than anybody should wait. Who has no room when he tries again asks again, and waits for more."""
+
+    NONE = "nothing went"
+    """Nothing is left that could go."""
+
+
 class ICaches(Interface):
     """The caches that one run may have, kept by the worker over its tasks, on the run's platform.
 
@@ -552,10 +565,10 @@ class ICaches(Interface):
         Never fails, and takes seconds at the most: during an outage caches are used as they are.
         """
 
-    def make_room() -> Deferred[bool]:
+    def make_room() -> Deferred[RoomMade]:
         """A disk was full for somebody who wrote to it: throw away what nobody uses now.
 
-        Fires with whether anything went, so that it is worth another try; takes a minute at the most, and never fails.
+        Takes a minute at the most, and never fails.
         """
 
     def exclusive(name: str) -> Deferred[IHeldCache]:

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from tcworker.cache.collecting import Collecting, Stock
 from tcworker.cache.places import Places, Pressure
+from tcworker.interfaces import RoomMade
 from tcworker.waiting import Executor, Loose, OneShot, pause
 from tcworker.watch.disks import MEGABYTE
 
@@ -35,15 +36,15 @@ _log = Logger()
 class _Making:
     """One time of making room.
 
-    @ivar made: fires when it is over, with whether anything went.
+    @ivar made: fires when it is over, with what came of it.
     """
 
     pressure: Pressure
-    made: OneShot[bool] = field(default_factory=OneShot)
+    made: OneShot[RoomMade] = field(default_factory=OneShot)
 
-    def nothing(self) -> OneShot[bool]:
+    def nothing(self) -> OneShot[RoomMade]:
         """It does not take place."""
-        self.made.succeed(False)
+        self.made.succeed(RoomMade.NONE)
         return self.made
 
 
@@ -94,16 +95,10 @@ class CollectorService(Service):
         """Whether more is kept than may be."""
         return self._most is not None and self._stock.total > self._most
 
-    @property
-    def at_it(self) -> bool:
-        """Whether room is being made now."""
-        return self._current is not None
-
-    def make_room(self, pressure: Pressure = Pressure.USUAL) -> Deferred[bool]:
+    def make_room(self, pressure: Pressure = Pressure.USUAL) -> Deferred[RoomMade]:
         """Throw away until there is room; those who ask at one time do that once.
 
-        @return: fires with whether anything went. It never fails, and nobody waits for longer than L{PATIENCE}: after
-            that C{False} means only that nobody knows yet, and L{at_it} is true.
+        @return: never fails, and nobody waits for longer than L{PATIENCE}.
         """
         waiting = self._collect(pressure).wait().addTimeout(PATIENCE, self._clock)
         return waiting.addErrback(_not_yet)
@@ -113,7 +108,7 @@ class CollectorService(Service):
             await pause(self._clock, LOOK_EVERY)
             self._collect()
 
-    def _collect(self, pressure: Pressure = Pressure.USUAL) -> OneShot[bool]:
+    def _collect(self, pressure: Pressure = Pressure.USUAL) -> OneShot[RoomMade]:
         if not self.running:
             return _Making(pressure).nothing()
         if self._current is None:
@@ -125,7 +120,7 @@ class CollectorService(Service):
             self._next = _Making(pressure, self._next.made if self._next is not None else OneShot())
         return self._next.made
 
-    def _begin(self, making: _Making) -> OneShot[bool]:
+    def _begin(self, making: _Making) -> OneShot[RoomMade]:
         self._current = making
         self._loose.run(self._make(making), "making room on the disks")
         return making.made
@@ -136,7 +131,7 @@ class CollectorService(Service):
             self._say(await collecting.run(making.pressure))
         finally:
             self._go_on()
-            making.made.succeed(collecting.gone > 0)
+            making.made.succeed(RoomMade.SOME if collecting.gone else RoomMade.NONE)
 
     def _go_on(self) -> None:
         self._current, following, self._next = None, self._next, None
@@ -169,6 +164,6 @@ class CollectorService(Service):
             _log.failure("what is nobody's could not be removed")
 
 
-def _not_yet(failure: Failure) -> bool:
+def _not_yet(failure: Failure) -> RoomMade:
     failure.trap(TimeoutError)
-    return False
+    return RoomMade.NOT_YET

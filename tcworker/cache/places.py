@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
+from typing import TypeAlias
 
 from tcworker.config import Config
 from tcworker.watch.disks import MEGABYTE, Disk, Need, needs_of
@@ -60,9 +62,18 @@ class Places:
         """Those of a worker with these settings."""
         return cls(needs_of(config), [config.caches_dir, config.downloads_dir])
 
+    def lack(self) -> str:
+        """Look at each once, and say what the first lacks for a task; nothing if all have enough.
+
+        Of the disks of tasks it also counts that nobody knows how much is free.
+        """
+        needs = (need.lack() for need in self.needs)
+        homes = (short.text for short in _found(self._look_at_homes(), Pressure.USUAL))
+        return next(filter(None, chain(needs, homes)), "")
+
     def short(self, pressure: Pressure) -> Sequence[Short]:
         """Look at all of them, and give what has too little, each disk once."""
-        return _worst(self._found(pressure))
+        return _worst(_found(chain(self._look_at_needs(), self._look_at_homes()), pressure))
 
     def more(self) -> Sequence[Short]:
         """Give what else is to be made free on each disk of what is kept, however much is free there."""
@@ -73,20 +84,27 @@ class Places:
             if disk is not None
         )
 
-    def _found(self, pressure: Pressure) -> Iterator[Short]:
-        for path, needed, disk in self._looks():
-            if pressure > Pressure.USUAL:
-                needed = max(needed, _enough(disk))
-            if needed and (text := disk.lack(path, needed)):
-                yield Short(disk.device, max(0, needed - disk.free), text)
-
-    def _looks(self) -> Iterator[tuple[str, int, Disk]]:
+    def _look_at_needs(self) -> Iterator[_Seen]:
         for need in self.needs:
             if (disk := _look(need.path)) is not None:
                 yield need.path, need.free, disk
+
+    def _look_at_homes(self) -> Iterator[_Seen]:
         for home in self.homes:
             if (disk := _look(home)) is not None:
                 yield home, min(max(need.free for need in self.needs), disk.size // TENTH), disk
+
+
+_Seen: TypeAlias = tuple[str, int, Disk]
+"""A folder, the bytes that must be free on its disk, and what was found there."""
+
+
+def _found(looks: Iterable[_Seen], pressure: Pressure) -> Iterator[Short]:
+    for path, needed, disk in looks:
+        if pressure > Pressure.USUAL:
+            needed = max(needed, _enough(disk))
+        if needed and (text := disk.lack(path, needed)):
+            yield Short(disk.device, max(0, needed - disk.free), text)
 
 
 def _worst(shorts: Iterable[Short]) -> Sequence[Short]:

@@ -10,7 +10,7 @@ from zope.interface import implementer
 from tcworker.cache.exclusive import ExclusiveCaches
 from tcworker.cache.homes import Home
 from tcworker.cache.shared import SharedCaches
-from tcworker.interfaces import ICaches, IHeldCache, Make, Say
+from tcworker.interfaces import ICaches, IHeldCache, Make, RoomMade, Say
 
 
 @implementer(ICaches)
@@ -29,7 +29,7 @@ class RunCaches:
         home: Home,
         downloads: Home,
         heed_purges: Callable[[], Deferred[None]],
-        make_room: Callable[[], Deferred[bool]],
+        make_room: Callable[[], Deferred[RoomMade]],
     ) -> None:
         self._run = run
         self._exclusive = exclusive
@@ -43,7 +43,7 @@ class RunCaches:
         """See L{ICaches.heed_purges}."""
         return self._heed_purges()
 
-    def make_room(self) -> Deferred[bool]:
+    def make_room(self) -> Deferred[RoomMade]:
         """See L{ICaches.make_room}."""
         return self._make_room()
 

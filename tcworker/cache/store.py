@@ -19,7 +19,7 @@ from tcworker.cache.sizes import Sizes
 from tcworker.cache.stock import Stock
 from tcworker.cache.table import CacheTable
 from tcworker.client.server_time import ServerTime
-from tcworker.interfaces import IPlatform
+from tcworker.interfaces import IPlatform, RoomMade
 from tcworker.waiting import Loose
 
 PAGE = 1000
@@ -34,7 +34,7 @@ class CacheStore:
     """What is kept for tasks, in memory and in the worker's state.
 
     @ivar heed_purges: has thrown away what Taskcluster was asked to have purged.
-    @ivar make_room: throws away what nobody uses, after a disk was full; fires with whether anything went.
+    @ivar make_room: throws away what nobody uses, after a disk was full; fires with what came of it.
     @param downloads: where the folders are that are of no platform.
     @param most: how many exclusive caches of one name are kept that nobody has.
     @param time: of Taskcluster, by which caches are dated.
@@ -55,7 +55,7 @@ class CacheStore:
         # Put in by whoever knows Taskcluster; without it, nothing is asked for.
         self.heed_purges: Callable[[], Deferred[None]] = lambda: succeed(None)
         # By whoever looks after the disks; without it, everything stays.
-        self.make_room: Callable[[], Deferred[bool]] = lambda: succeed(False)
+        self.make_room: Callable[[], Deferred[RoomMade]] = lambda: succeed(RoomMade.NONE)
 
     @property
     def total(self) -> int:

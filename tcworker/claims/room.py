@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from tcworker.cache.places import Places, Pressure
+from tcworker.cache.places import Places
 from tcworker.config import Config
+from tcworker.interfaces import RoomMade
 from tcworker.waiting import Executor
 from tcworker.watch.disks import MEGABYTE
 from tcworker.watch.memory import Memory, read_memory
@@ -38,12 +39,8 @@ class Kept(Protocol):
     def over(self) -> bool:
         """Whether more is kept than may be."""
 
-    def make_room(self) -> Deferred[bool]:
-        """Throw away until there is room; fires with whether anything went, or C{False} if that takes too long."""
-
-    @property
-    def at_it(self) -> bool:
-        """Whether room is being made still."""
+    def make_room(self) -> Deferred[RoomMade]:
+        """Throw away until there is room; never fails, and takes a minute at the most."""
 
 
 @dataclass(frozen=True)
@@ -104,25 +101,28 @@ class Room:
         """Look; what is found is said in the log when it is new, and rarely after that."""
         if text := next(filter(None, (hold() for hold in self._holds)), ""):
             return self._short(text, held=True)
-        if text := await self._lack_after_making_room():
+        lack, made = await self._lack_after_making_room()
+        if lack.disk and made is not None:
             # As long as room is being made, the shortage is none that lasts: no worker ends for it.
-            return self._short(text, held=text.endswith(STILL_AT_IT))
+            passing = made is RoomMade.NOT_YET
+            return self._short(f"{lack.disk}; {STILL_AT_IT if passing else NOTHING_LEFT}", held=passing)
+        if text := lack.disk or lack.memory:
+            return self._short(text, held=False)
         if self._trouble is not None:
             _log.info("nothing keeps this worker from claiming any more")
         self._trouble = None
         return None
 
-    async def _lack_after_making_room(self) -> str:
+    async def _lack_after_making_room(self) -> tuple[_Lack, RoomMade | None]:
+        """Give what lacks, and what came of making room if that was tried for it."""
         if self._kept is not None and self._kept.over:
             await self._kept.make_room()
         lack = await self._look()
-        if self._kept is not None and lack.disk:
-            # Whatever comes of it: of what could not go as a whole, most may be gone.
-            await self._kept.make_room()
-            lack = await self._look()
-        if self._kept is not None and lack.disk:
-            return f"{lack.disk}; {STILL_AT_IT if self._kept.at_it else NOTHING_LEFT}"
-        return lack.disk or lack.memory
+        if self._kept is None or not lack.disk:
+            return lack, None
+        made = await self._kept.make_room()
+        # Whatever came of it: of what could not go as a whole, most may be gone.
+        return await self._look(), made
 
     def _look(self) -> Deferred[_Lack]:
         # All at once: this comes before each claim, and a thread and back takes longer than a look.
@@ -179,6 +179,4 @@ class _Lack:
     @classmethod
     def now(cls, places: Places, memory: MemoryNeed) -> _Lack:
         """Look at both."""
-        # First where tasks are: of those disks it also counts that nobody knows how much is free.
-        lacks = [need.lack() for need in places.needs] + [short.text for short in places.short(Pressure.USUAL)]
-        return cls(next(filter(None, lacks), ""), memory.lack(read_memory()))
+        return cls(places.lack(), memory.lack(read_memory()))

@@ -15,7 +15,7 @@ from tcworker.cache.homes import Home
 from tcworker.cache.rows import DOWNLOADS, Row
 from tcworker.cache.store import CacheStore
 from tcworker.client.server_time import ServerTime
-from tcworker.interfaces import ICacheFolder, ICaches, IHeldCache, Make, Say
+from tcworker.interfaces import ICacheFolder, ICaches, IHeldCache, Make, RoomMade, Say
 from tcworker.testing.files import Files
 
 PLATFORM = "fake"
@@ -202,12 +202,12 @@ class FakeCaches:
     """What a run may have, with the worker's own rules and folders in memory.
 
     @ivar purges_heeded: how often L{heed_purges} was called.
-    @ivar room: whether something can be thrown away when a disk is full.
+    @ivar room: what comes of making room when a disk is full.
     """
 
     def __init__(self, worker: FakeCacheWorker, run: str = "run/0") -> None:
         self.purges_heeded = 0
-        self.room = False
+        self.room = RoomMade.NONE
         self.worker = worker
         self._caches = worker.store.of_home(run, worker.home.as_home(PLATFORM))
 
@@ -216,7 +216,7 @@ class FakeCaches:
         self.purges_heeded += 1
         return succeed(None)
 
-    def make_room(self) -> Deferred[bool]:
+    def make_room(self) -> Deferred[RoomMade]:
         """See L{ICaches.make_room}."""
         return succeed(self.room)
 

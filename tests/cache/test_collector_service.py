@@ -13,6 +13,7 @@ from tcworker.cache import collecting
 from tcworker.cache.collector_service import AGAIN, LOOK_EVERY, PATIENCE, SWEEP_EVERY, CollectorService
 from tcworker.cache.places import Places, Pressure
 from tcworker.cache.rows import Row
+from tcworker.interfaces import RoomMade
 from tcworker.testing.facilities import NoThreads
 from tcworker.watch.disks import MEGABYTE, Disk, Need
 from tests.cache.stock import NOW, Disks, FakeStock, thing
@@ -59,26 +60,26 @@ class CollectorCase(SynchronousTestCase):
     def lines(self, part: str) -> list[str]:
         return [line for line in self.said if part in line]
 
-    def make_room(self) -> bool:
-        return self.successResultOf(self.service.make_room())
+    def make_room(self, pressure: Pressure = Pressure.USUAL) -> RoomMade:
+        return self.successResultOf(self.service.make_room(pressure))
 
 
 class MakingRoom(CollectorCase):
     def test_with_enough_of_it_nothing_goes(self) -> None:
         self.keep(thing(1, "a"))
-        self.assertFalse(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.NONE)
         self.assertEqual((self.stock.names, self.said), ("a", []))
 
     def test_as_much_goes_as_is_needed_and_no_more(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
         self.keep(thing(1, "a", age=3), thing(2, "b", age=2), thing(3, "c", age=1))
-        self.assertTrue(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.SOME)
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("c", REQUIRED + 5))
 
     def test_what_nobody_has_measured_yet_went_as_well(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
         self.keep(thing(1, "a", megabytes=0))
-        self.assertTrue(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.SOME)
 
     def test_what_is_in_use_stays(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
@@ -97,7 +98,7 @@ class MakingRoom(CollectorCase):
     def test_what_cannot_go_keeps_nothing_else_from_it(self) -> None:
         self.disks.free["/disk"], self.stock.stuck = REQUIRED - 20, {1}
         self.keep(thing(1, "a", age=3), thing(2, "b", age=2), thing(3, "c", age=1))
-        self.assertTrue(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.SOME)
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("a", REQUIRED))
         self.assertEqual(self.lines("cannot"), ["cache a cannot be thrown away: it is immutable"])
 
@@ -113,13 +114,13 @@ class MakingRoom(CollectorCase):
         made = self.service.make_room()
         self.disks.free["/disk"] = REQUIRED
         self.stock.removing.callback(None)
-        self.assertFalse(self.successResultOf(made))
+        self.assertIs(self.successResultOf(made), RoomMade.NONE)
         self.assertEqual(self.stock.names, "a")
 
     def test_a_disk_with_too_many_files_gets_rid_of_some(self) -> None:
         self.disks.files["/disk"] = (3000, 0)
         self.keep(*(thing(number, "x") for number in range(32)))
-        self.assertTrue(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.SOME)
         # Nobody knows which of them have many files: by and by all go.
         self.assertEqual([len(names) for names in self.stock.asked][:3], [3, 2, 2])
         self.assertEqual(self.stock.names, "")
@@ -150,7 +151,7 @@ class HowItIsSaid(CollectorCase):
         self.disks.free["/disk"] = 1
         self.keep(thing(1, "a"))
         self.stock.in_use = {1}
-        self.assertFalse(self.make_room() or self.make_room())
+        self.assertEqual({self.make_room(), self.make_room()}, {RoomMade.NONE})
         line = "nothing is left to throw away: the disk of /disk/tasks has 1 MiB free, 99 MiB less than the 100"
         self.assertEqual(len(self.lines(line)), 1)
         self.assertIn("tasks use 10.0 MiB", self.said[-1])
@@ -173,7 +174,8 @@ class HowMuchMayBeKept(CollectorCase):
         self.keep(thing(1, "a", age=3), thing(2, "b", age=2))
         self.assertFalse(self.service.over)
         self.keep(thing(3, "c", age=1))
-        self.assertTrue(self.service.over and self.make_room())
+        self.assertTrue(self.service.over)
+        self.assertIs(self.make_room(), RoomMade.SOME)
         self.assertEqual((self.stock.names, self.service.over), ("bc", False))
         self.assertIn("5.0 MiB more is kept for tasks than may be (cachesMaxMegabytes)", self.said[0])
 
@@ -189,18 +191,18 @@ class SomebodyHadNoRoom(CollectorCase):
         self.disks.free["/disk"] = 70
 
     def test_a_tenth_of_the_disk_is_made_free_once(self) -> None:
-        self.assertFalse(self.make_room())
-        self.assertTrue(self.successResultOf(self.service.make_room(Pressure.FULL)))
+        self.assertIs(self.make_room(), RoomMade.NONE)
+        self.assertIs(self.make_room(Pressure.FULL), RoomMade.SOME)
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("defghijkl", 100))
         self.disks.free["/disk"] = 70
-        self.assertFalse(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.NONE)
 
     def test_who_tries_again_finds_more_however_much_is_free_by_now(self) -> None:
         self.disks.free["/disk"] = 500
         for left in ("klmnop"[:2], ""):
-            self.assertTrue(self.successResultOf(self.service.make_room(Pressure.MORE)))
+            self.assertIs(self.make_room(Pressure.MORE), RoomMade.SOME)
             self.assertEqual(self.stock.names, left)
-        self.assertFalse(self.successResultOf(self.service.make_room(Pressure.MORE)))
+        self.assertIs(self.make_room(Pressure.MORE), RoomMade.NONE)
 
     def test_that_comes_while_less_is_being_done(self) -> None:
         self.disks.free["/disk"] = 0
@@ -209,10 +211,10 @@ class SomebodyHadNoRoom(CollectorCase):
         self.assertEqual(self.stock.asked, ["a"])
         self.going = self.stock.going = Deferred()
         going.callback(None)
-        self.assertTrue(self.successResultOf(made))
+        self.assertIs(self.successResultOf(made), RoomMade.SOME)
         self.assertNoResult(more)
         self.going.callback(None)
-        self.assertTrue(self.successResultOf(more))
+        self.assertIs(self.successResultOf(more), RoomMade.SOME)
         self.assertEqual(self.stock.asked, ["a", "bcdefghij"])
 
     def test_that_comes_before_a_stop_is_answered(self) -> None:
@@ -220,7 +222,7 @@ class SomebodyHadNoRoom(CollectorCase):
         self.service.make_room()
         more = self.service.make_room(Pressure.FULL)
         self.successResultOf(self.service.stopService())
-        self.assertFalse(self.successResultOf(more))
+        self.assertIs(self.successResultOf(more), RoomMade.NONE)
 
 
 class ManyAsk(CollectorCase):
@@ -234,7 +236,7 @@ class ManyAsk(CollectorCase):
     def test_it_is_done_once_for_all(self) -> None:
         second = self.service.make_room()
         self.going.callback(None)
-        self.assertTrue(self.successResultOf(self.first) and self.successResultOf(second))
+        self.assertEqual([self.successResultOf(each) for each in (self.first, second)], [RoomMade.SOME] * 2)
         self.assertEqual(self.stock.asked, ["a"])
 
     def test_one_that_does_not_wait_keeps_nobody_from_it(self) -> None:
@@ -242,21 +244,21 @@ class ManyAsk(CollectorCase):
         self.first.cancel()
         self.failureResultOf(self.first, CancelledError)
         self.going.callback(None)
-        self.assertTrue(self.successResultOf(second))
+        self.assertIs(self.successResultOf(second), RoomMade.SOME)
 
     def test_nobody_waits_for_ever(self) -> None:
         self.clock.advance(PATIENCE)
-        self.assertFalse(self.successResultOf(self.first))
-        self.assertTrue(self.service.at_it)
+        self.assertIs(self.successResultOf(self.first), RoomMade.NOT_YET)
+        again = self.service.make_room()
         self.going.callback(None)
-        self.assertFalse(self.service.at_it)
-        self.assertEqual(self.stock.names, "")
+        self.assertIs(self.successResultOf(again), RoomMade.SOME)
+        self.assertEqual((self.stock.names, self.stock.asked), ("", ["a"]))
 
     def test_when_it_stops_all_have_their_answer_and_nothing_is_left(self) -> None:
         self.successResultOf(self.service.stopService())
-        self.assertFalse(self.successResultOf(self.first))
+        self.assertIs(self.successResultOf(self.first), RoomMade.NONE)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertFalse(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.NONE)
 
 
 class NowAndThen(CollectorCase):
@@ -279,6 +281,6 @@ class NowAndThen(CollectorCase):
     def test_a_look_that_fails_is_said_and_the_next_one_is_taken(self) -> None:
         self.patch(self.stock, "idle", lambda: fail(RuntimeError("no table")))
         self.disks.free["/disk"] = 0
-        self.assertFalse(self.make_room())
+        self.assertIs(self.make_room(), RoomMade.NONE)
         self.clock.advance(LOOK_EVERY)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.claims import room as rooms
 from tcworker.claims.room import AGAIN, MemoryNeed, Room, Shortage
+from tcworker.interfaces import RoomMade
 from tcworker.testing.facilities import FakeFacilities, NoThreads
 from tcworker.watch.disks import MEGABYTE, Disk
 from tcworker.watch.memory import Memory
@@ -23,27 +24,31 @@ class FakeKept:
     """What is kept for tasks: each time that it makes room, some of it goes from the disk of tasks.
 
     @ivar megabytes: what goes, at each time.
+    @ivar slow: whether more is being thrown away still when nobody waits any longer.
     """
 
     def __init__(self, free: dict[str, int], *megabytes: int) -> None:
         self.free = free
         self.megabytes = list(megabytes)
         self.over = False
-        self.at_it = False
+        self.slow = False
         self.asked = 0
 
-    def make_room(self) -> Deferred[bool]:
+    def make_room(self) -> Deferred[RoomMade]:
         self.asked += 1
         self.over = False
         going = self.megabytes.pop(0) if self.megabytes else 0
         self.free[TASKS] += going
-        return succeed(going > 0)
+        if self.slow:
+            return succeed(RoomMade.NOT_YET)
+        return succeed(RoomMade.SOME if going else RoomMade.NONE)
 
 
 class RoomTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.free = {TASKS: 1000, STATE: 1000, CACHES: 1000}
+        self.looks: list[str] = []
         self.hold = ""
         self.memory: Memory | None = Memory(16000 * MEGABYTE, 8000 * MEGABYTE)
         self.patch(Disk, "of", self.disk)
@@ -61,6 +66,7 @@ class RoomTestCase(SynchronousTestCase):
         self.room = Room(self.clock, config, NoThreads(), [lambda: "", lambda: self.hold], self.kept)
 
     def disk(self, path: str) -> Disk:
+        self.looks.append(path)
         if path not in self.free:
             raise FileNotFoundError(2, "No such file or directory")
         return Disk(1, 10**12, self.free[path] * MEGABYTE)
@@ -83,6 +89,10 @@ class HowMuchIsNeeded(RoomTestCase):
             shortage = self.shortage()
             assert shortage is not None
             self.assertIn(f"the disk of {path} has 499 MiB free, 1 MiB less than the 500", shortage.text)
+
+    def test_at_each_it_looks_once(self) -> None:
+        self.shortage()
+        self.assertEqual(self.looks, [TASKS, STATE, CACHES, CACHES])
 
     def test_a_disk_of_caches_alone_needs_it_too(self) -> None:
         self.free = {TASKS: 500, STATE: 500, CACHES: 499}
@@ -173,7 +183,7 @@ class WhatIsKept(RoomTestCase):
 
     def test_what_is_being_thrown_away_still_is_no_end_of_it(self) -> None:
         kept = self.keeps()
-        self.free[TASKS], kept.at_it = 100, True
+        self.free[TASKS], kept.slow = 100, True
         self.shortage()
         self.clock.advance(900)
         shortage = self.shortage()
@@ -181,7 +191,7 @@ class WhatIsKept(RoomTestCase):
         self.assertIn("caches are being thrown away", shortage.text)
         self.assertNotIn("no cache is left", shortage.text)
         self.assertEqual(shortage.seconds, 0)
-        kept.at_it = False
+        kept.slow = False
         shortage = self.shortage()
         assert shortage is not None
         self.assertIn("no cache is left", shortage.text)

@@ -12,7 +12,7 @@ from tcworker.errors import Cause, TaskError
 from tcworker.feature.base import PrefixedLog
 from tcworker.feature.mounts.entry import Entry
 from tcworker.feature.mounts.filling import Filler
-from tcworker.interfaces import ICaches, IContent, IEngine
+from tcworker.interfaces import ICaches, IContent, IEngine, RoomMade
 from tcworker.task.outcome import full_disk
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ async def with_room(caches: ICaches, work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except Exception as error:
-            if not _had_no_room(error) or not await caches.make_room():
+            if not _had_no_room(error) or await caches.make_room() is RoomMade.NONE:
                 raise
     return await work()
 

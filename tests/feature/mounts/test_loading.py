@@ -16,6 +16,7 @@ from tcworker.errors import (
     TaskFailed,
 )
 from tcworker.feature.mounts.mount import TRIES
+from tcworker.interfaces import RoomMade
 from tests.feature.mounts.harness import CACHE, FILE, FILLED_CACHE, FOLDER, MountsCase
 
 
@@ -247,7 +248,7 @@ class FullDisks(MountsCase):
         self.filler.broken = {key: [full] for key in ("clang", "run-task", "repository")}
 
     def test_there_is_room_then(self) -> None:
-        self.caches.room = True
+        self.caches.room = RoomMade.SOME
         self.load(FOLDER, FILE, FILLED_CACHE)
         self.assertEqual(len(self.filler.fetched), 3)
 
@@ -262,21 +263,26 @@ class FullDisks(MountsCase):
         run = self.mounts(CACHE)
         messages = self.failed(run.load(self.engine), ResourceUnavailable)
         self.assertEqual(messages, ("payload.mounts[0]: mounting build: /caches/x: No space left on device",))
-        self.caches.room = True
+        self.caches.room = RoomMade.SOME
         self.patch(self.caches, "make_room", self.give_room)
         self.load(CACHE)
         self.assertEqual(len(self.engine.attached), 1)
 
-    def give_room(self) -> Deferred[bool]:
+    def give_room(self) -> Deferred[RoomMade]:
         self.worker.home.problem = None
-        return succeed(True)
+        return succeed(RoomMade.SOME)
+
+    def test_who_makes_it_may_take_his_time(self) -> None:
+        self.caches.room = RoomMade.NOT_YET
+        self.load(FOLDER)
+        self.assertEqual(len(self.filler.fetched), 1)
 
     def test_it_is_not_tried_for_ever(self) -> None:
-        self.caches.room = True
+        self.caches.room = RoomMade.SOME
         self.filler.broken["clang"] *= TRIES
         self.failed(self.mounts(FOLDER).load(self.engine), ResourceUnavailable)
 
     def test_other_wants_are_not_for_the_caches_to_meet(self) -> None:
-        self.caches.room = True
+        self.caches.room = RoomMade.SOME
         self.filler.broken["clang"] = [ResourceUnavailable("no queue", cause=Cause.TASKCLUSTER_AWAY)]
         self.failed(self.mounts(FOLDER).load(self.engine), ResourceUnavailable)
