@@ -18,7 +18,7 @@ from tcworker.cache.sizes import Sizes
 from tcworker.cache.stock import Stock
 from tcworker.cache.unwritten import or_log
 from tcworker.client.server_time import ServerTime
-from tcworker.interfaces import ICacheFolder, IHeldCache, Make, Say
+from tcworker.interfaces import IHeldCache, Make, Say
 from tcworker.waiting import Loose
 
 _Key: TypeAlias = tuple[str, str]
@@ -86,18 +86,21 @@ class SharedCaches:
         try:
             facts = await make(folder, say)
             seconds = self._time.steady() - began
-            return await self._keep(replace(row, details=dict(folder.details), seconds=seconds, facts=facts), folder)
+            row = replace(row, details=dict(folder.details), seconds=seconds, facts=facts)
+            # Held until it is remembered: somebody might be looking for something to throw away.
+            id, written = self._stock.add(replace(row, readers=1), folder)
         except BaseException:
             self._disposal.remove(folder)
             raise
+        return await self._keep(id, written)
 
-    async def _keep(self, row: Row, folder: ICacheFolder) -> int:
-        # Held until it is remembered: somebody might be looking for something to throw away.
-        id, written = self._stock.add(replace(row, readers=1), folder)
+    async def _keep(self, id: int, written: Deferred[None]) -> int:
         try:
             await written
         except BaseException:
-            self._loose.run(self._disposal.let_go([id]), f"removing {row.words}, which could not be kept")
+            # Its folder with it, which is the stock's from the moment that it was added.
+            what = self._stock[id].row.words
+            self._loose.run(self._disposal.let_go([id]), f"removing {what}, which could not be kept")
             raise
         self._stock.note(id, readers=0)
         self._sizes.measure(id)

@@ -241,6 +241,16 @@ class WaitingTogether(CacheCase):
         self.assert_logged("did not take that caches are gone")
         self.assertEqual((self.worker.home.folders, self.rows()), ({}, []))
 
+    def test_and_its_folder_is_removed_once(self) -> None:
+        self.ask(self.first, "a/0").addErrback(lambda failure: failure.trap(OSError))
+        deletions: list[None] = []
+        delete = self.first.folders[0].delete
+        self.patch(self.first.folders[0], "delete", lambda: deletions.append(None) or delete())
+        self.worker.table.problem = OSError("disk full")
+        self.first.made.callback(None)
+        self.assert_logged("did not take that caches are gone")
+        self.assertEqual(len(deletions), 1)
+
 
 class LettingGo(CacheCase):
     def test_it_costs_nothing_to_get_and_one_write_to_give_back(self) -> None:
