@@ -103,6 +103,10 @@ class CollectorService(Service):
         waiting = self._collect(pressure).wait().addTimeout(PATIENCE, self._clock)
         return waiting.addErrback(_not_yet)
 
+    def begin_to_make_room(self, pressure: Pressure) -> None:
+        """The same for somebody who does not wait for it."""
+        self._collect(pressure)
+
     async def _look_every_minute(self) -> None:
         while True:
             await pause(self._clock, LOOK_EVERY)

@@ -80,7 +80,7 @@ class Facilities:
     def note_cause(self, cause: Cause) -> None:
         """Be told why a run ends: where it had no room on a disk, the next one shall have some."""
         if cause is Cause.NO_DISK and self.collector is not None:
-            self.collector.make_room(Pressure.FULL)
+            self.collector.begin_to_make_room(Pressure.FULL)
 
     def new_queue(
         self, credentials: Callable[[], Credentials], silence: Callable[[float], float] = as_usual

@@ -197,6 +197,12 @@ class SomebodyHadNoRoom(CollectorCase):
         self.disks.free["/disk"] = 70
         self.assertIs(self.make_room(), RoomMade.NONE)
 
+    def test_nobody_need_wait_for_it(self) -> None:
+        before = len(self.clock.getDelayedCalls())
+        self.stock.going = Deferred()
+        self.service.begin_to_make_room(Pressure.FULL)
+        self.assertEqual((self.stock.asked, len(self.clock.getDelayedCalls())), (["abc"], before))
+
     def test_who_tries_again_finds_more_however_much_is_free_by_now(self) -> None:
         self.disks.free["/disk"] = 500
         for left in ("klmnop"[:2], ""):

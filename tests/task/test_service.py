@@ -70,7 +70,7 @@ class FakeCollector:
     def __init__(self) -> None:
         self.told = 0
 
-    def make_room(self, pressure: Pressure) -> None:
+    def begin_to_make_room(self, pressure: Pressure) -> None:
         self.told += pressure is Pressure.FULL
 
 
