@@ -233,8 +233,8 @@ class Worker(MultiService):
         self._closers.append(("the downloads", downloads.close))
         caches = await OpenedCaches.open(self._reactor, config, state, time)
         self._closers.append(("the caches", caches.close))
-        control = ControlService(self._reactor, config.state_dir, self, CacheOrders(caches.store, self._caches_opened))
-        self._add("the control socket", control)
+        orders = CacheOrders(caches.store, self._caches_opened, threads)
+        self._add("the control socket", ControlService(self._reactor, config.state_dir, self, orders))
         self._heed_purges(config, http, state, time, caches.store)
         return Facilities(
             config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store, downloads

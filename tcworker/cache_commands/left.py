@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -109,7 +110,7 @@ async def obey(reactor: Any, config: Config, order: Order) -> JSON:
         caches: Caches = LeftCaches(StateTable(state, threads), folders)
         opened: OneShot[None] = OneShot()
         opened.succeed(None)
-        return await CacheOrders(caches, opened).obey(order)
+        return json.loads(await CacheOrders(caches, opened, threads).obey(order))
     finally:
         for each in folders:
             await each.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf
@@ -14,7 +15,7 @@ from tcworker.cache.rows import Row
 from tcworker.control.orders import CLEAR_CACHES, PURGE_CACHE, Order
 from tcworker.interfaces import JSON
 from tcworker.task.claim import write_date
-from tcworker.waiting import OneShot
+from tcworker.waiting import Executor, OneShot
 
 _log = Logger()
 
@@ -35,23 +36,30 @@ class CacheOrders:
     @param opened: fires when it is known which there are.
     """
 
-    def __init__(self, caches: Caches, opened: OneShot[None]) -> None:
+    def __init__(self, caches: Caches, opened: OneShot[None], threads: Executor) -> None:
         self._caches = caches
         self._opened = opened
+        self._threads = threads
 
-    async def obey(self, order: Order) -> JSON:
-        """Do what an order says, and answer with what there is, or in words what became of it."""
+    async def obey(self, order: Order) -> str:
+        """Do what an order says, and answer in JSON with what there is, or in words what became of it."""
         await self._opened.wait()
         if order.what == PURGE_CACHE:
             return self._said(await self._caches.purge(order.cache, inf), f"there is no cache {order.cache}")
         if order.what == CLEAR_CACHES:
             return self._said(await self._caches.clear(), "nothing is kept")
-        return {"caches": [as_json(row) for row in await self._caches.rows()]}
+        # Of ten thousand that takes a tenth of a second.
+        return await self._threads.run(_write_all, await self._caches.rows())
 
-    def _said(self, said: str, nothing: str) -> JSON:
+    def _said(self, said: str, nothing: str) -> str:
         if said:
             _log.info("by hand: {said}", said=said)
-        return {"said": said or nothing}
+        return json.dumps({"said": said or nothing})
+
+
+def _write_all(rows: Sequence[Row]) -> str:
+    # One by one: all at once would keep every other thread from its turn until the last is written.
+    return f'{{"caches": [{", ".join(json.dumps(as_json(row)) for row in rows)}]}}'
 
 
 def as_json(row: Row) -> JSON:

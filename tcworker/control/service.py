@@ -43,8 +43,8 @@ class Controlled(Protocol):
 class CacheKeeper(Protocol):
     """The caches of a worker, as far as somebody on its machine can look after them: L{tcworker.control.caches}."""
 
-    async def obey(self, order: Order, /) -> JSON:
-        """Do it and give what is to be answered. Raises what keeps the worker's state from being written."""
+    async def obey(self, order: Order, /) -> str:
+        """Do it and give what is to be answered, in JSON. Raises what keeps the worker's state from being written."""
 
 
 class ControlService(Service):
@@ -96,21 +96,21 @@ class _Ear:
         self._worker = worker
         self._caches = caches
 
-    async def answer(self, line: bytes) -> JSON:
-        """Do what a line says, and give what is to be said of that."""
+    async def answer(self, line: bytes) -> str:
+        """Do what a line says, and give what is to be said of that, in JSON."""
         try:
             order = read_order(line)
         except ValueError as error:
-            return {"error": str(error)}
+            return json.dumps({"error": str(error)})
         if order.what in CACHE_ORDERS:
             return await self._about_caches(order)
         if order.what == DRAIN:
             self._worker.drain("tcworker control drain", seconds=order.seconds)
         elif order.what == STOP:
             self._worker.stop_now(order.seconds, "tcworker control stop")
-        return self._worker.status()
+        return json.dumps(self._worker.status())
 
-    async def _about_caches(self, order: Order) -> JSON:
+    async def _about_caches(self, order: Order) -> str:
         try:
             return await self._caches.obey(order)
         except CancelledError:
@@ -118,7 +118,7 @@ class _Ear:
         except Exception as error:
             # Whoever has said it would otherwise think that the worker is gone.
             _log.failure("an order about caches failed")
-            return {"error": f"it failed: {str(error) or type(error).__name__}"}
+            return json.dumps({"error": f"it failed: {str(error) or type(error).__name__}"})
 
 
 class _Calls(Factory):
@@ -156,7 +156,7 @@ class _Calls(Factory):
 
     async def _answer(self, call: _Call, line: bytes) -> None:
         try:
-            call.say(json.dumps(await self._ear.answer(line)).encode())
+            call.say((await self._ear.answer(line)).encode())
         finally:
             call.transport.loseConnection()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from tcworker.control.caches import CacheOrders
 from tcworker.control.orders import CLEAR_CACHES, LIST_CACHES, PURGE_CACHE, Order
+from tcworker.testing.facilities import NoThreads
 from tcworker.waiting import OneShot
 from tests.cache.surroundings import CacheCase, make_nothing, silence
 
@@ -16,10 +19,10 @@ class OrderCase(CacheCase):
     def setUp(self) -> None:
         super().setUp()
         self.opened: OneShot[None] = OneShot()
-        self.orders = CacheOrders(self.store, self.opened)
+        self.orders = CacheOrders(self.store, self.opened, NoThreads())
 
     def begin(self, what: str, cache: str = "") -> Deferred[Any]:
-        return Deferred.fromCoroutine(self.orders.obey(Order(what, cache=cache)))
+        return Deferred.fromCoroutine(self.orders.obey(Order(what, cache=cache))).addCallback(json.loads)
 
     def do(self, what: str, cache: str = "") -> Any:
         self.opened.succeed(None)
@@ -27,6 +30,33 @@ class OrderCase(CacheCase):
 
     def listed(self, *keys: str) -> list[Any]:
         return [tuple(cache[key] for key in keys) for cache in self.do(LIST_CACHES)["caches"]]
+
+
+class BusyThreads:
+    """Threads that do their work when the test says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], Any]] = []
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self.jobs.append(lambda: done.callback(work(*args)))
+        return done
+
+
+class VeryMany(OrderCase):
+    def test_the_reactor_does_not_wait_until_all_are_written_down(self) -> None:
+        self.give_back(self.take("one"))
+        self.opened.succeed(None)
+        threads = BusyThreads()
+        self.orders = CacheOrders(self.store, self.opened, threads)
+        answer = self.begin(LIST_CACHES)
+        self.assertNoResult(answer)
+        # What is dated in a thread is as it was when somebody asked.
+        self.successResultOf(self.store.clear())
+        [job] = threads.jobs
+        job()
+        self.assertEqual([cache["name"] for cache in self.successResultOf(answer)["caches"]], ["one"])
 
 
 class Orders(OrderCase):

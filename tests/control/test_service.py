@@ -64,9 +64,9 @@ class ScriptedCaches:
         self.told: list[Order] = []
         self.obeyed: OneShot[Any] = OneShot()
 
-    async def obey(self, order: Order) -> Any:
+    async def obey(self, order: Order) -> str:
         self.told.append(order)
-        return await self.obeyed.wait()
+        return json.dumps(await self.obeyed.wait())
 
 
 class ControlCase(TestCase):
