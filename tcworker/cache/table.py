@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,9 @@ from tcworker.waiting import Executor
 
 _COLUMNS = "id, kind, platform, name, details, facts, created, used, seconds, size, run, purged"
 _UNREADABLE = "a cache in the worker's state cannot be read ({problem}), and is made anew when a task needs it"
+
+_NO_TIME_AFTER = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""Dates end there, and spans of time in seconds are less than this, too."""
 
 _log = Logger()
 
@@ -139,8 +143,14 @@ def _read(
     purged: int,
 ) -> Row:
     # SQLite puts anything into any column.
-    if not (isinstance(name, str) and isinstance(platform, str) and kind in (EXCLUSIVE, SHARED)):
+    texts = (name, platform, run or "")
+    if not all(isinstance(text, str) for text in texts) or kind not in (EXCLUSIVE, SHARED):
         raise TypeError("it is none of ours")
+    # Whoever weighs or dates it later would fail, and all others with it.
+    if not all(0 <= each < _NO_TIME_AFTER for each in (created, used, seconds)):
+        raise ValueError("found no time")
+    if not isinstance(size, int) or size < 0:
+        raise ValueError("found no size")
     known = dict(json.loads(details))
     times = float(created), float(used)
     return Row(
@@ -150,7 +160,7 @@ def _read(
         name,
         *times,
         known,
-        int(size),
+        size,
         float(seconds),
         run,
         purged=bool(purged),

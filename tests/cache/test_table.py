@@ -126,7 +126,16 @@ class InTheState(TableContract, TestCase):
         lines: list[LogEvent] = []
         globalLogPublisher.addObserver(lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, lines.append)
-        for spoiled in ("details = 'no json'", "kind = 'other'", "size = 'much'", "details = x'ff'", "facts = ''"):
+        texts = (
+            "details = 'no json'",
+            "kind = 'other'",
+            "size = 'much'",
+            "details = x'ff'",
+            "facts = ''",
+            "run = x'ff'",
+        )
+        numbers = ("created = 1e300", "used = -1e300", "used = 9e999", "seconds = 9e999", "seconds = -1", "size = -1")
+        for spoiled in (*texts, *numbers, "size = 1e300"):
             await self.state.write(f"UPDATE caches SET {spoiled} WHERE id = 1")
             self.assertEqual(await self.rows(), [DOWNLOAD], spoiled)
             self.assertIn("cannot be read", formatEvent(lines[-1]) or "")
