@@ -67,6 +67,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.claims.left_folders": 2,
     "tcworker.cache.disk_use": 2,
     "tcworker.cache.folders": 2,
+    "tcworker.cache.own_folder": 2,
     "tcworker.cache.tar": 2,
     "tcworker.cache.together": 2,
     "tcworker.cache": 3,

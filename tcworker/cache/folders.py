@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -15,12 +13,10 @@ from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from tcworker import folder_lock
 from tcworker.cache.disk_use import disk_use
+from tcworker.cache.own_folder import OwnFolder
 from tcworker.cache.tar import pieces_of
 from tcworker.cache.together import Together
-from tcworker.errors import ConfigError, Fault
-from tcworker.folder_lock import LOCK, FolderTaken
 from tcworker.interfaces import ICacheFolder
 from tcworker.removal import remove
 from tcworker.waiting import Executor
@@ -55,11 +51,7 @@ class Folders:
     def __init__(self, path: str, threads: Executor, key: str) -> None:
         self.path = path
         self._threads = threads
-        self._key = key
-        self._lock: int | None = None
-        self._open_still = True
-        # Whoever opens may be cancelled, and close while a thread still opens.
-        self._changing = threading.Lock()
+        self._place = OwnFolder(path, key)
         # What takes long is done one after the other, so that a thread is left for what a task waits for.
         self._long = DeferredLock()
         self._settings_aside = Together(self._in_thread, _set_aside)
@@ -76,16 +68,19 @@ class Folders:
 
     def close(self) -> Deferred[None]:
         """Give it up, and end what a thread still does in it; repeatable."""
-        self._open_still = False
-        return self._threads.run(self._close)
+        self._place.wanted = False
+        return self._threads.run(self._place.give_up)
 
     def new(self, name: str) -> Deferred[Folder]:
-        """Make an empty one, 0700 and the worker's own. Fails with C{OSError}."""
+        """Make an empty one, 0700 and the worker's own.
+
+        Fails with C{OSError}, or with L{ConfigError} if all was removed and cannot be taken again.
+        """
         path = os.path.join(self.path, _HERE + os.urandom(8).hex())
         # Before it is there: a sweep may look at any moment.
         self._living.add(path)
         folder = Folder(self, name, {"path": path})
-        made = self._threads.run(os.mkdir, path, 0o700)
+        made = self._threads.run(self._new, path)
         return made.addCallbacks(lambda _: folder, lambda failure: self._forget(path, failure))
 
     def find(self, name: str, details: Mapping[str, Any]) -> Deferred[Folder | None]:
@@ -127,7 +122,7 @@ class Folders:
         return self._threads.run(work, *args)
 
     def _is_open(self) -> bool:
-        return self._open_still
+        return self._place.wanted
 
     def _remove(self, path: str) -> None:
         remove(path, wanted=self._is_open)
@@ -153,45 +148,15 @@ class Folders:
             _log.error(_NOT_REMOVED, path=path, error=error)
 
     def _open(self) -> None:
-        with self._changing:
-            if self._lock is None and self._open_still:
-                self._take()
-
-    def _take(self) -> None:
-        try:
-            os.makedirs(self.path, 0o700, exist_ok=True)
-            self._make_private()
-            self._lock = folder_lock.take(self.path)
+        if self._place.take():
             # Nobody else makes any here. Looked at once, for there may be very many.
             there = (name for name in os.listdir(self.path) if name.startswith(_HERE))
             self._found = frozenset(os.path.join(self.path, name) for name in there)
-        except FolderTaken as taken:
-            if taken.pid == str(os.getpid()):
-                self._refuse("a folder for this alone, but this process has it for another folder or worker already")
-            self._refuse(f"a folder that no other worker uses, but process {taken.pid} does")
-        except OSError as error:
-            self._refuse(f"a folder that can be made and written to ({error.strerror})")
 
-    def _make_private(self) -> None:
-        entry = os.stat(self.path)
-        if entry.st_uid != os.geteuid():
-            self._refuse(f"a folder of the worker's own user, but user {entry.st_uid} can change what is in it")
-        if not stat.S_IMODE(entry.st_mode) & 0o077:
-            return
-        there = os.listdir(self.path)
-        # Closing somebody's shared folder (/tmp, /home) to all others would do more harm than good.
-        if there and LOCK not in there:
-            self._refuse("a folder of the worker's own, but files of others are in it, and it is open to others")
-        os.chmod(self.path, 0o700)
-
-    def _refuse(self, expected: str) -> None:
-        raise ConfigError([Fault(self._key, self.path, expected)])
-
-    def _close(self) -> None:
-        with self._changing:
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+    def _new(self, path: str) -> None:
+        # Somebody who tidies up may have removed all of it: tasks would fail one after the other.
+        self._place.take_again()
+        os.mkdir(path, 0o700)
 
 
 @implementer(ICacheFolder)

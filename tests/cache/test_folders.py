@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
@@ -148,6 +149,51 @@ class ThePlace(FoldersCase):
         (self.path / "notes").touch()
         self.done(self.folders.sweep())
         self.assertEqual(self.names(), {"cache-of-mine", "notes"})
+
+
+class RemovedUnderTheWorker(FoldersCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.lines: list[str] = []
+        globalLogPublisher.addObserver(self.hear)
+        self.addCleanup(globalLogPublisher.removeObserver, self.hear)
+        self.old = self.done(self.folders.new("checkouts"))
+        rmtree(self.path)
+
+    def hear(self, event: LogEvent) -> None:
+        self.lines.append(formatEvent(event))
+
+    def assert_its_own_again(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        self.assertEqual(self.names(), {os.path.basename(folder.path)})
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
+        self.assertIn("this process has it", self.refused(self.path))
+        [line] = self.lines
+        self.assertIn(f"{self.path} is not the folder any more that this worker took at its start", line)
+
+    def test_it_is_made_anew_and_that_is_said_once(self) -> None:
+        self.assert_its_own_again()
+        self.done(self.folders.new("checkouts"))
+        self.assertEqual(len(self.lines), 1)
+        self.assertFalse(self.done(self.old.is_there()))
+
+    def test_one_that_somebody_made_in_its_place_is_closed_to_others(self) -> None:
+        self.path.mkdir(0o755)
+        self.assert_its_own_again()
+
+    def test_one_that_another_worker_has_is_left_to_it(self) -> None:
+        self.path.mkdir(0o700)
+        other = self.open()
+        self.failureResultOf(self.folders.new("checkouts"), ConfigError)
+        self.assertEqual(self.names(), set())
+        self.successResultOf(other.close())
+        self.done(self.folders.new("checkouts"))
+        self.assertEqual(len(self.names()), 1)
+
+    def test_nothing_is_taken_again_when_the_worker_has_ended(self) -> None:
+        self.successResultOf(self.folders.close())
+        self.failureResultOf(self.folders.new("checkouts"), FileNotFoundError)
+        self.assertFalse(self.path.exists())
 
 
 class AFolder(FoldersCase):
