@@ -104,15 +104,22 @@ class Folders:
         return await self._long.run(self._threads.run, disk_use, path, self._is_open)
 
     async def delete(self, path: str) -> None:
-        """Set a folder aside, then remove it. Raises C{OSError}."""
+        """Set a folder aside, then remove it. Raises C{OSError} that names where something of it is left."""
         aside = os.path.join(self.path, _GOING + os.urandom(8).hex())
         self._living.add(aside)
         try:
             # At once: should the row of it survive, nobody finds the folder any more.
             await self._settings_aside.do((path, aside))
-            await self._removals.do(aside)
+            await self._remove_aside(aside)
         finally:
             self._living -= {path, aside}
+
+    async def _remove_aside(self, path: str) -> None:
+        try:
+            await self._removals.do(path)
+        except OSError as error:
+            # It names something in there alone, and nobody but us knows where that is by now.
+            raise OSError(error.errno, error.strerror, path) from error
 
     def archive(self, path: str) -> AsyncIterator[bytes]:
         """Give the contents of a folder as a tar. Raises C{OSError}."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tcworker.interfaces import JSON
+from tcworker.watch.disks import MEGABYTE
 
 Kind: TypeAlias = Literal["exclusive", "shared"]
 
@@ -55,6 +56,10 @@ class Row:
         """Whether nobody uses it now."""
         return self.run is None and not self.readers
 
+    def is_meant(self, name: str, before: float) -> bool:
+        """Whether a purge of the caches of a name that were made before a time is about it."""
+        return self.kind == EXCLUSIVE and self.name == name and self.created < before
+
     @property
     def path(self) -> str | None:
         """Where it lies, C{None} where nobody knows."""
@@ -67,6 +72,11 @@ class Row:
         if self.kind == EXCLUSIVE:
             return f"cache {self.name}"
         return f"{'download' if self.platform == DOWNLOADS else 'shared cache'} {self.name}"
+
+
+def megabytes(rows: Iterable[Row]) -> str:
+    """How much that is, for people."""
+    return f"{sum(row.size for row in rows) / MEGABYTE:.1f} MiB"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tcworker.cache.disposal import Disposal
 from tcworker.cache.exclusive import ExclusiveCaches
 from tcworker.cache.homes import Home
 from tcworker.cache.inventory import doubted, take_stock
-from tcworker.cache.rows import EXCLUSIVE, Row, Thrown
+from tcworker.cache.rows import Row, Thrown, megabytes
 from tcworker.cache.run_caches import RunCaches
 from tcworker.cache.shared import SharedCaches
 from tcworker.cache.sizes import Sizes
@@ -24,8 +24,6 @@ from tcworker.waiting import Loose
 
 PAGE = 1000
 """Caches that are looked at in one go."""
-
-_MEGABYTE = 1 << 20
 
 _log = Logger()
 
@@ -109,11 +107,10 @@ class CacheStore:
     def purge(self, name: str, before: float = inf) -> Deferred[str]:
         """Throw away the exclusive caches of a name that were made before a time, those in use once they are not.
 
-        Fires when no other run can get one, with words for the log; without any if there were none.
+        Fires when no other run can get one, with words for the log; without any if there were none. Those that nobody
+        uses are removed in the background. Fails with what keeps the worker's state from being written.
         """
-        return Deferred.fromCoroutine(
-            self._purge(lambda row: row.kind == EXCLUSIVE and row.name == name and row.created < before)
-        )
+        return Deferred.fromCoroutine(self._purge(lambda row: row.is_meant(name, before)))
 
     def clear(self) -> Deferred[str]:
         """Throw away all there are, in the same way."""
@@ -165,7 +162,7 @@ class CacheStore:
 
 
 def _words(gone: Sequence[Row], in_use: Sequence[Row]) -> str:
-    size = sum(row.size for row in gone) / _MEGABYTE
-    thrown = [f"{len(gone)} thrown away ({size:.1f} MiB)"] if gone else []
-    marked = [f"{len(in_use)} in use, to go when given back"] if in_use else []
-    return ", ".join(thrown + marked)
+    removed = [f"{len(gone)} being removed ({megabytes(gone)})"] if gone else []
+    end = "its task ends" if len(in_use) == 1 else "their tasks end"
+    marked = [f"{len(in_use)} in use, will be gone when {end}"] if in_use else []
+    return ", ".join(removed + marked)

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from tcworker.cache_commands.left import obey
+from tcworker.cache_commands.left import NotAllRemoved, obey
 from tcworker.cache_commands.table import as_table
 from tcworker.config import Config, Source, fitting, lay_over, load_file, so_far
 from tcworker.config_faults import raise_faults
@@ -95,7 +95,7 @@ def _do_alone(config: Config, order: Order) -> JSON:
         return _run(config, order)
     except StateDirectoryTaken as taken:
         raise Refused(f"the worker does not answer, it may be starting or ending: {taken}") from None
-    except (StateUnusable, OSError) as error:
+    except (StateUnusable, NotAllRemoved, OSError) as error:
         raise Refused(str(error)) from None
 
 

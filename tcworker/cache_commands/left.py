@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tcworker.cache.folders import Folder, Folders
-from tcworker.cache.rows import EXCLUSIVE, Row
+from tcworker.cache.rows import Row, megabytes
 from tcworker.cache.table import StateTable
 from tcworker.config import Config
 from tcworker.control.caches import CacheOrders, Caches
@@ -22,7 +22,9 @@ from tcworker.interfaces import JSON
 from tcworker.state import StateStore
 from tcworker.waiting import OneShot, Threads
 
-MEGABYTE = 1 << 20
+
+class NotAllRemoved(Exception):
+    """Some of what was to go is still there; the text says what went, what did not and why."""
 
 
 class LeftCaches:
@@ -40,10 +42,11 @@ class LeftCaches:
         return Deferred.fromCoroutine(self._rows())
 
     def purge(self, name: str, before: float = inf) -> Deferred[str]:
-        """Remove the exclusive caches of a name that were made before a time; fires when their bytes are free."""
-        return Deferred.fromCoroutine(
-            self._remove(lambda row: row.kind == EXCLUSIVE and row.name == name and row.created < before)
-        )
+        """Remove the exclusive caches of a name that were made before a time; fires when their bytes are free.
+
+        Fails with L{NotAllRemoved}.
+        """
+        return Deferred.fromCoroutine(self._remove(lambda row: row.is_meant(name, before)))
 
     def clear(self) -> Deferred[str]:
         """Remove all in the same way."""
@@ -60,8 +63,12 @@ class LeftCaches:
         for row in elsewhere:
             await self._table.keep(replace(row, purged=True))
         await self._table.forget(list(here))
-        problems = [problem for folder in here.values() if (problem := await _delete(folder))]
-        return "; ".join([_words([row for row in rows if row.id in here], elsewhere), *problems])
+        problems = {id: problem for id, folder in here.items() if (problem := await _delete(folder))}
+        said = _words([row for row in rows if row.id in here.keys() - problems.keys()], elsewhere)
+        if problems:
+            stuck = [f"{row.words} cannot be removed: {problems[row.id]}" for row in rows if row.id in problems]
+            raise NotAllRemoved("; ".join([*filter(None, [said]), *stuck]) + ". The next worker tries it again")
+        return said
 
     async def _find(self, row: Row) -> Folder | None:
         for folders in self._folders:
@@ -71,17 +78,16 @@ class LeftCaches:
 
 
 async def _delete(folder: Folder) -> str:
-    """Give why it cannot go; the next worker tries again."""
+    """Give why it cannot go, nothing when it is gone."""
     try:
         await folder.delete()
     except OSError as error:
-        return f"{folder.path} cannot be removed: {error.strerror}"
+        return str(error)
     return ""
 
 
 def _words(gone: Sequence[Row], elsewhere: Sequence[Row]) -> str:
-    size = sum(row.size for row in gone) / MEGABYTE
-    removed = [f"{len(gone)} removed ({size:.1f} MiB)"] if gone else []
+    removed = [f"{len(gone)} removed ({megabytes(gone)})"] if gone else []
     marked = [f"{len(elsewhere)} to go when the worker starts"] if elsewhere else []
     return ", ".join(removed + marked)
 
@@ -97,7 +103,7 @@ def _check_owner(state_dir: str) -> None:
 async def obey(reactor: Any, config: Config, order: Order) -> JSON:
     """Take the folders of a worker that does not run, and do what an order says.
 
-    Raises L{StateDirectoryTaken}, L{StateUnusable}, L{ConfigError} or C{OSError}.
+    Raises L{StateDirectoryTaken}, L{StateUnusable}, L{ConfigError}, L{NotAllRemoved} or C{OSError}.
     """
     _check_owner(config.state_dir)
     state = await StateStore.open(reactor, config.state_dir)

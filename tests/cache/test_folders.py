@@ -251,8 +251,9 @@ class AFolder(FoldersCase):
         folder = self.done(self.folders.new("checkouts"))
         problem = OSError(16, "Device or resource busy", "here")
         self.patch_removal(problem)
-        self.failureResultOf(folder.delete(), OSError)
-        self.assertEqual(len(self.names()), 1)
+        error = self.failureResultOf(folder.delete(), OSError).value
+        [left] = self.names()
+        self.assertEqual((error.errno, error.filename), (16, str(self.path / left)))
         with_lines: list[LogEvent] = []
         globalLogPublisher.addObserver(with_lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, with_lines.append)

@@ -108,12 +108,12 @@ class Purging(StoreCase):
 
     def test_those_that_nobody_has_go(self) -> None:
         self.of_size(3)
-        self.assertEqual(self.purge(), "1 thrown away (3.0 MiB)")
+        self.assertEqual(self.purge(), "1 being removed (3.0 MiB)")
         self.assertEqual(self.rows(), [])
 
     def test_those_in_use_go_when_they_are_given_back(self) -> None:
         held = self.take()
-        self.assertEqual(self.purge(), "1 in use, to go when given back")
+        self.assertEqual(self.purge(), "1 in use, will be gone when its task ends")
         self.assertEqual([row.purged for row in self.worker.table.kept.values()], [True])
         self.assertEqual(self.purge(), "")
         self.give_back(held)
@@ -135,12 +135,12 @@ class Purging(StoreCase):
     def test_those_made_later_stay(self) -> None:
         self.kept()
         self.assertEqual(self.purge(before=NOW), "")
-        self.assertEqual(self.purge(before=NOW + 0.5), "1 thrown away (0.0 MiB)")
+        self.assertEqual(self.purge(before=NOW + 0.5), "1 being removed (0.0 MiB)")
 
     def test_when_it_was_made_counts_and_not_when_it_was_filled_or_used(self) -> None:
         self.kept()
         self.kept()
-        self.assertEqual(self.purge(before=NOW + 0.5), "1 thrown away (0.0 MiB)")
+        self.assertEqual(self.purge(before=NOW + 0.5), "1 being removed (0.0 MiB)")
 
     def test_what_many_read_is_no_cache_of_that_name(self) -> None:
         self.shared("checkouts")
@@ -158,7 +158,7 @@ class Clearing(StoreCase):
         self.give_back(self.shared())
         held, read = self.take("other"), self.shared("read")
         said = self.successResultOf(self.store.clear())
-        self.assertEqual(said, "2 thrown away (1.0 MiB), 2 in use, to go when given back")
+        self.assertEqual(said, "2 being removed (1.0 MiB), 2 in use, will be gone when their tasks end")
         self.give_back(held, read)
         self.assertEqual((self.rows(), self.worker.home.folders), ([], {}))
 

@@ -9,13 +9,15 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from tcworker.cache import folders
 from tcworker.cache.folders import Folders
 from tcworker.cache.rows import DOWNLOADS, EXCLUSIVE, SHARED, Row
 from tcworker.cache.table import StateTable
-from tcworker.cache_commands.left import obey
+from tcworker.cache_commands.left import NotAllRemoved, obey
 from tcworker.config import Source, lay_over, so_far
 from tcworker.control.orders import CLEAR_CACHES, LIST_CACHES, PURGE_CACHE, Order
 from tcworker.errors import ConfigError, StateDirectoryTaken
+from tcworker.removal import remove
 from tcworker.state import StateStore
 from tcworker.waiting import Threads
 from tests.surroundings import only_root
@@ -103,16 +105,20 @@ class Left(LeftCase):
 
     async def test_one_that_cannot_go_keeps_none_of_the_others(self) -> None:
         await self.keep()
-        remove = Folders.delete
 
-        async def refuse(folders: Folders, path: str) -> None:
+        def refuse(path: str, wanted: Any) -> None:
             if path.startswith(self.config.downloads_dir):
-                raise PermissionError(1, "Operation not permitted")
-            await remove(folders, path)
+                raise PermissionError(1, "Operation not permitted", "file")
+            remove(path, wanted=wanted)
 
-        self.patch(Folders, "delete", refuse)
-        said = (await self.do(CLEAR_CACHES))["said"]
-        self.assertIn("cannot be removed: Operation not permitted", said)
+        self.patch(folders, "remove", refuse)
+        error = await self.assertFailure(Deferred.fromCoroutine(self.do(CLEAR_CACHES)), NotAllRemoved)
+        [left] = [name for name in os.listdir(self.config.downloads_dir) if name != "lock"]
+        self.assertEqual(
+            str(error),
+            "2 removed (2.0 MiB), 1 to go when the worker starts; download url:x cannot be removed: [Errno 1] Operation"
+            f" not permitted: '{self.config.downloads_dir}/{left}'. The next worker tries it again",
+        )
         self.assertEqual(self.folders(), 1)
 
 

@@ -83,13 +83,13 @@ class Orders(OrderCase):
 
     def test_purge_throws_away_what_has_a_name(self) -> None:
         self.give_back(self.take("one"), self.take("two"))
-        self.assertEqual(self.do(PURGE_CACHE, "one"), {"said": "1 thrown away (0.0 MiB)"})
+        self.assertEqual(self.do(PURGE_CACHE, "one"), {"said": "1 being removed (0.0 MiB)"})
         self.assertEqual(self.listed("name"), [("two",)])
         self.assertTrue(self.take("one").fresh)
 
     def test_what_is_in_use_goes_when_it_is_given_back(self) -> None:
         held = self.take("one")
-        self.assertEqual(self.do(PURGE_CACHE, "one"), {"said": "1 in use, to go when given back"})
+        self.assertEqual(self.do(PURGE_CACHE, "one"), {"said": "1 in use, will be gone when its task ends"})
         self.assertEqual(self.listed("name", "toBePurged"), [("one", True)])
         self.give_back(held)
         self.assertEqual(self.listed("name"), [])
@@ -101,7 +101,7 @@ class Orders(OrderCase):
         self.give_back(self.take("one"), self.take("two"))
         held = self.successResultOf(self.run_of("c/0").shared("tree", make_nothing, silence))
         self.give_back(held)
-        self.assertEqual(self.do(CLEAR_CACHES), {"said": "3 thrown away (0.0 MiB)"})
+        self.assertEqual(self.do(CLEAR_CACHES), {"said": "3 being removed (0.0 MiB)"})
         self.assertEqual(self.do(CLEAR_CACHES), {"said": "nothing is kept"})
 
     def test_a_worker_that_starts_answers_when_it_knows(self) -> None:
@@ -109,4 +109,4 @@ class Orders(OrderCase):
         self.assertNoResult(answer)
         self.give_back(self.take("one"))
         self.opened.succeed(None)
-        self.assertIn("1 thrown away", self.successResultOf(answer)["said"])
+        self.assertIn("1 being removed", self.successResultOf(answer)["said"])

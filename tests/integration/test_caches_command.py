@@ -54,7 +54,7 @@ class OfAWorkerThatRuns(CachesCommand):
 
     async def test_purge(self) -> None:
         await self.kept_by(self.worker())
-        self.assertIn("1 thrown away", await self.caches("purge", "c"))
+        self.assertIn("1 being removed", await self.caches("purge", "c"))
         self.assertNotIn("c", await self.listed())
         await until(lambda: self.folders() == [])
 
