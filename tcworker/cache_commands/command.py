@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,4 +121,4 @@ def _run(config: Config, order: Order) -> JSON:
 def _text(answer: JSON, options: CacheOptions) -> str:
     if options.order.what != LIST_CACHES:
         return str(answer["said"])
-    return json.dumps(answer["caches"], indent=2) if options.as_json else as_table(answer["caches"])
+    return json.dumps(answer["caches"], indent=2) if options.as_json else as_table(answer["caches"], time.time())

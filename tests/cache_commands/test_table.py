@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +20,10 @@ def row(name: str, **more: Any) -> Any:
     return as_json(Row(id=1, name=name, **known))
 
 
+def table(rows: Sequence[Any], now: float = USED) -> str:
+    return as_table(rows, now)
+
+
 class Tables(SynchronousTestCase):
     def test_what_was_used_last_comes_first(self) -> None:
         rows = [
@@ -26,29 +31,39 @@ class Tables(SynchronousTestCase):
             row("artifact:x", kind=SHARED, platform=DOWNLOADS, size=1536, seconds=0.31),
         ]
         self.assertEqual(
-            as_table(rows).splitlines(),
+            table(rows, USED + 90 * 60).splitlines(),
             [
-                "KIND       SIZE     USED              MADE IN      STATE  NAME",
-                "shared     2 KiB    2027-01-15 08:00  0.3 s        idle   artifact:x",
-                "exclusive  3.0 GiB  2027-01-14 08:00  12 min 34 s  idle   old",
+                "KIND       SIZE     USED (UTC)        AGO     MADE IN      STATE  NAME",
+                "shared     2 KiB    2027-01-15 08:00  90 min  0.3 s        idle   artifact:x",
+                "exclusive  3.0 GiB  2027-01-14 08:00  25 h    12 min 34 s  idle   old",
             ],
         )
 
     def test_what_is_used_and_what_is_to_go(self) -> None:
         for more, state in (
-            ({"run": "a/0"}, "in use"),
+            ({"run": "a/0"}, "in use by a/0"),
             ({"kind": SHARED, "readers": 2}, "in use"),
-            ({"run": "a/0", "purged": True}, "in use, to be purged"),
+            ({"run": "a/0", "purged": True}, "in use by a/0, to be purged"),
             ({"purged": True}, "idle, to be purged"),
         ):
-            self.assertIn(f"  {state}  ", as_table([row("one", **more)]))  # type: ignore[arg-type]  # as given
+            self.assertIn(f"  {state}  ", table([row("one", **more)]))  # type: ignore[arg-type]  # as given
 
     def test_sizes(self) -> None:
         for size, text in ((0, "0 B"), (1023, "1023 B"), (5 << 20, "5 MiB"), (1 << 40, "1024.0 GiB")):
-            self.assertIn(f"  {text}  ", as_table([row("one", size=size)]))
+            self.assertIn(f"  {text}  ", table([row("one", size=size)]))
+
+    def test_for_how_long_nobody_has_used_it(self) -> None:
+        for seconds, text in (
+            (-5, "0 min"),
+            (59, "0 min"),
+            (3600 * 2 - 1, "119 min"),
+            (7200, "2 h"),
+            (172_800, "2 days"),
+        ):
+            self.assertIn(f"  {text}  ", table([row("one", used=USED - seconds)]))
 
     def test_no_name_can_move_the_cursor(self) -> None:
-        self.assertIn(r"a\x1b[2J\nb\u202e", as_table([row("a\x1b[2J\nb\u202e")]))
+        self.assertIn(r"a\x1b[2J\nb\u202e", table([row("a\x1b[2J\nb\u202e")]))
 
     def test_nothing(self) -> None:
-        self.assertEqual(as_table([]), "nothing is kept")
+        self.assertEqual(table([]), "nothing is kept")
