@@ -58,6 +58,8 @@ async def collect(reactor: Any, folder: Path, count: int) -> Sequence[Row]:
     opened = await OpenedCaches.open(reactor, config, state, ServerTime(time.time))
     try:
         await opened.store.open([])
+        # As a worker does that has booted.
+        gc.freeze()
         run = opened.store.of_home("bench/0", Home.of_downloads(Folders(config.caches_dir, threads, "cachesDir")))
         await _each(count, lambda number: _make(run, number))
         await _all_measured(reactor, opened.store)

@@ -159,11 +159,18 @@ def _open(name: str, parent: int | None = None) -> int:
     _thaw_open(folder)
     # Somebody else's cannot be changed; what we may do there is seen where we do it.
     with contextlib.suppress(OSError):
-        if os.geteuid() == 0:
-            os.fchown(folder, 0, 0)
-        # For nobody else: whoever lives on could fill it faster than it is emptied.
-        os.fchmod(folder, stat.S_IRWXU)
+        _take(folder)
     return folder
+
+
+def _take(folder: int) -> None:
+    """Let nobody else change what is in a folder: whoever lives on could fill it faster than it is emptied."""
+    entry, root = os.fstat(folder), os.geteuid() == 0
+    # To change these costs the disk more than to look.
+    if root and (entry.st_uid, entry.st_gid) != (0, 0):
+        os.fchown(folder, 0, 0)
+    if stat.S_IMODE(entry.st_mode) != stat.S_IRWXU:
+        os.fchmod(folder, stat.S_IRWXU)
 
 
 def _unlock(name: str, parent: int | None) -> None:

@@ -21,6 +21,9 @@ from tcworker.watch.disks import MEGABYTE
 MOST_LINES = 20
 """Of what went at one time, each of so many has a line in the log."""
 
+PART = 256
+"""So many go at one time: the row of each is taken out before it is removed, while the reactor waits."""
+
 SIXTEENTH = 16
 """Of what is kept on a disk that has too many files: nobody counts those of one thing."""
 
@@ -89,14 +92,17 @@ class Collecting:
         # Each once: what does not go now must not keep the others from it.
         self._tried |= {row.id for row in chosen}
         _log.info("throwing away {count} of what is kept for tasks, because {why}", count=len(chosen), why=why)
-        thrown = await self._stock.throw_away(chosen)
+        for first in range(0, len(chosen), PART):
+            self._say(await self._stock.throw_away(chosen[first : first + PART]))
+
+    def _say(self, thrown: Thrown) -> None:
         for row in thrown.gone:
-            self._say(row)
+            self._say_gone(row)
         for row, problem in thrown.failed:
             _log.error("{what} cannot be thrown away: {problem}", what=row.words, problem=problem)
         self.gone += len(thrown.gone)
 
-    def _say(self, row: Row) -> None:
+    def _say_gone(self, row: Row) -> None:
         self._said += 1
         if self._said <= MOST_LINES:
             _log.info("thrown away: {what}", what=described(row, self._now()))

@@ -117,6 +117,13 @@ class MakingRoom(CollectorCase):
         self.assertIs(self.successResultOf(made), RoomMade.NONE)
         self.assertEqual(self.stock.names, "a")
 
+    def test_many_go_part_by_part(self) -> None:
+        self.patch(collecting, "PART", 30)
+        self.disks.free["/disk"] = 0
+        self.keep(*(thing(number, "x", megabytes=1) for number in range(1000)))
+        self.make_room()
+        self.assertEqual([len(names) for names in self.stock.asked], [30, 30, 30, 10])
+
     def test_a_disk_with_too_many_files_gets_rid_of_some(self) -> None:
         self.disks.files["/disk"] = (3000, 0)
         self.keep(*(thing(number, "x") for number in range(32)))
