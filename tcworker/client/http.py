@@ -42,6 +42,10 @@ MOST_BYTES = 64 << 20
 NO_NETWORKS = Networks()
 
 
+def _download_idle() -> float:
+    return DOWNLOAD_IDLE
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a server answered.
@@ -122,7 +126,8 @@ class HTTP:
         """
         collected = Collected(MOST_BYTES)
         request = _Request(method, url, headers)
-        limit = Limit(self._reactor, timeout if idle is None else idle, idle is not None)
+        seconds = timeout if idle is None else idle
+        limit = Limit(self._reactor, lambda: seconds, idle is not None)
         exchange = self._run(self._exchange(request, body, collected.write, limit), limit)
         return exchange.addCallback(lambda response: Answer(response.code, _flat(response), collected.content()))
 
@@ -131,7 +136,7 @@ class HTTP:
 
         Otherwise as L{request}. The answer's own body is empty.
         """
-        limit = Limit(self._reactor, DOWNLOAD_IDLE, True)
+        limit = Limit(self._reactor, _download_idle, True)
         exchange = self._run(self._exchange(_Request("GET", url, {}), None, write, limit), limit)
         return exchange.addCallback(lambda response: Answer(response.code, _flat(response), b""))
 
@@ -142,7 +147,7 @@ class HTTP:
         reader: Reader,
         *,
         headers: Mapping[str, str] = {},
-        idle: float = DOWNLOAD_IDLE,
+        silence: Callable[[], float] = _download_idle,
     ) -> Deferred[bool]:
         """Get an answer as it comes: the reader is given its head, then its body, as it is sent, in pieces.
 
@@ -150,9 +155,10 @@ class HTTP:
         connection. Otherwise as L{request}.
 
         @param headers: as they are to be sent: of its own accord this asks for no content encoding, and undoes none.
-        @param idle: seconds without a byte moving, those not counted in which the reader holds it back.
+        @param silence: gives, at the beginning and after each byte, the seconds in which another one must move, those
+            not counted in which the reader holds it back.
         """
-        limit = Limit(self._reactor, idle, True)
+        limit = Limit(self._reactor, silence, True)
         return self._run(self._stream(_Request(method, url, headers), reader, limit), limit)
 
     def close(self) -> Deferred[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
@@ -39,11 +41,13 @@ class Arriving:
         self._exchange: Deferred[bool] | None = None
 
     @classmethod
-    async def ask(cls, http: HTTP, method: str, target: Target, headers: dict[str, str], idle: float) -> Arriving:
+    async def ask(
+        cls, http: HTTP, method: str, target: Target, headers: dict[str, str], silence: Callable[[], float]
+    ) -> Arriving:
         """Send a request; gives what comes of it once its head is there."""
         arriving = cls(target.url)
         asked = {**headers, **target.headers}
-        exchange = arriving._exchange = http.stream(method, target.url, arriving, headers=asked, idle=idle)
+        exchange = arriving._exchange = http.stream(method, target.url, arriving, headers=asked, silence=silence)
         exchange.addBoth(arriving._end)
         try:
             await arriving._begun()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.errors import Cause, DownloadFailed, ResourceUnavailable, TaskError
@@ -17,6 +19,18 @@ BACKOFF = Backoff(0.5, 15.0)
 
 LAST_TRY = 1.0
 """Seconds before the end of the time, in which a try may still succeed."""
+
+SILENCE = 60.0
+"""Seconds in which at least a byte must come; fewer when the time for all of it is nearly over."""
+
+SHORTEST_SILENCE = 1.0
+"""What a server gets of that in any case."""
+
+LEAST_SPEED = 1000
+"""Bytes a second that a server must send in the long run: each of them buys it a thousandth of a second.
+
+Slower than any line that somebody would put a worker on. A server that only drips would hold its task for days.
+"""
 
 
 class Passing(Exception):
@@ -37,51 +51,85 @@ class Hopeless(Exception):
 
 
 class Persistence:
-    """Tries until for so many seconds nothing went forward.
+    """Tries until for so many seconds nothing went forward, or no faster than at L{LEAST_SPEED}.
 
-    @param words: what is tried to be had.
+    One may serve several things that are wanted one after the other; they share the time then.
     """
 
-    def __init__(self, clock: IReactorTime, seconds: float, words: str) -> None:
+    def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._words = words
-        self._forward = clock.seconds()
+        # Up to when what came has bought it time: what had not come before, and anything at all in this attempt.
+        self._forward = self._moving = clock.seconds()
+        self._held: float | None = None
 
     @property
     def left(self) -> float:
         """Seconds until it is given up."""
-        return self._forward + self._seconds - self._clock.seconds()
+        return self._forward + self._seconds - self._now
 
-    def went_forward(self) -> None:
-        """Something came that had not come before."""
-        self._forward = self._clock.seconds()
+    @property
+    def silence(self) -> float:
+        """Seconds for which a server may say nothing now."""
+        return max(SHORTEST_SILENCE, min(SILENCE, self._moving + self._seconds - self._now))
 
-    async def persist(self, attempt: Callable[[], Awaitable[T]], say: Callable[[str], None]) -> T:
+    @property
+    def too_slow(self) -> bool:
+        """Whether what came in this attempt was too little for the time that it took."""
+        return self._moving + self._seconds <= self._now
+
+    def came(self, size: int, new: int) -> None:
+        """Some bytes came, and so many of them had not come before."""
+        # Never ahead of the time: what is fast for a while may be silent for no longer than others.
+        self._moving = min(self._now, self._moving + size / LEAST_SPEED)
+        self._forward = min(self._now, self._forward + new / LEAST_SPEED)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While in here, what came is worked on: time in which nobody waits for the server."""
+        self._held = self._clock.seconds()
+        try:
+            yield
+        finally:
+            held = self._clock.seconds() - self._held
+            self._held = None
+            self._forward += held
+            self._moving += held
+
+    def in_time(self, answer: Deferred[T]) -> Deferred[T]:
+        """The same, which fails with C{TimeoutError} when there is no time left for it."""
+        return answer.addTimeout(max(SHORTEST_SILENCE, self.left), self._clock)
+
+    async def persist(self, words: str, attempt: Callable[[], Awaitable[T]], say: Callable[[str], None]) -> T:
         """Give what the first successful try answered. Raises L{DownloadFailed}, L{ResourceUnavailable}.
 
+        @param words: what is tried to be had.
         @param say: is told why it waits.
         """
         delays = BACKOFF.delays()
         while True:
-            before = self._forward
+            before = self._moving = self._forward
             try:
                 return await attempt()
             except Hopeless as trouble:
-                raise DownloadFailed(f"{self._words}: {trouble}") from trouble
+                raise DownloadFailed(f"{words}: {trouble}") from trouble
             except Passing as trouble:
                 if self.left <= LAST_TRY:
-                    raise self._given_up(trouble) from trouble
+                    raise self._given_up(words, trouble) from trouble
                 # Who gets on, however little at a time, is not in the trouble that longer and longer pauses are for.
                 if self._forward != before:
                     delays = BACKOFF.delays()
                 delay = min(max(next(delays), trouble.wait), self.left - LAST_TRY)
-                say(f"{self._words}: {trouble}; trying again in {delay:.0f} s")
+                say(f"{words}: {trouble}; trying again in {delay:.0f} s")
             await pause(self._clock, delay)
 
-    def _given_up(self, trouble: Passing) -> TaskError:
-        why = f"{self._words}: {trouble}; given up after {self._seconds:g} s without success"
+    @property
+    def _now(self) -> float:
+        return self._clock.seconds() if self._held is None else self._held
+
+    def _given_up(self, words: str, trouble: Passing) -> TaskError:
+        why = f"{words}: {trouble}; given up after {self._seconds:g} s without success"
         if not trouble.away:
             return DownloadFailed(why)
-        evidence = {"what": self._words, "error": str(trouble)}
+        evidence = {"what": words, "error": str(trouble)}
         return ResourceUnavailable(why, cause=Cause.TASKCLUSTER_AWAY, evidence=evidence)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,12 +16,13 @@ from zope.interface import implementer
 from tcworker.client.trouble import printable, shown
 from tcworker.download.address import Address, read_target
 from tcworker.download.downloads import Downloads
-from tcworker.download.passing import Hopeless, Passing, Persistence
+from tcworker.download.passing import LAST_TRY, Hopeless, Passing, Persistence
 from tcworker.download.representation import Representation
+from tcworker.download.servers import Servers
 from tcworker.download.sources import ArtifactOf, AtAddress, Services, ask, identity_of
-from tcworker.download.transfer import ENCODINGS, IDLE, Source, State
+from tcworker.download.transfer import ENCODINGS, Source, State
 from tcworker.errors import MalformedPayload
-from tcworker.interfaces import IContent
+from tcworker.interfaces import JSON, IContent
 
 Say = Callable[[str], None]
 
@@ -55,7 +57,8 @@ class Remote:
 
 async def resolve(content: Mapping[str, Any], services: Services, downloads: Downloads, say: Say) -> Inline | Remote:
     """See L{tcworker.interfaces.IContents.resolve}."""
-    resolving = _Resolving(services, downloads, say)
+    patience = Persistence(downloads.clock, downloads.seconds)
+    resolving = _Resolving(services, downloads.servers, patience, say)
     match content:
         case {"raw": str(text)}:
             return _inline("the text in the payload", _encode("raw", text))
@@ -92,8 +95,14 @@ def _decode(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Resolving:
+    """Asks whoever knows of a content, one after the other.
+
+    @ivar patience: with all of them together.
+    """
+
     services: Services
-    downloads: Downloads
+    servers: Servers
+    patience: Persistence
     say: Say
 
     async def address(self, url: str, sha256: str | None) -> Remote:
@@ -107,7 +116,7 @@ class _Resolving:
         _encode("namespace", namespace)
         _encode("artifact", name)
         shown_as = printable(namespace)
-        found = await self._persist(f"{shown_as} in the index", lambda: ask(self.services.index.find_task(namespace)))
+        found = await self.patience.persist(f"{shown_as} in the index", partial(self._find, namespace), self.say)
         # Here and nowhere else: what is said while it is fetched is said to others, too.
         self.say(f"{shown_as} is task {found['taskId']} in the index")
         return await self.artifact(found["taskId"], name, None, found_by=f" ({shown_as} in the index)")
@@ -115,7 +124,7 @@ class _Resolving:
     async def artifact(self, task_id: str, name: str, sha256: str | None, found_by: str = "") -> Remote:
         _encode("artifact", name)
         source = ArtifactOf(self.services, task_id, name, sha256, found_by)
-        answer = await self._persist(source.words, source.look_up)
+        answer = await self.patience.persist(source.words, partial(source.look_up, self.patience), self.say)
         match answer:
             case {"storageType": "s3", "url": str()} | {"storageType": "object", "name": str()}:
                 return _remote(source, identity_of(answer))
@@ -127,27 +136,28 @@ class _Resolving:
         """Something at an address whose content may change unless there is a checksum."""
         if source.sha256 is not None:
             return _remote(source, url)
-        validator = await self._persist(source.words, lambda: self._validator(Address(url)))
+        validator = await self.patience.persist(source.words, partial(self._validator, Address(url)), self.say)
         remote = _remote(source, url, validator)
         # What cannot be known again gets a name that never comes again.
         return remote if validator else unpinned(remote)
+
+    async def _find(self, namespace: str) -> JSON:
+        return await ask(self.services.index.find_task(namespace), self.patience)
 
     async def _validator(self, address: Address) -> str:
         try:
             return await self._look("HEAD", address)
         except (Hopeless, Passing):
+            if self.patience.left <= LAST_TRY:
+                raise
             # Not every server knows this method, and an address may be signed for the other.
             return await self._look("GET", address)
 
     async def _look(self, method: str, address: Address) -> str:
-        idle = min(IDLE, self.downloads.seconds)
-        answer = await self.downloads.servers.ask(method, address, ENCODINGS, idle)
+        answer = await self.servers.ask(method, address, ENCODINGS, lambda: self.patience.silence)
         await answer.close()
         assert answer.head is not None
         return Representation.read(answer.head).validator
-
-    def _persist(self, words: str, attempt: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
-        return Persistence(self.downloads.clock, self.downloads.seconds, words).persist(attempt, self.say)
 
 
 def unpinned(content: Remote) -> Remote:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tcworker.client.http import HTTP
@@ -25,15 +26,17 @@ class Servers:
     own: HTTP
     guarded: HTTP
 
-    async def ask(self, method: str, address: Address, headers: dict[str, str], idle: float) -> Arriving:
+    async def ask(
+        self, method: str, address: Address, headers: dict[str, str], silence: Callable[[], float]
+    ) -> Arriving:
         """Ask for content, and follow where servers lead. Fails as L{Arriving.ask} does otherwise.
 
-        @param idle: seconds without a byte.
+        @param silence: gives the seconds for which no byte need come, whenever one of these servers is waited for.
         """
         url, http = address.url, self.own if address.trusted else self.guarded
         for _ in range(MOST_REDIRECTS + 1):
             try:
-                return await Arriving.ask(http, method, _target(url), headers, idle)
+                return await Arriving.ask(http, method, _target(url), headers, silence)
             except Elsewhere as elsewhere:
                 # Wherever it leads to was not named by Taskcluster any more.
                 url, http = elsewhere.url, self.guarded

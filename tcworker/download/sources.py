@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 
 from tcworker.client.services import Index, Object, Queue
 from tcworker.client.trouble import printable, shown
 from tcworker.download.address import Address
-from tcworker.download.passing import Hopeless, Passing
+from tcworker.download.passing import Hopeless, Passing, Persistence
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.interfaces import JSON, Credentials
 
@@ -45,7 +45,7 @@ class AtAddress:
         self.sha256 = sha256
         self._address = Address(url, identity=url)
 
-    async def address(self) -> Address:
+    async def address(self, patience: Persistence) -> Address:
         """See L{tcworker.download.transfer.Source.address}."""
         return self._address
 
@@ -66,27 +66,28 @@ class ArtifactOf:
         self._task_id = task_id
         self._name = name
 
-    async def look_up(self) -> Mapping[str, Any]:
+    async def look_up(self, patience: Persistence) -> Mapping[str, Any]:
         """What the queue says where it is: C{storageType}, and more by that."""
-        answer: Mapping[str, Any] = await ask(self._services.queue.latest_artifact(self._task_id, self._name))
+        call = self._services.queue.latest_artifact(self._task_id, self._name)
+        answer: Mapping[str, Any] = await ask(call, patience)
         # Not an error of the call: the queue knows of it, and what it knows is that there is none.
         if answer["storageType"] == "error":
             why = printable(f"{answer['reason']}: {answer['message']}")
             raise Hopeless(f"its task could not publish it: {why}")
         return answer
 
-    async def address(self) -> Address:
+    async def address(self, patience: Persistence) -> Address:
         """See L{tcworker.download.transfer.Source.address}. To be asked at each attempt: an address expires."""
-        answer = await self.look_up()
+        answer = await self.look_up(patience)
         if answer["storageType"] == "object":
-            return await self._of_object(answer)
+            return await self._of_object(answer, patience)
         # A reference leads wherever the one who made the artifact wanted.
         return Address(answer["url"], answer["storageType"] == "s3", identity_of(answer))
 
-    async def _of_object(self, answer: Mapping[str, Any]) -> Address:
+    async def _of_object(self, answer: Mapping[str, Any], patience: Persistence) -> Address:
         objects = self._services.objects(Credentials.from_json(answer["credentials"]))
         accepted = {"acceptDownloadMethods": {"getUrl": True}}
-        found = await ask(objects.start_download(answer["name"], accepted))
+        found = await ask(objects.start_download(answer["name"], accepted), patience)
         return Address(found["url"], True, identity_of(answer), found["hashes"])
 
 
@@ -104,10 +105,13 @@ def identity_of(answer: Mapping[str, Any]) -> str:
 _ADVICE = {404: ": look whether its name is right, and whether it has expired"}
 
 
-async def ask(call: Deferred[JSON]) -> JSON:
+async def ask(call: Deferred[JSON], patience: Persistence) -> JSON:
     """Make a call of Taskcluster. Raises L{Passing} when it is away, L{Hopeless} for what it refuses."""
     try:
-        return await call
+        # A call is repeated by its client for some minutes, of which there may be fewer.
+        return await patience.in_time(call)
+    except TimeoutError as error:
+        raise Passing("Taskcluster does not answer", away=True) from error
     except CallFailed as error:
         if error.may_pass or error.status in _LATER:
             raise Passing(str(error), away=True) from error

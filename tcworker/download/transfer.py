@@ -13,15 +13,12 @@ from tcworker.download.address import Address
 from tcworker.download.answers import NoSuchPart
 from tcworker.download.arriving import Arriving
 from tcworker.download.body import Body
-from tcworker.download.passing import Hopeless, Passing, Persistence
+from tcworker.download.passing import LEAST_SPEED, Hopeless, Passing, Persistence
 from tcworker.download.progress import Progress, in_bytes
 from tcworker.download.servers import Servers
 from tcworker.errors import ContentChanged
 from tcworker.interfaces import Fetched, ISink
 from tcworker.waiting import Executor
-
-IDLE = 60.0
-"""Seconds in which at least a byte must come; fewer when the time for all of it is nearly over."""
 
 ENCODINGS = {"Accept-Encoding": "identity, gzip;q=0.5"}
 """A storage sends what it has, whatever is asked for; who could send it either way should not compress it for us."""
@@ -37,7 +34,7 @@ class Source(Protocol):
     known_as: str
     sha256: str | None
 
-    async def address(self) -> Address:
+    async def address(self, patience: Persistence) -> Address:
         """Where it is to be asked for now. Raises L{Passing} or a L{tcworker.errors.TaskError}."""
 
 
@@ -89,7 +86,7 @@ class Transfer:
         self._progress = progress
         self._servers = servers
         self._threads = threads
-        self._patience = Persistence(clock, seconds, source.known_as)
+        self._patience = Persistence(clock, seconds)
         self._body: Body | None = None
         self._farthest = 0
         self._whole = True
@@ -108,7 +105,7 @@ class Transfer:
         """Do all of it, up to the end of the sink, which gives what L{tcworker.interfaces.IContents.fetch} does."""
         self._progress.start(self)
         try:
-            fetched = await self._patience.persist(self._attempt, self._progress.say)
+            fetched = await self._patience.persist(self._source.known_as, self._attempt, self._progress.say)
             await self._sink.finish()
         # Whoever cancels this cancels what it waits for, and that fails with an exception like any other.
         except Exception:
@@ -120,7 +117,7 @@ class Transfer:
         return fetched
 
     async def _attempt(self) -> Fetched:
-        address = await self._source.address()
+        address = await self._source.address(self._patience)
         if self._state is not None:
             self._state.check(address)
         wanted = _wanted(address, self._source.sha256)
@@ -134,13 +131,12 @@ class Transfer:
 
     async def _receive(self, address: Address, wanted: Mapping[str, str]) -> None:
         # A server that hangs may take what is left of the time, and no more.
-        idle = max(1.0, min(IDLE, self._patience.left))
-        answer = await self._servers.ask("GET", address, {**ENCODINGS, **self._part()}, idle)
+        headers = {**ENCODINGS, **self._part()}
+        answer = await self._servers.ask("GET", address, headers, lambda: self._patience.silence)
         try:
             body = await self._body_of(answer, wanted)
             while piece := await answer.next():
-                await body.take(piece)
-                self._note(body)
+                await self._take(body, piece)
         finally:
             await answer.close()
         if body.state.total is not None and not body.complete:
@@ -172,14 +168,20 @@ class Transfer:
         body = Body(head, self._sink, self._threads, wanted)
         if self._state is not None:
             self._state.check_answer(body.state.validator)
-        await body.begin()
+        with self._patience.held():
+            await body.begin()
         return body
 
-    def _note(self, body: Body) -> None:
+    async def _take(self, body: Body, piece: bytes) -> None:
+        # Who unpacks it takes it as fast as that goes.
+        with self._patience.held():
+            await body.take(piece)
         # Begun anew, what comes again is no step forward: who is always cut at one place would never be given up.
-        if body.taken > self._farthest:
-            self._farthest = body.taken
-            self._patience.went_forward()
+        new = max(0, body.taken - self._farthest)
+        self._farthest += new
+        self._patience.came(len(piece), new)
+        if self._patience.too_slow and not body.complete:
+            raise Passing(f"the server sends less than {in_bytes(LEAST_SPEED)} a second")
 
     def _check(self, wanted: Mapping[str, str]) -> Fetched:
         body = self._body

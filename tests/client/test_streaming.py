@@ -170,7 +170,7 @@ class PatienceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.limit = Limit(self.clock, 60, True)
+        self.limit = Limit(self.clock, lambda: 60, True)
         self.ended: list[None] = []
         self.limit.start(lambda: self.ended.append(None))
         self.reader = Taking()
@@ -312,7 +312,7 @@ class DeniedTests(Case):
         before = reactor.installNameResolver(GAIResolver(reactor, getaddrinfo=cast(Any, info)))
         self.addCleanup(reactor.installNameResolver, before)
         client = self.client(denied=Networks(["10.0.0.0/8"]), environ={"http_proxy": f"http://127.0.0.1:{port}"})
-        return client.stream("GET", "http://a.test/", Taking(), idle=idle)
+        return client.stream("GET", "http://a.test/", Taking(), silence=lambda: idle)
 
     async def test_a_name_that_leads_into_a_denied_network_is_not_given_to_a_proxy(self) -> None:
         with self.assertRaises(Denied) as caught:

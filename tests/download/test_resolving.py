@@ -1,21 +1,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, cast
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.client.services import Index, Queue
 from tcworker.client.trouble import Denied
+from tcworker.download.address import Address
+from tcworker.download.contents import Contents
+from tcworker.download.downloads import Downloads
+from tcworker.download.passing import Hopeless, Passing
+from tcworker.download.servers import Servers
+from tcworker.download.sources import Services
 from tcworker.errors import (
     CallFailed,
     ContentChanged,
     DownloadFailed,
     MalformedPayload,
     ResourceUnavailable,
+    TaskError,
     Unreachable,
 )
 from tcworker.interfaces import IContent
 from tcworker.testing.contents import MemorySink
-from tests.download.case import DATA, SHA256, TASK, ContentsCase
+from tcworker.waiting import Executor, pause
+from tests.download.case import DATA, SHA256, TASK, ContentsCase, Taskcluster
 from tests.integration.bad_server import Asked, Wire, content, redirect, status
 
 ARTIFACT = {"taskId": TASK, "artifact": "public/a.tar"}
@@ -345,3 +358,91 @@ class AwayTests(ContentsCase):
             self.taskcluster.artifacts = {f"{TASK}/public/a.tar": [error]}
             why = await self.failure(self.resolve(**ARTIFACT), ResourceUnavailable)
             self.assertIn("given up after 0.3 s", why)
+
+
+class Silent:
+    """Servers that say nothing, or refuse some methods, by a clock.
+
+    @ivar asked: the methods, and when.
+    """
+
+    def __init__(self, clock: Clock, refused: str = "") -> None:
+        self._clock = clock
+        self._refused = refused
+        self.asked: list[tuple[str, float]] = []
+
+    async def ask(
+        self, method: str, address: Address, headers: Mapping[str, str], silence: Callable[[], float]
+    ) -> NoReturn:
+        self.asked.append((method, self._clock.seconds()))
+        if method == self._refused:
+            raise Hopeless("405")
+        await pause(self._clock, silence())
+        raise Passing("nothing moved")
+
+
+class HangingTaskcluster(Taskcluster):
+    """One whose calls are answered late, or never.
+
+    @ivar answering: when an answer comes, in seconds of the clock, by the call.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.answering: dict[str, float] = {}
+
+    def find_task(self, namespace: str) -> Deferred[Any]:
+        return self._late("find_task", {"taskId": TASK})
+
+    def latest_artifact(self, task_id: str, name: str) -> Deferred[Any]:
+        return self._late("latest_artifact", {"storageType": "reference", "url": "http://192.0.2.1/a"})
+
+    def _late(self, call: str, answer: Mapping[str, Any]) -> Deferred[Any]:
+        self.asked.append(call)
+        seconds = self.answering.get(call)
+        if seconds is None:
+            return Deferred()
+        return pause(self._clock, seconds).addCallback(lambda _: answer)
+
+
+class PatienceTests(SynchronousTestCase):
+    """How long it takes until something is given up that never answers."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.servers = Silent(self.clock)
+        self.taskcluster: Any = HangingTaskcluster(self.clock)
+
+    def given_up(self, kind: type[TaskError] = DownloadFailed, **content: str) -> float:
+        """The seconds after which a content is given up."""
+        services = Services(cast(Queue, self.taskcluster), cast(Index, self.taskcluster), self.taskcluster.of)
+        downloads = Downloads(cast(Servers, self.servers), cast(Executor, None), self.clock, 120)
+        resolving = Contents(services, downloads).resolve(content, lambda line: None)
+        ended: list[float] = []
+        resolving.addBoth(lambda result: ended.append(self.clock.seconds()) or result)
+        self.clock.pump([0.25] * 4 * 1000)
+        why = self.failureResultOf(resolving, kind).getErrorMessage()
+        self.assertIn("given up after 120 s without success", why)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        return ended[0]
+
+    def test_a_server_that_never_answers(self) -> None:
+        self.assertLessEqual(self.given_up(url="http://192.0.2.1/a"), 121)
+        self.assertEqual([method for method, _ in self.servers.asked][:2], ["HEAD", "GET"])
+
+    def test_one_that_knows_only_one_question_and_answers_none(self) -> None:
+        self.servers = Silent(self.clock, "HEAD")
+        self.assertLessEqual(self.given_up(url="http://192.0.2.1/a"), 121)
+
+    def test_a_queue_or_an_index_that_never_answers(self) -> None:
+        asked: tuple[dict[str, str], ...] = (ARTIFACT, {"namespace": "a", "artifact": "b"})
+        for given in asked:
+            began = self.clock.seconds()
+            self.assertLessEqual(self.given_up(ResourceUnavailable, **given) - began, 121)
+
+    def test_all_that_is_asked_one_after_the_other(self) -> None:
+        self.taskcluster.answering = {"find_task": 50.0, "latest_artifact": 50.0}
+        self.assertLessEqual(self.given_up(namespace="a", artifact="b"), 121)
+        self.assertEqual(self.taskcluster.asked, ["find_task", "latest_artifact"])
+        self.assertEqual(self.servers.asked[0], ("HEAD", 100.0))

@@ -4,11 +4,11 @@ import gzip
 from collections.abc import Mapping
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from tcworker.errors import DownloadFailed, ResourceUnavailable
 from tcworker.interfaces import IContent
-from tests.download.case import DATA, SHA256, ContentsCase
+from tests.download.case import DATA, SHA256, ContentsCase, reactor
 from tests.integration.bad_server import (
     Asked,
     Behaviour,
@@ -308,6 +308,22 @@ class ImpatientTests(ContentsCase):
         # All together they take longer than what one of them may.
         pieces = [slow(DATA[:1], 1, 0), *(content(DATA, cut=20_000) for _ in range(40))]
         await self.arrives(self.server.serve("/a", *pieces[1:], content(DATA)))
+
+    async def test_one_that_only_drips_is_given_up(self) -> None:
+        url = self.server.serve("/a", slow(DATA[:1000], 10, 0.05))
+        why = await self.failure(self.fetch(url), DownloadFailed)
+        self.assertIn("the server sends less than 1.0 kB a second; given up after 0.5 s without success", why)
+        # It finds out at its next drop.
+        await deferLater(reactor, 0.1)
+
+    async def test_one_that_is_slow_is_waited_for(self) -> None:
+        data = DATA[:4000]
+        url = self.server.serve("/a", slow(data, 200, 0.05))
+        self.assertEqual((await self.fetch(url, None)).size, len(data))
+
+    async def test_what_the_sink_takes_its_time_for_is_not_the_servers_fault(self) -> None:
+        self.sink.hold = deferLater(reactor, 1.0)
+        await self.arrives(self.server.serve("/a", content(DATA, cut=300_000), status(503), content(DATA)))
 
     async def test_a_server_that_wants_to_be_left_alone_for_longer_is_asked_once_more_at_the_end(self) -> None:
         url = self.server.serve("/a", status(503, {"Retry-After": "3600"}))

@@ -224,7 +224,7 @@ def reset(wire: Wire, asked: Asked) -> None:
 
 
 def _drip(wire: Wire, data: bytes, piece: int, seconds: float) -> None:
-    if not wire.connected:
+    if wire not in wire.factory.open:
         return
     wire.send(data[:piece])
     if data[piece:]:
