@@ -16,7 +16,7 @@ from tcworker.task.allowance import Allowance
 from tcworker.task.facilities import Facilities
 from tcworker.task.left_log import publish_left_log
 from tcworker.task.outcome import full_disk
-from tcworker.task.resolution import WORKER_SHUTDOWN
+from tcworker.task.resolution import WORKER_SHUTDOWN, Resolution
 from tcworker.task.settlement import Settlement
 from tcworker.waiting import Loose, OneShot, pause
 
@@ -78,30 +78,36 @@ class Recovery:
 
     async def _settle(self, record: RunRecord, told: OneShot[None]) -> None:
         settlement = Settlement.of_left_run(record, self._facilities, lambda: math.inf)
-        if not record.reported:
-            await self._tell(record, settlement, told)
+        decided = None if record.reported else await self._tell(record, settlement, told)
         told.succeed(None)
         # Of a completed or failed one the log was published before, and the queue takes nothing any more if it knows.
-        is_told = record.reported or settlement.is_told
+        is_told = (record.reported or settlement.is_told) and decided is None
         if record.resolution is None or record.resolution.state == "exception" or not is_told:
             await self._until_time_is_known(record)
-            await self._when_there_is_room(lambda: publish_left_log(record, self._facilities))
+            await self._when_there_is_room(lambda: publish_left_log(record, self._facilities, decided))
         await self._when_there_is_room(settlement.forget)
 
-    async def _tell(self, record: RunRecord, settlement: Settlement, told: OneShot[None]) -> None:
+    async def _tell(self, record: RunRecord, settlement: Settlement, told: OneShot[None]) -> Resolution | None:
+        """Tell the queue how a run ended; gives as which exception it had, if the queue knew that better."""
         resolution, delays = record.resolution or WORKER_SHUTDOWN, AGAIN.delays()
         while not await settlement.tell(resolution):
             # Over by this machine's clock, which the queue has not confirmed yet. The first claim does not wait for it.
             told.succeed(None)
             await pause(self._facilities.clock, next(delays))
-        if settlement.is_told:
+        decided = _otherwise(settlement.ended, resolution)
+        if decided is not None:
+            _log.warn("left by the worker before, the queue has ended it as {how}", how=str(decided), run=record.name)
+        elif settlement.is_told:
             _log.warn("left by the worker before, reported as {how}", how=str(resolution), run=record.name)
         try:
+            if decided is not None:
+                await settlement.decided(decided)
             await settlement.told()
         except Exception as error:
             # Whoever tells it once more does no harm; of the log there is only this chance.
             if not self._is_full(error):
                 _log.failure("that a run is reported cannot be remembered", run=record.name)
+        return decided
 
     async def _until_time_is_known(self, record: RunRecord) -> None:
         """Believe no clock that may be wrong when it says that a log comes too late."""
@@ -132,6 +138,11 @@ class Recovery:
 def _says_full(error: Exception) -> bool:
     no_disk = isinstance(error, ResourceUnavailable) and error.cause == Cause.NO_DISK
     return no_disk or full_disk(error) is not None
+
+
+def _otherwise(ended: Resolution | None, reported: Resolution) -> Resolution | None:
+    """How a run ended, if that is an exception, of which there must be a verdict, and another than was reported."""
+    return ended if ended is not None and ended.state == "exception" and ended != reported else None
 
 
 def _pass_on(result: object, told: OneShot[None]) -> object:

@@ -11,13 +11,12 @@ from twisted.python.failure import Failure
 
 from tcworker.client.answers import Renewal, read_renewal, reading
 from tcworker.client.server_time import ServerTime
-from tcworker.errors import CallFailed, TaskclusterError, Unreachable
-from tcworker.interfaces import JSON, Credentials, QueueCalls
-from tcworker.json_reading import at
+from tcworker.errors import CallFailed, TaskclusterError
+from tcworker.interfaces import Credentials, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
-from tcworker.task.resolution import CANCELED, CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
-from tcworker.task.run_status import resolution_in
+from tcworker.task.refusal import ANSWER_SECONDS, how_it_ended, in_time
+from tcworker.task.resolution import CLAIM_LOST, DEADLINE_EXCEEDED, Resolution
 from tcworker.waiting import pause
 from tcworker.worker_log import RunLogger
 
@@ -26,9 +25,6 @@ MARGIN = 180.0
 
 LEAST = 0.5
 """Seconds between two renewals of a claim that seems to be over as soon as it is made."""
-
-ANSWER_SECONDS = 10.0
-"""For a question whose answer no longer decides whether the run goes on, but only what it is called."""
 
 # Without jitter: each claim was made at its own time, so that they do not come back all at once.
 RETRIES = Backoff(first=1.0, most=30.0, jitter=0.0)
@@ -133,30 +129,16 @@ class ClaimKeeper:
     async def _call(self) -> Renewal:
         """Reclaim; a call that takes longer than the claim lasts is none."""
         answer = self._queue.reclaim_task(self._claim.task_id, self._claim.run_id)
-        return reading("reclaimTask", read_renewal, await self._in_time("reclaimTask", answer, self._until_over()))
+        # Asked of a claim that is over, too.
+        seconds = left if (left := self._until_over()) > 0 else ANSWER_SECONDS
+        return reading("reclaimTask", read_renewal, await in_time("reclaimTask", answer, seconds, self._clock))
 
     async def _how_it_ended(self) -> Resolution | None:
-        """A 409 says that the run is over, its status why. Whoever cannot tell publishes what there is: canceled."""
-        answer = self._queue.status(self._claim.task_id)
-        try:
-            status = await self._in_time("status", answer, ANSWER_SECONDS)
-            resolution = reading("status", self._read_status, status)
-        except TaskclusterError as error:
-            self._log.warn("the run is over, the queue does not say why: {error}", error=error)
-            return CANCELED
+        resolution = await how_it_ended(self._claim, self._queue, self._clock)
         if resolution is None and self._time.left(self._claim.deadline) <= 0:
             # The queue does not prolong a claim past the deadline, but takes its time to resolve the task.
             return DEADLINE_EXCEEDED
         return resolution
-
-    def _read_status(self, answer: JSON) -> Resolution | None:
-        return resolution_in(at(answer, dict, "status"), self._claim.run_id)
-
-    def _in_time(self, method: str, answer: Deferred[JSON], seconds: float) -> Deferred[JSON]:
-        def too_late(result: object, seconds: float) -> None:
-            raise Unreachable(method, f"no answer in {seconds:.0f} s")
-
-        return answer.addTimeout(seconds if seconds > 0 else ANSWER_SECONDS, self._clock, too_late)
 
     def _watch_deadline(self) -> None:
         """Set the timer of the deadline, by what is known of the server's clock now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from tcworker.task.left_verdict import guess, is_too_late, publish_verdict_alone
 from tcworker.task.log_publication import LogPublication
 from tcworker.task.log_raw import NAME
 from tcworker.task.log_record import LogRecord, RecordUnreadable
+from tcworker.task.resolution import CLAIM_LOST, Resolution
 from tcworker.task.verdict import Verdict
 from tcworker.task.verdict_file import VerdictFile
 from tcworker.worker_log import RunLogger
@@ -27,7 +29,7 @@ _KEPT = (
 )
 
 
-def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None]:
+def publish_left_log(record: RunRecord, facilities: Facilities, decided: Resolution | None = None) -> Deferred[None]:
     """Publish the log that a dead worker left of a run, under the names and masked as that one would have.
 
     Its last line, and the verdict beside it, say that the worker died, or had to go and did not come to publish it.
@@ -40,19 +42,24 @@ def publish_left_log(record: RunRecord, facilities: Facilities) -> Deferred[None
     C{OSError} if that cannot be done, and with that or a L{ResourceUnavailable} if the disk has no room for the work.
     The queue must have been told how the run ended (contracts of the queue, 1.9), and nothing may be writing the log.
     Cancelling it leaves the log where it is.
+
+    @param decided: how the queue says that the run ended, if it did not take what is on record.
     """
-    return Deferred.fromCoroutine(_publish(record, facilities))
+    too_late = is_too_late(record, facilities) if decided is None else decided == CLAIM_LOST
+    if decided is not None and not too_late:
+        record = replace(record, resolution=decided)
+    return Deferred.fromCoroutine(_publish(record, facilities, too_late))
 
 
-async def _publish(record: RunRecord, facilities: Facilities) -> None:
+async def _publish(record: RunRecord, facilities: Facilities, too_late: bool) -> None:
     log, folder = RunLogger(record.name), facilities.folder_of(record.claim())
     try:
         left = await facilities.threads.run(_read, folder)
         if left is not None:
-            await _LeftLog(record, left, folder, facilities, log).publish()
+            await _LeftLog(record, left, folder, facilities, log, too_late).publish()
     except RecordUnreadable as error:
         # First: it is found again, should this worker die meanwhile.
-        await publish_verdict_alone(record, facilities)
+        await publish_verdict_alone(record, facilities, too_late=too_late)
         kept = os.path.join(facilities.folder_of_kept_logs, os.path.basename(folder))
         await facilities.threads.run(_keep, folder, kept)
         log.error(_KEPT, error=str(error), kept=kept)
@@ -76,12 +83,17 @@ class _TooLate(Exception):
 
 class _LeftLog:
     def __init__(
-        self, record: RunRecord, left: LogRecord, folder: str, facilities: Facilities, logger: RunLogger
+        self,
+        record: RunRecord,
+        left: LogRecord,
+        folder: str,
+        facilities: Facilities,
+        logger: RunLogger,
+        too_late: bool,
     ) -> None:
         self._logger = logger
         dates = dict.fromkeys(("deadline", "expires"), write_date(left.expires))
         claim = record.claim({**dates, "payload": {}})
-        too_late = is_too_late(record, facilities)
         allowance = of_left_run(facilities.time, record.taken_until)
         if allowance.left() <= 0:
             raise _TooLate("it is too late, for the run's credentials are over")

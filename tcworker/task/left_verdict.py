@@ -18,7 +18,7 @@ from tcworker.worker_log import RunLogger
 
 
 def is_too_late(record: RunRecord, facilities: Facilities) -> bool:
-    """Whether the queue gave a run away before anybody told it how that ended."""
+    """Whether the queue gave a run away, by the clock, before anybody told it how that ended."""
     return Allowance(facilities.time, record.taken_until).left() <= 0 and not record.reported
 
 
@@ -26,6 +26,7 @@ def guess(record: RunRecord, seconds_left: float | None, *, too_late: bool) -> V
     """Say why a run ended whose worker left no word of that.
 
     @param seconds_left: in which that had to be gone; C{None} if it was not told to go, or nobody knows.
+    @param too_late: whether the queue gave the run away before anybody told it how that ended.
     """
     resolution = CLAIM_LOST if too_late else record.resolution or WORKER_SHUTDOWN
     if too_late and record.resolution in (COMPLETED, FAILED):
@@ -38,8 +39,10 @@ def guess(record: RunRecord, seconds_left: float | None, *, too_late: bool) -> V
     return by_death(record.sandbox is not None, resolution)
 
 
-async def publish_verdict_alone(record: RunRecord, facilities: Facilities) -> None:
+async def publish_verdict_alone(record: RunRecord, facilities: Facilities, *, too_late: bool) -> None:
     """Publish a verdict of a run of whose log nothing is known; returns when it is published, or cannot be.
+
+    @param too_late: as L{guess} has it.
 
     Where it belongs the task's definition says, which the queue still has. Raises L{ResourceUnavailable} or C{OSError}
     if the disk has no room for the work.
@@ -50,7 +53,7 @@ async def publish_verdict_alone(record: RunRecord, facilities: Facilities) -> No
     queue = facilities.new_queue(lambda: record.credentials)
     try:
         claim = record.claim(await queue.task(record.task_id))
-        await _publish(claim, guess(record, None, too_late=is_too_late(record, facilities)), allowance, facilities)
+        await _publish(claim, guess(record, None, too_late=too_late), allowance, facilities)
     except (TaskclusterError, ValueError, LookupError, TypeError) as error:
         RunLogger(record.name).warn("it has no verdict either, for its definition cannot be read: {error}", error=error)
 

@@ -43,6 +43,11 @@ class Report:
         """Whether the queue has been told, or is being told."""
         return self._telling is not None
 
+    @property
+    def ended(self) -> Resolution | None:
+        """How the queue says that the run ended, if it did not take the report."""
+        return self._reporter.ended
+
     def tell(self, resolution: Resolution) -> Deferred[None]:
         """Tell the queue, unless that has begun; fires when it knows, or cannot be told."""
         if self._telling is None:

@@ -11,12 +11,16 @@ from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.interfaces import JSON, QueueCalls
 from tcworker.retry import Backoff
 from tcworker.task.claim import Claim
+from tcworker.task.refusal import how_it_ended
 from tcworker.task.resolution import COMPLETED, FAILED, Resolution
 from tcworker.waiting import pause
 from tcworker.worker_log import RunLogger
 
-SETTLED = frozenset({"RequestConflict", "ResourceNotFound"})
-"""What the queue answers when somebody was faster (it was cancelled, or its claim ran out), or the task is gone."""
+CONFLICT = "RequestConflict"
+"""What the queue answers when somebody was faster: it was cancelled, for example, or its claim ran out."""
+
+SETTLED = frozenset({CONFLICT, "ResourceNotFound"})
+"""What it answers when there is nothing more to be said, also because the task is gone."""
 
 RETRIES = Backoff(first=1.0, most=30.0)
 
@@ -27,8 +31,11 @@ LAST_TRY = 1.0
 class Reporter:
     """Reports one run.
 
+    @ivar ended: how the queue says that the run ended, if it did not take the report.
     @param time_left: seconds until the claim ends or the worker must be gone; asked again before each attempt.
     """
+
+    ended: Resolution | None = None
 
     def __init__(self, claim: Claim, queue: QueueCalls, clock: IReactorTime, time_left: Callable[[], float]) -> None:
         self._claim = claim
@@ -48,6 +55,8 @@ class Reporter:
             except TaskclusterError as error:
                 if isinstance(error, CallFailed) and error.code in SETTLED:
                     self._log.warn("the queue does not take the report: {error}", error=error)
+                    if error.code == CONFLICT:
+                        self.ended = await how_it_ended(self._claim, self._queue, self._clock)
                     return True
                 # Another refusal too: clocks and credentials are mended, and what answered may not be the queue.
                 self._log.error("reporting failed, trying again: {error}", error=error)

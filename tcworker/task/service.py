@@ -312,7 +312,16 @@ class TaskService(Service):
             self._machine.reported()
         elif not self._dropped:
             self._publication.report_first()
-            self._loose.run(self._report.tell(resolution).addCallback(lambda _: self._reported()), "reporting")
+            self._loose.run(self._tell(resolution), "reporting")
+
+    async def _tell(self, resolution: Resolution) -> None:
+        await self._report.tell(resolution)
+        if (ended := self._report.ended) in DECIDED_BY_QUEUE and not self._taken_away:
+            # Nothing else came to say so; and of a completed run there is no verdict yet.
+            self._resolution = ended
+            self.taken_away(ended)
+        else:
+            self._reported()
 
     def _reported(self) -> None:
         if not self._report.owed:

@@ -26,10 +26,12 @@ class Settlement:
     """Settles with the queue about one run, within its claim.
 
     @ivar is_told: whether the queue knows how the run ended, by us or by somebody before us.
+    @ivar ended: how it says that the run ended, if it did not take what it was told.
     @param worker_left: seconds until the worker must be gone.
     """
 
     is_told = False
+    ended: Resolution | None = None
 
     def __init__(self, claim: Claim, facilities: Facilities, worker_left: Callable[[], float]) -> None:
         self._claim = claim
@@ -69,8 +71,12 @@ class Settlement:
         except BaseException:
             await loose.cancel()
             raise
-        self.is_told = not report.owed
+        self.is_told, self.ended = not report.owed, report.ended
         return self.is_told or self.is_over
+
+    def decided(self, resolution: Resolution) -> Deferred[None]:
+        """Remember how the run ended, in place of what the queue did not take."""
+        return self._facilities.state.decided(self._claim.task_id, self._claim.run_id, resolution)
 
     def told(self) -> Deferred[None]:
         """Remember that the queue knows, for as long as something else of the run is still to be done."""

@@ -22,7 +22,7 @@ from tcworker.interfaces import Credentials
 from tcworker.state import RunRecord
 from tcworker.task.facilities import Facilities
 from tcworker.task.log_raw import NAME
-from tcworker.task.resolution import CANCELED, COMPLETED, FAILED, Resolution
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, FAILED, Resolution
 from tcworker.testing.facilities import FakeFacilities
 from tcworker.waiting import now
 
@@ -38,6 +38,7 @@ class LeftRuns(SynchronousTestCase):
         # Of these runs nothing is known beside them.
         self.queue.always("task", CallFailed("task", 404, "ResourceNotFound", "no such task"))
         self.recovery = Recovery(self.facilities)
+        self.decided: list[Resolution | None] = []
 
     def left(
         self, name: str, resolution: Resolution | None = None, *, seconds: float = 600, reported: bool = False
@@ -117,6 +118,7 @@ class LeftRuns(SynchronousTestCase):
         self.clock.advance(30)
         self.facilities.time.heard(formatdate(self.clock.seconds(), usegmt=True), self.clock.seconds())
         self.queue.refuse("report_exception", 409, "RequestConflict")
+        self.queue.answer("status", {"status": {"runs": [{"runId": 0, "reasonResolved": "claim-expired"}]}})
         self.assertEqual((asked, self.facilities.memory.kept, self.clock.getDelayedCalls()), (["a"], {}, []))
 
     def test_a_log_that_is_too_late_only_by_a_clock_that_may_be_wrong_waits_for_a_better_one(self) -> None:
@@ -151,7 +153,7 @@ class LeftRuns(SynchronousTestCase):
 
     def test_a_log_that_the_disk_has_no_room_for_is_published_when_it_has(self) -> None:
         answers = [fail(ResourceUnavailable.no_disk("full", "x", OSError(errno.ENOSPC, "full"))), succeed(None)]
-        self.patch(recovery, "publish_left_log", lambda record, facilities: answers.pop(0))
+        self.patch(recovery, "publish_left_log", lambda *of_run: answers.pop(0))
         self.settle(self.left("a", reported=True))
         self.assertEqual((len(self.facilities.memory.kept), self.folders()), (1, ["a-0"]))
         self.clock.advance(10)
@@ -196,8 +198,9 @@ class LeftRuns(SynchronousTestCase):
         """Publish left logs, which takes until C{published} fires; gives the list of runs whose logs are asked for."""
         asked: list[str] = []
 
-        def publish(record: RunRecord, facilities: Facilities) -> Deferred[None]:
+        def publish(record: RunRecord, facilities: Facilities, decided: Resolution | None) -> Deferred[None]:
             asked.append(record.task_id)
+            self.decided.append(decided)
             return published
 
         self.patch(recovery, "publish_left_log", publish)
@@ -268,6 +271,47 @@ class LeftRuns(SynchronousTestCase):
         asked = self.publish_logs(Deferred())
         self.settle(self.left("a", COMPLETED))
         self.queue.answer("report_completed")
+        self.assertEqual((asked, self.facilities.memory.kept), ([], {}))
+
+    def refuse(self, run: RunRecord, **answer: str) -> str:
+        """Let the queue refuse that a run was completed, and say how it ended; gives what was logged."""
+        self.settle(run)
+        with capturedLogs() as told:
+            self.queue.refuse("report_completed")
+            self.queue.answer("status", {"status": {"runs": [{"runId": 0, **answer}]}})
+        return " ".join(str(formatEvent(event)) for event in told)
+
+    def test_of_a_completed_one_that_the_queue_gave_away_there_is_a_verdict_to_publish(self) -> None:
+        # Who has just started knows no other clock, and cannot tell by its own that the claim is over.
+        self.facilities.time = ServerTime(self.clock.seconds)
+        published: Deferred[None] = Deferred()
+        asked = self.publish_logs(published)
+        told = self.refuse(self.left("a", COMPLETED, seconds=-5), state="exception", reasonResolved="claim-expired")
+        self.assertEqual((asked, self.decided), (["a"], [CLAIM_LOST]))
+        self.assertIn("the queue has ended it as exception/claim-expired", told)
+        self.assertNotIn("reported as", told)
+        # Should this worker die before it is published, the next one has nothing to tell either.
+        kept = self.facilities.memory.kept["a", 0]
+        self.assertEqual((kept.resolution, kept.reported), (CLAIM_LOST, True))
+        published.callback(None)
+        self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
+
+    def test_and_of_one_that_was_cancelled_while_there_was_no_worker(self) -> None:
+        asked = self.publish_logs(succeed(None))
+        self.refuse(self.left("a", COMPLETED), state="exception", reasonResolved="canceled")
+        self.assertEqual((asked, self.decided, self.facilities.memory.kept), (["a"], [CANCELED], {}))
+
+    def test_what_the_queue_does_not_say_keeps_neither_the_first_claim_nor_the_verdict_for_long(self) -> None:
+        asked = self.publish_logs(succeed(None))
+        settled = self.settle(self.left("a", COMPLETED))
+        self.queue.refuse("report_completed")
+        self.clock.advance(10)
+        self.successResultOf(settled)
+        self.assertEqual((asked, self.decided, self.facilities.memory.kept), (["a"], [CANCELED], {}))
+
+    def test_one_that_somebody_else_has_reported_like_that_is_over(self) -> None:
+        asked = self.publish_logs(succeed(None))
+        self.refuse(self.left("a", COMPLETED), state="completed", reasonResolved="completed")
         self.assertEqual((asked, self.facilities.memory.kept), ([], {}))
 
     def test_one_that_cannot_be_settled_keeps_no_other_from_it(self) -> None:

@@ -27,7 +27,7 @@ from tcworker.task.log_names import LogNames
 from tcworker.task.log_raw import NAME as RAW
 from tcworker.task.log_record import NAME
 from tcworker.task.report import record_of
-from tcworker.task.resolution import COMPLETED, WORKER_SHUTDOWN, Resolution
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, WORKER_SHUTDOWN, Resolution
 from tcworker.task.secret_forms import forms_of
 from tcworker.task.verdict import Verdict, by_death, by_error
 from tcworker.testing.context import FakeTaskContext
@@ -71,7 +71,8 @@ class LeftLogTest(TestCase):
 
     async def publish(self, claim: Claim, **more: Any) -> FakeTaskContext:
         """Let the next worker publish it, of which the dead one knew more; give the context that it had for that."""
-        await publish_left_log(replace(self.record(claim), **more), self.next)
+        decided = more.pop("decided", None)
+        await publish_left_log(replace(self.record(claim), **more), self.next, decided)
         return self.next.contexts[-1] if self.next.contexts else FakeTaskContext(self.clock)
 
     def record(self, claim: Claim) -> RunRecord:
@@ -241,6 +242,36 @@ class ToldTooLate(LeftLogTest):
         verdict = read_verdict(gzip.decompress(context.stored[VERDICT]))
         self.assertEqual((verdict["cause"], verdict["reason"]), ("claim-lost", "claim-expired"))
         self.assertIn("the run was completed, but the queue could not be told", verdict["message"])
+
+
+class DecidedByTheQueue(LeftLogTest):
+    """It refused what it was told, whatever clocks say of the claim."""
+
+    async def verdict_of(self, decided: Resolution, **more: Any) -> JSON:
+        claim = self.claim()
+        log = self.begin(claim)
+        await log.seal()
+        log.published()
+        await self.die(log)
+        context = await self.publish(claim, decided=decided, **more)
+        return read_verdict(gzip.decompress(context.stored[VERDICT]))
+
+    async def test_a_completed_run_was_given_away(self) -> None:
+        verdict = await self.verdict_of(CLAIM_LOST, resolution=COMPLETED)
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("claim-lost", "claim-expired"))
+        self.assertIn("the run was completed, but the queue could not be told", verdict["message"])
+
+    async def test_a_completed_run_was_cancelled(self) -> None:
+        verdict = await self.verdict_of(CANCELED, resolution=COMPLETED)
+        self.assertEqual((verdict["cause"], verdict["message"]), ("canceled", "the task was canceled"))
+
+    async def test_one_whose_worker_died_was_given_away(self) -> None:
+        verdict = await self.verdict_of(CLAIM_LOST)
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("worker-died", "claim-expired"))
+
+    async def test_one_whose_worker_died_was_cancelled_even_if_the_claim_is_over_by_now(self) -> None:
+        verdict = await self.verdict_of(CANCELED, taken_until=now(self.clock))
+        self.assertEqual((verdict["cause"], verdict["reason"]), ("canceled", "canceled"))
 
 
 class InThePlaceOfACheckpoint(LeftLogTest):

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.task.reporter import Reporter
-from tcworker.task.resolution import COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
+from tcworker.task.resolution import CANCELED, COMPLETED, FAILED, WORKER_SHUTDOWN, Resolution
 from tcworker.testing.facilities import FakeFacilities
 
 
@@ -55,12 +55,23 @@ class Reporting(SynchronousTestCase):
     def test_a_conflict_settles_it_somebody_was_faster(self) -> None:
         reported = self.report(COMPLETED)
         self.queue.refuse("report_completed", 409)
+        self.queue.answer("status", {"status": {"runs": [{"runId": 0, "reasonResolved": "canceled"}]}})
         self.assertTrue(self.successResultOf(reported))
+        self.assertEqual(self.reporter.ended, CANCELED)
+
+    def test_that_the_queue_does_not_say_how_it_ended_keeps_nobody_for_long(self) -> None:
+        reported = self.report(COMPLETED)
+        self.queue.refuse("report_completed", 409)
+        self.assertNoResult(reported)
+        self.clock.advance(10)
+        self.assertTrue(self.successResultOf(reported))
+        self.assertEqual((self.reporter.ended, self.clock.getDelayedCalls()), (CANCELED, []))
 
     def test_a_task_that_is_gone_settles_it(self) -> None:
         reported = self.report(COMPLETED)
         self.queue.refuse("report_completed", 404, "ResourceNotFound")
         self.assertTrue(self.successResultOf(reported))
+        self.assertIsNone(self.reporter.ended)
 
     def test_another_refusal_does_not(self) -> None:
         for status, code in ((401, "AuthenticationFailed"), (403, ""), (404, ""), (429, "")):

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from tcworker.client.server_time import ServerTime
 from tcworker.task.claim import Claim
-from tcworker.task.resolution import CLAIM_LOST, COMPLETED, WORKER_SHUTDOWN
+from tcworker.task.resolution import CANCELED, CLAIM_LOST, COMPLETED, WORKER_SHUTDOWN
 from tests.task.test_service import Running
 
 
@@ -41,6 +41,54 @@ class TheQueueKnowsAlready(Running):
         self.refuse_reclaim(state="exception", reasonResolved="worker-shutdown")
         self.clock.advance(0)
         self.assertEqual((self.ended, self.queue.made("report_exception")), ([CLAIM_LOST], []))
+
+
+class TheReportIsRefused(Running):
+    """The queue had ended the run before it was told how that ended, and nothing else came to say so."""
+
+    def refuse(self, method: str, **run: Any) -> None:
+        self.queue.refuse(method)
+        self.queue.answer("status", {"status": {"runs": [{"runId": 0, **run}]}})
+
+    def test_a_completed_run_ends_as_the_queue_says_with_a_verdict(self) -> None:
+        for reason, resolution in (("claim-expired", CLAIM_LOST), ("canceled", CANCELED)):
+            self.setUp()
+            self.run_task({"print": "x"})
+            self.refuse("report_completed", state="exception", reasonResolved=reason)
+            self.assertEqual((self.verdict["reason"], self.ended), (reason, [resolution]))
+            self.assertEqual((self.facilities.memory.kept, self.clock.getDelayedCalls()), ({}, []))
+
+    def test_a_verdict_that_is_published_stays(self) -> None:
+        self.run_task({"exit": 3})
+        self.refuse("report_failed", state="exception", reasonResolved="claim-expired")
+        self.assertEqual((self.verdict["cause"], self.ended), ("exit-status", [CLAIM_LOST]))
+
+    def test_of_one_that_is_handed_on_artifacts_are_published_as_after_a_cancellation(self) -> None:
+        self.feature.answers["upload"] = Deferred()
+        self.run_task({"sleep": 5000}).shut_down(1500)
+        self.refuse("report_exception", state="exception", reasonResolved="canceled")
+        self.feature.answers["upload"].callback(None)
+        self.clock.advance(0)
+        self.assertEqual((self.verdict["cause"], self.ended), ("canceled", [CANCELED]))
+
+    def test_one_that_was_reported_like_that_before_is_over(self) -> None:
+        self.run_task({"print": "x"})
+        self.refuse("report_completed", state="completed", reasonResolved="completed")
+        self.assertEqual(self.ended, [COMPLETED])
+
+    def test_what_the_queue_does_not_say_is_not_waited_for_for_long(self) -> None:
+        self.run_task({"print": "x"})
+        self.queue.refuse("report_completed")
+        self.assertEqual(self.ended, [])
+        self.clock.advance(10)
+        self.assertEqual((self.verdict["reason"], self.ended), ("canceled", [CANCELED]))
+
+    def test_who_is_dropped_meanwhile_asks_no_more(self) -> None:
+        task = self.run_task({"print": "x"})
+        self.queue.refuse("report_completed")
+        self.successResultOf(task.stopService())
+        self.assertTrue(self.queue.made("status")[0].cancelled)
+        self.assertEqual((self.ended, self.clock.getDelayedCalls()), ([], []))
 
 
 class ADefinitionThatIsNone(Running):
