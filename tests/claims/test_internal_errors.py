@@ -71,7 +71,8 @@ class Holding(ErrorsTestCase):
 
     def test_many_that_ran_side_by_side_count_as_one_try(self) -> None:
         self.fail_times(8)
-        self.assertLessEqual(self.held_for(), 1.25 * PAUSES.first)
+        # Counted in whole seconds.
+        self.assertLess(self.held_for(), 1.25 * PAUSES.first + 1)
 
     def test_one_that_goes_well_ends_it(self) -> None:
         self.fail_times(IN_A_ROW)
