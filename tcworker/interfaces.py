@@ -343,7 +343,9 @@ class IEngine(Interface):
     def run_as_worker() -> None:
         """Let the task run as the worker's own user, with all its rights; before L{start}. L{FeatureNotSupported}."""
 
-    def attach_cache(folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
+    def attach_cache(
+        folder: ICacheFolder, target: str, label: str, too_large: Callable[[], None] | None = None
+    ) -> Deferred[None]:
         """Let the task have a folder, and what it changes there stay in it.
 
         It is moved to its place when the sandbox starts, which takes the same time however much is in it, and back by
@@ -360,6 +362,8 @@ class IEngine(Interface):
         @param target: relative to the task's folder, or absolute: such a one must lie in that folder or in C{/tmp}, or
             be a folder of the machine that the task's user may write to.
         @param label: what it is in messages, as C{mounts[2]}.
+        @param too_large: if given, is called before L{start} fails for want of room for this cache on the disk that it
+            would have to be copied to: there it would fail the next task as well.
         """
 
     def attach_tree(folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
@@ -391,6 +395,8 @@ class IEngine(Interface):
     def start() -> Deferred[IExecution]:
         """Run the commands, their output into the context's log.
 
+        Where a disk is full for what is attached, or for anything else that it takes, the run's caches are asked to
+        make room (L{ICaches.make_room}), and it is tried again.
         Cancelled or failed, it leaves nothing behind. Fails with L{Discarded} when L{discard} comes first, else with a
         L{TaskError}.
         """
@@ -476,8 +482,9 @@ class IResult(Interface):
     def detach_cache(folder: ICacheFolder) -> Deferred[None]:
         """Take back a folder that was attached as the task's cache, with what the task made of it; once.
 
-        Nothing of the sandbox finds it any more. Fails with L{TaskFailed} when the task has removed it or put something
-        else into its place, L{ResourceUnavailable} when it cannot be moved; it is lost then.
+        Nothing of the sandbox finds it any more. Where a disk is full for it, room is made as by L{IEngine.start}.
+        Fails with L{TaskFailed} when the task has removed it or put something else into its place,
+        L{ResourceUnavailable} when it cannot be moved; it is lost then.
         """
 
     def dispose() -> Deferred[None]:

@@ -50,6 +50,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.task.keywords": 1,
     "tcworker.task.mount_schema": 1,
     "tcworker.task.log_names": 1,
+    "tcworker.task.with_room": 1,
     "tcworker.task.verdict": 1,
     "tcworker.task.verdict_document": 5,
     "tcworker.task.verdict_file": 5,

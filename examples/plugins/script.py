@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -123,7 +123,9 @@ class ScriptEngine:
         """See L{IEngine.run_as_worker}."""
         raise FeatureNotSupported(NOT_HERE + "rights beyond those of all tasks")
 
-    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
+    def attach_cache(
+        self, folder: ICacheFolder, target: str, label: str, too_large: Callable[[], None] | None = None
+    ) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
         return fail(FeatureNotSupported(NOT_HERE + "caches"))
 

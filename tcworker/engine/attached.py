@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -56,6 +56,7 @@ class Attached:
     @ivar folder: what shall be there, C{None} for a file.
     @ivar source: where it lies until then; empty for a folder of which only its platform knows.
     @ivar read_only: whether the run can change nothing there.
+    @ivar too_large: of a cache, who is to be told that its disk has no room for it; C{None} for nobody.
     """
 
     kind: Kind
@@ -64,11 +65,14 @@ class Attached:
     folder: ICacheFolder | None
     source: str
     read_only: bool = False
+    too_large: Callable[[], None] | None = None
 
     @classmethod
-    def cache(cls, folder: ICacheFolder, target: str, label: str) -> Attached:
+    def cache(
+        cls, folder: ICacheFolder, target: str, label: str, too_large: Callable[[], None] | None = None
+    ) -> Attached:
         """A folder that the task has to itself. Raises L{MalformedPayload}, as the others."""
-        return cls(Kind.CACHE, Target.of(target), label, folder, folder.path or "")
+        return cls(Kind.CACHE, Target.of(target), label, folder, folder.path or "", too_large=too_large)
 
     @classmethod
     def tree(cls, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Attached:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -182,9 +182,11 @@ class FakeEngine:
         """See L{IEngine.run_as_worker}."""
         self.as_worker = True
 
-    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
-        """See L{IEngine.attach_cache}."""
-        return execute(lambda: self._attached.add(Attached.cache(folder, target, label)))
+    def attach_cache(
+        self, folder: ICacheFolder, target: str, label: str, too_large: Callable[[], None] | None = None
+    ) -> Deferred[None]:
+        """See L{IEngine.attach_cache}; there is always room."""
+        return execute(lambda: self._attached.add(Attached.cache(folder, target, label, too_large)))
 
     def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_tree}."""

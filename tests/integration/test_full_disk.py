@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from twisted.trial.unittest import SkipTest
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.definitions import shell
 from tests.integration.bad_case import OF_NOBODY, BadCase
@@ -34,7 +34,7 @@ class SmallDisk(BadCase):
     on_it: ClassVar[tuple[str, ...]] = ()
 
     def own_settings(self) -> Mapping[str, Any]:
-        self.disk = self.new_disk()
+        self.disk = mounted_disk(self, 16)
         return {name: os.path.join(self.disk, name) for name in self.on_it}
 
     async def assertWorks(self) -> None:
@@ -45,20 +45,20 @@ class SmallDisk(BadCase):
         # What could not be remembered is in the worker's log.
         self.flushLoggedErrors(sqlite3.OperationalError)
 
-    def new_disk(self) -> str:
-        """A file system in a file, or in memory where that cannot be; gone after the test."""
-        folder = open_folder(self)
-        image, disk = f"{folder}/image", f"{folder}/disk"
-        os.mkdir(disk)
-        with open(image, "wb") as file:
-            file.truncate(16 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-        if not (
-            _mount("-o", "loop", image, disk) or _mount("-t", "tmpfs", "-o", "size=16m,nr_inodes=3000", "tmpfs", disk)
-        ):
-            raise SkipTest("nothing can be mounted here")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
-        return disk
+
+def mounted_disk(test: SynchronousTestCase, megabytes: int) -> str:
+    """A file system in a file, or in memory where that cannot be; gone after the test."""
+    folder = open_folder(test)
+    image, disk = f"{folder}/image", f"{folder}/disk"
+    os.mkdir(disk)
+    with open(image, "wb") as file:
+        file.truncate(megabytes << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    in_memory = f"size={megabytes}m,nr_inodes=3000"
+    if not (_mount("-o", "loop", image, disk) or _mount("-t", "tmpfs", "-o", in_memory, "tmpfs", disk)):
+        raise SkipTest("nothing can be mounted here")
+    test.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
+    return disk
 
 
 def _mount(*arguments: str) -> bool:

@@ -24,12 +24,12 @@ _FULL = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT)}
 class Carrier:
     """Moves and copies for one run.
 
-    @param scratch: a folder on the disk of that run's that nobody else can reach: nothing is copied where a task could
+    @ivar scratch: a folder on the disk of that run's that nobody else can reach: nothing is copied where a task could
         change it meanwhile.
     """
 
     def __init__(self, scratch: str) -> None:
-        self._scratch = scratch
+        self.scratch = scratch
         self._number = 0
         self._copying: subprocess.Popen[str] | None = None
         self._guard = threading.Lock()
@@ -53,7 +53,7 @@ class Carrier:
     def new_folder(self, name: str) -> str:
         """Make an empty folder in the scratch. Raises C{OSError}."""
         self._number += 1
-        path = os.path.join(self._scratch, f"{name}-{self._number}")
+        path = os.path.join(self.scratch, f"{name}-{self._number}")
         os.mkdir(path, 0o700)
         return path
 
@@ -67,17 +67,19 @@ class Carrier:
             os.rename(self.copy(source), name, dst_dir_fd=target)
             remove(source)
 
-    def move_out(self, source: int, name: str, target: str, identity: tuple[int, int] | None = None) -> None:
-        """Move a folder that has a name in an open one to a path, where nothing is. Raises C{OSError}.
+    def set_aside(self, source: int, name: str, aside: str, identity: tuple[int, int]) -> None:
+        """Move a folder that has a name in an open one to where only we reach it. Raises C{OSError}.
 
-        @param identity: its device and number; another one is no folder. C{None} for whichever it is.
+        @param aside: in the scratch, where nothing is.
+        @param identity: its device and number; another one is no folder.
         """
-        # By way of the scratch, where it stays what it is.
-        aside = os.path.join(self.new_folder("out"), "it")
         os.rename(name, aside, src_dir_fd=source)
         found = os.lstat(aside)
-        if not stat.S_ISDIR(found.st_mode) or identity not in (None, (found.st_dev, found.st_ino)):
+        if not stat.S_ISDIR(found.st_mode) or identity != (found.st_dev, found.st_ino):
             raise NotADirectoryError(errno.ENOTDIR, "not the folder that it was", name)
+
+    def move_back(self, aside: str, target: str) -> None:
+        """Move what was set aside to a path, where nothing is. Raises C{OSError}: it is where it was then."""
         try:
             os.rename(aside, target)
         except OSError as error:
@@ -94,6 +96,13 @@ class Carrier:
         return path
 
     def _copy(self, source: str, target: str) -> None:
+        try:
+            self._copy_content(source, target)
+        except BaseException:
+            remove(target)
+            raise
+
+    def _copy_content(self, source: str, target: str) -> None:
         with _opened(source) as source_folder, _opened(target) as target_folder:
             with self._guard:
                 if self._stopped:
@@ -103,7 +112,6 @@ class Carrier:
         with self._guard:
             self._copying = None
         if copying.returncode != 0:
-            remove(target)
             raise _why(said, target)
 
 

@@ -17,8 +17,9 @@ from tcworker.engine.native.execution import NativeExecution
 from tcworker.engine.native.home import Home, make_home, remove_home, write_credentials
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
+from tcworker.engine.native.no_room import NoRoom, unavailable
 from tcworker.engine.native.placement import Placement
-from tcworker.engine.native.sandbox import Sandbox
+from tcworker.engine.native.sandbox import Sandbox, put_back
 from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.engine.native.task_user import find_user
 from tcworker.errors import (
@@ -30,6 +31,7 @@ from tcworker.errors import (
     ResourceUnavailable,
 )
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, ITaskContext, Reach, SandboxRecord, Service
+from tcworker.task.with_room import with_room
 from tcworker.waiting import OneShot, whatever_happens
 
 _FIRST_SECONDS = 300.0
@@ -74,7 +76,7 @@ class NativeEngine:
         if not _fits(value):
             raise MalformedPayload(f"env.{name}: its value has a character that no variable can have")
         if name in self._env:
-            raise NamingConflict(f"env.{name}: the variable is set twice")
+            raise _set_twice(name)
         self._env[name] = value
 
     @property
@@ -91,9 +93,11 @@ class NativeEngine:
         """See L{IEngine.run_as_worker}. A user that is the run's alone it has all the same, and can log in as that."""
         self._as_worker = True
 
-    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
+    def attach_cache(
+        self, folder: ICacheFolder, target: str, label: str, too_large: Callable[[], None] | None = None
+    ) -> Deferred[None]:
         """See L{IEngine.attach_cache}."""
-        return execute(self._attach, Attached.cache, folder, target, label)
+        return execute(self._attach, Attached.cache, folder, target, label, too_large)
 
     def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:
         """See L{IEngine.attach_tree}."""
@@ -146,6 +150,15 @@ class NativeEngine:
         self._attached.add(attached)
 
     async def _begin(self) -> IExecution:
+        try:
+            # From the beginning each time: all that was placed has made room, too.
+            return await with_room(self._context.caches, self._begin_showing)
+        except NoRoom as error:
+            if error.too_large is not None:
+                error.too_large()
+            raise
+
+    async def _begin_showing(self) -> IExecution:
         showing = self._means.showing
         try:
             return await self._begin_once(showing.possible)
@@ -154,23 +167,21 @@ class NativeEngine:
                 "{run} gets copies of what is mounted, which takes longer: {why}", run=self._context.name, why=error
             )
             showing.possible = showing.possible and not error.lasting
-        # The next user has another password.
-        self._env.pop(_CREDENTIALS, None)
         return await self._begin_once(shows=False)
 
     async def _begin_once(self, shows: bool) -> IExecution:
         home = await make_home(self._means, self._context, self._groups, self._attached)
-        placement = None
+        placement, env = None, self._env
         try:
             if self._as_worker and self._means.users.own:
-                await self._let_log_in(home)
+                env = {**env, **await self._let_log_in(home)}
             if self._attached:
                 placement = Placement(home, self._attached, shows, self._as_worker)
-            sandbox = self._supervise(home, placement, await self._place(placement))
+            sandbox = self._supervise(home, placement, await self._place(placement), env)
         except BaseException as error:
             await whatever_happens(Deferred.fromCoroutine(self._clear(home, placement)))
             if isinstance(error, OSError):
-                raise ResourceUnavailable(f"the task cannot be started: {error.strerror}") from error
+                raise unavailable("the task cannot be started", error, home.folder) from error
             raise
         try:
             record = await self._when_started(sandbox)
@@ -198,18 +209,25 @@ class NativeEngine:
     async def _clear(self, home: Home, placement: Placement | None) -> None:
         try:
             if placement is not None:
-                await self._means.threads.run(placement.put_back)
+                await put_back(placement, self._means.threads, self._context.caches)
                 await self._means.threads.run(placement.remove_outside)
         finally:
             await self._means.threads.run(remove_home, self._means, home)
 
-    async def _let_log_in(self, home: Home) -> None:
-        """Let a task that runs as the worker start what shall not (contracts of generic-worker, 7)."""
+    async def _let_log_in(self, home: Home) -> Mapping[str, str]:
+        """Let a task that runs as the worker start what shall not (contracts of generic-worker, 7).
+
+        @return: the variable that says how.
+        """
+        if _CREDENTIALS in self._env:
+            raise _set_twice(_CREDENTIALS)
         path, password = await self._means.threads.run(write_credentials, self._means, home)
         self._context.mask(password)
-        self.set_env(_CREDENTIALS, path)
+        return {_CREDENTIALS: path}
 
-    def _supervise(self, home: Home, placement: Placement | None, views: Sequence[Mapping[str, Any]]) -> Sandbox:
+    def _supervise(
+        self, home: Home, placement: Placement | None, views: Sequence[Mapping[str, Any]], env: Mapping[str, str]
+    ) -> Sandbox:
         means = self._means
         user = find_user(None) if self._as_worker else home.user
         loan = Loan(self._context.log)
@@ -219,7 +237,7 @@ class NativeEngine:
         )
         order = {
             "folder": home.folder,
-            "env": task_environment(home.folder, user.name, means.inherited, self._env),
+            "env": task_environment(home.folder, user.name, means.inherited, env),
             "account": user.switch,
             "ownUser": means.users.own,
             "private": private,
@@ -234,7 +252,7 @@ class NativeEngine:
         supervisor = SupervisorLink(means.reactor, supervised)
         # What was written while the supervisor was found comes first.
         loan.pass_to(supervisor.append)
-        return Sandbox(means, home, user, loan, supervisor, placement)
+        return Sandbox(means, home, user, self._context.caches, loan, supervisor, placement)
 
     def _views(self, home: Home, views: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         if not views:
@@ -278,6 +296,10 @@ def _check_commands(commands: Sequence[Sequence[str]]) -> None:
     ]
     if faults:
         raise MalformedPayload(*faults)
+
+
+def _set_twice(name: str) -> NamingConflict:
+    return NamingConflict(f"env.{name}: the variable is set twice")
 
 
 def _fits(text: str) -> bool:

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from twisted.logger import Logger
@@ -17,6 +17,7 @@ from tcworker.engine.native import ownership
 from tcworker.engine.native.carrier import Carrier, copy_file
 from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
 from tcworker.engine.native.home import Home
+from tcworker.engine.native.no_room import NoRoom, described, unavailable
 from tcworker.engine.native.outside import Described, Outside, remove_all
 from tcworker.engine.native.sights import Sights
 from tcworker.engine.native.ways import InTheWay, Owner, check_free, is_folder_at, merge, new_in, way
@@ -33,22 +34,30 @@ _log = Logger()
 
 @dataclass(frozen=True)
 class Placed:
-    """Something in its place.
-
-    @ivar owner: whose a cache is on the disk, C{None} for the worker's own user.
-    @ivar identity: of a cache's folder, by device and number.
-    """
+    """Something in its place."""
 
     attached: Attached
     spot: Spot
-    owner: Owner | None = None
-    identity: tuple[int, int] | None = None
 
     @property
     def above(self) -> tuple[tuple[str, tuple[str, ...]], str]:
         """The way to the folder that it is in, and its name there."""
         *way_there, name = self.spot.parts or [os.path.basename(self.spot.top)]
         return (self.spot.top if self.spot.parts else os.path.dirname(self.spot.top), tuple(way_there)), name
+
+
+@dataclass(frozen=True)
+class PlacedCache(Placed):
+    """A cache in its place.
+
+    @ivar owner: whose it is on the disk, C{None} for the worker's own user.
+    @ivar identity: of its folder, by device and number.
+    @ivar aside: a path where only we reach it, by way of which it is taken back.
+    """
+
+    owner: Owner | None
+    identity: tuple[int, int]
+    aside: str
 
 
 class Placement:
@@ -67,6 +76,7 @@ class Placement:
         self._of_root = os.geteuid() == 0 and (as_worker or self._owner is None)
         # One that has the same number in every run is given what it has once and for all.
         self._maps = shows and home.own and not as_worker
+        self._tasks_dir = os.path.dirname(home.folder)
         self._grounds = Grounds(home.folder, home.private, home.user)
         self._carrier = Carrier(home.scratch)
         self._sights = Sights(lambda: self._carrier.new_folder("work"))
@@ -80,7 +90,7 @@ class Placement:
         @raise TaskError: something cannot be placed; L{put_back} is to be called, as for all that does not run.
         """
         for attached in self._attached:
-            with _explained(attached):
+            with self._explained(attached):
                 if self._carrier.stopped():
                     raise ownership.Stopped
                 self._check_trees(attached)
@@ -101,16 +111,31 @@ class Placement:
         self._carrier.stop()
 
     def put_back(self) -> None:
-        """Have all caches where they were, of a run that never ran; one that cannot be moved is lost, and logged."""
+        """Have all caches where they were, of a run that never ran; one that cannot be moved is lost, and logged.
+
+        @raise NoRoom: for some there is no room. To be called again when there is more, else they are lost.
+        """
         self._carrier.go_on()
+        full: NoRoom | None = None
         for placed in reversed(self._caches()):
             try:
                 self._take_back(placed)
             except (OSError, InTheWay) as error:
-                _log.error("the cache that was in {path} is lost: {error}", path=placed.attached.source, error=error)
+                if full_disk(error):
+                    full = self._no_room_to_keep(placed, error)
+                else:
+                    _log.error(
+                        "the cache that was in {path} is lost: {error}", path=placed.attached.source, error=error
+                    )
+        if full is not None:
+            raise full
 
     def take_back(self, path: str) -> None:
-        """Have a cache where it was, with what the task made of it. Raises L{tcworker.errors.TaskError}: it is lost."""
+        """Have a cache where it was, with what the task made of it.
+
+        @raise NoRoom: to be called again when there is more, else it is lost.
+        @raise TaskError: it is lost.
+        """
         placed = next((one for one in self._caches() if one.attached.source == path), None)
         if placed is None:
             raise TaskFailed(f"{path} is no cache of this task, or was taken back before")
@@ -122,18 +147,33 @@ class Placement:
                 f"the task removed the folder {target}, which is its cache, and not what is in it"
             ) from error
         except OSError as error:
-            raise _unavailable(f"the cache on {target} cannot be kept", error) from error
+            if full_disk(error):
+                raise self._no_room_to_keep(placed, error) from error
+            raise unavailable(f"the cache on {target} cannot be kept", error, path) from error
 
-    def _caches(self) -> list[Placed]:
-        return [placed for placed in self._placed if placed.attached.kind is Kind.CACHE]
+    def _no_room_to_keep(self, placed: PlacedCache, error: Exception) -> NoRoom:
+        assert isinstance(error, OSError)
+        attached = placed.attached
+        what = f"{described(attached, placed.aside)} on {attached.target} cannot be kept"
+        return NoRoom.on_disk(os.path.dirname(attached.source), what, error)
 
-    def _take_back(self, placed: Placed) -> None:
-        # It is out of the run's hands, however this ends.
+    def _caches(self) -> list[PlacedCache]:
+        return [placed for placed in self._placed if isinstance(placed, PlacedCache)]
+
+    def _take_back(self, placed: PlacedCache) -> None:
+        """Take it out of the run's hands, and have it where it was; may be called again after a full disk."""
+        try:
+            if not os.path.lexists(placed.aside):
+                above, name = placed.above
+                with way(*above) as folder:
+                    # Who got a descriptor of a cache around it from an earlier task can put something else there.
+                    self._carrier.set_aside(folder, name, placed.aside, placed.identity)
+            self._carrier.move_back(placed.aside, placed.attached.source)
+        except BaseException as error:
+            if not full_disk(error):
+                self._placed.remove(placed)
+            raise
         self._placed.remove(placed)
-        above, name = placed.above
-        with way(*above) as folder:
-            # A task that got a descriptor of a cache around it from an earlier one can put something else there.
-            self._carrier.move_out(folder, name, placed.attached.source, placed.identity)
         if self._of_root:
             ownership.mark_mixed(placed.attached.source)
 
@@ -149,14 +189,16 @@ class Placement:
             os.mkdir(cache.source, 0o700)
         mapped = self._take_on(cache.source)
         owner = ownership.owner_of(cache.source) if mapped else self._owner
-        placed = Placed(cache, self._find(cache), owner)
-        above, name = placed.above
+        spot = self._find(cache)
+        # Made now: the task may leave no room for it.
+        aside = os.path.join(self._carrier.new_folder("out"), "it")
+        above, name = Placed(cache, spot).above
         with way(*above, self._owner_at(cache.target), make=True) as folder:
             self._carrier.move_in(cache.source, folder, name)
             there = os.lstat(name, dir_fd=folder)
-        self._placed.append(replace(placed, identity=(there.st_dev, there.st_ino)))
-        self._sights.add_cache(placed.spot, mapped)
-        self._note(placed.spot)
+        self._placed.append(PlacedCache(cache, spot, owner, (there.st_dev, there.st_ino), aside))
+        self._sights.add_cache(spot, mapped)
+        self._note(spot)
 
     def _note(self, spot: Spot) -> None:
         if self._grounds.is_outside(spot):
@@ -261,6 +303,36 @@ class Placement:
             _make_file(file.source, made, owner, self._carrier.stopped)
         self._placed.append(placed)
 
+    @contextlib.contextmanager
+    def _explained(self, attached: Attached) -> Iterator[None]:
+        """Say of what goes wrong whose fault it is."""
+        label, target = attached.label, attached.target
+        try:
+            yield
+        except (InTheWay, NoPlace) as error:
+            raise TaskFailed(f"{label}: {error}") from error
+        except ownership.Stopped as error:
+            raise ResourceUnavailable(f"{label}: given up") from error
+        except OSError as error:
+            if full_disk(error):
+                raise self._no_room_to_place(attached, error) from error
+            if error.errno in _OCCUPIED:
+                raise TaskFailed(f"{label}: on {target} lies something already, in a cache of the task's") from error
+            if error.errno in _OUT_OF_REACH and error.filename != attached.source:
+                text = f"{label}: {target} cannot be made: {error.strerror}. Choose a path below the task's folder"
+                raise TaskFailed(text) from error
+            raise unavailable(f"{label}: {target} cannot be made", error, attached.source) from error
+
+    def _no_room_to_place(self, attached: Attached, error: OSError) -> NoRoom:
+        in_scratch = str(error.filename).startswith(f"{self._carrier.scratch}/")
+        spot = self._grounds.find(attached.target)
+        elsewhere = spot is not None and self._grounds.is_outside(spot) and not in_scratch
+        folder = spot.top if spot is not None and elsewhere else self._tasks_dir
+        what = f"{attached.label}: {described(attached, attached.source)} cannot be put on {attached.target}"
+        no_room = NoRoom.on_disk(folder, what, error)
+        no_room.too_large = attached.too_large if in_scratch else None
+        return no_room
+
     def _find(self, attached: Attached) -> Spot:
         if (spot := self._grounds.find(attached.target)) is not None:
             return spot
@@ -286,32 +358,6 @@ def _make_file(source: str, made: int, owner: Owner | None, stopped: Callable[[]
             os.fchown(made, *owner)
     finally:
         os.close(made)
-
-
-@contextlib.contextmanager
-def _explained(attached: Attached) -> Iterator[None]:
-    """Say of what goes wrong whose fault it is."""
-    label, target = attached.label, attached.target
-    try:
-        yield
-    except (InTheWay, NoPlace) as error:
-        raise TaskFailed(f"{label}: {error}") from error
-    except ownership.Stopped as error:
-        raise ResourceUnavailable(f"{label}: given up") from error
-    except OSError as error:
-        if error.errno in _OCCUPIED:
-            raise TaskFailed(f"{label}: on {target} lies something already, in a cache of the task's") from error
-        if error.errno in _OUT_OF_REACH and error.filename != attached.source:
-            text = f"{label}: {target} cannot be made: {error.strerror}. Choose a path below the task's folder"
-            raise TaskFailed(text) from error
-        raise _unavailable(f"{label}: {target} cannot be made", error) from error
-
-
-def _unavailable(what: str, error: OSError) -> ResourceUnavailable:
-    message = f"{what}: {error.strerror or error}"
-    if full := full_disk(error):
-        return ResourceUnavailable.no_disk(message, full[0], error)
-    return ResourceUnavailable(message)
 
 
 def _forbid_changes(folder: int) -> None:

@@ -6,8 +6,11 @@ from twisted.internet.defer import Deferred
 
 from tcworker.errors import Cause, TaskError
 from tcworker.feature.mounts.entry import Entry
-from tcworker.feature.mounts.mount import Means, Mount, with_room
+from tcworker.feature.mounts.mount import Means, Mount
 from tcworker.interfaces import IContent, IEngine, IHeldCache, IResult
+from tcworker.task.with_room import with_room
+
+_TOO_LARGE = "it has become too large for the disk of tasks, which it must be copied to"
 
 
 class CacheMount(Mount):
@@ -23,6 +26,7 @@ class CacheMount(Mount):
         self._content: IContent | None = None
         self._held: IHeldCache | None = None
         self._whole = True
+        self._too_large = False
 
     @property
     def held(self) -> bool:
@@ -48,12 +52,14 @@ class CacheMount(Mount):
     def attach(self, engine: IEngine) -> Deferred[None]:
         """See L{Mount.attach}."""
         assert self._held is not None
-        return engine.attach_cache(self._held.folder, self.entry.path, self.entry.place)
+        return engine.attach_cache(self._held.folder, self.entry.path, self.entry.place, self._note_too_large)
 
     async def release(self) -> None:
-        """See L{Mount.release}: it is whole, and where it was; or it never was whole."""
+        """See L{Mount.release}: it is whole, and where it was; or nobody has a use for it."""
         if not self._whole:
             await self.drop("its content is not all there")
+        if self._too_large:
+            await self.drop(_TOO_LARGE)
         held, self._held = self._held, None
         if held is not None:
             await held.give_back()
@@ -77,6 +83,11 @@ class CacheMount(Mount):
             await self.drop(str(error))
             raise self._lost(error) from error
         await self.release()
+
+    def _note_too_large(self) -> None:
+        # The next one would meet the same, and so on.
+        self._too_large = True
+        self.say(f"cache {self.name} is thrown away, and the next task begins with a new one: {_TOO_LARGE}")
 
     def _lost(self, error: TaskError) -> TaskError:
         located = self.entry.locate(error)

@@ -8,8 +8,9 @@ from twisted.internet.defer import Deferred
 
 from tcworker.errors import ContentChanged
 from tcworker.feature.mounts.filling import CONTENT
-from tcworker.feature.mounts.mount import Mount, with_room
+from tcworker.feature.mounts.mount import Mount
 from tcworker.interfaces import ICacheFolder, IContent, IEngine, IHeldCache
+from tcworker.task.with_room import with_room
 
 
 class FetchedMount(Mount):

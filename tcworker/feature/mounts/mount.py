@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
-from tcworker.errors import Cause, TaskError
 from tcworker.feature.base import PrefixedLog
 from tcworker.feature.mounts.entry import Entry
 from tcworker.feature.mounts.filling import Filler
-from tcworker.interfaces import ICaches, IContent, IEngine, RoomMade
-from tcworker.task.outcome import full_disk
-
-T = TypeVar("T")
-
-TRIES = 4
-"""How often something is tried for which a disk has no room, while more of it becomes free each time."""
+from tcworker.interfaces import ICaches, IContent, IEngine
 
 
 @dataclass(frozen=True)
@@ -70,19 +61,3 @@ class Mount:
         """Find out what its content is now. At each use: it is here that the queue says whether a task may read it."""
         assert self.entry.content is not None
         return await self._means.filler.contents.resolve(self.entry.content, self.say)
-
-
-async def with_room(caches: ICaches, work: Callable[[], Awaitable[T]]) -> T:
-    """Do some work, and again if a disk was full and there is more room now. Raises what the work raises."""
-    for _ in range(TRIES - 1):
-        try:
-            return await work()
-        except Exception as error:
-            if not _had_no_room(error) or await caches.make_room() is RoomMade.NONE:
-                raise
-    return await work()
-
-
-def _had_no_room(error: Exception) -> bool:
-    """Whether a disk was full, be it that of the worker's state."""
-    return full_disk(error) is not None or (isinstance(error, TaskError) and error.cause is Cause.NO_DISK)

@@ -49,6 +49,12 @@ class CarrierCase(SynchronousTestCase):
         with open(self.path(name), "w") as file:
             file.write(text)
 
+    def move_out(self, name: str, target: str, number: int) -> None:
+        """Take a folder out of the target, if it has this number."""
+        aside = os.path.join(self.carrier.new_folder("out"), "it")
+        self.carrier.set_aside(self.target, name, aside, (os.stat(self.top).st_dev, number))
+        self.carrier.move_back(aside, self.path(target))
+
     def elsewhere(self, work: str, size: str = "4M") -> str:
         """Do something where there is another disk; what it prints."""
         only_root()
@@ -66,7 +72,7 @@ class MoveTests(CarrierCase):
         number = os.stat(self.path("cache")).st_ino
         self.carrier.move_in(self.path("cache"), self.target, "c")
         self.assertFalse(os.path.exists(self.path("cache")))
-        self.carrier.move_out(self.target, "c", self.path("cache"))
+        self.move_out("c", "cache", number)
         self.assertEqual(os.stat(self.path("cache")).st_ino, number)
         self.assertEqual(os.listdir(self.target), [])
 
@@ -83,18 +89,18 @@ class MoveTests(CarrierCase):
         os.symlink(self.path("cache"), self.path("target/link"))
         for name in ("file", "link"):
             with self.assertRaises(NotADirectoryError):
-                self.carrier.move_out(self.target, name, self.path("new"))
+                self.move_out(name, "new", os.lstat(self.path(f"target/{name}")).st_ino)
         self.assertFalse(os.path.lexists(self.path("new")))
         self.assertTrue(os.path.exists(self.path("cache/file")))
 
     def test_out_another_folder(self):
         """That somebody has put in its place."""
         self.carrier.move_in(self.path("cache"), self.target, "c")
-        there = os.stat(self.path("target/c"))
+        number = os.stat(self.path("target/c")).st_ino
         os.rename(self.path("target/c"), self.path("target/away"))
         os.mkdir(self.path("target/c"))
         with self.assertRaises(NotADirectoryError):
-            self.carrier.move_out(self.target, "c", self.path("cache"), (there.st_dev, there.st_ino))
+            self.move_out("c", "cache", number)
         self.assertFalse(os.path.lexists(self.path("cache")))
 
 
@@ -116,7 +122,9 @@ class OtherDiskTests(CarrierCase):
             "with way('far', ()) as far:\n"
             "    carrier.move_in(os.path.abspath('cache'), far, 'c')\n"
             "    assert not os.path.exists('cache') and os.path.exists('far/c/file')\n"
-            "    carrier.move_out(far, 'c', os.path.abspath('cache'))\n"
+            "    there = os.stat('far/c')\n"
+            "    carrier.set_aside(far, 'c', 'far/scratch/out', (there.st_dev, there.st_ino))\n"
+            "    carrier.move_back('far/scratch/out', os.path.abspath('cache'))\n"
             "    assert not os.path.exists('far/c')"
         )
         entry = os.stat(self.path("cache/tool"))
@@ -153,6 +161,22 @@ class OtherDiskTests(CarrierCase):
             "2M",
         )
         self.assertEqual(said.split(), [str(errno.ENOSPC), "True", "False", "True"])
+
+    def test_back_to_one_that_is_full(self):
+        """All of it stays aside, so that it can be tried again."""
+        self.write("cache/file", "x" * (3 << 20))
+        said = self.elsewhere(
+            "os.rename('scratch', 'near'); os.mkdir('far/caches')\n"
+            "try:\n"
+            "    carrier.move_back('cache', os.path.abspath('far/caches/c'))\n"
+            "except OSError as error:\n"
+            "    print(error.errno, os.listdir('far/caches'), os.listdir('cache'))\n"
+            "subprocess.run(['mount', '-o', 'remount,size=8M', 'far'], check=True)\n"
+            "carrier.move_back('cache', os.path.abspath('far/caches/c'))\n"
+            "print(os.listdir('far/caches/c'), os.path.exists('cache'))",
+            "2M",
+        )
+        self.assertEqual(said.splitlines(), [f"{errno.ENOSPC} [] ['file']", "['file'] False"])
 
 
 class CopyTests(CarrierCase):

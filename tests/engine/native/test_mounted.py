@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import capturedLogs, formatEvent
 
-from tcworker.engine.native import ownership, placement
+from tcworker.engine.native import home, ownership, placement
 from tcworker.engine.native.carrier import Carrier
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.errors import Discarded, ResourceUnavailable, TaskFailed
-from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult
+from tcworker.errors import Cause, Discarded, ResourceUnavailable, TaskFailed
+from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult, RoomMade
 from tests.engine.native.harness import NativeCase, exists, free, names_in, touch
 from tests.surroundings import only_root, open_folder, until
 
@@ -472,6 +474,170 @@ class RefusalTests(MountedCase):
         await result.dispose()
 
 
+class FullDiskTests(MountedCase):
+    """A disk on which there is no room, until somebody makes some."""
+
+    async def setUp(self):
+        await super().setUp()
+        self.full = True
+        self.asked = 0
+
+    def engine_with_caches(self, script: str, makes_room: bool = True) -> IEngine:
+        """One whose caches can make room."""
+        engine = self.engine(script)
+
+        def make_room() -> Deferred[RoomMade]:
+            self.asked += 1
+            self.full = self.full and not makes_room
+            return succeed(RoomMade.SOME if makes_room else RoomMade.NONE)
+
+        self.patch(self.context.caches, "make_room", make_room)
+        return engine
+
+    def fills(self, where: object, name: str) -> None:
+        """Let something fail as long as the disk is full."""
+        sound = getattr(where, name)
+
+        def try_to(*arguments: Any) -> Any:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device", str(arguments[-1]))
+            return sound(*arguments)
+
+        self.patch(where, name, try_to)
+
+    def on_other_disks(self) -> None:
+        """Let caches be on another disk than tasks."""
+        sound = os.rename
+
+        def rename(source: str, target: str, **more: Any) -> None:
+            if os.path.isabs(source) and source.startswith(self.tasks_dir) != (
+                "dst_dir_fd" in more or target.startswith(self.tasks_dir)
+            ):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            sound(source, target, **more)
+
+        self.patch(os, "rename", rename)
+
+    async def test_a_file(self):
+        self.fills(placement, "copy_file")
+        engine = self.engine_with_caches("test -s f")
+        await engine.attach_file(__file__, "f", "mounts[0]")
+        await self.run_engine(engine)
+        self.assertEqual(self.asked, 1)
+
+    async def test_a_file_for_which_no_room_can_be_made(self):
+        self.fills(placement, "copy_file")
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        await engine.attach_cache(self.folder, "c", "mounts[0]", self.never)
+        await engine.attach_file(__file__, "f", "mounts[1]")
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await engine.start()
+        error = caught.exception
+        self.assertEqual((error.cause, error.evidence["path"]), (Cause.NO_DISK, self.tasks_dir))
+        self.assertRegex(
+            str(error), r"^mounts\[1\]: the file \(0.0 MiB\) cannot be put on f: the disk of /\S+ is full, with"
+        )
+        self.assertEqual((names_in(path), names_in(self.tasks_dir)), (["file"], []))
+
+    def never(self) -> None:
+        self.fail("it is not the cache that is too large")
+
+    async def test_the_task_s_own_folder(self):
+        self.fills(home, "make_folder")
+        await self.run_engine(self.engine_with_caches("true"))
+        self.assertEqual(self.asked, 1)
+
+    async def test_a_cache_that_is_copied(self):
+        self.on_other_disks()
+        self.fills(Carrier, "_copy_content")
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("cat c/file; echo y > c/new")
+        await engine.attach_cache(self.folder, "c", "mounts[0]", self.never)
+        result = await self.run_engine(engine)
+        self.full = True
+        await result.detach_cache(self.folder)
+        self.assertEqual((self.asked, names_in(path)), (2, ["file", "new"]))
+
+    async def test_a_cache_that_has_become_too_large(self):
+        """Its owner is told, and has it back; those that had room are back as well."""
+        self.on_other_disks()
+        small = await self.new_cache({"file": "x"})
+        first = self.folder
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        told: list[str] = []
+        await engine.attach_cache(first, "a", "mounts[0]", self.never)
+        await engine.attach_cache(self.folder, "b", "mounts[1]", lambda: told.append(path))
+        sound = Carrier._copy_content
+
+        def copy(carrier: Carrier, source: str, target: str) -> None:
+            if source == path:
+                raise OSError(errno.ENOSPC, "No space left on device", target)
+            sound(carrier, source, target)
+
+        self.patch(Carrier, "_copy_content", copy)
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await engine.start()
+        self.assertIn("mounts[1]: cache c (0.0 MiB) cannot be put on b: the disk of ", str(caught.exception))
+        self.assertEqual((told, names_in(small), names_in(path)), ([path], ["file"], ["file"]))
+
+    async def test_one_that_cannot_be_taken_back(self):
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        result = await self.run_engine(engine)
+        self.fills(Carrier, "move_back")
+        with self.assertRaises(ResourceUnavailable) as caught:
+            await result.detach_cache(self.folder)
+        self.assertEqual(
+            (caught.exception.cause, caught.exception.evidence["path"]), (Cause.NO_DISK, os.path.dirname(path))
+        )
+        self.assertIn("cache c (0.0 MiB) on c cannot be kept: the disk of ", str(caught.exception))
+        await result.dispose()
+
+    async def test_the_task_has_filled_it(self):
+        """What was there before is enough to take a cache back."""
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        result = await self.run_engine(engine)
+        self.fills(os, "mkdir")
+        await result.detach_cache(self.folder)
+        self.assertEqual(names_in(path), ["file"])
+        self.full = False
+
+    async def test_one_of_a_task_that_does_not_start(self):
+        self.on_other_disks()
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        await engine.attach_file("/no/such/file", "f", "mounts[1]")
+        self.full = False
+        sound, tried = Carrier.move_back, []
+
+        def move_back(*arguments: Any) -> None:
+            tried.append(arguments)
+            if len(tried) == 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            sound(*arguments)
+
+        self.patch(Carrier, "move_back", move_back)
+        await self.assertFailure(engine.start(), ResourceUnavailable)
+        self.assertEqual((self.asked, names_in(path)), (1, ["file"]))
+
+    async def test_one_of_a_task_that_does_not_start_is_lost(self):
+        await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        await engine.attach_file("/no/such/file", "f", "mounts[1]")
+        self.fills(Carrier, "move_back")
+        with capturedLogs() as events:
+            await self.assertFailure(engine.start(), ResourceUnavailable)
+        self.assertIn("of a task that did not start, cache c (0.0 MiB) on c cannot be kept", formatEvent(events[-1]))
+        self.assertEqual(names_in(self.tasks_dir), [])
+
+
 class DeathTests(MountedCase):
     """What goes wrong when a start does."""
 
@@ -504,14 +670,14 @@ class DeathTests(MountedCase):
         engine = self.engine("echo more > c/more")
         await engine.attach_cache(self.folder, "c", "mounts[0]")
         result = await self.run_engine(engine)
-        moving, go_on, move_out = threading.Event(), threading.Event(), Carrier.move_out
+        moving, go_on, move_back = threading.Event(), threading.Event(), Carrier.move_back
 
         def slowly(*arguments: Any) -> None:
             moving.set()
             go_on.wait(30)
-            move_out(*arguments)
+            move_back(*arguments)
 
-        self.patch(Carrier, "move_out", slowly)
+        self.patch(Carrier, "move_back", slowly)
         first = result.detach_cache(self.folder)
         await until(moving.is_set)
         first.cancel()

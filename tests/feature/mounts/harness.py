@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,14 +97,19 @@ class Engine:
     """Notes what is attached.
 
     @ivar attached: in order, as the calls say it.
+    @ivar too_large: by the names of caches, who is to be told so.
     @ivar refused: errors by target.
     """
 
     def __init__(self) -> None:
         self.attached: list[tuple[Any, ...]] = []
+        self.too_large: dict[str, Callable[[], None]] = {}
         self.refused: dict[str, TaskError] = {}
 
-    def attach_cache(self, folder: ICacheFolder, target: str, label: str) -> Deferred[None]:
+    def attach_cache(
+        self, folder: ICacheFolder, target: str, label: str, too_large: Callable[[], None]
+    ) -> Deferred[None]:
+        self.too_large[folder.name] = too_large
         return self._attach("cache", folder.name, target, label)
 
     def attach_tree(self, folder: ICacheFolder, target: str, label: str, read_only: bool) -> Deferred[None]:

@@ -56,6 +56,19 @@ class Kept(MountsCase):
         self.assertEqual(self.kept, ["checkouts", "file run-task", "tar.zst clang"])
 
 
+class TooLarge(MountsCase):
+    """For the disk of tasks, on which the sandbox could not start for that."""
+
+    def test_is_not_given_to_the_next_task(self) -> None:
+        run = self.load(CACHE, OTHER)
+        self.engine.too_large["checkouts"]()
+        self.assertIn(
+            "[mounts] mounts[0]: cache checkouts is thrown away, and the next task begins with a new", self.log
+        )
+        self.successResultOf(run.cleanup())
+        self.assertEqual(self.kept, ["other"])
+
+
 class Dropped(MountsCase):
     def assert_dropped(self, why: str, payload: Any = None, **result: Any) -> None:
         run = self.start(CACHE, OTHER, **(payload or {}))

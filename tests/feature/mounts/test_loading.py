@@ -15,8 +15,8 @@ from tcworker.errors import (
     ResourceUnavailable,
     TaskFailed,
 )
-from tcworker.feature.mounts.mount import TRIES
 from tcworker.interfaces import RoomMade
+from tcworker.task.with_room import TRIES
 from tests.feature.mounts.harness import CACHE, FILE, FILLED_CACHE, FOLDER, MountsCase
 
 

@@ -1,0 +1,42 @@
+"""Work that may meet a full disk, and is done again when what nobody uses has made way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tcworker.errors import Cause, TaskError
+from tcworker.interfaces import ICaches, RoomMade
+from tcworker.task.outcome import full_disk
+
+T = TypeVar("T")
+
+TRIES = 4
+"""How often something is tried for which a disk has no room, while more of it becomes free each time."""
+
+WAITS = 5
+"""How often somebody waits for room that is being made, a minute each time, before it is tried all the same."""
+
+
+async def with_room(caches: ICaches, work: Callable[[], Awaitable[T]]) -> T:
+    """Do some work, and again if a disk was full and there is more room now. Raises what the work raises."""
+    for _ in range(TRIES - 1):
+        try:
+            return await work()
+        except Exception as error:
+            if not _had_no_room(error) or await _room(caches) is RoomMade.NONE:
+                raise
+    return await work()
+
+
+async def _room(caches: ICaches) -> RoomMade:
+    """Let room be made, for which there is time: to try again in vain may be dear."""
+    for _ in range(WAITS - 1):
+        if (made := await caches.make_room()) is not RoomMade.NOT_YET:
+            return made
+    return await caches.make_room()
+
+
+def _had_no_room(error: Exception) -> bool:
+    """Whether a disk was full, be it that of the worker's state."""
+    return full_disk(error) is not None or (isinstance(error, TaskError) and error.cause is Cause.NO_DISK)
