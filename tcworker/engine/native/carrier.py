@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+from tcworker.engine.native.ways import Identity, identity_of
 from tcworker.removal import remove
 
 _CLONE = 0x40049409
@@ -57,25 +58,35 @@ class Carrier:
         os.mkdir(path, 0o700)
         return path
 
-    def move_in(self, source: str, target: int, name: str) -> None:
-        """Move a folder into an open one. Raises C{OSError}: it is where it was then."""
+    def move_in(self, source: str, target: int, name: str, coming: Callable[[Identity], None]) -> Identity:
+        """Move a folder into an open one. Raises C{OSError}: it is where it was then.
+
+        @param coming: is told, before, what will be there.
+        @return: the last that it was told.
+        """
+        identity = identity_of(os.lstat(source))
+        coming(identity)
         try:
             os.rename(source, name, dst_dir_fd=target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            os.rename(self.copy(source), name, dst_dir_fd=target)
+            copy = self.copy(source)
+            identity = identity_of(os.lstat(copy))
+            coming(identity)
+            os.rename(copy, name, dst_dir_fd=target)
             remove(source)
+        return identity
 
-    def set_aside(self, source: int, name: str, aside: str, identity: tuple[int, int]) -> None:
+    def set_aside(self, source: int, name: str, aside: str, identity: Identity) -> None:
         """Move a folder that has a name in an open one to where only we reach it. Raises C{OSError}.
 
         @param aside: in the scratch, where nothing is.
-        @param identity: its device and number; another one is no folder.
+        @param identity: its own; another one is no folder.
         """
         os.rename(name, aside, src_dir_fd=source)
         found = os.lstat(aside)
-        if not stat.S_ISDIR(found.st_mode) or identity != (found.st_dev, found.st_ino):
+        if not stat.S_ISDIR(found.st_mode) or identity_of(found) != identity:
             raise NotADirectoryError(errno.ENOTDIR, "not the folder that it was", name)
 
     def move_back(self, aside: str, target: str) -> None:

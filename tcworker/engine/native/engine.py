@@ -272,8 +272,7 @@ class NativeEngine:
         if self._means.first_command and self._means.users.own and not self._as_worker:
             await self._run_first(sandbox, self._means.first_command)
         details = {name: started[name] for name in ("pid", "startTime", "groups")}
-        outside = {"outside": sandbox.placement.outside} if sandbox.placement is not None else {}
-        return SandboxRecord("native", {**sandbox.home.details, **details, **outside})
+        return SandboxRecord("native", {**sandbox.home.details, **details})
 
     async def _run_first(self, sandbox: Sandbox, command: str) -> None:
         """Run what each new user runs before its task, whose output the task's author reads as well."""

@@ -10,6 +10,7 @@ from itertools import count
 
 from tcworker.engine.native.hold import Unmarked, find_unmarked, hold, is_left, let_go, take_over, take_over_unmarked
 from tcworker.engine.native.mounts import unmount_below
+from tcworker.engine.native.outside import remove_left_outside
 from tcworker.removal import remove
 
 UNDELETABLE = ".undeletable"
@@ -47,6 +48,11 @@ def make_beside(folder: str, names: Sequence[str]) -> str:
     return path
 
 
+def _is_beside(path: str) -> bool:
+    """Whether a folder is one of L{make_beside}: what queues call a task has no dot."""
+    return "." in os.path.basename(path)
+
+
 def remove_folder(path: str) -> None:
     """Remove a folder and all in it, which need not be there.
 
@@ -64,7 +70,11 @@ def remove_folder(path: str) -> None:
 def remove_left(path: str) -> None:
     """Remove one of L{left_in}, unless somebody has it by now. Raises C{OSError}."""
     if take_over(path):
-        remove_folder(path)
+        with contextlib.ExitStack() as afterwards:
+            afterwards.callback(remove_folder, path)
+            # In its own folder a task can write what it likes.
+            if _is_beside(path):
+                remove_left_outside(path)
 
 
 def remove_unmarked(left: Unmarked) -> None:

@@ -16,7 +16,7 @@ from tcworker.engine.native.folder import make_beside, make_folder, remove_folde
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.outside import Outside, remove_all
+from tcworker.engine.native.outside import remove_left_outside
 from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable
 from tcworker.interfaces import ITaskContext
@@ -91,7 +91,8 @@ def remove_left_home(means: Means, details: Mapping[str, Any]) -> None:
     # Nobody else has what it names, and another task may be about to want a cache there.
     with ExitStack() as afterwards:
         afterwards.callback(_remove_left, means, details)
-        remove_all(map(Outside.of, details.get("outside", ())))
+        if (scratch := details.get("private")) is not None:
+            remove_left_outside(scratch)
 
 
 def _remove_left(means: Means, details: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
-from tcworker.engine.native.ways import Owner
+from tcworker.engine.native.ways import Identity, Owner, identity_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NOBODYS: Owner = (0, 0)
@@ -69,7 +69,7 @@ def _give_one(folder: int, name: str, before: int, owner: Owner) -> None:
 def _folders(top: int) -> Iterator[tuple[int, list[str]]]:
     """All folders, each open for a moment, with the names in it: however deep, only one is open at a time."""
     folder = os.dup(top)
-    waiting, trail = [_below(folder)], [_identity(folder)]
+    waiting, trail = [_below(folder)], [identity_of(os.fstat(folder))]
     try:
         yield folder, os.listdir(folder)
         while waiting:
@@ -80,26 +80,21 @@ def _folders(top: int) -> Iterator[tuple[int, list[str]]]:
                 continue
             folder = _step(folder, waiting[-1].pop())
             waiting.append(_below(folder))
-            trail.append(_identity(folder))
+            trail.append(identity_of(os.fstat(folder)))
             yield folder, os.listdir(folder)
     finally:
         os.close(folder)
 
 
-def _climb(folder: int, above: tuple[int, int]) -> int:
+def _climb(folder: int, above: Identity) -> int:
     # Whoever got a descriptor into the cache from an earlier task can move a folder while we are in it: out of it lies
     # the machine.
     there = os.open("..", _FOLDER, dir_fd=folder)
-    if _identity(there) != above:
+    if identity_of(os.fstat(there)) != above:
         os.close(there)
         raise OSError(errno.ESTALE, "somebody moves what is in it")
     os.close(folder)
     return there
-
-
-def _identity(folder: int) -> tuple[int, int]:
-    entry = os.fstat(folder)
-    return entry.st_dev, entry.st_ino
 
 
 def _step(folder: int, name: str) -> int:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from twisted.logger import Logger
@@ -18,9 +19,19 @@ from tcworker.engine.native.carrier import Carrier, copy_file
 from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
 from tcworker.engine.native.home import Home
 from tcworker.engine.native.no_room import NoRoom, described, unavailable
-from tcworker.engine.native.outside import Described, Outside, remove_all
+from tcworker.engine.native.outside import Outside
 from tcworker.engine.native.sights import Sights
-from tcworker.engine.native.ways import InTheWay, Owner, check_free, is_folder_at, merge, new_in, way
+from tcworker.engine.native.ways import (
+    Identity,
+    InTheWay,
+    Owner,
+    check_free,
+    identity_of,
+    is_folder_at,
+    merge,
+    new_in,
+    way,
+)
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.removal import remove
 from tcworker.task.outcome import full_disk
@@ -51,12 +62,12 @@ class PlacedCache(Placed):
     """A cache in its place.
 
     @ivar owner: whose it is on the disk, C{None} for the worker's own user.
-    @ivar identity: of its folder, by device and number.
+    @ivar identity: of its folder.
     @ivar aside: a path where only we reach it, by way of which it is taken back.
     """
 
     owner: Owner | None
-    identity: tuple[int, int]
+    identity: Identity
     aside: str
 
 
@@ -81,7 +92,7 @@ class Placement:
         self._carrier = Carrier(home.scratch)
         self._sights = Sights(lambda: self._carrier.new_folder("work"))
         self._placed: list[Placed] = []
-        self._outside: list[Outside] = []
+        self._outside = Outside(home.scratch)
 
     def place(self) -> list[Mapping[str, Any]]:
         """Put all in its place.
@@ -97,14 +108,9 @@ class Placement:
                 self._places[attached.kind](self, attached)
         return self._sights.messages()
 
-    @property
-    def outside(self) -> list[Described]:
-        """What lies in folders of the machine, for a sandbox record."""
-        return [folder.described for folder in self._outside]
-
     def remove_outside(self) -> None:
         """Let nothing of it lie in folders of the machine, save caches that were taken back. Raises C{OSError}."""
-        remove_all(self._outside)
+        self._outside.remove()
 
     def stop(self) -> None:
         """Let L{place} end by an error: before the next thing, or in the midst of what is copied. From any thread."""
@@ -194,15 +200,14 @@ class Placement:
         aside = os.path.join(self._carrier.new_folder("out"), "it")
         above, name = Placed(cache, spot).above
         with way(*above, self._owner_at(cache.target), make=True) as folder:
-            self._carrier.move_in(cache.source, folder, name)
-            there = os.lstat(name, dir_fd=folder)
-        self._placed.append(PlacedCache(cache, spot, owner, (there.st_dev, there.st_ino), aside))
+            identity = self._carrier.move_in(cache.source, folder, name, partial(self._note, spot))
+        self._placed.append(PlacedCache(cache, spot, owner, identity, aside))
         self._sights.add_cache(spot, mapped)
-        self._note(spot)
 
-    def _note(self, spot: Spot) -> None:
+    def _note(self, spot: Spot, identity: Identity) -> None:
+        """Note what is about to be in a place, where it does not go with what the run has of its own."""
         if self._grounds.is_outside(spot):
-            self._outside.append(Outside.at(spot))
+            self._outside.add(spot, identity)
 
     def _owner_at(self, target: Target) -> Owner | None:
         """Who is to own what is made in some place: in a cache that is only shown as the run's, whom that is of."""
@@ -222,7 +227,7 @@ class Placement:
         return False
 
     def _place_tree(self, tree: Attached) -> None:
-        in_cache = any(tree.target.within(placed.attached.target) for placed in self._caches())
+        in_cache = self._is_in_cache(tree.target)
         # What the task changes there must be in its cache, as if it had been extracted there.
         if not self._shows or (in_cache and not tree.read_only):
             self._copy_tree(tree)
@@ -234,6 +239,10 @@ class Placement:
             spot = self._stand_in(tree, spot)
         self._placed.append(Placed(tree, spot))
         self._sights.add_tree(spot, tree.source, tree.read_only)
+
+    def _is_in_cache(self, target: Target) -> bool:
+        """Whether what comes there is a cache's from then on."""
+        return any(target.within(placed.attached.target) for placed in self._caches())
 
     def _stand_in(self, tree: Attached, spot: Spot) -> Spot:
         """Let what the task changes in a folder of the machine lie in the scratch, not where the next one finds it."""
@@ -278,9 +287,10 @@ class Placement:
         there = os.path.lexists(os.path.join(spot.top, *spot.parts))
         with way(spot.top, spot.parts, its_owner, make=True) as folder, way(copy, ()) as copied:
             new = list(new_in(copied, folder)) if there else [()]
-            merge(copied, folder)
             for below in new:
-                self._note(spot._replace(parts=[*spot.parts, *below]))
+                entry = os.lstat(os.path.join(copy, *below)) if below else os.fstat(folder)
+                self._note(spot._replace(parts=[*spot.parts, *below]), identity_of(entry))
+            merge(copied, folder)
             if tree.read_only:
                 if owner is not None:
                     os.fchown(folder, *owner)
@@ -300,7 +310,12 @@ class Placement:
                 raise InTheWay(f"{file.target} is a folder")
             remove(name, folder)
             made = os.open(name, _NEW_FILE, 0o644, dir_fd=folder)
-            _make_file(file.source, made, owner, self._carrier.stopped)
+            try:
+                if not self._is_in_cache(file.target):
+                    self._note(spot, identity_of(os.fstat(made)))
+                _fill(made, file.source, owner, self._carrier.stopped)
+            finally:
+                os.close(made)
         self._placed.append(placed)
 
     @contextlib.contextmanager
@@ -350,14 +365,11 @@ class Placement:
     }
 
 
-def _make_file(source: str, made: int, owner: Owner | None, stopped: Callable[[], bool]) -> None:
-    try:
-        copy_file(source, made, stopped)
-        os.fchmod(made, 0o644)
-        if owner is not None:
-            os.fchown(made, *owner)
-    finally:
-        os.close(made)
+def _fill(made: int, source: str, owner: Owner | None, stopped: Callable[[], bool]) -> None:
+    copy_file(source, made, stopped)
+    os.fchmod(made, 0o644)
+    if owner is not None:
+        os.fchown(made, *owner)
 
 
 def _forbid_changes(folder: int) -> None:

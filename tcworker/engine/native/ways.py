@@ -15,6 +15,14 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Owner = tuple[int, int]
 """Numbers of a user and a group."""
 
+Identity = tuple[int, int]
+"""Of something on a disk: the numbers of device and inode, which it keeps when it is moved, and nothing else has."""
+
+
+def identity_of(entry: os.stat_result) -> Identity:
+    """Give the one that a look found."""
+    return entry.st_dev, entry.st_ino
+
 
 class InTheWay(Exception):
     """Something on a way is no folder, or lies where something else shall; the text names it."""

@@ -70,7 +70,7 @@ class MoveTests(CarrierCase):
 
     def test_in_and_out(self):
         number = os.stat(self.path("cache")).st_ino
-        self.carrier.move_in(self.path("cache"), self.target, "c")
+        self.carrier.move_in(self.path("cache"), self.target, "c", id)
         self.assertFalse(os.path.exists(self.path("cache")))
         self.move_out("c", "cache", number)
         self.assertEqual(os.stat(self.path("cache")).st_ino, number)
@@ -79,7 +79,7 @@ class MoveTests(CarrierCase):
     def test_onto_what_is_there(self):
         os.makedirs(self.path("target/c/full"))
         with self.assertRaises(OSError) as caught:
-            self.carrier.move_in(self.path("cache"), self.target, "c")
+            self.carrier.move_in(self.path("cache"), self.target, "c", id)
         self.assertEqual(caught.exception.errno, errno.ENOTEMPTY)
         self.assertTrue(os.path.exists(self.path("cache/file")))
 
@@ -95,7 +95,7 @@ class MoveTests(CarrierCase):
 
     def test_out_another_folder(self):
         """That somebody has put in its place."""
-        self.carrier.move_in(self.path("cache"), self.target, "c")
+        self.carrier.move_in(self.path("cache"), self.target, "c", id)
         number = os.stat(self.path("target/c")).st_ino
         os.rename(self.path("target/c"), self.path("target/away"))
         os.mkdir(self.path("target/c"))
@@ -120,7 +120,7 @@ class OtherDiskTests(CarrierCase):
         os.chmod(self.path("cache"), 0o700)
         self.elsewhere(
             "with way('far', ()) as far:\n"
-            "    carrier.move_in(os.path.abspath('cache'), far, 'c')\n"
+            "    carrier.move_in(os.path.abspath('cache'), far, 'c', id)\n"
             "    assert not os.path.exists('cache') and os.path.exists('far/c/file')\n"
             "    there = os.stat('far/c')\n"
             "    carrier.set_aside(far, 'c', 'far/scratch/out', (there.st_dev, there.st_ino))\n"
@@ -154,7 +154,7 @@ class OtherDiskTests(CarrierCase):
         said = self.elsewhere(
             "with way('far', ()) as far:\n"
             "    try:\n"
-            "        carrier.move_in(os.path.abspath('cache'), far, 'c')\n"
+            "        carrier.move_in(os.path.abspath('cache'), far, 'c', id)\n"
             "    except OSError as error:\n"
             "        print(error.errno, os.path.exists('cache/large'), os.path.exists('far/c'))\n"
             "print(os.statvfs('far').f_bavail * os.statvfs('far').f_frsize > 1 << 20)",

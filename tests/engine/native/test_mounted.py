@@ -14,7 +14,10 @@ from twisted.logger import capturedLogs, formatEvent
 
 from tcworker.engine.native import home, ownership, placement
 from tcworker.engine.native.carrier import Carrier
+from tcworker.engine.native.folder import remove_left
+from tcworker.engine.native.hold import let_go
 from tcworker.engine.native.home import remove_left_home
+from tcworker.engine.native.outside import remove_left_outside
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import Cause, Discarded, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult, RoomMade
@@ -29,6 +32,12 @@ def shell(script: str) -> dict[str, Any]:
 def read(path: str) -> str:
     with open(path) as file:
         return file.read()
+
+
+def cut_short(path: str) -> None:
+    """Let a line be written of which the end is missing."""
+    with open(path, "a") as file:
+        file.write('["/')
 
 
 class MountedCase(NativeCase):
@@ -352,11 +361,51 @@ class OutsideTests(MountedCase):
         execution = await self.start_with_cache("true")
         await execution.when_finished()
         details = json.loads(json.dumps(execution.record.details))
-        ((path, device, number),) = details["outside"]
-        self.assertTrue(path.endswith("/machine/c"))
-        remove_left_home(self.platform._means, {**details, "outside": [(path, device, number + 1)]})
+        os.rename(self.path, f"{self.path}.it")
+        os.mkdir(self.path)
+        remove_left_outside(details["private"])
         self.assertTrue(exists(self.path))
+        os.rmdir(self.path)
+        os.rename(f"{self.path}.it", self.path)
         remove_left_home(self.platform._means, details)
+        self.assertFalse(exists(self.path))
+
+    async def test_a_worker_that_died_before_it_had_a_record(self):
+        """In the midst of a line of its note, too."""
+        execution = await self.start_with_cache("true")
+        await execution.when_finished()
+        scratch = execution.record.details["private"]
+        cut_short(os.path.join(scratch, "outside"))
+        let_go(scratch)
+        remove_left(scratch)
+        self.assertEqual((exists(self.path), exists(scratch)), (False, False))
+
+    async def test_a_task_that_wants_something_removed(self):
+        """As soon as its worker dies; it can write in its own folder alone."""
+        victim = open_folder(self)
+        entry = os.stat(victim)
+        note = json.dumps([victim, entry.st_dev, entry.st_ino])
+        execution = await self.start_with_cache(f"echo '{note}' > outside")
+        await execution.when_finished()
+        folder = execution.record.details["folder"]
+        let_go(folder)
+        remove_left(folder)
+        self.assertEqual((exists(victim), exists(folder)), (True, False))
+
+    async def test_a_file(self):
+        """Goes with its task, unless that put another one there."""
+        for script, stays in (("test -s {}", False), ("test -s {0}; cp {0} {0}.new; mv {0}.new {0}", True)):
+            engine = self.engine(script.format(self.path))
+            await engine.attach_file(__file__, self.path, "mounts[0]")
+            result = await self.run_engine(engine)
+            await result.dispose()
+            self.assertEqual(exists(self.path), stays)
+
+    async def test_a_file_of_a_task_that_never_ran(self):
+        engine = self.engine("true")
+        await engine.attach_file(__file__, self.path, "mounts[0]")
+        await engine.attach_file("/no/such/file", "f", "mounts[1]")
+        await self.assertFailure(engine.start(), ResourceUnavailable)
         self.assertFalse(exists(self.path))
 
 
