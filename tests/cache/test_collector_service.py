@@ -120,7 +120,7 @@ class MakingRoom(CollectorCase):
     def test_many_go_part_by_part(self) -> None:
         self.patch(collecting, "PART", 30)
         self.disks.free["/disk"] = 0
-        self.keep(*(thing(number, "x", megabytes=0) for number in range(1000)))
+        self.keep(*(thing(number, "x", megabytes=1) for number in range(1000)))
         self.make_room()
         self.assertEqual([len(names) for names in self.stock.asked], [30, 30, 30, 10])
 
