@@ -17,7 +17,7 @@ from tcworker.cache.collector_service import CollectorService
 from tcworker.cache.homes import Home
 from tcworker.cache.last_look import StateLastLook
 from tcworker.cache.opening import OpenedCaches
-from tcworker.cache.places import Places, Pressure
+from tcworker.cache.places import Places
 from tcworker.cache.purge_requests import PurgeRequests
 from tcworker.cache.purging import PurgeService
 from tcworker.cache.store import CacheStore
@@ -198,7 +198,6 @@ class Worker(MultiService):
         sweeps = [caches.sweep, *(platform.sweep for platform in facilities.platforms)]
         places, now = Places.of_config(config), facilities.time.seconds
         collector = CollectorService(self._reactor, facilities.threads, caches, places, most, now, sweeps)
-        caches.make_room = partial(collector.make_room, Pressure.MORE)
         facilities.collector = collector
         self._add("looking after the disks", collector)
 
@@ -235,18 +234,31 @@ class Worker(MultiService):
         self._closers.append(("the caches", caches.close))
         orders = CacheOrders(caches.store, self._caches_opened, threads)
         self._add("the control socket", ControlService(self._reactor, config.state_dir, self, orders))
-        self._heed_purges(config, http, state, time, caches.store)
+        purging = self._heed_purges(config, http, state, time, caches.store)
         return Facilities(
-            config, self._reactor, http, threads, state, parts.platforms, features, time, caches.store, downloads
+            config,
+            self._reactor,
+            http,
+            threads,
+            state,
+            parts.platforms,
+            features,
+            time,
+            caches.store,
+            downloads,
+            purging.look,
         )
 
-    def _heed_purges(self, config: Config, http: HTTP, state: StateStore, time: ServerTime, caches: CacheStore) -> None:
+    def _heed_purges(
+        self, config: Config, http: HTTP, state: StateStore, time: ServerTime, caches: CacheStore
+    ) -> PurgeService:
+        """Begin to ask what is to be purged."""
         service = PurgeCache(http, config.root_url, self._host.credentials, self._reactor, time=time)
         pool_id, last_look = config.task_queue_id, StateLastLook(state)
         requests = PurgeRequests(self._reactor, service, pool_id, time, caches, last_look)
         purging = PurgeService(self._reactor, requests, pool_id)
-        caches.heed_purges = purging.look
         self._add("looking for caches to purge", purging)
+        return purging
 
     def _add(self, what: str, service: Service) -> None:
         """Let a service run until the worker closes."""

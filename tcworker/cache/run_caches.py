@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -11,6 +12,18 @@ from tcworker.cache.exclusive import ExclusiveCaches
 from tcworker.cache.homes import Home
 from tcworker.cache.shared import SharedCaches
 from tcworker.interfaces import ICaches, IHeldCache, Make, RoomMade, Say
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What a run may have done with the caches of all runs.
+
+    @ivar heed_purges: throws away what Taskcluster was asked to have purged.
+    @ivar make_room: throws away what nobody uses, after a disk was full; fires with what came of it.
+    """
+
+    heed_purges: Callable[[], Deferred[None]]
+    make_room: Callable[[], Deferred[RoomMade]]
 
 
 @implementer(ICaches)
@@ -28,24 +41,22 @@ class RunCaches:
         shared: SharedCaches,
         home: Home,
         downloads: Home,
-        heed_purges: Callable[[], Deferred[None]],
-        make_room: Callable[[], Deferred[RoomMade]],
+        upkeep: Upkeep,
     ) -> None:
         self._run = run
         self._exclusive = exclusive
         self._shared = shared
         self._home = home
         self._downloads = downloads
-        self._heed_purges = heed_purges
-        self._make_room = make_room
+        self._upkeep = upkeep
 
     def heed_purges(self) -> Deferred[None]:
         """See L{ICaches.heed_purges}."""
-        return self._heed_purges()
+        return self._upkeep.heed_purges()
 
     def make_room(self) -> Deferred[RoomMade]:
         """See L{ICaches.make_room}."""
-        return self._make_room()
+        return self._upkeep.make_room()
 
     def exclusive(self, name: str) -> Deferred[IHeldCache]:
         """See L{ICaches.exclusive}."""

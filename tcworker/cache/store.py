@@ -13,7 +13,7 @@ from tcworker.cache.exclusive import ExclusiveCaches
 from tcworker.cache.homes import Home
 from tcworker.cache.inventory import doubted, take_stock
 from tcworker.cache.rows import Row, Thrown, megabytes
-from tcworker.cache.run_caches import RunCaches
+from tcworker.cache.run_caches import RunCaches, Upkeep
 from tcworker.cache.shared import SharedCaches
 from tcworker.cache.sizes import Sizes
 from tcworker.cache.stock import Stock
@@ -25,14 +25,15 @@ from tcworker.waiting import Loose
 PAGE = 1000
 """Caches that are looked at in one go."""
 
+_NO_UPKEEP = Upkeep(lambda: succeed(None), lambda: succeed(RoomMade.NONE))
+"""Nothing is asked for, and everything stays."""
+
 _log = Logger()
 
 
 class CacheStore:
     """What is kept for tasks, in memory and in the worker's state.
 
-    @ivar heed_purges: has thrown away what Taskcluster was asked to have purged.
-    @ivar make_room: throws away what nobody uses, after a disk was full; fires with what came of it.
     @param downloads: where the folders are that are of no platform.
     @param most: how many exclusive caches of one name are kept that nobody has.
     @param time: of Taskcluster, by which caches are dated.
@@ -50,10 +51,6 @@ class CacheStore:
         sizes = self._sizes = Sizes(self._stock, self._loose)
         self._exclusive = ExclusiveCaches(self._stock, self._disposal, sizes, most, time, self._loose)
         self._shared = SharedCaches(self._stock, self._disposal, sizes, time, self._loose)
-        # Put in by whoever knows Taskcluster; without it, nothing is asked for.
-        self.heed_purges: Callable[[], Deferred[None]] = lambda: succeed(None)
-        # By whoever looks after the disks; without it, everything stays.
-        self.make_room: Callable[[], Deferred[RoomMade]] = lambda: succeed(RoomMade.NONE)
 
     @property
     def total(self) -> int:
@@ -72,17 +69,16 @@ class CacheStore:
         """Make, measure and remove nothing any more; fires when nothing is being done."""
         return Deferred.fromCoroutine(self._close())
 
-    def for_run(self, run: str, platform: IPlatform) -> RunCaches:
+    def for_run(self, run: str, platform: IPlatform, upkeep: Upkeep) -> RunCaches:
         """Give those that a run may have.
 
         @param run: its name.
         """
-        return self.of_home(run, Home.of_platform(platform))
+        return self.of_home(run, Home.of_platform(platform), upkeep)
 
-    def of_home(self, run: str, home: Home) -> RunCaches:
-        """The same for a platform's folders alone."""
-        purges, room = lambda: self.heed_purges(), lambda: self.make_room()
-        return RunCaches(run, self._exclusive, self._shared, home, self._downloads, purges, room)
+    def of_home(self, run: str, home: Home, upkeep: Upkeep = _NO_UPKEEP) -> RunCaches:
+        """The same for a platform's folders alone, where need be without anybody who knows Taskcluster or the disks."""
+        return RunCaches(run, self._exclusive, self._shared, home, self._downloads, upkeep)
 
     def rows(self) -> Deferred[Sequence[Row]]:
         """All there are, in the order in which they were made."""

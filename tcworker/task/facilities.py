@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from tcworker.amqp.address import read_address
 from tcworker.cache.collector_service import CollectorService
 from tcworker.cache.places import Pressure
+from tcworker.cache.run_caches import Upkeep
 from tcworker.cache.store import CacheStore
 from tcworker.causes import Cause
 from tcworker.client.http import HTTP
@@ -21,7 +22,7 @@ from tcworker.config import Config
 from tcworker.download.downloads import Downloads
 from tcworker.errors import TaskError
 from tcworker.feature.registry import FeatureSet
-from tcworker.interfaces import Credentials, IPlatform, QueueCalls
+from tcworker.interfaces import Credentials, IPlatform, QueueCalls, RoomMade
 from tcworker.state import RunRecord, RunStore
 from tcworker.task.acceptance import Acceptance
 from tcworker.task.claim import Claim
@@ -36,6 +37,11 @@ from tcworker.task.speed import Speed
 from tcworker.waiting import Executor
 
 
+def _no_purges() -> Deferred[None]:
+    """Nobody is asked."""
+    return succeed(None)
+
+
 def _leave(record: RunRecord) -> None:
     """To the next start."""
 
@@ -45,6 +51,7 @@ class Facilities:
     """The parts of a booted worker that a run uses, and the run's own made from them.
 
     @ivar time: of Taskcluster, by which claims and deadlines end.
+    @ivar heed_purges: has thrown away of the caches what Taskcluster was asked to have purged.
     @ivar collector: makes room on disks, where something is kept that can be thrown away.
     @ivar publish_later: takes on a run that is over, with what of its log and verdict is not where it belongs; without
         it the next start does.
@@ -61,6 +68,7 @@ class Facilities:
     time: ServerTime
     caches: CacheStore
     downloads: Downloads
+    heed_purges: Callable[[], Deferred[None]] = field(default=_no_purges)
     collector: CollectorService | None = None
     publish_later: Callable[[RunRecord], None] = field(default=_leave)
     uploads: DeferredSemaphore = field(default_factory=lambda: DeferredSemaphore(MOST_UPLOADS))
@@ -137,6 +145,7 @@ class Facilities:
         haste: Haste,
     ) -> IRunContext:
         """A run as platforms and features see it."""
+        upkeep = Upkeep(self.heed_purges, self._make_more_room)
         return TaskContext(
             claim,
             clock=self.clock,
@@ -149,9 +158,12 @@ class Facilities:
             fail=fail,
             haste=haste,
             uploads=self.uploads,
-            caches=lambda platform: self.caches.for_run(claim.name, platform),
+            caches=lambda platform: self.caches.for_run(claim.name, platform, upkeep),
             downloads=self.downloads,
         )
+
+    def _make_more_room(self) -> Deferred[RoomMade]:
+        return succeed(RoomMade.NONE) if self.collector is None else self.collector.make_room(Pressure.MORE)
 
 
 def _ignore(error: TaskError) -> None:
