@@ -513,7 +513,7 @@ class ICacheFolder(Interface):
         """Bytes by disk blocks, which are its C{size} from now on; while a task has it, what is found is some size."""
 
     def archive() -> AsyncIterator[bytes]:
-        """Its contents as a tar, in pieces."""
+        """Its contents as a tar, in pieces: for platforms and tools of others, the worker itself has no use for it."""
 
     def delete() -> Deferred[None]:
         """Gone from sight, then removed; fires when its bytes are free.
@@ -538,7 +538,10 @@ class IHeldCache(Interface):
     facts: JSON = Attribute("What the maker of a shared one said about it; C{None} for a writable one.")
 
     def give_back() -> Deferred[None]:
-        """It is whole, and where it was: others may have it. Fires when that is known for sure; never fails."""
+        """It is whole, and where it was: others may have it.
+
+        Fires when a restart does not change that, or nobody can make sure of it; never fails.
+        """
 
     def drop(why: str) -> Deferred[None]:
         """Nobody may have it any more; fires when nobody can, and never fails.
@@ -581,7 +584,7 @@ class ICaches(Interface):
     def exclusive(name: str) -> Deferred[IHeldCache]:
         """The writable cache of this name that was used last and that no other run holds, or else a new, empty one.
 
-        L{FeatureNotSupported}; C{sqlite3.Error} or C{OSError} when the disk does not take it.
+        Fails with L{FeatureNotSupported}, or C{sqlite3.Error} or C{OSError} when the disk does not take it.
         """
 
     def shared(key: str, make: Make, say: Say) -> Deferred[IHeldCache]:

@@ -24,8 +24,9 @@ _log = Logger()
 
 
 def most_recent(rows: Sequence[Row]) -> Row | None:
-    """Choose the one to use of those of one name: the last used that nobody has and that is good."""
-    return max((row for row in rows if row.idle and not row.purged), key=lambda row: (row.used, row.id), default=None)
+    """Choose the one to use of those of one name: the last used that nobody has."""
+    # Of those to be purged none is among them: they go as soon as nobody has them.
+    return max((row for row in rows if row.idle), key=lambda row: (row.used, row.id), default=None)
 
 
 def surplus(rows: Sequence[Row], most: int) -> Sequence[Row]:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-from twisted.internet.defer import Deferred
-
-
-class State(Protocol):
-    """Where the table C{moments} is: L{tcworker.state.StateStore}."""
-
-    def write(self, statement: str, *values: str | float | None) -> Deferred[None]: ...
-
-    def read(self, question: str) -> Deferred[list[tuple[Any, ...]]]: ...
+from tcworker.cache.table import State
 
 
 class StateLastLook:
-    """See L{tcworker.cache.purge_requests.LastLook}."""
+    """See L{tcworker.cache.purge_requests.LastLook}.
+
+    @param state: has the table C{moments}.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state

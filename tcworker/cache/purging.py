@@ -25,6 +25,8 @@ REFUSED_SECONDS = 3600.0
 
 JITTER = 0.25
 
+_NOBODY_SAYS = "nobody says which caches to purge, and they are used as they are: {error}{needed}"
+
 _LOOKING = "looking for requests to purge caches"
 
 _log = Logger()
@@ -116,6 +118,3 @@ class PurgeService(Service):
             needed = f" (the worker's client needs {self._scope})" if refused else ""
             _log.warn(_NOBODY_SAYS, error=error, needed=needed)
         self._in_trouble = True
-
-
-_NOBODY_SAYS = "nobody says which caches to purge, and they are used as they are: {error}{needed}"

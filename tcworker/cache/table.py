@@ -51,7 +51,7 @@ class CacheTable(Protocol):
 
 
 class State(Protocol):
-    """Where the table is: L{tcworker.state.StateStore}."""
+    """Where tables are: L{tcworker.state.StateStore}."""
 
     def write(self, statement: str, *values: str | float | None) -> Deferred[None]: ...
 
