@@ -12,6 +12,7 @@ from twisted.internet import reactor
 
 from tcworker.waiting import pause
 from tests.chances import SOAKING, chances
+from tests.integration.bad_server import hang
 from tests.integration.cache_kills import FILES, FIRST_NEVER_ENDS, CacheKills
 from tests.surroundings import until
 
@@ -25,16 +26,19 @@ class AtEachStep(CacheKills):
         await self.assertSurvivesCall("GET /api/purge-cache/")
 
     async def test_a_download_is_on_its_way(self) -> None:
-        await self.assertSurvives(lambda: self.server.gets("/slow"), seconds=2)
+        await self.assertSurvives(lambda: self.server.gets("/tree"), hanging=True)
 
     async def test_an_archive_is_being_extracted(self) -> None:
-        await self.assertSurvives(lambda: len(self.extracted()) > 2, seconds=2)
+        await self.assertSurvives(lambda: len(self.extracted()) > 2, hanging=True)
 
     async def test_a_new_one_is_being_filled(self) -> None:
         first = self.start()
-        task_id = await self.use(self.tree("tree"), "test -e cache/sums", **self.tree("filling", 2))
+        filling = self.tree("filling")
+        self.hang("filling")
+        task_id = await self.use(self.tree("tree"), "test -e cache/sums", **filling)
         # The other mount is an archive as well, and may be there already.
         await self.die(first, lambda: len(self.extracted()) > FILES + 2)
+        self.tree("filling")
         await self.assertNextIsWhole(task_id)
         await self.assertCut(task_id)
 
@@ -56,25 +60,23 @@ class AtEachStep(CacheKills):
     async def test_its_task_is_reported(self) -> None:
         await self.assertSurvivesCall("/completed")
 
-    async def test_it_is_removed(self) -> None:
-        first = self.start()
-        many = "mkdir cache/many; cd cache/many; seq 30000 | xargs touch; cd ../.."
-        await self.assertCompleted(await self.use(self.tree("tree"), many))
-        call = self.command("caches", "clear", "--config", self.path("worker.json"))
-        await self.die(first, lambda: glob(self.path("state/*/gone-*")))
-        await call.until_ended()
-        await self.assertNextIsWhole()
-
-    async def assertSurvives(self, at: Callable[[], object], seconds: float = 0.0) -> None:
+    async def assertSurvives(self, at: Callable[[], object], hanging: bool = False) -> None:
         """Kill a worker as soon as something is so, while a task has its mounts, or waits for them.
 
-        @param seconds: that the content of one takes to come.
+        @param hanging: whether the content of one does not come to its end before that.
         """
-        first = self.start()
-        task_id = await self.use(self.tree("slow", seconds), FIRST_NEVER_ENDS)
+        first, tree = self.start(), self.tree("tree")
+        if hanging:
+            self.hang("tree")
+        task_id = await self.use(tree, FIRST_NEVER_ENDS)
         await self.die(first, at)
+        self.tree("tree")
         await self.assertNextIsWhole(task_id)
         await self.assertCut(task_id)
+
+    def hang(self, name: str) -> None:
+        """Let nobody have more than the beginning of a tree."""
+        self.server.serve(f"/{name}", hang(self.packed[: len(self.packed) // 2], len(self.packed)))
 
     async def assertSurvivesCall(self, call: str) -> None:
         """Kill a worker when it makes a call."""
