@@ -155,7 +155,7 @@ def _open_database(path: str) -> sqlite3.Connection:
     # Bytes that are no text make the row unreadable that has them, and not all rows.
     database.text_factory = _text_or_bytes
     try:
-        _prepare(database)
+        _prepare(database, path)
     except sqlite3.DatabaseError as error:
         database.close()
         raise unusable(path, error) from error
@@ -181,7 +181,7 @@ def _text_or_bytes(stored: bytes) -> str | bytes:
         return stored
 
 
-def _prepare(database: sqlite3.Connection) -> None:
+def _prepare(database: sqlite3.Connection, path: str) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     # What was written survives the death of the process at any moment; only a dead machine may lose the last of it.
@@ -190,7 +190,7 @@ def _prepare(database: sqlite3.Connection) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(SCRIPTS):
         raise StateUnusable(
-            f"the state directory was written by a newer tcworker (version {version} of its tables, this one knows"
+            f"{path} was written by a newer tcworker (version {version} of its tables, this one knows"
             f" {len(SCRIPTS)}); use that tcworker or name another stateDir"
         )
     if version < len(SCRIPTS):

@@ -23,7 +23,7 @@ from tcworker.local_run.definitions import LocalTask, make_tasks
 from tcworker.local_run.deployment import LocalDeployment
 from tcworker.local_run.files import UnusableFiles, read_files
 from tcworker.local_run.group import Group
-from tcworker.local_run.kept import KeptFolder, usual_folder
+from tcworker.local_run.kept import KeptFolder, KeptInUse, KeptUnusable, usual_folder
 from tcworker.local_run.outcomes import EXCEPTION, UNUSABLE, exit_status
 from tcworker.local_run.output import YELLOW, Output
 from tcworker.local_run.witness import WitnessFeature
@@ -126,8 +126,8 @@ class RunCommand:
         # One after the other, logs need no names in front.
         if len(tasks) > 1 and self._options.capacity > 1:
             self._output.tell_apart([task.name for task in tasks])
+        kept = await self._take_kept()
         folder = tempfile.mkdtemp(prefix="tcworker-run-")
-        kept = KeptFolder.take_or_say(self._options.caches or usual_folder(os.environ), self._output)
         group = Group(self._reactor, tasks, self._output)
         deployment = self._deployment(folder, kept, group)
         try:
@@ -140,6 +140,23 @@ class RunCommand:
             await self._files.run(shutil.rmtree, folder, True)
             if kept is not None:
                 kept.give_up()
+
+    async def _take_kept(self) -> KeptFolder | None:
+        """Take the folder of caches; where that is not to be had, say so: no task is kept from running for that.
+
+        Raises L{UnusableFiles} for one that was named and cannot be used.
+        """
+        path = self._options.caches or usual_folder(os.environ)
+        try:
+            return await KeptFolder.make_ready(self._reactor, self._files, path)
+        except KeptInUse as error:
+            why = str(error)
+        except KeptUnusable as error:
+            if self._options.caches is not None:
+                raise UnusableFiles([f"{path}: caches cannot be kept there: {error}"]) from error
+            why = str(error)
+        self._output.say(f"Caches start empty, and are not kept: {why}", YELLOW)
+        return None
 
     def _deployment(self, folder: str, kept: KeptFolder | None, group: Group) -> LocalDeployment:
         options = self._options

@@ -97,7 +97,7 @@ def _filled(definition: Mapping[str, Any], name: str, now: datetime) -> dict[str
     metadata = {
         "name": name,
         "description": "",
-        "owner": f"{getpass.getuser()}@{socket.gethostname()}",
+        "owner": f"{_own_name()}@{socket.gethostname()}",
         "source": f"https://localhost/{quote(name)}",
     }
     own = definition.get("metadata", {})
@@ -108,6 +108,14 @@ def _filled(definition: Mapping[str, Any], name: str, now: datetime) -> dict[str
         **definition,
         "metadata": {**metadata, **own} if isinstance(own, dict) else own,
     }
+
+
+def _own_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A user whom the machine does not know, in a container for example; newer versions of Python raise the latter.
+        return str(os.getuid())
 
 
 def _faults(tasks: Sequence[LocalTask]) -> Iterator[str]:

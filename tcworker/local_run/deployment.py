@@ -16,7 +16,7 @@ from tcworker.embedded.taskcluster import Taskcluster
 from tcworker.embedded.times import Times
 from tcworker.interfaces import IFeature
 from tcworker.local_run.definitions import PROVISIONER_ID, WORKER_TYPE, LocalTask
-from tcworker.local_run.kept import settle_left, state_dir_in
+from tcworker.local_run.kept import state_dir_in
 from tcworker.worker import Worker
 
 SETTINGS = TaskclusterSettings(times=Times(deadline_delay=1, dependencies=0.02), in_memory=True)
@@ -73,7 +73,6 @@ class LocalDeployment(Deployment):
         self.http = HTTP(self._reactor)
         self.at_end(self.http.close)
         self.queue = Queue(self.http, root_url, lambda: credentials, self._reactor)
-        await settle_left(self._reactor, state_dir_in(self._kept))
         self.worker = new_worker(self._reactor, [self._settings(root_url)], self._features)
 
     def start_worker(self) -> None:

@@ -143,14 +143,6 @@ class Kept(RunCase):
         self.assertRegex(self.lines[-1], "^task: completed")
         self.assertEqual(os.listdir(os.path.join(state_dir, "runs")), [])
 
-    async def test_one_that_another_tcworker_wrote(self) -> None:
-        os.makedirs(os.path.join(self.kept, "state"), 0o700)
-        with sqlite3.connect(os.path.join(self.kept, "state/state.db")) as database:
-            database.execute("PRAGMA user_version = 1000")
-        with redirect_stderr(self.err):
-            self.assertEqual(await self.start(self.shell("task.yml", "echo hello")), 2)
-        self.assertIn("was written by a newer tcworker", self.err.getvalue())
-
     async def test_a_run_beside_another_keeps_nothing(self) -> None:
         first = KeptFolder.take(self.kept)
         self.assertEqual(await self.start(self.shell("task.yml", "echo hello")), 0)
@@ -163,6 +155,67 @@ class Kept(RunCase):
         task = self.shell("task.yml", "echo hello")
         self.assertEqual(await self.start(task, caches=task), 64)
         self.assertIn(f"{task}: caches cannot be kept there: ", self.err.getvalue())
+
+
+class KeptUnusable(RunCase):
+    """A folder of caches that is not to be had, be it named or the user's usual one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.in_new_folder()
+        self.patch(os, "environ", dict(os.environ))
+
+    def in_new_folder(self) -> None:
+        base = os.path.abspath(self.mktemp())
+        self.kept, self.state_dir = f"{base}/tcworker", f"{base}/tcworker/state"
+        os.makedirs(self.state_dir, 0o700)
+
+    def put(self, name: str, data: bytes) -> None:
+        with open(f"{self.state_dir}/{name}", "wb") as file:
+            file.write(data)
+
+    async def assertUnusable(self, why: str) -> None:
+        """Check that who names it gets no other one, and that it keeps nobody else from running tasks."""
+        task = self.shell("task.yml", "echo hello")
+        with redirect_stderr(self.err):
+            self.assertEqual(await self.start(task), 64)
+        self.assertIn(f"{self.kept}: caches cannot be kept there: {self.state_dir}{why}", self.err.getvalue())
+        self.assertNotIn("hello", self.lines)
+        os.environ["XDG_CACHE_HOME"] = os.path.dirname(self.kept)
+        self.assertEqual(await self.start(task, caches=None), 0)
+        self.assertIn(f"Caches start empty, and are not kept: {self.state_dir}{why}", self.lines[0])
+        self.assertIn("hello", self.lines)
+        # Nor does the command hold it any longer.
+        KeptFolder.take(self.kept).give_up()
+
+    async def test_that_another_tcworker_wrote(self) -> None:
+        with sqlite3.connect(f"{self.state_dir}/state.db") as database:
+            database.execute("PRAGMA user_version = 1000")
+        await self.assertUnusable("/state.db was written by a newer tcworker")
+
+    async def test_that_cannot_be_read(self) -> None:
+        self.put("state.db", b"no database" * 1000)
+        await self.assertUnusable("/state.db cannot be used (file is not a database); move it away")
+
+    async def test_with_something_in_it_that_is_no_folder(self) -> None:
+        for name in ("caches", "downloads"):
+            self.in_new_folder()
+            self.out.seek(0)
+            self.out.truncate()
+            self.put(name, b"")
+            await self.assertUnusable(f"/{name}: expected a folder that can be made and written to")
+
+    async def test_whose_lock_cannot_be_had(self) -> None:
+        os.mkdir(f"{self.state_dir}/lock")
+        await self.assertUnusable("/lock: Is a directory")
+
+    async def test_that_a_worker_uses(self) -> None:
+        state = await StateStore.open(reactor, self.state_dir)
+        self.assertEqual(await self.start(self.shell("task.yml", "echo hello")), 0)
+        await state.close()
+        why = f"{self.state_dir} is in use by the worker with process id {os.getpid()}"
+        self.assertIn(f"Caches start empty, and are not kept: {why}", self.lines[0])
+        self.assertIn("hello", self.lines)
 
 
 class UsersOfTheirOwn(RunCase):

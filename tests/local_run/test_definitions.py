@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,6 +25,13 @@ def make(*files: tuple[str, Any]) -> list[LocalTask]:
     return make_tasks([TaskFile(path, content) for path, content in files], NOW)
 
 
+def raising(error: type[Exception]) -> Callable[[int], NoReturn]:
+    def refuse(uid: int) -> NoReturn:
+        raise error(uid)
+
+    return refuse
+
+
 class OneFile(SynchronousTestCase):
     def test_a_payload_alone_becomes_what_the_queue_takes(self) -> None:
         (task,) = make(("dir/hello.yml", {"command": [["true"]]}))
@@ -34,6 +44,13 @@ class OneFile(SynchronousTestCase):
         self.assertEqual(task.definition["scopes"], ["generic-worker:cache:*"])
         (task,) = make(("a.yml", {"payload": PAYLOAD}))
         self.assertNotIn("scopes", task.definition)
+
+    def test_its_owner_may_be_somebody_whom_the_machine_does_not_know(self) -> None:
+        self.patch(os, "environ", {})
+        for error in (KeyError, OSError):
+            self.patch(pwd, "getpwuid", raising(error))
+            (task,) = make(("a.yml", {"command": [["true"]]}))
+            self.assertEqual(task.definition["metadata"]["owner"].partition("@")[0], str(os.getuid()))
 
     def test_what_a_definition_says_stays(self) -> None:
         own = {"metadata": {"name": "mine"}, "retries": 0, "scopes": ["a:b"], "payload": PAYLOAD}

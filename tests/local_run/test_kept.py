@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
+import pwd
 import stat
+from typing import NoReturn
 
-from twisted.internet import reactor
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.local_run.kept import KeptFolder, usual_folder
-from tcworker.local_run.output import Output
-from tcworker.waiting import Threads
+from tcworker.local_run.kept import KeptFolder, KeptInUse, KeptUnusable, usual_folder
 
 
 class TheUsualFolder(SynchronousTestCase):
@@ -26,40 +24,34 @@ class TheUsualFolder(SynchronousTestCase):
         for base in ("", "cache", "./cache"):
             self.assertEqual(usual_folder({"XDG_CACHE_HOME": base}), "/home/me/.cache/tcworker")
 
+    def test_is_not_where_the_command_was_started_for_a_user_whom_the_machine_does_not_know(self) -> None:
+        self.patch(os, "environ", {})
+        self.patch(pwd, "getpwuid", _unknown)
+        self.assertEqual(usual_folder({}), "/.cache/tcworker")
 
-class Taking(TestCase):
+
+def _unknown(uid: int) -> NoReturn:
+    raise KeyError(uid)
+
+
+class Taking(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = os.path.abspath(self.mktemp())
-        self.stream = io.BytesIO()
-        threads = Threads(reactor, 1, "printing")
-        self.addCleanup(threads.stop)
-        self.output = Output(self.stream, colours=False, threads=threads, broken=lambda: None)
-
-    def take(self) -> KeptFolder | None:
-        return KeptFolder.take_or_say(self.path, self.output)
-
-    async def said(self) -> str:
-        await self.output.flush()
-        return self.stream.getvalue().decode()
 
     def test_it_is_made_for_the_user_alone(self) -> None:
-        kept = self.take()
-        assert kept is not None
+        kept = KeptFolder.take(self.path)
         self.assertEqual((kept.path, stat.S_IMODE(os.stat(self.path).st_mode)), (self.path, 0o700))
         kept.give_up()
 
-    async def test_one_command_has_it_at_a_time(self) -> None:
-        first = self.take()
-        assert first is not None
-        self.assertIsNone(self.take())
-        why = f"process {os.getpid()} uses {self.path}"
-        self.assertEqual(await self.said(), f"Caches start empty, and are not kept: {why}\n")
+    def test_one_command_has_it_at_a_time(self) -> None:
+        first = KeptFolder.take(self.path)
+        with self.assertRaises(KeptInUse) as caught:
+            KeptFolder.take(self.path)
+        self.assertEqual(str(caught.exception), f"process {os.getpid()} uses {self.path}")
         first.give_up()
-        second = self.take()
-        assert second is not None
-        second.give_up()
+        KeptFolder.take(self.path).give_up()
 
-    async def test_one_that_cannot_be_had(self) -> None:
-        self.path = "/proc/none"
-        self.assertIsNone(self.take())
-        self.assertIn("not kept: /proc/none: ", await self.said())
+    def test_one_that_cannot_be_had(self) -> None:
+        with self.assertRaises(KeptUnusable) as caught:
+            KeptFolder.take("/proc/none")
+        self.assertIn("/proc/none: ", str(caught.exception))
