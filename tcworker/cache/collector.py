@@ -14,7 +14,7 @@ LEAST_SECONDS = 1.0
 """What took less to make counts as this, and so does what was used just now, or after now by a clock that was set."""
 
 
-class Kept(Protocol):
+class Candidate(Protocol):
     """Something that may be thrown away: nobody uses it now.
 
     @ivar size: bytes on its disk.
@@ -32,7 +32,7 @@ class Kept(Protocol):
     def seconds(self) -> float: ...
 
 
-K = TypeVar("K", bound=Kept)
+C = TypeVar("C", bound=Candidate)
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,22 @@ class Lack:
         return self.over > 0 or any(bytes > 0 for bytes in self.by_disk.values())
 
 
-def weight(kept: Kept, now: float) -> float:
+def weight(candidate: Candidate, now: float) -> float:
     """How much speaks for throwing something away, in bytes."""
-    age = max(LEAST_SECONDS, now - kept.used)
-    return age * kept.size / max(LEAST_SECONDS, kept.seconds)
+    age = max(LEAST_SECONDS, now - candidate.used)
+    return age * candidate.size / max(LEAST_SECONDS, candidate.seconds)
 
 
-def choose(kept: Sequence[K], now: float, lack: Lack, disk_of: Callable[[K], int | None]) -> list[K]:
+def choose(candidates: Sequence[C], now: float, lack: Lack, disk_of: Callable[[C], int | None]) -> list[C]:
     """Choose what is to go, the heaviest first, until that is enough or nothing is left that would help.
 
     @param now: seconds since 1970.
     @param disk_of: gives the number of the disk on which something lies, C{None} if nobody knows: then it may help.
     """
-    return list(_chosen(sorted(kept, key=lambda each: weight(each, now), reverse=True), lack, disk_of))
+    return list(_chosen(sorted(candidates, key=lambda each: weight(each, now), reverse=True), lack, disk_of))
 
 
-def _chosen(heaviest_first: Sequence[K], lack: Lack, disk_of: Callable[[K], int | None]) -> Iterator[K]:
+def _chosen(heaviest_first: Sequence[C], lack: Lack, disk_of: Callable[[C], int | None]) -> Iterator[C]:
     lacking, over = dict(lack.by_disk), lack.over
     for each in heaviest_first:
         disk = disk_of(each)

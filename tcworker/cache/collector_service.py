@@ -33,8 +33,8 @@ _log = Logger()
 
 
 @dataclass(frozen=True)
-class _Making:
-    """One time of making room.
+class _Round:
+    """A time of making room, which whoever asks meanwhile waits for.
 
     @ivar made: fires when it is over, with what came of it.
     """
@@ -75,8 +75,8 @@ class CollectorService(Service):
         self._now = now
         self._sweeps = sweeps
         self._loose = Loose(_log)
-        self._current: _Making | None = None
-        self._next: _Making | None = None
+        self._current: _Round | None = None
+        self._next: _Round | None = None
         self._said = -AGAIN
 
     def startService(self) -> None:
@@ -114,28 +114,28 @@ class CollectorService(Service):
 
     def _collect(self, pressure: Pressure = Pressure.USUAL) -> OneShot[RoomMade]:
         if not self.running:
-            return _Making(pressure).nothing()
+            return _Round(pressure).nothing()
         if self._current is None:
-            return self._begin(_Making(pressure))
+            return self._begin(_Round(pressure))
         if self._current.pressure >= pressure:
             return self._current.made
         # It asks for more than what is being done.
         if self._next is None or self._next.pressure < pressure:
-            self._next = _Making(pressure, self._next.made if self._next is not None else OneShot())
+            self._next = _Round(pressure, self._next.made if self._next is not None else OneShot())
         return self._next.made
 
-    def _begin(self, making: _Making) -> OneShot[RoomMade]:
-        self._current = making
-        self._loose.run(self._make(making), "making room on the disks")
-        return making.made
+    def _begin(self, round: _Round) -> OneShot[RoomMade]:
+        self._current = round
+        self._loose.run(self._make(round), "making room on the disks")
+        return round.made
 
-    async def _make(self, making: _Making) -> None:
+    async def _make(self, round: _Round) -> None:
         collecting = Collecting(self._stock, self._threads, self._places, self._most, self._now)
         try:
-            self._say(await collecting.run(making.pressure))
+            self._say(await collecting.run(round.pressure))
         finally:
             self._go_on()
-            making.made.succeed(RoomMade.SOME if collecting.gone else RoomMade.NONE)
+            round.made.succeed(RoomMade.SOME if collecting.gone else RoomMade.NONE)
 
     def _go_on(self) -> None:
         self._current, following, self._next = None, self._next, None

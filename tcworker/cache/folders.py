@@ -51,7 +51,7 @@ class Folders:
     def __init__(self, path: str, threads: Executor, key: str) -> None:
         self.path = path
         self._threads = threads
-        self._place = OwnFolder(path, key)
+        self._top = OwnFolder(path, key)
         # What takes long is done one after the other, so that a thread is left for what a task waits for.
         self._long = DeferredLock()
         self._settings_aside = Together(self._in_thread, _set_aside)
@@ -68,8 +68,8 @@ class Folders:
 
     def close(self) -> Deferred[None]:
         """Give it up, and end what a thread still does in it; repeatable."""
-        self._place.wanted = False
-        return self._threads.run(self._place.give_up)
+        self._top.wanted = False
+        return self._threads.run(self._top.give_up)
 
     def new(self, name: str) -> Deferred[Folder]:
         """Make an empty one, 0700 and the worker's own.
@@ -129,7 +129,7 @@ class Folders:
         return self._threads.run(work, *args)
 
     def _is_open(self) -> bool:
-        return self._place.wanted
+        return self._top.wanted
 
     def _remove(self, path: str) -> None:
         remove(path, wanted=self._is_open)
@@ -155,14 +155,14 @@ class Folders:
             _log.error(_NOT_REMOVED, path=path, error=error)
 
     def _open(self) -> None:
-        if self._place.take():
+        if self._top.take():
             # Nobody else makes any here. Looked at once, for there may be very many.
             there = (name for name in os.listdir(self.path) if name.startswith(_HERE))
             self._found = frozenset(os.path.join(self.path, name) for name in there)
 
     def _new(self, path: str) -> None:
         # Somebody who tidies up may have removed all of it: tasks would fail one after the other.
-        self._place.take_again()
+        self._top.take_again()
         os.mkdir(path, 0o700)
 
 

@@ -32,8 +32,8 @@ Hold: TypeAlias = Callable[[], str]
 """Says, for people, why nothing is to be claimed for now; nothing if it may."""
 
 
-class Kept(Protocol):
-    """What is kept for tasks and can make way, as L{tcworker.cache.collector_service.CollectorService} has it."""
+class RoomMaker(Protocol):
+    """Lets what is kept for tasks make way, as L{tcworker.cache.collector_service.CollectorService} has it."""
 
     @property
     def over(self) -> bool:
@@ -59,12 +59,12 @@ class _Trouble:
     """What is in the way.
 
     @ivar text: for people.
-    @ivar held: whether that will pass by itself.
+    @ivar passing: whether that will pass by itself.
     @ivar since: when it began, C{said} when the log last said so.
     """
 
     text: str
-    held: bool
+    passing: bool
     since: float
     said: float
 
@@ -73,7 +73,7 @@ class Room:
     """Looks after the disks of tasks, state and caches and after the memory, by the system's own figures.
 
     @param holds: what else may speak against another task.
-    @param kept: what makes way for tasks.
+    @param room_maker: lets what is kept make way for tasks.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class Room:
         config: Config,
         threads: Executor,
         holds: Sequence[Hold] = (),
-        kept: Kept | None = None,
+        room_maker: RoomMaker | None = None,
     ) -> None:
         self._clock = clock
         self._threads = threads
         self._holds = holds
-        self._kept = kept
+        self._room_maker = room_maker
         self._places = Places.of_config(config)
         self._memory = MemoryNeed.of_config(config)
         self._trouble: _Trouble | None = None
@@ -100,43 +100,43 @@ class Room:
     async def shortage(self) -> Shortage | None:
         """Look; what is found is said in the log when it is new, and rarely after that."""
         if text := next(filter(None, (hold() for hold in self._holds)), ""):
-            return self._short(text, held=True)
+            return self._short(text, passing=True)
         lack, made = await self._lack_after_making_room()
         if lack.disk and made is not None:
             # As long as room is being made, the shortage is none that lasts: no worker ends for it.
             passing = made is RoomMade.NOT_YET
-            return self._short(f"{lack.disk}; {STILL_AT_IT if passing else NOTHING_LEFT}", held=passing)
+            return self._short(f"{lack.disk}; {STILL_AT_IT if passing else NOTHING_LEFT}", passing=passing)
         if text := lack.disk or lack.memory:
-            return self._short(text, held=False)
+            return self._short(text, passing=False)
         if self._trouble is not None:
             _log.info("nothing keeps this worker from claiming any more")
         self._trouble = None
         return None
 
-    async def _lack_after_making_room(self) -> tuple[_Lack, RoomMade | None]:
+    async def _lack_after_making_room(self) -> tuple[_Look, RoomMade | None]:
         """Give what lacks, and what came of making room if that was tried for it."""
-        if self._kept is not None and self._kept.over:
-            await self._kept.make_room()
+        if self._room_maker is not None and self._room_maker.over:
+            await self._room_maker.make_room()
         lack = await self._look()
-        if self._kept is None or not lack.disk:
+        if self._room_maker is None or not lack.disk:
             return lack, None
-        made = await self._kept.make_room()
+        made = await self._room_maker.make_room()
         # Whatever came of it: of what could not go as a whole, most may be gone.
         return await self._look(), made
 
-    def _look(self) -> Deferred[_Lack]:
+    def _look(self) -> Deferred[_Look]:
         # All at once: this comes before each claim, and a thread and back takes longer than a look.
-        return self._threads.run(_Lack.now, self._places, self._memory)
+        return self._threads.run(_Look.now, self._places, self._memory)
 
-    def _short(self, text: str, *, held: bool) -> Shortage:
+    def _short(self, text: str, *, passing: bool) -> Shortage:
         now = self._clock.seconds()
-        if self._trouble is None or self._trouble.held != held:
-            self._trouble = _Trouble(text, held, since=now, said=-AGAIN)
+        if self._trouble is None or self._trouble.passing != passing:
+            self._trouble = _Trouble(text, passing, since=now, said=-AGAIN)
         if now - self._trouble.said >= AGAIN:
             _log.warn("claiming nothing: {text}", text=text)
             self._trouble.said = now
         self._trouble.text = text
-        return Shortage(text, 0.0 if held else now - self._trouble.since)
+        return Shortage(text, 0.0 if passing else now - self._trouble.since)
 
 
 @dataclass(frozen=True)
@@ -170,13 +170,13 @@ class MemoryNeed:
 
 
 @dataclass(frozen=True)
-class _Lack:
-    """What lacks, in words; nothing if there is enough."""
+class _Look:
+    """What one look found lacking, in words; nothing of what there is enough of."""
 
     disk: str
     memory: str
 
     @classmethod
-    def now(cls, places: Places, memory: MemoryNeed) -> _Lack:
+    def now(cls, places: Places, memory: MemoryNeed) -> _Look:
         """Look at both."""
         return cls(places.lack(), memory.lack(read_memory()))
