@@ -68,6 +68,7 @@ def choose(candidates: Sequence[C], now: float, lack: Lack, disk_of: Callable[[C
 def _chosen(heaviest_first: Sequence[C], lack: Lack, disk_of: Callable[[C], int | None]) -> Iterator[C]:
     lacking, over = dict(lack.by_disk), lack.over
     for each in heaviest_first:
+        # Nothing ends this early: what comes next may lie on the disk that still lacks something.
         disk = disk_of(each)
         helped = [number for number, bytes in lacking.items() if bytes > 0 and disk in (number, None)]
         if over > 0 or helped:

@@ -100,6 +100,7 @@ class CollectorService(Service):
 
         @return: never fails, and nobody waits for longer than L{PATIENCE}.
         """
+        # Ends this wait alone: others wait on, and the making goes on.
         waiting = self._collect(pressure).wait().addTimeout(PATIENCE, self._clock)
         return waiting.addErrback(_not_yet)
 
@@ -110,6 +111,7 @@ class CollectorService(Service):
     async def _look_every_minute(self) -> None:
         while True:
             await pause(self._clock, LOOK_EVERY)
+            # Not waited for: looks that come while something large is being removed join that.
             self._collect()
 
     def _collect(self, pressure: Pressure = Pressure.USUAL) -> OneShot[RoomMade]:
@@ -121,6 +123,7 @@ class CollectorService(Service):
             return self._current.made
         # It asks for more than what is being done.
         if self._next is None or self._next.pressure < pressure:
+            # Who waits for the weaker one gets this one's answer: it makes as much, and more.
             self._next = _Round(pressure, self._next.made if self._next is not None else OneShot())
         return self._next.made
 
@@ -134,6 +137,7 @@ class CollectorService(Service):
         try:
             self._say(await collecting.run(round.pressure))
         finally:
+            # First: whoever is told may ask again at once, and must not join what is over.
             self._go_on()
             round.made.succeed(RoomMade.SOME if collecting.gone else RoomMade.NONE)
 
@@ -147,6 +151,7 @@ class CollectorService(Service):
     def _say(self, lacking: str) -> None:
         now = self._clock.seconds()
         if not lacking:
+            # When it comes back that is news, however soon.
             self._said = -AGAIN
         elif now - self._said >= AGAIN:
             used = self._stock.total / MEGABYTE

@@ -57,6 +57,7 @@ class HeldCache:
 
 async def _do(work: _Work, done: OneShot[None]) -> None:
     try:
+        # What it fails with is in the log: who lets go can do nothing about it.
         await work
     finally:
         done.succeed(None)

@@ -51,6 +51,7 @@ async def new_folder(home: Home, name: str, loose: Loose) -> ICacheFolder:
 
 
 async def _new(home: Home, name: str) -> ICacheFolder:
+    # Whatever can be awaited will do for a home, and a Deferred is made of coroutines only.
     return await home.new(name)
 
 

@@ -40,6 +40,7 @@ async def take_stock(rows: Sequence[Row], homes: Sequence[Home], stock: Stock) -
     """
     by_name = {home.name: home for home in homes}
     gone = [row for row in rows if not await _load(row, by_name.get(row.platform), stock)]
+    # Of a platform that this worker has not, nobody looked.
     if missing := [row for row in gone if row.run is None and not row.purged and row.platform in by_name]:
         _log.warn(_MISSING, count=len(missing), what=missing[0].words)
     stock.skip_ids(row.id for row in gone)

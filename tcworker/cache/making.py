@@ -50,6 +50,7 @@ class Making:
 
     async def _make(self) -> int:
         while True:
+            # Not always the one before: it may have gone since.
             maker = self._waiting[0]
             try:
                 return await self._make_one(maker.make, self._say)
@@ -66,6 +67,7 @@ class Making:
 
     def _tell(self, tell: Callable[[_Waiter], None]) -> None:
         waiting, self._waiting = self._waiting, []
+        # Without anybody the last one who went has said it already.
         if waiting:
             self._over()
         for waiter in waiting:

@@ -52,6 +52,7 @@ class OpenedCaches:
 
     async def _close(self) -> None:
         try:
+            # Before its folders: it may be making or removing something in them.
             await self.store.close()
             await self._downloads.close()
         finally:

@@ -62,6 +62,7 @@ class OwnFolder:
 
     def _has(self, lock: int) -> bool:
         try:
+            # By the lock: the folder itself may stay when somebody empties it, and another worker could take it.
             return os.path.samestat(os.fstat(lock), os.lstat(os.path.join(self.path, LOCK)))
         except (FileNotFoundError, NotADirectoryError):
             return False

@@ -103,6 +103,7 @@ def _found(looks: Iterable[_Seen], pressure: Pressure) -> Iterator[Short]:
     for path, needed, disk in looks:
         if pressure > Pressure.USUAL:
             needed = max(needed, _enough(disk))
+        # Who requires nothing has chosen to let the disk run full.
         if needed and (text := disk.lack(path, needed)):
             yield Short(disk.device, max(0, needed - disk.free), text)
 

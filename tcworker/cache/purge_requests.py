@@ -95,6 +95,7 @@ class PurgeRequests:
 
         Raises L{TaskclusterError}, C{ValueError} for an answer that is none, or why something could not be purged.
         """
+        # By a clock that nobody sets: the answer may set that of the server.
         asked = self._time.steady()
         since = await self._since()
         query = {} if since is None else {"since": write_date(since)}

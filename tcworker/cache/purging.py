@@ -66,6 +66,7 @@ class PurgeService(Service):
         super().stopService()
         stopped = self._loose.cancel()
         if self._next is not None:
+            # The look that would tell them is not taken any more.
             self._next.succeed(None)
         return stopped
 

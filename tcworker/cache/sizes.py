@@ -23,6 +23,7 @@ class Sizes:
     async def _measure(self, kept: Kept) -> None:
         size = await kept.folder.measure()
         now = self._stock.get(kept.row.id)
+        # A write that changes nothing would still wait for the disk, and others for it.
         if now is not None and size != now.row.size and _is_unchanged(kept, now):
             await or_log(self._stock.change(now.row.id, size=size), f"how large {now.row.words} is")
 

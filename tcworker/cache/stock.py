@@ -48,6 +48,7 @@ class Stock:
     def add(self, row: Row, folder: ICacheFolder) -> tuple[int, Deferred[None]]:
         """Keep something new; gives the id that it has from now on, and when it is remembered."""
         row = replace(row, id=self._next_id)
+        # First: what cannot be written at all, as facts that are no JSON, is not kept either.
         written = self._table.keep(row)
         self._put(Kept(row, folder))
         return row.id, written

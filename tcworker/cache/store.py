@@ -90,6 +90,7 @@ class CacheStore:
 
     def throw_away(self, rows: Sequence[Row]) -> Deferred[Thrown]:
         """Let go of those that still nobody uses; fires when their bytes are free."""
+        # Somebody may have taken one while it was being chosen.
         return Deferred.fromCoroutine(self._disposal.throw_away([row.id for row in rows if self._is_idle(row.id)]))
 
     def settled(self) -> Deferred[None]:
@@ -129,8 +130,10 @@ class CacheStore:
         self._disposal.run(self._sweep(), "sweeping the folders of caches")
 
     async def _close(self) -> None:
+        # First those who make and give back: they still let go of something.
         await self._loose.cancel()
         await self._disposal.end()
+        # One that never knew what it has cannot say that all of it is well.
         if self._opened:
             await self._table.end()
 

@@ -108,6 +108,7 @@ class StateTable:
         left = await self._state.read("SELECT id FROM boots")
         await self.end()
         await self._state.write("INSERT INTO boots VALUES (?)", boot)
+        # Where boots have no names nobody can tell, and a worker that was killed is no machine that went down.
         return bool(left and boot) and left[0][0] != boot
 
     async def _rows(self) -> list[Row]:

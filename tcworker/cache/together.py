@@ -45,12 +45,14 @@ class Together(Generic[T]):
 
     def _try(self, what: T) -> Failure | None:
         try:
+            # One that fails takes nobody else's turn away.
             return self._work(what)
         except Exception:
             return Failure()
 
     def _ended(self, results: Sequence[Failure | None] | Failure, waiting: Sequence[Deferred[None]]) -> None:
         self._at_work = False
+        # Before anybody is told: the thread does the next ones while the reactor tells of these.
         if self._waiting:
             self._begin()
         each = [results] * len(waiting) if isinstance(results, Failure) else results

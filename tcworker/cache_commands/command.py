@@ -69,6 +69,7 @@ def _do(options: CacheOptions) -> JSON:
     try:
         answer = call(config.state_dir, options.order, PATIENCE)
     except NobodyThere:
+        # Should one begin meanwhile, the lock of the state directory keeps the two apart.
         answer = _do_alone(config, options.order)
     if "error" in answer:
         raise Refused(f"the worker says: {answer['error']} (one that does not know the order may be an older one)")

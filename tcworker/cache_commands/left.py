@@ -62,6 +62,7 @@ class LeftCaches:
         # What lies where only its platform can look is not found again by the next worker, which then removes it.
         for row in elsewhere:
             await self._table.keep(replace(row, purged=True))
+        # First: to the next worker, rows whose folders are gone are a sign of a lost disk.
         await self._table.forget(list(here))
         problems = {id: problem for id, folder in here.items() if (problem := await _delete(folder))}
         said = _words([row for row in rows if row.id in here.keys() - problems.keys()], elsewhere)

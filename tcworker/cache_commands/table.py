@@ -23,6 +23,7 @@ def as_table(caches: Sequence[JSON], now: float) -> str:
         return "nothing is kept"
     last_first = sorted(caches, key=lambda cache: cache["used"], reverse=True)
     rows = [HEADINGS, *(_columns(cache, now) for cache in last_first)]
+    # The name comes last and has no width: it may be longer than any screen.
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)]
     return "\n".join(_line(row, widths) for row in rows)
 

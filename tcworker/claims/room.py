@@ -100,6 +100,7 @@ class Room:
     async def shortage(self) -> Shortage | None:
         """Look; what is found is said in the log when it is new, and rarely after that."""
         if text := next(filter(None, (hold() for hold in self._holds)), ""):
+            # Nobody looks at the disks then: throwing caches away would help no task.
             return self._short(text, passing=True)
         lack, made = await self._lack_after_making_room()
         if lack.disk and made is not None:
@@ -116,6 +117,7 @@ class Room:
     async def _lack_after_making_room(self) -> tuple[_Look, RoomMade | None]:
         """Give what lacks, and what came of making room if that was tried for it."""
         if self._room_maker is not None and self._room_maker.over:
+            # Each minute would be too late: what is claimed now may add as much again.
             await self._room_maker.make_room()
         lack = await self._look()
         if self._room_maker is None or not lack.disk:
@@ -130,6 +132,7 @@ class Room:
 
     def _short(self, text: str, *, passing: bool) -> Shortage:
         now = self._clock.seconds()
+        # One that lasts counts from when it began itself, not from what passed before it.
         if self._trouble is None or self._trouble.passing != passing:
             self._trouble = _Trouble(text, passing, since=now, said=-AGAIN)
         if now - self._trouble.said >= AGAIN:
