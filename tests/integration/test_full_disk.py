@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tcworker.claims.internal_errors import IN_A_ROW
 from tests.definitions import shell
 from tests.integration.bad_case import OF_NOBODY, BadCase
 from tests.integration.task_client import Outcome
-from tests.surroundings import open_folder
+from tests.surroundings import open_folder, until
 
 FILL = "head -c 100M /dev/zero > fill"
 
@@ -44,6 +45,29 @@ class SmallDisk(BadCase):
         await super().assertWorks()
         # What could not be remembered is in the worker's log.
         self.flushLoggedErrors(sqlite3.OperationalError)
+
+
+class TasksOnABrokenDisk(SmallDisk):
+    """One that has become read-only, as file systems do that met an error."""
+
+    on_it = ("tasksDir",)
+
+    async def test_is_the_worker_s_fault(self) -> None:
+        """Of which some in a row hold it back: it would spoil all tasks that there are."""
+        self.remount("ro")
+        line = (
+            f"no folder for the task can be made in {self.disk}/tasksDir: Read-only file system. The worker needs that"
+        )
+        for _ in range(IN_A_ROW):
+            outcome = await self.run_task(shell("true"))
+            self.assertResolved(outcome, "exception/internal-error", line)
+            self.assertEqual(outcome.verdict["cause"], "worker-fault")
+        self.assertIn("look after the disk", outcome.log)
+        await until(lambda: "were internal errors" in (self.site.worker.status()["heldBack"] or ""))
+        self.remount("rw")
+
+    def remount(self, how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", self.disk], check=True)
 
 
 def mounted_disk(test: SynchronousTestCase, megabytes: int) -> str:

@@ -19,7 +19,8 @@ _CLONE = 0x40049409
 """Lets a file have the blocks of another one, on disks that can share them until one of the two changes."""
 
 _PIECE = 1 << 20
-_FULL = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT)}
+_OF_DISKS = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)}
+"""What disks refuse, as programs say it."""
 
 
 class Carrier:
@@ -189,7 +190,7 @@ def _last_line(process: subprocess.Popen[str]) -> str:
 
 
 def _why(said: str, path: str) -> OSError:
-    for number, text in _FULL.items():
+    for number, text in _OF_DISKS.items():
         if said.endswith(text):
             return OSError(number, text, path)
-    return OSError(errno.EIO, said or "cp was ended", path)
+    return OSError(0, said or "cp was ended", path)

@@ -12,12 +12,12 @@ from zope.interface import implementer
 
 from tcworker.engine.attached import Attached, Attachments
 from tcworker.engine.native import report
+from tcworker.engine.native.disk_errors import NoRoom, as_task_error
 from tcworker.engine.native.environment import task_environment
 from tcworker.engine.native.execution import NativeExecution
 from tcworker.engine.native.home import Home, make_home, remove_home, write_credentials
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.no_room import NoRoom, unavailable
 from tcworker.engine.native.placement import Placement
 from tcworker.engine.native.sandbox import Sandbox, put_back
 from tcworker.engine.native.supervisor import SupervisorLink
@@ -181,7 +181,7 @@ class NativeEngine:
         except BaseException as error:
             await whatever_happens(Deferred.fromCoroutine(self._clear(home, placement)))
             if isinstance(error, OSError):
-                raise unavailable("the task cannot be started", error, home.folder) from error
+                raise as_task_error("the task cannot be started", error, home.folder) from error
             raise
         try:
             record = await self._when_started(sandbox)

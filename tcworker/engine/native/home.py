@@ -12,15 +12,17 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from tcworker.engine.attached import Attachments
+from tcworker.engine.native.disk_errors import broken
 from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.outside import remove_left_outside
 from tcworker.engine.native.task_user import TaskUser
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import ResourceUnavailable, TaskError
 from tcworker.interfaces import ITaskContext
 from tcworker.launcher.namespace import folders_on_disk
+from tcworker.task.outcome import full_disk
 from tcworker.waiting import OneShot, whatever_happens
 
 _CREDENTIALS = "task-user-credentials.json"
@@ -51,7 +53,7 @@ class Home:
 
 
 async def make_home(means: Means, context: ITaskContext, groups: Sequence[str], attached: Attachments) -> Home:
-    """Make a place for one run. Raises L{ResourceUnavailable}, and leaves nothing behind then or when it is cancelled.
+    """Make a place for one run. Raises L{TaskError}, and leaves nothing behind then or when it is cancelled.
 
     @param groups: those of the machine that the user is a member of as well.
     @param attached: what will be put there.
@@ -159,6 +161,9 @@ def _keep(home: Home) -> None:
         let_go(folder)
 
 
-def _no_folder(means: Means, error: OSError) -> ResourceUnavailable:
+def _no_folder(means: Means, error: OSError) -> TaskError:
     why = f"no folder for the task can be made in {means.tasks_dir}: {error.strerror}"
-    return ResourceUnavailable.no_disk(why, means.tasks_dir, error)
+    if full_disk(error):
+        return ResourceUnavailable.no_disk(why, means.tasks_dir, error)
+    # It is so for any task: who went on claiming would spoil all there are.
+    return broken(why, means.tasks_dir, error)

@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from tcworker.engine.attached import Attached, Kind, Target
 from tcworker.engine.native import ownership
 from tcworker.engine.native.carrier import Carrier, copy_file
+from tcworker.engine.native.disk_errors import NoRoom, as_task_error, described
 from tcworker.engine.native.grounds import Grounds, NoPlace, Spot
 from tcworker.engine.native.home import Home
-from tcworker.engine.native.no_room import NoRoom, described, unavailable
 from tcworker.engine.native.outside import Outside
 from tcworker.engine.native.sights import Sights
 from tcworker.engine.native.ways import (
@@ -155,7 +155,7 @@ class Placement:
         except OSError as error:
             if full_disk(error):
                 raise self._no_room_to_keep(placed, error) from error
-            raise unavailable(f"the cache on {target} cannot be kept", error, path) from error
+            raise as_task_error(f"the cache on {target} cannot be kept", error, path) from error
 
     def _no_room_to_keep(self, placed: PlacedCache, error: Exception) -> NoRoom:
         assert isinstance(error, OSError)
@@ -336,7 +336,7 @@ class Placement:
             if error.errno in _OUT_OF_REACH and error.filename != attached.source:
                 text = f"{label}: {target} cannot be made: {error.strerror}. Choose a path below the task's folder"
                 raise TaskFailed(text) from error
-            raise unavailable(f"{label}: {target} cannot be made", error, attached.source) from error
+            raise as_task_error(f"{label}: {target} cannot be made", error, attached.source) from error
 
     def _no_room_to_place(self, attached: Attached, error: OSError) -> NoRoom:
         in_scratch = str(error.filename).startswith(f"{self._carrier.scratch}/")

@@ -8,10 +8,10 @@ from functools import partial
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
+from tcworker.engine.native.disk_errors import NoRoom
 from tcworker.engine.native.home import Home, remove_home
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
-from tcworker.engine.native.no_room import NoRoom
 from tcworker.engine.native.placement import Placement
 from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.engine.native.task_user import TaskUser

@@ -16,7 +16,7 @@ from tcworker.engine.native.home import make_home, remove_left_home
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.engine.native.task_user import TaskUser
-from tcworker.errors import ResourceUnavailable
+from tcworker.errors import Cause, InternalError, ResourceUnavailable
 from tcworker.testing.context import FakeTaskContext
 from tests.engine.native.folder_case import FolderCase
 from tests.engine.native.harness import exists, names_in, new_config
@@ -48,10 +48,31 @@ class MakeTests(HomeCase):
             raise OSError(errno.EPERM, "Operation not permitted")
 
         self.patch(os, "chown", refuse)
-        with self.assertRaises(ResourceUnavailable) as caught:
+        with self.assertRaises(InternalError) as caught:
             await self.make_home(means)
         self.assertIn(f"can be made in {self.parent}: Operation not permitted", str(caught.exception))
         self.assertEqual(names_in(self.parent), [])
+
+    async def test_a_disk_that_is_full_or_broken(self):
+        """The one is the run's bad luck, the other the worker's fault, who would spoil each task that there is."""
+        means = self.means()
+        for number, kind, cause in (
+            (errno.ENOSPC, ResourceUnavailable, Cause.NO_DISK),
+            (errno.EDQUOT, ResourceUnavailable, Cause.NO_DISK),
+            (errno.EIO, InternalError, Cause.WORKER_FAULT),
+            (errno.EROFS, InternalError, Cause.WORKER_FAULT),
+            (errno.ENOENT, InternalError, Cause.WORKER_FAULT),
+        ):
+
+            def refuse(*_: object, number: int = number) -> None:
+                raise OSError(number, os.strerror(number))
+
+            self.patch(home, "make_folder", refuse)
+            with self.assertRaises(kind) as caught:
+                await self.make_home(means)
+            self.assertEqual(caught.exception.cause, cause)
+            self.assertIn(f"can be made in {self.parent}: {os.strerror(number)}", str(caught.exception))
+            self.assertEqual(caught.exception.evidence, {"path": self.parent, "error": os.strerror(number)})
 
     async def test_no_user(self):
         means = self.means()

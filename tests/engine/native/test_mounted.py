@@ -19,7 +19,7 @@ from tcworker.engine.native.hold import let_go
 from tcworker.engine.native.home import remove_left_home
 from tcworker.engine.native.outside import remove_left_outside
 from tcworker.engine.native.platform import NativePlatform
-from tcworker.errors import Cause, Discarded, ResourceUnavailable, TaskFailed
+from tcworker.errors import Cause, Discarded, InternalError, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult, RoomMade
 from tests.engine.native.harness import NativeCase, exists, free, names_in, touch
 from tests.surroundings import only_root, open_folder, until
@@ -758,6 +758,19 @@ class DeathTests(MountedCase):
         await discarding
         await self.assertFailure(starting, Discarded)
         self.assertEqual(len(begun), 1)
+
+    async def test_a_broken_disk(self):
+        """No task's fault, nor for want of anything that might be there the next time."""
+        await self.new_cache({"file": "x"})
+
+        def refuse(*_: Any) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        engine = self.engine("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        self.patch(Carrier, "move_in", refuse)
+        error = await self.assertFailure(engine.start(), InternalError)
+        self.assertTrue(str(error).startswith("mounts[0]: c cannot be made: Input/output error. The worker needs that"))
 
     async def test_a_launcher_that_cannot_start(self):
         path = await self.new_cache({"file": "x"})

@@ -1,15 +1,19 @@
-"""A disk that has no room for something of a run's: what that was, how large, and how much was free. For threads."""
+"""What it means for a run that a disk does not do something: it is full, or broken. For threads."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
 from tcworker.cache.disk_use import disk_use
 from tcworker.engine.attached import Attached, Kind
-from tcworker.errors import Cause, ResourceUnavailable
+from tcworker.errors import Cause, InternalError, ResourceUnavailable, TaskError
 from tcworker.task.outcome import full_disk
 from tcworker.watch.disks import MEGABYTE, Disk
+
+_BROKEN = {errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO}
+"""Of a disk that failed, with which a file system was made read-only, or that is not there any more."""
 
 
 class NoRoom(ResourceUnavailable):
@@ -28,15 +32,24 @@ class NoRoom(ResourceUnavailable):
         return cls(message, cause=Cause.NO_DISK, evidence={"path": folder, "error": problem})
 
 
-def unavailable(what: str, error: OSError, path: str) -> ResourceUnavailable:
+def as_task_error(what: str, error: OSError, path: str) -> TaskError:
     """Give what an error of the disk means for a run.
 
+    @param what: could not be done, for people.
     @param path: what was to be written.
     """
     message = f"{what}: {error.strerror or error}"
     if full_disk(error):
         return ResourceUnavailable.no_disk(message, path, error)
+    if error.errno in _BROKEN:
+        return broken(message, path, error)
     return ResourceUnavailable(message)
+
+
+def broken(message: str, path: str, error: OSError) -> InternalError:
+    """Say that the worker cannot work there: some such runs in a row hold it back, and then end it."""
+    evidence = {"path": path, "error": error.strerror or str(error)}
+    return InternalError(f"{message}. The worker needs that: look after the disk (dmesg) of {path}", evidence=evidence)
 
 
 def described(attached: Attached, path: str) -> str:
