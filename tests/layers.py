@@ -20,6 +20,7 @@ LAYERS: Mapping[str, int] = {
     "tcworker.launcher": BELOW_ALL,
     "tcworker.clocks": BELOW_ALL,
     "tcworker.folder_lock": BELOW_ALL,
+    "tcworker.printable": BELOW_ALL,
     "tcworker.interfaces": 0,
     "tcworker.errors": 0,
     "tcworker.causes": 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcworker.interfaces import JSON
+from tcworker.printable import printable
 from tcworker.task.claim import read_date
 
 HEADINGS = ("KIND", "SIZE", "USED (UTC)", "AGO", "MADE IN", "STATE", "NAME")
@@ -47,8 +48,8 @@ def _state(cache: JSON) -> str:
 
 
 def _name(cache: JSON) -> str:
-    # Tasks chose it: it must not move the cursor, nor begin a line.
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in cache["name"])
+    # Tasks chose it.
+    return printable(cache["name"])
 
 
 def _size(number: int) -> str:

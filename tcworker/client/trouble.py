@@ -15,6 +15,7 @@ from twisted.web.http import _DataLoss  # that of an answer which said how long 
 
 from tcworker.client.guard import InDeniedNetwork
 from tcworker.errors import Unreachable
+from tcworker.printable import printable
 
 
 class Unsent(Unreachable):
@@ -66,11 +67,6 @@ def shown(url: str) -> str:
         # What cannot be taken apart has its secrets who knows where.
         return "…"
     return printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?…' if parts.query else ''}")
-
-
-def printable(text: str) -> str:
-    """A stranger's text without what would do something to the screen on which it is read."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def without_queries(text: str) -> str:

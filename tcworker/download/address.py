@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from hyperlink import EncodedURL
 
-from tcworker.client.trouble import printable
 from tcworker.download.answers import AS_IT_IS
+from tcworker.printable import printable
 
 _LONGEST_LABEL = 63
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from zope.interface import implementer
 
-from tcworker.client.trouble import printable, shown
+from tcworker.client.trouble import shown
 from tcworker.download.address import Address, read_target
 from tcworker.download.downloads import Downloads
 from tcworker.download.passing import LAST_TRY, Hopeless, Passing, Persistence
@@ -23,6 +23,7 @@ from tcworker.download.sources import ArtifactOf, AtAddress, Services, ask, iden
 from tcworker.download.transfer import ENCODINGS, Source, State
 from tcworker.errors import MalformedPayload
 from tcworker.interfaces import JSON, IContent
+from tcworker.printable import printable
 
 Say = Callable[[str], None]
 

@@ -12,11 +12,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 
 from tcworker.client.services import Index, Object, Queue
-from tcworker.client.trouble import printable, shown
+from tcworker.client.trouble import shown
 from tcworker.download.address import Address
 from tcworker.download.passing import Hopeless, Passing, Persistence
 from tcworker.errors import CallFailed, TaskclusterError
 from tcworker.interfaces import JSON, Credentials
+from tcworker.printable import printable
 
 _LATER = (408, 429)
 """Refusals of somebody who has no time just now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from tcworker.printable import printable
+
 _LONGEST = 200
 
 
@@ -35,6 +37,5 @@ class member:
 
 def show(name: bytes) -> str:
     """Write a member's name, whatever is in it, so that it harms no log."""
-    text = name.decode("utf-8", "backslashreplace")
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: _LONGEST + 1])
+    text = printable(name.decode("utf-8", "backslashreplace")[: _LONGEST + 1])
     return f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text or "''"
