@@ -52,7 +52,8 @@ class FileSink:
         # A thread may still write, and the number of a closed descriptor is soon another file's.
         if self._job is not None:
             await self._job.wait().addErrback(lambda _: None)
-        self._close()
+        # Whatever could not be written is nobody's business any more.
+        await self._run(self._close).addErrback(lambda failure: failure.trap(ResourceUnavailable))
 
     def _run(self, work: Callable[..., None], *args: Any) -> Deferred[None]:
         """Call in a thread. Cancelling this gives up the wait; the job itself goes on."""

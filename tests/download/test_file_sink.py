@@ -22,16 +22,21 @@ class Hands:
         self.waiting: list[tuple[Deferred[Any], Callable[[], Any]]] | None = None
 
     def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        done: Deferred[Any] = succeed(None).addCallback(lambda _: work(*args))
-        if self.waiting is not None:
-            done = Deferred()
-            self.waiting.append((done, lambda: work(*args)))
+        if self.waiting is None:
+            return succeed(None).addCallback(lambda _: work(*args))
+        done: Deferred[Any] = Deferred()
+        self.waiting.append((done, lambda: work(*args)))
         return done
 
     def work(self) -> None:
         assert self.waiting is not None
         done, work = self.waiting.pop(0)
         done.callback(work())
+
+
+def _cancelled(waiting: Deferred[None]) -> Deferred[None]:
+    waiting.cancel()
+    return waiting
 
 
 class FileSinkTests(SynchronousTestCase):
@@ -82,8 +87,28 @@ class FileSinkTests(SynchronousTestCase):
         self.failureResultOf(writing, CancelledError)
         abandoning = self.sink.abandon()
         self.assertNoResult(abandoning)
+        self.assertEqual((self.open_descriptors(), len(self.hands.waiting)), (1, 1))
+        self.hands.work()
+        # A disk may take its time to close a file, too.
+        self.assertNoResult(abandoning)
         self.assertEqual(self.open_descriptors(), 1)
         self.hands.work()
+        self.successResultOf(abandoning)
+        self.assertEqual(self.open_descriptors(), 0)
+
+    def test_abandoned_it_does_not_fail_for_a_file_that_cannot_be_closed(self) -> None:
+        self.successResultOf(self.sink.begin(1))
+        opened = self.sink._opened
+        os.close(opened)
+        self.successResultOf(self.sink.abandon())
+
+    def test_abandoned_while_it_is_opened_it_leaves_nothing_open(self) -> None:
+        self.hands.waiting = []
+        self.failureResultOf(_cancelled(self.sink.begin(1)), CancelledError)
+        abandoning = self.sink.abandon()
+        for _ in range(2):
+            self.assertNoResult(abandoning)
+            self.hands.work()
         self.successResultOf(abandoning)
         self.assertEqual(self.open_descriptors(), 0)
 
