@@ -43,7 +43,7 @@ class NativeContract(EngineSuite, TestCase):
     def new_platform(self) -> IPlatform:
         if (before := getattr(self, "platform", None)) is not None:
             # As with the process of a worker that died.
-            before._folders._close()
+            before._folders._top.give_up()
         caches_dir = os.path.join(os.path.dirname(self.tasks_dir), "caches")
         return NativePlatform(self.reactor, new_config(self.tasks_dir, caches_dir=caches_dir, **self.settings))
 
