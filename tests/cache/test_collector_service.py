@@ -76,6 +76,13 @@ class MakingRoom(CollectorCase):
         self.assertIs(self.make_room(), RoomMade.SOME)
         self.assertEqual((self.stock.names, self.disks.free["/disk"]), ("c", REQUIRED + 5))
 
+    def test_what_lies_on_another_disk_stays(self) -> None:
+        self.disks.free |= {"/disk": REQUIRED - 15, "/other": 1000}
+        self.disks.files["/other"] = (0, 0)
+        self.keep(thing(1, "a", age=9, path="/other/caches/x"), thing(2, "b", age=1), thing(3, "c", age=2))
+        self.make_room()
+        self.assertEqual(self.stock.names, "a")
+
     def test_what_nobody_has_measured_yet_went_as_well(self) -> None:
         self.disks.free["/disk"] = REQUIRED - 15
         self.keep(thing(1, "a", megabytes=0))

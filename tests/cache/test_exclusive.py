@@ -163,6 +163,15 @@ class GivingBack(CacheCase):
         self.assert_logged("measuring cache checkouts")
         self.assertFalse(self.take().fresh)
 
+    def test_it_is_as_old_as_the_wish_for_it(self) -> None:
+        """Who asks for a purge while its folder is made does not mean what comes into it."""
+        self.worker.home.hold = True
+        taking = self.run_of("a/0").exclusive("checkouts")
+        self.clock.advance(10)
+        self.worker.home.release()
+        self.successResultOf(taking)
+        self.assertEqual(self.rows()[0].created, NOW)
+
     def test_what_it_took_to_make_is_the_time_of_its_first_run(self) -> None:
         held = self.take()
         self.clock.advance(59)

@@ -247,6 +247,31 @@ class AFolder(FoldersCase):
         self.folders._threads = NoThreads()
         self.assertIsNone(self.done(self.close_and_open().find("checkouts", details)))
 
+    def test_what_is_set_aside_is_not_swept(self) -> None:
+        folder = self.done(self.folders.new("checkouts"))
+        threads = Waiting()
+        self.folders._threads = threads
+        deleting = folder.delete()
+        threads.work()
+        sweeping = self.folders.sweep()
+        threads.jobs.reverse()
+        threads.work()
+        self.successResultOf(sweeping)
+        threads.work()
+        self.successResultOf(deleting)
+
+    def test_one_is_measured_at_a_time(self) -> None:
+        """So that a thread is left for what a task waits for."""
+        one, two = [self.done(self.folders.new(name)) for name in ("one", "two")]
+        threads = Waiting()
+        self.folders._threads = threads
+        measuring = [one.measure(), two.measure()]
+        self.assertEqual(len(threads.jobs), 1)
+        threads.work()
+        threads.work()
+        for each in measuring:
+            self.successResultOf(each)
+
     def test_what_cannot_go_is_tried_again_by_the_next_sweep(self) -> None:
         folder = self.done(self.folders.new("checkouts"))
         problem = OSError(16, "Device or resource busy", "here")

@@ -59,6 +59,12 @@ class Pressed(PlacesCase):
         self.assertEqual(self.short(tasks=10), {})
         self.assertEqual(self.short(tasks=10, pressure=Pressure.FULL), {"/tasks": 30, "/state": 30, "/caches": 30})
 
+    def test_of_a_very_large_disk_not_so_much(self) -> None:
+        gigabyte, free = 1 << 30, 7
+        self.patch(Disk, "of", lambda path: Disk(1, 2000 * gigabyte, free * gigabyte))
+        [short] = Places([Need("/tasks/t", 0)], ["/caches/c"]).short(Pressure.FULL)
+        self.assertEqual(short.bytes, 3 * gigabyte)
+
     def test_also_where_nothing_is_required(self) -> None:
         self.disks.free |= {"/tasks": 70}
         self.assertEqual(self.short(tasks=0, pressure=Pressure.FULL), {"/tasks": 30})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.cache.purging import AGAIN, LOOK_EVERY, REFUSED_SECONDS, PurgeService
+from tcworker.cache.purging import AGAIN, JITTER, LOOK_EVERY, REFUSED_SECONDS, PurgeService
 from tcworker.errors import CallFailed, Unreachable
 
 
@@ -98,6 +100,22 @@ class BeforeATask(PurgingCase):
         self.successResultOf(second)
         self.successResultOf(self.service.look())
         self.assertEqual(self.count, 1)
+
+
+class Workers(SynchronousTestCase):
+    def test_of_one_pool_do_not_look_all_at_once(self) -> None:
+        requests = FakeRequests()
+        for spread, first in ((0.0, LOOK_EVERY * (1 - JITTER)), (1.0, LOOK_EVERY)):
+            self.patch(random, "uniform", lambda low, high, spread=spread: low + spread * (high - low))
+            clock = Clock()
+            service = PurgeService(clock, requests, "a/b")
+            service.startService()
+            clock.advance(first - 1)
+            self.assertEqual(requests.looks, [])
+            clock.advance(1)
+            self.assertEqual(len(requests.looks), 1)
+            self.successResultOf(service.stopService())
+            requests.looks.clear()
 
 
 class NowAndThen(PurgingCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import LogLevel
 
 from tcworker.cache.rows import DOWNLOADS, EXCLUSIVE, SHARED, Row
@@ -197,6 +197,24 @@ class Closing(StoreCase):
         self.successResultOf(self.store.close())
         self.restart()
         self.assertEqual(self.worker.home.folders, {})
+
+    def test_no_removal_goes_on(self) -> None:
+        held = self.take()
+        removing: Deferred[None] = Deferred()
+        self.patch(fake(held), "delete", lambda: removing)
+        self.successResultOf(held.drop("the task was killed"))
+        self.assertNoResult(removing)
+        self.successResultOf(self.store.close())
+        self.assertTrue(removing.called)
+
+    def test_only_who_knew_what_there_is_says_that_all_is_well(self) -> None:
+        ends: list[str] = []
+        self.patch(self.worker.table, "end", lambda: succeed(ends.append("end")))
+        self.successResultOf(self.store.close())
+        self.assertEqual(ends, [])
+        self.restart()
+        self.successResultOf(self.store.close())
+        self.assertEqual(ends, ["end"])
 
 
 class VeryMany(StoreCase):

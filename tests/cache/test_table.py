@@ -104,8 +104,8 @@ class InTheState(TableContract, TestCase):
         self.assertFalse(await self.goes_down("second"))
 
     async def test_a_machine_that_names_no_boot(self) -> None:
-        self.assertFalse(await self.goes_down(""))
-        self.assertFalse(await self.goes_down(""))
+        for boot in ("first", "", ""):
+            self.assertFalse(await self.goes_down(boot))
 
     def make_older(self) -> None:
         for file in Path(self.folder).glob("state.db*"):

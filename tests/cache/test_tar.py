@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -19,9 +21,15 @@ class Archiving(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
 
-    def tar(self) -> tuple[list[bytes], tarfile.TarFile]:
+    def tar(self, meanwhile: Callable[[int], None] = lambda count: None) -> tuple[list[bytes], tarfile.TarFile]:
+        """Its pieces, after each of which something is done, and what they are together."""
+
         async def read() -> list[bytes]:
-            return [piece async for piece in pieces_of(str(self.folder), NoThreads())]
+            pieces = []
+            async for piece in pieces_of(str(self.folder), NoThreads()):
+                pieces.append(piece)
+                meanwhile(len(pieces))
+            return pieces
 
         pieces = self.successResultOf(Deferred.fromCoroutine(read()))
         return pieces, tarfile.open(fileobj=io.BytesIO(b"".join(pieces)))
@@ -48,6 +56,23 @@ class Archiving(SynchronousTestCase):
         pieces, tar = self.tar()
         self.assertLessEqual(max(map(len, pieces)), 1 << 20)
         self.assertEqual(tar.extractfile("large").read(), (self.folder / "large").read_bytes())  # type: ignore[union-attr]  # so
+
+    def test_one_that_becomes_shorter_meanwhile_spoils_no_other(self) -> None:
+        (self.folder / "large").write_bytes(os.urandom(3 << 20))
+        (self.folder / "last").write_bytes(b"content")
+
+        def shorten(count: int) -> None:
+            if count == 2:
+                os.truncate(self.folder / "large", 0)
+
+        _, tar = self.tar(shorten)
+        self.assertEqual(tar.getmember("large").size, 3 << 20)
+        self.assertEqual(tar.extractfile("last").read(), b"content")  # type: ignore[union-attr]  # it is a file
+
+    def test_sockets_are_left_out(self) -> None:
+        os.mknod(self.folder / "socket", stat.S_IFSOCK | 0o600)
+        (self.folder / "file").touch()
+        self.assertEqual(self.tar()[1].getnames(), ["file"])
 
     def test_folders_and_links_to_them_are_not_entered_twice(self) -> None:
         (self.folder / "folder").mkdir()
