@@ -139,7 +139,7 @@ class Folders:
         return reason
 
     async def _sweep(self) -> None:
-        names = [name for name in await self._threads.run(os.listdir, self.path) if _OURS.match(name)]
+        names = await self._threads.run(self._names)
         unknown = [path for name in names if (path := os.path.join(self.path, name)) not in self._living]
         if count := sum(os.path.basename(path).startswith(_HERE) for path in unknown):
             _log.warn(_UNKNOWN, count=count, path=self.path)
@@ -159,6 +159,10 @@ class Folders:
             # Nobody else makes any here. Looked at once, for there may be very many.
             there = (name for name in os.listdir(self.path) if name.startswith(_HERE))
             self._found = frozenset(os.path.join(self.path, name) for name in there)
+
+    def _names(self) -> list[str]:
+        self._top.take_again()
+        return [name for name in os.listdir(self.path) if _OURS.match(name)]
 
     def _new(self, path: str) -> None:
         # Somebody who tidies up may have removed all of it: tasks would fail one after the other.

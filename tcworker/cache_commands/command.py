@@ -19,7 +19,7 @@ from tcworker.config import Config, Source, fitting, lay_over, load_file, so_far
 from tcworker.config_faults import raise_faults
 from tcworker.config_source import Merged
 from tcworker.control.client import NobodyThere, NoWorker, call
-from tcworker.control.orders import LIST_CACHES, Order
+from tcworker.control.orders import LIST_CACHES, NO_ORDER, Order
 from tcworker.errors import ConfigError, ProcessStatus, StateDirectoryTaken, StateUnusable
 from tcworker.interfaces import JSON
 from tcworker.local_run.kept import state_dir_in, usual_folder
@@ -72,7 +72,8 @@ def _do(options: CacheOptions) -> JSON:
         # Should one begin meanwhile, the lock of the state directory keeps the two apart.
         answer = _do_alone(config, options.order)
     if "error" in answer:
-        raise Refused(f"the worker says: {answer['error']} (one that does not know the order may be an older one)")
+        hint = "; it is an older one, which does not know it" if answer["error"].startswith(NO_ORDER) else ""
+        raise Refused(f"the worker says: {answer['error']}{hint}")
     return answer
 
 

@@ -19,6 +19,9 @@ LIST_CACHES, PURGE_CACHE, CLEAR_CACHES = "list caches", "purge cache", "clear ca
 
 CACHE_ORDERS = (LIST_CACHES, PURGE_CACHE, CLEAR_CACHES)
 
+NO_ORDER = "found no order"
+"""What a worker says, too, of an order that came with a later one."""
+
 LONGEST = 1 << 19
 """Bytes of an order: the name of a cache is as long as a payload may have it."""
 
@@ -53,7 +56,7 @@ def read_order(line: bytes) -> Order:
     except RecursionError:
         raise ValueError("found JSON that is nested too deeply to be read") from None
     if not isinstance(said, dict) or said.get("order") not in (*ORDERS, *CACHE_ORDERS):
-        raise ValueError(f"found no order, expected {' or '.join((*ORDERS, *CACHE_ORDERS))}")
+        raise ValueError(f"{NO_ORDER}, expected {' or '.join((*ORDERS, *CACHE_ORDERS))}")
     cache = said.get("cache", "")
     if not isinstance(cache, str) or (said["order"] == PURGE_CACHE and not cache):
         raise ValueError("found no name of a cache, expected a text")

@@ -177,6 +177,10 @@ class RemovedUnderTheWorker(FoldersCase):
         self.assertEqual(len(self.lines), 1)
         self.assertFalse(self.done(self.old.is_there()))
 
+    def test_a_sweep_takes_it_anew_as_well(self) -> None:
+        self.done(self.folders.sweep())
+        self.assert_its_own_again()
+
     def test_one_that_somebody_made_in_its_place_is_closed_to_others(self) -> None:
         self.path.mkdir(0o755)
         self.assert_its_own_again()
