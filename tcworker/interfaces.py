@@ -647,7 +647,7 @@ class ISink(Interface):
 class IContents(Interface):
     """Where a run's content comes from: artifacts with the run's credentials, addresses, and the payload itself."""
 
-    def resolve(content: Mapping[str, Any], say: Callable[[str], None]) -> Deferred[IContent]:
+    def resolve(content: Mapping[str, Any], say: Callable[[str], None], pinned: bool = True) -> Deferred[IContent]:
         """Find out what a content of the payload (contracts of generic-worker, 1) means now.
 
         To be called at each use, for it is here that the queue says whether the task may read an artifact. Asks the
@@ -657,6 +657,8 @@ class IContents(Interface):
         there or cannot be had, L{ResourceUnavailable} when Taskcluster is away.
 
         @param say: is told for the task's log what it waits for.
+        @param pinned: whether it is to be fetched in the state that it has now; without, as L{unpinned}, and no server
+            is asked for that state.
         """
 
     def unpinned(content: IContent) -> IContent:

@@ -25,9 +25,11 @@ class Contents:
         self._services = services
         self._downloads = downloads
 
-    def resolve(self, content: Mapping[str, Any], say: Callable[[str], None]) -> Deferred[IContent]:
+    def resolve(
+        self, content: Mapping[str, Any], say: Callable[[str], None], pinned: bool = True
+    ) -> Deferred[IContent]:
         """See L{IContents.resolve}."""
-        return Deferred.fromCoroutine(resolve(content, self._services, self._downloads, say))
+        return Deferred.fromCoroutine(resolve(content, self._services, self._downloads, say, pinned))
 
     def unpinned(self, content: IContent) -> IContent:
         """See L{IContents.unpinned}."""

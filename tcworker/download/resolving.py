@@ -56,22 +56,28 @@ class Remote:
     state: State | None
 
 
-async def resolve(content: Mapping[str, Any], services: Services, downloads: Downloads, say: Say) -> Inline | Remote:
+async def resolve(
+    content: Mapping[str, Any], services: Services, downloads: Downloads, say: Say, pinned: bool
+) -> Inline | Remote:
     """See L{tcworker.interfaces.IContents.resolve}."""
     patience = Persistence(downloads.clock, downloads.seconds)
-    resolving = _Resolving(services, downloads.servers, patience, say)
+    resolving = _Resolving(services, downloads.servers, patience, say, pinned)
     match content:
         case {"raw": str(text)}:
             return _inline("the text in the payload", _encode("raw", text))
         case {"base64": str(text)}:
             return _inline("the base64 in the payload", _decode(text))
         case {"url": str(url)}:
-            return await resolving.address(url, content.get("sha256"))
+            found = await resolving.address(url, content.get("sha256"))
         case {"namespace": str(namespace), "artifact": str(name)}:
-            return await resolving.indexed(namespace, name)
+            found = await resolving.indexed(namespace, name)
         case {"taskId": str(task_id), "artifact": str(name)}:
-            return await resolving.artifact(task_id, name, content.get("sha256"))
-    raise MalformedPayload("a content is one of an artifact, an indexed artifact, an address, a text and base64")
+            found = await resolving.artifact(task_id, name, content.get("sha256"))
+        case _:
+            raise MalformedPayload(
+                "a content is one of an artifact, an indexed artifact, an address, a text and base64"
+            )
+    return found if pinned else unpinned(found)
 
 
 def _inline(words: str, data: bytes) -> Inline:
@@ -99,12 +105,14 @@ class _Resolving:
     """Asks whoever knows of a content, one after the other.
 
     @ivar patience: with all of them together.
+    @ivar pinned: whether it matters in which state a content is.
     """
 
     services: Services
     servers: Servers
     patience: Persistence
     say: Say
+    pinned: bool
 
     async def address(self, url: str, sha256: str | None) -> Remote:
         try:
@@ -135,7 +143,7 @@ class _Resolving:
 
     async def _at(self, source: AtAddress | ArtifactOf, url: str) -> Remote:
         """Something at an address whose content may change unless there is a checksum."""
-        if source.sha256 is not None:
+        if source.sha256 is not None or not self.pinned:
             return _remote(source, url)
         validator = await self.patience.persist(source.words, partial(self._validator, Address(url)), self.say)
         remote = _remote(source, url, validator)

@@ -42,13 +42,14 @@ class FakeContents:
         self.resolved: list[str] = []
         self.fetched: list[str] = []
 
-    def resolve(self, content: Mapping[str, Any], say: Say) -> Deferred[IContent]:
+    def resolve(self, content: Mapping[str, Any], say: Say, pinned: bool = True) -> Deferred[IContent]:
         """See L{IContents.resolve}."""
         name = content.get("artifact") or content.get("url") or content.get("raw") or content["base64"]
         self.resolved.append(name)
         if name not in self.there:
             return fail(DownloadFailed(f"{name}: there is no such thing"))
-        return succeed(FakeContent(name, name, content.get("sha256")))
+        found = FakeContent(name, name, content.get("sha256"))
+        return succeed(found if pinned else self.unpinned(found))
 
     def unpinned(self, content: IContent) -> IContent:
         """See L{IContents.unpinned}."""

@@ -100,6 +100,10 @@ class ContentsCase(TestCase):
         """Find out what a content means."""
         return await self.contents.resolve(content, self.said.append)
 
+    async def unpinned(self, **content: Any) -> IContent:
+        """The same for somebody to whom it does not matter whether it changes."""
+        return await self.contents.resolve(content, self.said.append, pinned=False)
+
     async def fetch(self, url: str, sha256: str | None = SHA256) -> Fetched:
         """Fetch what is at an address."""
         content = {"url": url} if sha256 is None else {"url": url, "sha256": sha256}

@@ -200,6 +200,27 @@ class AddressTests(ContentsCase):
         self.assertFalse(now.lasting)
         self.assertEqual(len({found.key, now.key, self.contents.unpinned(found).key}), 3)
 
+    async def test_nobody_is_asked_for_a_state_that_does_not_matter(self) -> None:
+        url = self.server.serve("/a", content(DATA))
+        found = await self.unpinned(url=url)
+        self.assertEqual(self.server.asked, [])
+        await self.contents.fetch(found, self.sink, self.said.append)
+        self.assertTrue(self.sink.data == DATA)
+        self.assertEqual([asked.method for asked in self.server.asked], ["GET"])
+        self.assertEqual((found.lasting, found.key == (await self.unpinned(url=url)).key), (False, False))
+
+    async def test_what_is_wrong_with_an_address_is_told_all_the_same(self) -> None:
+        self.assertIn("url: ", await self.failure(self.unpinned(url="file:///etc/passwd"), MalformedPayload))
+        denied = await self.unpinned(url="http://169.254.169.254/latest/meta-data/")
+        why = await self.failure(self.contents.fetch(denied, self.sink, self.said.append), DownloadFailed)
+        self.assertIn("mounts.denyNetworks", why)
+        gone = await self.unpinned(url=f"{self.server.root}/gone")
+        why = await self.failure(self.contents.fetch(gone, self.sink, self.said.append), DownloadFailed)
+        self.assertIn("answered 404", why)
+
+    async def test_a_text_in_the_payload_is_what_it_is_in_any_state(self) -> None:
+        self.assertTrue((await self.unpinned(raw="hello")).lasting)
+
     async def test_a_denied_network_is_not_asked(self) -> None:
         why = await self.failure(self.resolve(url="http://169.254.169.254/latest/meta-data/"), DownloadFailed)
         self.assertIn("169.254.169.254 is in a network that this worker's configuration denies", why)
@@ -270,6 +291,13 @@ class ArtifactTests(ContentsCase):
         self.has(self.s3(), self.s3("/bucket/run/1"))
         self.server.serve("/bucket/run/1", content(DATA))
         await self.whole(sha256=SHA256)
+
+    async def test_whether_it_may_be_had_is_asked_of_the_queue_in_any_state(self) -> None:
+        refusal = CallFailed("latestArtifact", 403, "InsufficientScopes", "you lack queue:get-artifact:public/a.tar")
+        self.has(self.s3(), refusal)
+        found = await self.unpinned(**ARTIFACT)
+        self.assertFalse(found.lasting)
+        self.assertIn("you lack", await self.failure(self.unpinned(**ARTIFACT), DownloadFailed))
 
     async def test_a_reference_is_an_address_of_a_stranger(self) -> None:
         self.has({"storageType": "reference", "url": f"{self.server.root}/a"})

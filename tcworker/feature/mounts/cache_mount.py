@@ -40,7 +40,7 @@ class CacheMount(Mount):
         self._whole = not self._held.fresh or self.entry.content is None
         if not self._whole:
             # Whatever state it is in when it comes: nobody finds the cache by that.
-            self._content = self._means.filler.contents.unpinned(await self.resolve())
+            self._content = await self.resolve(pinned=False)
 
     async def fetch(self) -> None:
         """See L{Mount.fetch}."""

@@ -57,7 +57,10 @@ class Mount:
         """The run has no use for it any more; repeatable."""
         raise NotImplementedError
 
-    async def resolve(self) -> IContent:
-        """Find out what its content is now. At each use: it is here that the queue says whether a task may read it."""
+    async def resolve(self, pinned: bool = True) -> IContent:
+        """Find out what its content is now. At each use: it is here that the queue says whether a task may read it.
+
+        @param pinned: as of L{tcworker.interfaces.IContents.resolve}.
+        """
         assert self.entry.content is not None
-        return await self._means.filler.contents.resolve(self.entry.content, self.say)
+        return await self._means.filler.contents.resolve(self.entry.content, self.say, pinned)

@@ -62,15 +62,15 @@ class FakeFiller:
         self.fetched: list[tuple[str, str | None]] = []
         self.cancelled: list[str] = []
 
-    def resolve(self, content: Mapping[str, Any], say: Say) -> Deferred[IContent]:
+    def resolve(self, content: Mapping[str, Any], say: Say, pinned: bool = True) -> Deferred[IContent]:
         url = content["url"].rpartition("/")[2]
         self.resolved.append(url)
-        return self.sought.get(url, succeed(None)).addCallback(lambda _: self._found(url))
+        return self.sought.get(url, succeed(None)).addCallback(lambda _: self._found(url, pinned))
 
-    def _found(self, url: str) -> IContent:
+    def _found(self, url: str, pinned: bool) -> IContent:
         if url in self.missing:
             raise self.missing[url]
-        content: IContent = Content(url, url, None, not self.unlasting)
+        content: IContent = Content(url, url, None, pinned and not self.unlasting)
         return content
 
     def unpinned(self, content: Content) -> Content:
