@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from subprocess import Popen
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tcworker.cache.disk_use import disk_use
 from tcworker.removal import remove
+from tests.integration.processes import ROOT
+from tests.surroundings import only_root
 
 
 class Measuring(SynchronousTestCase):
@@ -44,6 +47,19 @@ class Measuring(SynchronousTestCase):
         self.fill(self.folder.parent / "elsewhere", 3)
         os.symlink("../elsewhere", self.folder / "link")
         self.assertEqual(self.megabytes(), 0.0)
+
+    def test_what_is_mounted_in_it_does_not_count(self) -> None:
+        only_root()
+        script = 'mount -t tmpfs none "$1" && head -c 3M /dev/urandom > "$1/file" && exec "$2" -c "$3" "$4"'
+        measures = "import sys; from tcworker.cache.disk_use import disk_use; print(disk_use(sys.argv[1]))"
+        mounted = self.folder / "mounted"
+        mounted.mkdir()
+        unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+        arguments = [str(mounted), sys.executable, measures, str(self.folder)]
+        done = subprocess.run([*unshare, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        if "Operation not permitted" in done.stderr:
+            raise SkipTest("nothing can be mounted here")
+        self.assertLess(int(done.stdout), 1 << 20, done.stderr)
 
     def test_it_ends_when_nobody_wants_it(self) -> None:
         # This one would be at it until it is killed.
