@@ -45,9 +45,9 @@ A second order can only shorten the time. Only the worker's own user, and root, 
 CACHES = """\
 Say what is kept for tasks on this machine, or throw it away: with the worker if one runs, else where it left it.
 
-list: what there is, how large, when it was last used, how long it took to make. purge: throw away the caches of a name.
-clear: throw away all there is. What a task uses meanwhile goes when it is done. Without --config and --state-dir it
-is about what tcworker run keeps. docs/caches.md tells more."""
+list: what there is, how large, when it was last used, how long it took to make, which task has it. purge: throw away
+the caches of a name. clear: throw away all there is. What a task uses meanwhile goes when it is done. Without --config
+and --state-dir it is about what tcworker run keeps. docs/caches.md tells more."""
 
 CHECK = """\
 Show what settings a worker would have, and where each value comes from. Secrets are not shown."""
@@ -149,7 +149,7 @@ def _add_caches(parser: argparse.ArgumentParser) -> None:
     for word, order in (("list", LIST_CACHES), ("purge", PURGE_CACHE), ("clear", CLEAR_CACHES)):
         what = orders.add_parser(word)
         if order == PURGE_CACHE:
-            what.add_argument("name", metavar="NAME", help="of the caches")
+            what.add_argument("name", metavar="NAME", help="of the caches; one that begins with - comes last, after --")
         if order == LIST_CACHES:
             what.add_argument("--json", action="store_true", help="for programs")
         place = what.add_mutually_exclusive_group()

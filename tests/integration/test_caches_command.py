@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tcworker.interfaces import ProcessStatus
+from tcworker.removal import remove
 from tests.definitions import shell
 from tests.integration.processes import Command
 from tests.integration.worker_case import WorkerCase
@@ -68,6 +69,19 @@ class OfAWorkerThatRuns(CachesCommand):
         self.say_in_tasks("go")
         self.assertEqual((await self.client.until_resolved(task_id))[-1]["state"], "completed", worker.output)
         await until(lambda: self.folders() == [])
+
+
+class RemovedByHand(CachesCommand):
+    async def test_the_next_task_has_new_ones(self) -> None:
+        worker = self.worker()
+        await self.kept_by(worker)
+        for kind in ("caches", "downloads"):
+            remove(self.path(f"state/{kind}"))
+        task_id = await self.mounting("test ! -e cache/file && touch cache/file")
+        self.assertEqual((await self.client.until_resolved(task_id))[-1]["state"], "completed", worker.output)
+        await worker.until_printed("is not the folder any more that this worker took at its start")
+        self.assertEqual(os.stat(self.path("state/caches")).st_mode & 0o777, 0o700)
+        await self.kept_by(worker)
 
 
 class OfAWorkerThatRan(CachesCommand):
