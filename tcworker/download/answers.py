@@ -58,8 +58,7 @@ def judge(head: Head, url: str) -> Exception:
         return NoSuchPart(what)
     if head.status in _PASSING or (head.status >= 500 and head.status not in _LASTING):
         return Passing(what, wait=_wait(head))
-    advice = _ADVICE.get(head.status)
-    return Hopeless(f"{what}: {advice}" if advice else what)
+    return Hopeless(f"{what}: {_ADVICE.get(head.status, 'is the address right?')}")
 
 
 def _absolute(url: str, location: str) -> str:

@@ -33,6 +33,9 @@ Slower than any line that somebody would put a worker on. A server that only dri
 """
 
 
+_ADVICE = "look whether its server is well and can be reached from this worker, and run the task again"
+
+
 class Passing(Exception):
     """An attempt failed, and the next one may succeed.
 
@@ -130,6 +133,6 @@ class Persistence:
     def _given_up(self, words: str, trouble: Passing) -> TaskError:
         why = f"{words}: {trouble}; given up after {self._seconds:g} s without success"
         if not trouble.away:
-            return DownloadFailed(why)
+            return DownloadFailed(f"{why}: {_ADVICE}")
         evidence = {"what": words, "error": str(trouble)}
         return ResourceUnavailable(why, cause=Cause.TASKCLUSTER_AWAY, evidence=evidence)

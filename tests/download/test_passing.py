@@ -39,7 +39,8 @@ class PersistenceTests(SynchronousTestCase):
     def test_it_is_given_up_after_its_time_and_not_long_after(self) -> None:
         self.trouble = [Passing("refused")]
         error = self.failureResultOf(self.persist(), DownloadFailed)
-        self.assertEqual(error.getErrorMessage(), "clang: refused; given up after 120 s without success")
+        advice = "look whether its server is well and can be reached from this worker, and run the task again"
+        self.assertEqual(error.getErrorMessage(), f"clang: refused; given up after 120 s without success: {advice}")
         self.assertTrue(118 <= self.tries[-1] <= 121, self.tries)
         self.assertGreater(len(self.tries), 8)
 

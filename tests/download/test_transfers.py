@@ -241,7 +241,8 @@ class HopelessTests(ContentsCase):
         self.assertTrue(self.sink.abandoned)
 
     async def test_an_answer_without_content_is_none(self) -> None:
-        self.assertIn("204", await self.failed(self.server.serve("/a", status(204))))
+        why = await self.failed(self.server.serve("/a", status(204)))
+        self.assertIn("answered 204 No Content: is the address right?", why)
 
     async def test_a_wrong_checksum_is_not_tried_again(self) -> None:
         why = await self.failed(self.server.serve("/a", content(CHANGED)))

@@ -26,6 +26,9 @@ OTHER_CACHE = {"cacheName": "kept", "directory": "kept"}
 """A mount beside the bad one, which must be there the next time."""
 
 
+ADVICE = "look whether its server is well and can be reached"
+
+
 class BadCase(MountsCase):
     async def fails(
         self, bad: JSON, *lines: str, resolution: str = "failed", caches: int = 1, downloads: int = 0, **more: Any
@@ -72,22 +75,22 @@ class BadServers(BadCase):
         await self.each_kind_fails(self.at(status(403)), "403")
 
     async def test_one_that_nobody_reaches(self) -> None:
-        await self.each_kind_fails({"url": "http://127.0.0.1:1/x"}, "127.0.0.1:1", "1 s")
+        await self.each_kind_fails({"url": "http://127.0.0.1:1/x"}, "127.0.0.1:1", "1 s", ADVICE)
 
     async def test_one_that_says_nothing(self) -> None:
-        await self.each_kind_fails(self.at(hang()), f"{self.server.root}/x")
+        await self.each_kind_fails(self.at(hang()), f"{self.server.root}/x", ADVICE)
 
     async def test_one_that_says_nothing_more(self) -> None:
         packed = archive("tar.gz", TREE)
-        await self.each_kind_fails(self.at(hang(packed[:50], len(packed))), f"{self.server.root}/x")
+        await self.each_kind_fails(self.at(hang(packed[:50], len(packed))), f"{self.server.root}/x", ADVICE)
 
     async def test_one_that_breaks(self) -> None:
-        await self.each_kind_fails(self.at(status(500)), "500")
-        await self.each_kind_fails(self.at(reset), f"{self.server.root}/x")
+        await self.each_kind_fails(self.at(status(500)), "500", ADVICE)
+        await self.each_kind_fails(self.at(reset), f"{self.server.root}/x", ADVICE)
 
     async def test_one_that_sends_less_than_it_promised(self) -> None:
         packed = archive("tar.gz", {"data": os.urandom(5000)})
-        await self.each_kind_fails(self.at(content(packed, "", cut=3000)), f"{self.server.root}/x")
+        await self.each_kind_fails(self.at(content(packed, "", cut=3000)), f"{self.server.root}/x", ADVICE)
 
     async def test_one_that_sends_more_than_it_promised(self) -> None:
         """What is too much is no part of the answer."""
