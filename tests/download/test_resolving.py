@@ -303,6 +303,14 @@ class ArtifactTests(ContentsCase):
         self.has({"storageType": "reference", "url": f"{self.server.root}/a"})
         self.assertIn("denies", await self.failure(self.resolve(**ARTIFACT), DownloadFailed))
 
+    async def test_neither_is_it_trusted_when_it_is_fetched(self) -> None:
+        """With a checksum nobody asks its server before that."""
+        self.has({"storageType": "reference", "url": self.server.serve("/a", content(DATA))})
+        found = await self.resolve(**ARTIFACT, sha256=SHA256)
+        why = await self.failure(self.contents.fetch(found, self.sink, self.said.append), DownloadFailed)
+        self.assertIn("denies", why)
+        self.assertEqual((self.server.asked, self.sink.data), ([], b""))
+
     async def test_an_object_is_checked_by_what_the_object_service_knows(self) -> None:
         credentials = {"clientId": "download", "accessToken": "token"}
         self.has({"storageType": "object", "name": "t/x", "credentials": credentials})

@@ -1,0 +1,54 @@
+"""An answer that nobody takes as fast as it comes."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from tcworker.client.streaming import Head
+from tcworker.download.arriving import MOST_HELD, Arriving
+
+
+class Server:
+    """Sends pieces until it is held back."""
+
+    def __init__(self, arriving: Arriving, piece: int) -> None:
+        self._arriving = arriving
+        self._piece = piece
+        self._held_back = False
+        self.sent = 0
+        arriving.begin(Head(200, {}, None), self)
+
+    def pause(self) -> None:
+        self._held_back = True
+
+    def resume(self) -> None:
+        self._held_back = False
+
+    def send(self, most: int) -> None:
+        """Send as much as it may, and no more than so many bytes."""
+        while not self._held_back and self.sent < most:
+            self.sent += self._piece
+            self._arriving.write(bytes(self._piece))
+
+
+class HeldBack(SynchronousTestCase):
+    """No more is in memory than some, however large it all is."""
+
+    def setUp(self) -> None:
+        self.arriving = Arriving("https://example.com/a")
+        self.server = Server(self.arriving, 65536)
+
+    def take(self) -> int:
+        return len(self.successResultOf(Deferred.fromCoroutine(self.arriving.next())))
+
+    def test_no_more_comes_than_may_wait(self) -> None:
+        self.server.send(100 * MOST_HELD)
+        self.assertEqual(self.server.sent, MOST_HELD)
+
+    def test_when_it_is_taken_more_comes(self) -> None:
+        taken = 0
+        for _ in range(3):
+            self.server.send(100 * MOST_HELD)
+            taken += self.take()
+        self.assertEqual((taken, self.server.sent), (3 * MOST_HELD, 3 * MOST_HELD))
