@@ -134,12 +134,14 @@ class CollectorService(Service):
 
     async def _make(self, round: _Round) -> None:
         collecting = Collecting(self._stock, self._threads, self._places, self._most, self._now)
+        # What tasks have just let go of makes room as well, and the round waits for it.
+        others_go = not self._stock.settled().called
         try:
             self._say(await collecting.run(round.pressure))
         finally:
             # First: whoever is told may ask again at once, and must not join what is over.
             self._go_on()
-            round.made.succeed(RoomMade.SOME if collecting.gone else RoomMade.NONE)
+            round.made.succeed(RoomMade.SOME if collecting.gone or others_go else RoomMade.NONE)
 
     def _go_on(self) -> None:
         self._current, following, self._next = None, self._next, None

@@ -121,8 +121,16 @@ class MakingRoom(CollectorCase):
         made = self.service.make_room()
         self.disks.free["/disk"] = REQUIRED
         self.stock.removing.callback(None)
-        self.assertIs(self.successResultOf(made), RoomMade.NONE)
+        self.assertIs(self.successResultOf(made), RoomMade.SOME)
         self.assertEqual(self.stock.names, "a")
+
+    def test_and_is_room_though_nothing_else_can_go(self) -> None:
+        self.stock.removing = Deferred()
+        made = self.service.make_room(Pressure.MORE)
+        self.stock.removing.callback(None)
+        self.assertIs(self.successResultOf(made), RoomMade.SOME)
+        self.stock.removing = succeed(None)
+        self.assertIs(self.make_room(Pressure.MORE), RoomMade.NONE)
 
     def test_many_go_part_by_part(self) -> None:
         self.patch(collecting, "PART", 30)
