@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tcworker.config import Config
 from tcworker.errors import MalformedPayload
 from tcworker.feature.artifacts.feature import ArtifactsFeature
+from tcworker.feature.mounts import feature
 from tcworker.feature.mounts.feature import MountsFeature
 from tcworker.feature.registry import FeatureSet
 from tcworker.task.payload import PayloadSchema
@@ -41,6 +42,12 @@ class Judging(SynchronousTestCase):
         (message,) = self.refused({"file": "a", "content": RAW}, config=replace(CONFIG, enable_mounts=False))
         self.assertIn("payload.mounts: workers of test-provisioner/t have switched this off", message)
         self.assertIn("enableMounts: false", message)
+
+    def test_as_much_is_extracted_as_the_operator_allows(self) -> None:
+        allowed: list[int] = []
+        self.patch(feature, "Extractors", lambda reactor, limits: allowed.append(limits.megabytes))
+        MountsFeature(Clock(), replace(CONFIG, mounts_max_extracted_megabytes=7))  # type: ignore[arg-type]  # it starts nothing
+        self.assertEqual(allowed, [7])
 
     def test_an_artifact_of_a_task_that_is_not_waited_for(self) -> None:
         mounts = {"file": "a", "content": RAW}, {"file": "b", "content": ARTIFACT}

@@ -258,6 +258,18 @@ class FullDisks(MountsCase):
         self.successResultOf(run.cleanup())
         self.assertEqual(self.rows(), [])
 
+    def test_what_came_of_a_cache_has_gone_when_room_is_made(self) -> None:
+        """Its own bytes may be what lacks."""
+        there: list[int] = []
+
+        def make_room() -> Deferred[RoomMade]:
+            there.append(len(self.worker.home.folders))
+            return succeed(RoomMade.SOME)
+
+        self.patch(self.caches, "make_room", make_room)
+        self.load(FILLED_CACHE)
+        self.assertEqual((there, len(self.worker.home.folders)), ([0], 1))
+
     def test_a_folder_that_the_worker_s_state_has_no_room_for_is_asked_for_again(self) -> None:
         self.worker.home.problem = OSError(errno.ENOSPC, "No space left on device", "/caches/x")
         run = self.mounts(CACHE)
