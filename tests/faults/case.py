@@ -171,7 +171,7 @@ class ChaosCase(TestCase):
         """Stop the worker; fail unless nothing of it or of its tasks is on the machine."""
         self.assertEqual(await self.worker.stop(), 72, self.worker.output[-3000:])
         # Its launcher may take a moment longer than the worker.
-        await until(lambda: not left_in(self.folder), 5, lambda: left_in(self.folder))
+        await until(lambda: not left_in(self.folder), 30, lambda: left_in(self.folder))
 
     def let_chances_decide(self, seed: object, share: float) -> None:
         """From now on so many of the requests meet a fate of their own."""
