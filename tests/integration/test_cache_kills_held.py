@@ -177,13 +177,27 @@ class Removed(HeldKills):
         self.go_on()
         await self.assertNextIsWhole()
 
+    async def test_the_next_worker_sweeps_what_was_forgotten_and_is_killed_as_well(self) -> None:
+        first = await self.collecting(f"before rename {KEPT} {GOING}")
+        self.hold(f"after unlink {KEPT}/")
+        os.unlink(self.path("held"))
+        await self.kill(first, "all")
+        await self.die(self.start(), self.held)
+        self.go_on()
+        await self.assertNextIsWhole()
+
     async def assertSurvivesCollecting(self, step: str) -> None:
         """Kill a worker at a step of the removal of what is larger than all that may be kept."""
+        await self.kill(await self.collecting(step), "all")
+        self.go_on()
+        await self.assertNextIsWhole()
+
+    async def collecting(self, step: str) -> Command:
+        """Start a worker that has come so far with it."""
         first = self.start()
         self.hold(step)
         large = f"head -c {MEGABYTES + 1}M /dev/urandom > cache/large"
         await self.assertCompleted(await self.use(self.tree("tree"), large))
-        await self.die(first, self.held)
-        self.go_on()
+        await until(self.held, 30, lambda: first.output)
         self.assertIn("cachesMaxMegabytes", first.output)
-        await self.assertNextIsWhole()
+        return first
