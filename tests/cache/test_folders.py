@@ -317,6 +317,21 @@ class AFolder(FoldersCase):
         self.done(self.folders.sweep())
         self.assertEqual(self.names(), set())
 
+    def test_one_that_is_found_while_others_are_swept_stays(self) -> None:
+        for name in ("one", "two"):
+            self.done(self.folders.new(name))
+        folders, threads = self.close_and_open(), Waiting()
+        folders._threads = threads
+        sweeping = folders.sweep()
+        threads.work()
+        (being_removed,) = threads.jobs[0][2]
+        (other,) = self.names() - {os.path.basename(being_removed)}
+        self.done(folders.find("two", {"path": str(self.path / other)}))
+        threads.work()
+        self.successResultOf(sweeping)
+        self.assertEqual((threads.jobs, self.names()), ([], {other}))
+        folders._threads = NoThreads()
+
     def test_one_that_is_being_made_is_not_swept(self) -> None:
         threads = Waiting()
         self.folders._threads = threads
