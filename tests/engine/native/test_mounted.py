@@ -89,14 +89,18 @@ class MountedCase(NativeCase):
         return lines[-1]
 
 
-class OwnUserTests(MountedCase):
-    """Each task has a user of its own, and a cache belongs to one of them."""
+class OwnUsersCase(MountedCase):
+    """Each task has a user of its own."""
 
     settings: Mapping[str, Any] = {"task_users": True}
 
     def setUp(self):
         only_root()
         return super().setUp()
+
+
+class OwnUserTests(OwnUsersCase):
+    """A cache belongs to one of them."""
 
     def never_walks(self) -> None:
         """From now on nothing of a cache may be given to somebody."""
@@ -271,14 +275,8 @@ class RootTests(MountedCase):
             await self.with_cache("test -O c; test -O c/file", self.folder)
 
 
-class RootAmongOthersTests(MountedCase):
+class RootAmongOthersTests(OwnUsersCase):
     """A task that runs as the worker, where others have users of their own."""
-
-    settings: Mapping[str, Any] = {"task_users": True}
-
-    def setUp(self):
-        only_root()
-        return super().setUp()
 
     async def test_a_new_cache_is_its_tasks(self):
         await self.new_cache({"file": "x"})
@@ -461,14 +459,8 @@ class CopyTests(MountedCase):
         self.assertEqual(self.last_line(), "555 444")
 
 
-class CopyForOwnUsersTests(CopyTests):
+class CopyForOwnUsersTests(OwnUsersCase, CopyTests):
     """With users of their own, as before."""
-
-    settings: Mapping[str, Any] = {"task_users": True}
-
-    def setUp(self):
-        only_root()
-        return super().setUp()
 
     async def test_a_cache_of_another_user_is_given(self):
         path = await self.new_cache({"file": "x"})
@@ -486,14 +478,8 @@ class CopyForOwnUsersTests(CopyTests):
         self.assertEqual(self.last_line(), "refused")
 
 
-class RefusalTests(MountedCase):
+class RefusalTests(OwnUsersCase):
     """A kernel that does not let a task see a tree."""
-
-    settings: Mapping[str, Any] = {"task_users": True}
-
-    def setUp(self):
-        only_root()
-        return super().setUp()
 
     async def test_it_gets_a_copy(self):
         """And the cache that was put in its place before is there as well."""

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tcworker.errors import TaskFailed
 from tcworker.interfaces import IEngine
 from tests.engine.native.harness import names_in, touch
-from tests.engine.native.test_mounted import MountedCase
-from tests.surroundings import only_root
+from tests.engine.native.test_mounted import MountedCase, OwnUsersCase
 
 
-class RefusedCase(MountedCase):
+class RefusedCase(OwnUsersCase):
     """One shared tree, and orders to supervisors that are spoilt before they are given."""
 
-    settings: Mapping[str, Any] = {"task_users": True}
-
     async def setUp(self):
-        only_root()
         await super().setUp()
         self.tree = await self.platform.new_cache_folder("t")
         self.addCleanup(self.tree.delete)
