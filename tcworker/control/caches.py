@@ -21,7 +21,11 @@ _log = Logger()
 
 
 class Caches(Protocol):
-    """What is kept for tasks: L{tcworker.cache.store.CacheStore}."""
+    """What is kept for tasks: L{tcworker.cache.store.CacheStore}.
+
+    C{purge} and C{clear} give what became of it in words, nothing if there were none. They fail with what keeps the
+    worker's state from being written, or something from being removed.
+    """
 
     def rows(self) -> Deferred[Sequence[Row]]: ...
 
