@@ -43,6 +43,13 @@ class Required(PlacesCase):
         self.assertEqual(self.short(), {"/tasks": 0})
 
 
+class NothingRequired(PlacesCase):
+    def test_nor_of_files_where_nothing_is_kept(self) -> None:
+        self.disks.files["/tasks"] = (3000, 5)
+        places = Places([Need("/tasks/t", 0), Need("/state/s", 8 * MEGABYTE)], ["/caches/c"])
+        self.assertEqual(places.short(Pressure.USUAL), [])
+
+
 class ADiskOfCachesAlone(PlacesCase):
     def test_has_as_much_free_as_one_of_tasks(self) -> None:
         self.disks.free |= {"/caches": 40}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from tcworker.client.streaming import Head
+from tcworker.download.address import Target
 from tcworker.download.arriving import MOST_HELD, Arriving
+from tcworker.download.passing import Passing
 
 
 class Server:
@@ -52,3 +56,18 @@ class HeldBack(SynchronousTestCase):
             self.server.send(100 * MOST_HELD)
             taken += self.take()
         self.assertEqual((taken, self.server.sent), (3 * MOST_HELD, 3 * MOST_HELD))
+
+
+class ClosedClient:
+    """One that ends what it is asked for, as when the worker ends."""
+
+    def stream(self, *_: object, **more: object) -> Deferred[bool]:
+        return fail(CancelledError())
+
+
+class Ended(SynchronousTestCase):
+    def test_by_the_client_s_end_and_not_by_who_asked(self) -> None:
+        client: Any = ClosedClient()
+        asking = Arriving.ask(client, "GET", Target("https://example.com/a"), {}, lambda: 60.0)
+        error = self.failureResultOf(Deferred.fromCoroutine(asking), Passing)
+        self.assertIn("the connection was closed", error.getErrorMessage())

@@ -321,6 +321,21 @@ class ArtifactTests(ContentsCase):
             await self.whole()
         self.assertEqual(self.taskcluster.given.client_id, "download")
 
+    async def test_digits_of_its_checksums_may_be_written_either_way(self) -> None:
+        self.has({"storageType": "object", "name": "t/x", "credentials": {"clientId": "a", "accessToken": "b"}})
+        url = self.server.serve("/object", content(DATA))
+        self.taskcluster.objects["t/x"] = {"url": url, "hashes": {"sha256": SHA256.upper()}}
+        await self.whole()
+
+    async def test_an_object_that_is_not_what_the_task_wants_is_not_even_fetched(self) -> None:
+        self.has({"storageType": "object", "name": "t/x", "credentials": {"clientId": "a", "accessToken": "b"}})
+        url = self.server.serve("/object", content(DATA))
+        self.taskcluster.objects["t/x"] = {"url": url, "hashes": {"sha256": SHA256}}
+        found = await self.resolve(**ARTIFACT, sha256="0" * 64)
+        why = await self.failure(self.contents.fetch(found, self.sink, self.said.append), DownloadFailed)
+        self.assertIn(f"it has the sha256 {SHA256}, not {'0' * 64}, as the object service says", why)
+        self.assertEqual(self.server.asked, [])
+
     async def test_an_object_that_is_another_or_cannot_be_checked_is_refused(self) -> None:
         self.has({"storageType": "object", "name": "t/x", "credentials": {"clientId": "a", "accessToken": "b"}})
         url = self.server.serve("/object", content(DATA))

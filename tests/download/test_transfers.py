@@ -221,6 +221,17 @@ class BrokenTests(ContentsCase):
     async def test_an_end_that_may_be_a_cut_is_tried_again_if_the_checksum_says_so(self) -> None:
         await self.arrives(self.server.serve("/a", unframed(DATA[:1000]), unframed(DATA)))
 
+    async def test_and_all_of_it_is_asked_for_then(self) -> None:
+        """Nobody knows which part of it was wrong, although a part could be asked for."""
+
+        def another(wire: Wire, asked: Asked) -> None:
+            wire.head(200, None, {"ETag": '"one"'})
+            wire.send(CHANGED[:1000])
+            wire.close()
+
+        await self.arrives(self.server.serve("/a", another, content(DATA)))
+        self.assertEqual(self.offsets("/a"), [None, None])
+
 
 class HopelessTests(ContentsCase):
     """What no patience helps against."""

@@ -20,6 +20,11 @@ class Kept(MountsCase):
         self.end(self.start(CACHE), Result(success=False, commands=exited(1)))
         self.assertEqual(self.kept, ["checkouts"])
 
+    def test_by_a_task_that_succeeds_though_memory_was_out(self) -> None:
+        """It knew how to go on without the process that the kernel ended."""
+        self.end(self.start(CACHE), Result(out_of_memory=True))
+        self.assertEqual(self.kept, ["checkouts"])
+
     def test_as_soon_as_the_sandbox_is_over(self) -> None:
         run = self.start(CACHE, artifacts=[{"type": "file", "path": "other/x"}])
         self.successResultOf(run.stopped(Result()))

@@ -117,7 +117,16 @@ class Scopes(MountsCase):
 
 
 class Purges(MountsCase):
-    def test_they_are_heeded_once_before_the_first_cache_is_taken(self) -> None:
+    def test_no_cache_is_taken_before_they_are_heeded(self) -> None:
+        heeded: Deferred[None] = Deferred()
+        self.patch(self.caches, "heed_purges", lambda: heeded)
+        loading = self.mounts(CACHE, FOLDER).load(self.engine)
+        self.assertEqual((self.rows(), self.filler.resolved), ([], []))
+        heeded.callback(None)
+        self.successResultOf(loading)
+        self.assertEqual(self.in_use, ["checkouts", "tar.zst clang"])
+
+    def test_they_are_heeded_once_for_all_caches(self) -> None:
         self.load(CACHE, {**CACHE, "directory": "b"})
         self.assertEqual(self.caches.purges_heeded, 1)
 
