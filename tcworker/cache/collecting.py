@@ -30,7 +30,7 @@ SIXTEENTH = 16
 _log = Logger()
 
 
-class Stock(Protocol):
+class Collectable(Protocol):
     """All that is kept, of L{tcworker.cache.store.CacheStore} what is used here."""
 
     @property
@@ -56,7 +56,7 @@ class Collecting:
     """
 
     def __init__(
-        self, stock: Stock, threads: Executor, places: Places, most: int | None, now: Callable[[], float]
+        self, stock: Collectable, threads: Executor, places: Places, most: int | None, now: Callable[[], float]
     ) -> None:
         self._stock = stock
         self._threads = threads

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tcworker.cache.collecting import Collecting, Stock
+from tcworker.cache.collecting import Collectable, Collecting
 from tcworker.cache.places import Places, Pressure
 from tcworker.interfaces import RoomMade
 from tcworker.waiting import Executor, Loose, OneShot, pause
@@ -61,7 +61,7 @@ class CollectorService(Service):
         self,
         clock: IReactorTime,
         threads: Executor,
-        stock: Stock,
+        stock: Collectable,
         places: Places,
         most: int | None,
         now: Callable[[], float],
