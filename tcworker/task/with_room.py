@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from twisted.internet.defer import Deferred
+
 from tcworker.errors import Cause, TaskError
-from tcworker.interfaces import ICaches, RoomMade
+from tcworker.interfaces import RoomMade
 from tcworker.task.outcome import full_disk
 
 T = TypeVar("T")
@@ -18,23 +20,26 @@ WAITS = 5
 """How often somebody waits for room that is being made, a minute each time, before it is tried all the same."""
 
 
-async def with_room(caches: ICaches, work: Callable[[], Awaitable[T]]) -> T:
-    """Do some work, and again if a disk was full and there is more room now. Raises what the work raises."""
+async def with_room(make_room: Callable[[], Deferred[RoomMade]], work: Callable[[], Awaitable[T]]) -> T:
+    """Do some work, and again if a disk was full and there is more room now. Raises what the work raises.
+
+    @param make_room: as L{tcworker.interfaces.ICaches.make_room}.
+    """
     for _ in range(TRIES - 1):
         try:
             return await work()
         except Exception as error:
-            if not _had_no_room(error) or await _room(caches) is RoomMade.NONE:
+            if not _had_no_room(error) or await _room(make_room) is RoomMade.NONE:
                 raise
     return await work()
 
 
-async def _room(caches: ICaches) -> RoomMade:
+async def _room(make_room: Callable[[], Deferred[RoomMade]]) -> RoomMade:
     """Let room be made, for which there is time: to try again in vain may be dear."""
     for _ in range(WAITS - 1):
-        if (made := await caches.make_room()) is not RoomMade.NOT_YET:
+        if (made := await make_room()) is not RoomMade.NOT_YET:
             return made
-    return await caches.make_room()
+    return await make_room()
 
 
 def _had_no_room(error: Exception) -> bool:

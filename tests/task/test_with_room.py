@@ -22,7 +22,7 @@ class WithRoom(SynchronousTestCase):
 
     def doing(self) -> Deferred[str]:
         """Do something that first fails with each of the problems."""
-        return Deferred.fromCoroutine(with_room(self.caches, self.work))
+        return Deferred.fromCoroutine(with_room(self.caches.make_room, self.work))
 
     async def work(self) -> str:
         self.tried += 1

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from tcworker.engine.native.ways import Identity, identity_of
-from tcworker.removal import remove
+from tcworker.removal import Unwanted, remove
 
 _CLONE = 0x40049409
 """Lets a file have the blocks of another one, on disks that can share them until one of the two changes."""
@@ -48,10 +48,6 @@ class Carrier:
             if self._copying is not None:
                 self._copying.kill()
 
-    def go_on(self) -> None:
-        """Let what follows not fail any more."""
-        self._stopped = False
-
     def new_folder(self, name: str) -> str:
         """Make an empty folder in the scratch. Raises C{OSError}."""
         self._number += 1
@@ -59,25 +55,23 @@ class Carrier:
         os.mkdir(path, 0o700)
         return path
 
-    def move_in(self, source: str, target: int, name: str, coming: Callable[[Identity], None]) -> Identity:
-        """Move a folder into an open one. Raises C{OSError}: it is where it was then.
+    def move_in(self, source: str, target: int, name: str, coming: Callable[[Identity], None]) -> bool:
+        """Move a folder into an open one, or copy it. Raises C{OSError}: it is where it was then.
 
         @param coming: is told, before, what will be there.
-        @return: the last that it was told.
+        @return: whether it was copied: where it was it is still, and not needed any more once the copy is used.
         """
-        identity = identity_of(os.lstat(source))
-        coming(identity)
+        coming(identity_of(os.lstat(source)))
         try:
             os.rename(source, name, dst_dir_fd=target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             copy = self.copy(source)
-            identity = identity_of(os.lstat(copy))
-            coming(identity)
+            coming(identity_of(os.lstat(copy)))
             os.rename(copy, name, dst_dir_fd=target)
-            remove(source)
-        return identity
+            return True
+        return False
 
     def set_aside(self, source: int, name: str, aside: str, identity: Identity) -> None:
         """Move a folder that has a name in an open one to where only we reach it. Raises C{OSError}.
@@ -99,7 +93,9 @@ class Carrier:
                 raise
             os.mkdir(target, 0o700)
             self._copy(aside, target)
-            remove(aside)
+            # What does not go, or takes too long, goes with the scratch.
+            with contextlib.suppress(OSError, Unwanted):
+                remove(aside, wanted=lambda: not self._stopped)
 
     def copy(self, source: str) -> str:
         """Copy a folder into the scratch, and give the path. Raises C{OSError}."""

@@ -19,7 +19,8 @@ from tcworker.engine.native.home import Home, make_home, remove_home, write_cred
 from tcworker.engine.native.loan import Loan
 from tcworker.engine.native.means import Means
 from tcworker.engine.native.placement import Placement
-from tcworker.engine.native.sandbox import Sandbox, put_back
+from tcworker.engine.native.porter import Porter
+from tcworker.engine.native.sandbox import Sandbox
 from tcworker.engine.native.supervisor import SupervisorLink
 from tcworker.engine.native.task_user import find_user
 from tcworker.errors import (
@@ -32,7 +33,7 @@ from tcworker.errors import (
 )
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, ITaskContext, Reach, SandboxRecord, Service
 from tcworker.task.with_room import with_room
-from tcworker.waiting import OneShot, whatever_happens
+from tcworker.waiting import Loose, OneShot
 
 _FIRST_SECONDS = 300.0
 """What a program may take that runs before a task: nothing that the task says limits it."""
@@ -67,6 +68,7 @@ class NativeEngine:
         self._as_worker = self._discarded = False
         self._starting: Deferred[IExecution] | None = None
         self._settled: OneShot[None] = OneShot()
+        self._loose = Loose(_log)
         _check_commands(self._commands)
 
     def set_env(self, name: str, value: str) -> None:
@@ -131,7 +133,12 @@ class NativeEngine:
             return succeed(None)
         # Its result says when nothing is left, well or not.
         self._starting.cancel()
-        return self._settled.wait()
+        return Deferred.fromCoroutine(self._gone())
+
+    async def _gone(self) -> None:
+        await self._settled.wait()
+        # Whoever starts may be cancelled once more while it clears away.
+        await self._loose.wait()
 
     async def _start(self) -> IExecution:
         try:
@@ -152,7 +159,7 @@ class NativeEngine:
     async def _begin(self) -> IExecution:
         try:
             # From the beginning each time: all that was placed has made room, too.
-            return await with_room(self._context.caches, self._begin_showing)
+            return await with_room(self._context.caches.make_room, self._begin_showing)
         except NoRoom as error:
             if error.too_large is not None:
                 error.too_large()
@@ -171,15 +178,17 @@ class NativeEngine:
 
     async def _begin_once(self, shows: bool) -> IExecution:
         home = await make_home(self._means, self._context, self._groups, self._attached)
-        placement, env = None, self._env
+        porter, env = None, self._env
         try:
             if self._as_worker and self._means.users.own:
                 env = {**env, **await self._let_log_in(home)}
             if self._attached:
                 placement = Placement(home, self._attached, shows, self._as_worker)
-            sandbox = self._supervise(home, placement, await self._place(placement), env)
+                porter = Porter(placement, self._means.threads, self._context.caches)
+            views = await porter.place() if porter is not None else []
+            sandbox = self._supervise(home, porter, views, env)
         except BaseException as error:
-            await whatever_happens(Deferred.fromCoroutine(self._clear(home, placement)))
+            await self._loose.finish(self._clear(home, porter), f"clearing away {self._context.name}")
             if isinstance(error, OSError):
                 raise as_task_error("the task cannot be started", error, home.folder) from error
             raise
@@ -187,30 +196,17 @@ class NativeEngine:
             record = await self._when_started(sandbox)
         except BaseException:
             # A second cancel must not leave half of it behind.
-            await whatever_happens(Deferred.fromCoroutine(sandbox.give_up()))
+            await self._loose.finish(sandbox.give_up(), f"giving up {self._context.name}")
             raise
+        if porter is not None:
+            porter.keep()
         return NativeExecution(self._context, self._commands, sandbox, record)
 
-    async def _place(self, placement: Placement | None) -> Sequence[Mapping[str, Any]]:
-        """Put what is attached in its place, and say what of it must be shown."""
-        if placement is None:
-            return []
-        placing = self._means.threads.run(placement.place)
-        done: OneShot[list[Mapping[str, Any]]] = OneShot()
-        placing.addBoth(done.settle)
+    async def _clear(self, home: Home, porter: Porter | None) -> None:
         try:
-            return await done.wait()
-        except CancelledError:
-            placement.stop()
-            # What it does until it notices is undone afterwards.
-            await whatever_happens(done.wait().addErrback(lambda _: None))
-            raise
-
-    async def _clear(self, home: Home, placement: Placement | None) -> None:
-        try:
-            if placement is not None:
-                await put_back(placement, self._means.threads, self._context.caches)
-                await self._means.threads.run(placement.remove_outside)
+            if porter is not None:
+                await porter.put_back()
+                await porter.end()
         finally:
             await self._means.threads.run(remove_home, self._means, home)
 
@@ -226,7 +222,7 @@ class NativeEngine:
         return {_CREDENTIALS: path}
 
     def _supervise(
-        self, home: Home, placement: Placement | None, views: Sequence[Mapping[str, Any]], env: Mapping[str, str]
+        self, home: Home, porter: Porter | None, views: Sequence[Mapping[str, Any]], env: Mapping[str, str]
     ) -> Sandbox:
         means = self._means
         user = find_user(None) if self._as_worker else home.user
@@ -252,7 +248,7 @@ class NativeEngine:
         supervisor = SupervisorLink(means.reactor, supervised)
         # What was written while the supervisor was found comes first.
         loan.pass_to(supervisor.append)
-        return Sandbox(means, home, user, self._context.caches, loan, supervisor, placement)
+        return Sandbox(means, home, user, loan, supervisor, porter)
 
     def _views(self, home: Home, views: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         if not views:

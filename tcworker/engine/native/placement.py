@@ -33,7 +33,7 @@ from tcworker.engine.native.ways import (
     way,
 )
 from tcworker.errors import ResourceUnavailable, TaskFailed
-from tcworker.removal import remove
+from tcworker.removal import Unwanted, remove
 from tcworker.task.outcome import full_disk
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -64,11 +64,13 @@ class PlacedCache(Placed):
     @ivar owner: whose it is on the disk, C{None} for the worker's own user.
     @ivar identity: of its folder.
     @ivar aside: a path where only we reach it, by way of which it is taken back.
+    @ivar copied: whether it is where it was as well, until L{Placement.keep}.
     """
 
     owner: Owner | None
     identity: Identity
     aside: str
+    copied: bool
 
 
 class Placement:
@@ -113,28 +115,30 @@ class Placement:
         self._outside.remove()
 
     def stop(self) -> None:
-        """Let L{place} end by an error: before the next thing, or in the midst of what is copied. From any thread."""
+        """Let L{place} and L{take_back} end by an error if they copy, or before the next thing. From any thread."""
         self._carrier.stop()
 
-    def put_back(self) -> None:
-        """Have all caches where they were, of a run that never ran; one that cannot be moved is lost, and logged.
+    def keep(self) -> None:
+        """The run has begun, whose copies are its caches from now on: remove what they were made of."""
+        for placed in self._caches():
+            if placed.copied:
+                try:
+                    remove(placed.attached.source, wanted=lambda: not self._carrier.stopped())
+                except (OSError, Unwanted) as error:
+                    # It is tried again before the cache comes back.
+                    _log.warn("{path}, which was copied, cannot go: {error}", path=placed.attached.source, error=error)
 
-        @raise NoRoom: for some there is no room. To be called again when there is more, else they are lost.
-        """
-        self._carrier.go_on()
-        full: NoRoom | None = None
+    def put_back(self) -> None:
+        """Have all caches where they were, of a run that never ran; one that cannot be moved is lost, and logged."""
         for placed in reversed(self._caches()):
             try:
-                self._take_back(placed)
+                self._set_aside(placed)
+                # Else it is there already.
+                if not placed.copied:
+                    self._carrier.move_back(placed.aside, placed.attached.source)
             except (OSError, InTheWay) as error:
-                if full_disk(error):
-                    full = self._no_room_to_keep(placed, error)
-                else:
-                    _log.error(
-                        "the cache that was in {path} is lost: {error}", path=placed.attached.source, error=error
-                    )
-        if full is not None:
-            raise full
+                _log.error("the cache that was in {path} is lost: {error}", path=placed.attached.source, error=error)
+            self._placed.remove(placed)
 
     def take_back(self, path: str) -> None:
         """Have a cache where it was, with what the task made of it.
@@ -154,34 +158,35 @@ class Placement:
             ) from error
         except OSError as error:
             if full_disk(error):
-                raise self._no_room_to_keep(placed, error) from error
+                what = f"{described(placed.attached, placed.aside)} on {target} cannot be kept"
+                raise NoRoom.on_disk(os.path.dirname(path), what, error) from error
             raise as_task_error(f"the cache on {target} cannot be kept", error, path) from error
-
-    def _no_room_to_keep(self, placed: PlacedCache, error: Exception) -> NoRoom:
-        assert isinstance(error, OSError)
-        attached = placed.attached
-        what = f"{described(attached, placed.aside)} on {attached.target} cannot be kept"
-        return NoRoom.on_disk(os.path.dirname(attached.source), what, error)
 
     def _caches(self) -> list[PlacedCache]:
         return [placed for placed in self._placed if isinstance(placed, PlacedCache)]
 
     def _take_back(self, placed: PlacedCache) -> None:
         """Take it out of the run's hands, and have it where it was; may be called again after a full disk."""
+        source = placed.attached.source
         try:
             if not os.path.lexists(placed.aside):
-                above, name = placed.above
-                with way(*above) as folder:
-                    # Who got a descriptor of a cache around it from an earlier task can put something else there.
-                    self._carrier.set_aside(folder, name, placed.aside, placed.identity)
-            self._carrier.move_back(placed.aside, placed.attached.source)
+                self._set_aside(placed)
+            if placed.copied:
+                remove(source)
+            self._carrier.move_back(placed.aside, source)
         except BaseException as error:
             if not full_disk(error):
                 self._placed.remove(placed)
             raise
         self._placed.remove(placed)
         if self._of_root:
-            ownership.mark_mixed(placed.attached.source)
+            ownership.mark_mixed(source)
+
+    def _set_aside(self, placed: PlacedCache) -> None:
+        above, name = placed.above
+        with way(*above) as folder:
+            # Who got a descriptor of a cache around it from an earlier task can put something else there.
+            self._carrier.set_aside(folder, name, placed.aside, placed.identity)
 
     def _check_trees(self, new: Attached) -> None:
         """Look whether folders that are only shown have something in the way, which is not seen on the disk."""
@@ -200,8 +205,9 @@ class Placement:
         aside = os.path.join(self._carrier.new_folder("out"), "it")
         above, name = Placed(cache, spot).above
         with way(*above, self._owner_at(cache.target), make=True) as folder:
-            identity = self._carrier.move_in(cache.source, folder, name, partial(self._note, spot))
-        self._placed.append(PlacedCache(cache, spot, owner, identity, aside))
+            copied = self._carrier.move_in(cache.source, folder, name, partial(self._note, spot))
+            identity = identity_of(os.lstat(name, dir_fd=folder))
+        self._placed.append(PlacedCache(cache, spot, owner, identity, aside, copied))
         self._sights.add_cache(spot, mapped)
 
     def _note(self, spot: Spot, identity: Identity) -> None:

@@ -36,7 +36,7 @@ class CacheMount(Mount):
     async def prepare(self) -> None:
         """See L{Mount.prepare}. One that is there stays as it is, whatever its content is said to be."""
         caches = self._means.caches
-        self._held = await with_room(caches, lambda: caches.exclusive(self.name))
+        self._held = await with_room(caches.make_room, lambda: caches.exclusive(self.name))
         self._whole = not self._held.fresh or self.entry.content is None
         if not self._whole:
             # Whatever state it is in when it comes: nobody finds the cache by that.
@@ -46,7 +46,7 @@ class CacheMount(Mount):
         """See L{Mount.fetch}."""
         assert self._held is not None
         if not self._whole:
-            await with_room(self._means.caches, self._fill)
+            await with_room(self._means.caches.make_room, self._fill)
         self.say(f"cache {self.name} is {'new' if self._held.fresh else 'as an earlier task left it'}")
 
     def attach(self, engine: IEngine) -> Deferred[None]:

@@ -25,7 +25,7 @@ class FetchedMount(Mount):
 
     async def fetch(self) -> None:
         """See L{Mount.fetch}."""
-        self._held = await with_room(self._means.caches, self._have_now)
+        self._held = await with_room(self._means.caches.make_room, self._have_now)
         assert self._content is not None
         if not self._held.fresh:
             self.say(f"{self._content.words} was here already")

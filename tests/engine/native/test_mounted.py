@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.logger import capturedLogs, formatEvent
 
 from tcworker.engine.native import home, ownership, placement
 from tcworker.engine.native.carrier import Carrier
@@ -38,6 +37,15 @@ def cut_short(path: str) -> None:
     """Let a line be written of which the end is missing."""
     with open(path, "a") as file:
         file.write('["/')
+
+
+def slow_program(folder: str) -> str:
+    """A folder with a C{cp} that says that it has begun, and does not end; its path."""
+    with open(f"{folder}/cp", "w") as program:
+        program.write(f"#!/bin/sh\n: > {folder}/begun\nPATH=/bin:/usr/bin exec sleep 600\n")
+    os.chmod(f"{folder}/cp", 0o755)
+    os.chmod(folder, 0o777)
+    return folder
 
 
 class MountedCase(NativeCase):
@@ -643,34 +651,82 @@ class FullDiskTests(MountedCase):
         self.full = False
 
     async def test_one_of_a_task_that_does_not_start(self):
+        """Needs no room, nor time, to be where it was: it still is there."""
         self.on_other_disks()
         path = await self.new_cache({"file": "x"})
         engine = self.engine_with_caches("true")
         await engine.attach_cache(self.folder, "c", "mounts[0]")
         await engine.attach_file("/no/such/file", "f", "mounts[1]")
         self.full = False
-        sound, tried = Carrier.move_back, []
-
-        def move_back(*arguments: Any) -> None:
-            tried.append(arguments)
-            if len(tried) == 1:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            sound(*arguments)
-
-        self.patch(Carrier, "move_back", move_back)
+        number = os.stat(path).st_ino
         await self.assertFailure(engine.start(), ResourceUnavailable)
-        self.assertEqual((self.asked, names_in(path)), (1, ["file"]))
+        self.assertEqual((os.stat(path).st_ino, names_in(path), names_in(self.tasks_dir)), (number, ["file"], []))
 
-    async def test_one_of_a_task_that_does_not_start_is_lost(self):
-        await self.new_cache({"file": "x"})
-        engine = self.engine_with_caches("true", makes_room=False)
+    async def test_one_of_a_task_that_starts_is_not_there_twice(self):
+        """For long: what cannot go at once goes when the cache comes back."""
+        self.on_other_disks()
+        self.full = False
+        for hindered in (False, True):
+            path = await self.new_cache({"file": "x"})
+            engine = self.engine_with_caches("rm c/file; touch c/new")
+            await engine.attach_cache(self.folder, "c", "mounts[0]")
+            if hindered:
+                self.fails_once(placement, "remove")
+            result = await self.run_engine(engine)
+            await until(lambda: hindered or not exists(path))  # noqa: B023  # it is over with this round
+            await result.detach_cache(self.folder)
+            self.assertEqual(names_in(path), ["new"])
+            await result.dispose()
+
+    def fails_once(self, where: object, name: str) -> None:
+        """Let something fail for another reason, and work from then on."""
+        sound = getattr(where, name)
+        failed: list[object] = []
+
+        def try_to(*arguments: Any, **more: Any) -> Any:
+            if not failed:
+                failed.append(arguments)
+                raise OSError(errno.EBUSY, "Device or resource busy")
+            return sound(*arguments, **more)
+
+        self.patch(where, name, try_to)
+
+    async def test_nobody_waits_for_a_copy_that_nobody_wants(self):
+        """Of a cache that comes back while the worker has to go."""
+        self.on_other_disks()
+        self.full = False
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true")
         await engine.attach_cache(self.folder, "c", "mounts[0]")
-        await engine.attach_file("/no/such/file", "f", "mounts[1]")
+        result = await self.run_engine(engine)
+        await until(lambda: not exists(path))
+        program = slow_program(open_folder(self))
+        self.patch(os, "defpath", program)
+        detaching = result.detach_cache(self.folder)
+        await until(lambda: exists(f"{program}/begun"))
+        detaching.cancel()
+        await self.assertFailure(detaching, CancelledError)
+        await result.dispose()
+        self.assertEqual((exists(path), names_in(self.tasks_dir)), (False, []))
+
+    async def test_nor_for_room(self):
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        result = await self.run_engine(engine)
         self.fills(Carrier, "move_back")
-        with capturedLogs() as events:
-            await self.assertFailure(engine.start(), ResourceUnavailable)
-        self.assertIn("of a task that did not start, cache c (0.0 MiB) on c cannot be kept", formatEvent(events[-1]))
-        self.assertEqual(names_in(self.tasks_dir), [])
+        asked: list[Deferred[RoomMade]] = []
+
+        def make_room() -> Deferred[RoomMade]:
+            asked.append(Deferred())
+            return asked[-1]
+
+        self.patch(self.context.caches, "make_room", make_room)
+        detaching = result.detach_cache(self.folder)
+        await until(lambda: bool(asked))
+        await result.dispose()
+        await self.assertFailure(detaching, ResourceUnavailable)
+        self.assertEqual((exists(path), names_in(self.tasks_dir)), (False, []))
 
 
 class DeathTests(MountedCase):
@@ -723,6 +779,33 @@ class DeathTests(MountedCase):
         await second
         await disposing
         self.assertEqual(names_in(path), ["file", "more"])
+
+    async def test_discarded_twice_while_it_is_placed(self):
+        """The second time comes when it is cleared away: nothing is left, and nobody told so before."""
+        path = await self.new_cache({"file": "x"})
+        other = await self.platform.new_cache_folder("d")
+        self.addCleanup(other.delete)
+        engine = self.engine("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        await engine.attach_cache(other, "d", "mounts[1]")
+        moving, go_on, move_in = threading.Event(), threading.Event(), Carrier.move_in
+
+        def slowly(*arguments: Any) -> bool:
+            moving.set()
+            go_on.wait(30)
+            return move_in(*arguments)
+
+        self.patch(Carrier, "move_in", slowly)
+        starting = engine.start()
+        await until(moving.is_set)
+        first, second = engine.discard(), engine.discard()
+        self.assertNoResult(first)
+        self.assertNoResult(second)
+        go_on.set()
+        await first
+        await second
+        await self.assertFailure(starting, Discarded)
+        self.assertEqual((names_in(path), exists(other.path or ""), names_in(self.tasks_dir)), (["file"], True, []))
 
     async def test_what_follows_is_not_begun_once_it_is_discarded(self):
         engine = self.engine("true")
