@@ -575,10 +575,12 @@ class ICaches(Interface):
         Never fails, and takes seconds at the most: during an outage caches are used as they are.
         """
 
-    def make_room() -> Deferred[RoomMade]:
+    def make_room(full: str | None = None) -> Deferred[RoomMade]:
         """A disk was full for somebody who wrote to it: throw away what nobody uses now.
 
         Takes a minute at the most, and never fails.
+
+        @param full: a path on that disk; where nothing of the kind is kept on it, all stays. C{None} if nobody knows.
         """
 
     def exclusive(name: str) -> Deferred[IHeldCache]:

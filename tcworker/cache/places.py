@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -106,6 +107,17 @@ def _found(looks: Iterable[_Seen], pressure: Pressure) -> Iterator[Short]:
         # Who requires nothing has chosen to let the disk run full.
         if needed and (text := disk.lack(path, needed)):
             yield Short(disk.device, max(0, needed - disk.free), text)
+
+
+def is_on_disk_of(path: str, folders: Iterable[str]) -> bool:
+    """Whether something may be on the disk of one of some folders; true if nobody knows."""
+    while (its_own := _look(path)) is None:
+        if path in ("", "/"):
+            return True
+        path = os.path.dirname(path)
+    # Some file systems show parts of one disk as disks of their own, which have the same room.
+    others = filter(None, map(_look, folders))
+    return any(its_own.device == other.device or its_own.free == other.free for other in others)
 
 
 def _worst(shorts: Iterable[Short]) -> Sequence[Short]:

@@ -19,11 +19,12 @@ class Upkeep:
     """What a run may have done with the caches of all runs.
 
     @ivar heed_purges: throws away what Taskcluster was asked to have purged.
-    @ivar make_room: throws away what nobody uses, after a disk was full; fires with what came of it.
+    @ivar make_room: throws away what nobody uses, after a disk was full, of which it gets a path, if anybody knows one;
+        fires with what came of it.
     """
 
     heed_purges: Callable[[], Deferred[None]]
-    make_room: Callable[[], Deferred[RoomMade]]
+    make_room: Callable[[str | None], Deferred[RoomMade]]
 
 
 @implementer(ICaches)
@@ -54,9 +55,9 @@ class RunCaches:
         """See L{ICaches.heed_purges}."""
         return self._upkeep.heed_purges()
 
-    def make_room(self) -> Deferred[RoomMade]:
+    def make_room(self, full: str | None = None) -> Deferred[RoomMade]:
         """See L{ICaches.make_room}."""
-        return self._upkeep.make_room()
+        return self._upkeep.make_room(full)
 
     def exclusive(self, name: str) -> Deferred[IHeldCache]:
         """See L{ICaches.exclusive}."""

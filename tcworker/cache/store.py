@@ -25,7 +25,7 @@ from tcworker.waiting import Loose
 PAGE = 1000
 """Caches that are looked at in one go."""
 
-_NO_UPKEEP = Upkeep(lambda: succeed(None), lambda: succeed(RoomMade.NONE))
+_NO_UPKEEP = Upkeep(lambda: succeed(None), lambda _: succeed(RoomMade.NONE))
 """Nothing is asked for, and everything stays."""
 
 _log = Logger()

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tcworker.amqp.address import read_address
 from tcworker.cache.collector_service import CollectorService
-from tcworker.cache.places import Pressure
+from tcworker.cache.places import Pressure, is_on_disk_of
 from tcworker.cache.run_caches import Upkeep
 from tcworker.cache.store import CacheStore
 from tcworker.causes import Cause
@@ -162,8 +162,14 @@ class Facilities:
             downloads=self.downloads,
         )
 
-    def _make_more_room(self) -> Deferred[RoomMade]:
-        return succeed(RoomMade.NONE) if self.collector is None else self.collector.make_room(Pressure.MORE)
+    def _make_more_room(self, full: str | None) -> Deferred[RoomMade]:
+        return Deferred.fromCoroutine(self._make_more_room_on(full))
+
+    async def _make_more_room_on(self, full: str | None) -> RoomMade:
+        kept_in = [self.config.caches_dir, self.config.downloads_dir]
+        if self.collector is None or not (full is None or await self.threads.run(is_on_disk_of, full, kept_in)):
+            return RoomMade.NONE
+        return await self.collector.make_room(Pressure.MORE)
 
 
 def _ignore(error: TaskError) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -20,7 +22,7 @@ WAITS = 5
 """How often somebody waits for room that is being made, a minute each time, before it is tried all the same."""
 
 
-async def with_room(make_room: Callable[[], Deferred[RoomMade]], work: Callable[[], Awaitable[T]]) -> T:
+async def with_room(make_room: Callable[[str | None], Deferred[RoomMade]], work: Callable[[], Awaitable[T]]) -> T:
     """Do some work, and again if a disk was full and there is more room now. Raises what the work raises.
 
     @param make_room: as L{tcworker.interfaces.ICaches.make_room}.
@@ -29,7 +31,7 @@ async def with_room(make_room: Callable[[], Deferred[RoomMade]], work: Callable[
         try:
             return await work()
         except Exception as error:
-            if not _had_no_room(error) or await _room(make_room) is RoomMade.NONE:
+            if not _had_no_room(error) or await _room(partial(make_room, _path_of(error))) is RoomMade.NONE:
                 raise
     return await work()
 
@@ -40,6 +42,13 @@ async def _room(make_room: Callable[[], Deferred[RoomMade]]) -> RoomMade:
         if (made := await make_room()) is not RoomMade.NOT_YET:
             return made
     return await make_room()
+
+
+def _path_of(error: Exception) -> str | None:
+    """A path on the disk that was full."""
+    full = full_disk(error)
+    path = full[0] if full is not None else getattr(error, "evidence", {}).get("path")
+    return path if isinstance(path, str) and os.path.isabs(path) else None
 
 
 def _had_no_room(error: Exception) -> bool:

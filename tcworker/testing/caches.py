@@ -203,11 +203,13 @@ class FakeCaches:
 
     @ivar purges_heeded: how often L{heed_purges} was called.
     @ivar room: what comes of making room when a disk is full.
+    @ivar full: the paths on disks for which that was asked.
     """
 
     def __init__(self, worker: FakeCacheWorker, run: str = "run/0") -> None:
         self.purges_heeded = 0
         self.room = RoomMade.NONE
+        self.full: list[str | None] = []
         self.worker = worker
         self._caches = worker.store.of_home(run, worker.home.as_home(PLATFORM))
 
@@ -216,8 +218,9 @@ class FakeCaches:
         self.purges_heeded += 1
         return succeed(None)
 
-    def make_room(self) -> Deferred[RoomMade]:
+    def make_room(self, full: str | None = None) -> Deferred[RoomMade]:
         """See L{ICaches.make_room}."""
+        self.full.append(full)
         return succeed(self.room)
 
     def exclusive(self, name: str) -> Deferred[IHeldCache]:

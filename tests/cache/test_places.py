@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tcworker.cache.places import Places, Pressure
+from tcworker.cache.places import Places, Pressure, is_on_disk_of
 from tcworker.watch.disks import MEGABYTE, Disk, Need
 from tests.cache.stock import Disks
 
@@ -41,6 +41,17 @@ class Required(PlacesCase):
     def test_one_with_too_many_files_is_short_of_no_bytes(self) -> None:
         self.disks.files["/tasks"] = (3000, 5)
         self.assertEqual(self.short(), {"/tasks": 0})
+
+
+class OnOneDisk(PlacesCase):
+    def test_is_what_lies_there_or_is_to_lie_there(self) -> None:
+        self.disks.free |= {"/tasks": 5, "/state": 6, "/caches": 7}
+        for path, is_there in (("/caches/x", True), ("/tasks/x/y", False), ("/nowhere/x", True)):
+            self.assertEqual(is_on_disk_of(path, ["/caches/c", "/state/d"]), is_there, path)
+
+    def test_is_what_has_the_same_room(self) -> None:
+        self.disks.free |= {"/tasks": 5, "/caches": 5}
+        self.assertTrue(is_on_disk_of("/tasks/x", ["/caches/c"]))
 
 
 class NothingRequired(PlacesCase):

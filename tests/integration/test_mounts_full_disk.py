@@ -89,6 +89,13 @@ class TasksOnADiskOfTheirOwn(SmallDisk):
         )
         await self.completes("test ! -e build/x", CACHE)
 
+    async def test_what_is_kept_elsewhere_does_not_make_way(self) -> None:
+        """It would be in vain."""
+        await self.completes(fill("idle/x", 1), IDLE)
+        outcome = await self.mounting("true", {"file": "f", "content": self.url("/f", os.urandom(60 * MEGABYTE))})
+        self.assertResolved(outcome, "exception/resource-unavailable", "mounts[0]: the file (57.2 MiB) cannot be put")
+        await self.completes("test -e idle/x", IDLE)
+
     def tar_of_zeros(self, megabytes: int) -> bytes:
         script = f"head -c {megabytes}M /dev/zero > x; tar -cz x; rm x"
         folder = os.path.dirname(self.disk)

@@ -35,6 +35,17 @@ class WithRoom(SynchronousTestCase):
         self.problems = [OSError(errno.ENOSPC, "full"), ResourceUnavailable("full", cause=Cause.NO_DISK)]
         self.assertEqual((self.successResultOf(self.doing()), self.tried), ("done", 3))
 
+    def test_who_makes_room_is_told_which_disk_is_full(self) -> None:
+        """Caches of another one would go for nothing."""
+        self.caches.room = RoomMade.SOME
+        self.problems = [
+            OSError(errno.ENOSPC, "full", "/tasks/file"),
+            ResourceUnavailable.no_disk("full", "/caches/c", OSError(errno.ENOSPC, "full")),
+            OSError(errno.ENOSPC, "full"),
+        ]
+        self.assertEqual(self.successResultOf(self.doing()), "done")
+        self.assertEqual(self.caches.full, ["/tasks/file", "/caches/c", None])
+
     def test_not_when_nothing_makes_way(self) -> None:
         self.problems = [OSError(errno.ENOSPC, "full")]
         self.failureResultOf(self.doing(), OSError)
@@ -43,7 +54,7 @@ class WithRoom(SynchronousTestCase):
     def test_not_before_room_is_made(self) -> None:
         """Which may take its time; but something hangs, maybe."""
         self.answers = [*[RoomMade.NOT_YET] * (WAITS - 1), RoomMade.SOME]
-        self.patch(self.caches, "make_room", lambda: succeed(self.answers.pop(0)))
+        self.patch(self.caches, "make_room", lambda full: succeed(self.answers.pop(0)))
         self.problems = [OSError(errno.ENOSPC, "full")]
         self.assertEqual(self.successResultOf(self.doing()), "done")
         self.problems = [OSError(errno.ENOSPC, "full")]

@@ -73,11 +73,11 @@ class Porter:
     def _told(self, path: str) -> None:
         self._taken.pop(path, None)
 
-    def _make_room(self) -> Deferred[RoomMade]:
+    def _make_room(self, full: str | None) -> Deferred[RoomMade]:
         if self._over:
             return succeed(RoomMade.NONE)
         self._room = OneShot()
-        self._caches.make_room().addBoth(self._room.settle)
+        self._caches.make_room(full).addBoth(self._room.settle)
         return self._room.wait()
 
     def _do(self, work: Callable[..., T], *arguments: object) -> Deferred[T]:

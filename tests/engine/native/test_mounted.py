@@ -529,7 +529,7 @@ class FullDiskTests(MountedCase):
         """One whose caches can make room."""
         engine = self.engine(script)
 
-        def make_room() -> Deferred[RoomMade]:
+        def make_room(full: str | None) -> Deferred[RoomMade]:
             self.asked += 1
             self.full = self.full and not makes_room
             return succeed(RoomMade.SOME if makes_room else RoomMade.NONE)
@@ -717,7 +717,7 @@ class FullDiskTests(MountedCase):
         self.fills(Carrier, "move_back")
         asked: list[Deferred[RoomMade]] = []
 
-        def make_room() -> Deferred[RoomMade]:
+        def make_room(full: str | None) -> Deferred[RoomMade]:
             asked.append(Deferred())
             return asked[-1]
 

@@ -271,7 +271,7 @@ class FullDisks(MountsCase):
         """Its own bytes may be what lacks."""
         there: list[int] = []
 
-        def make_room() -> Deferred[RoomMade]:
+        def make_room(full: str | None) -> Deferred[RoomMade]:
             there.append(len(self.worker.home.folders))
             return succeed(RoomMade.SOME)
 
@@ -289,7 +289,7 @@ class FullDisks(MountsCase):
         self.load(CACHE)
         self.assertEqual(len(self.engine.attached), 1)
 
-    def give_room(self) -> Deferred[RoomMade]:
+    def give_room(self, full: str | None) -> Deferred[RoomMade]:
         self.worker.home.problem = None
         return succeed(RoomMade.SOME)
 
