@@ -28,6 +28,9 @@ _log = Logger()
 
 T = TypeVar("T")
 
+_BROKEN = {errno.EIO, errno.EROFS, errno.ESTALE}
+"""Of a disk that failed, for which a file system was made read-only, or that is another one now."""
+
 _GRAVEST_FIRST: tuple[type[TaskError], ...] = (
     InternalError,
     WorkerShutdown,
@@ -100,6 +103,9 @@ def as_task_error(failure: Failure, run: str, what: str) -> TaskError:
         path, problem = full
         evidence = {"path": path, "error": problem}
         return ResourceUnavailable(f"{what}: {path}: {problem}", cause=Cause.NO_DISK, evidence=evidence)
+    if (broken := broken_disk(failure.value)) is not None:
+        path, problem = broken
+        return on_broken_disk(f"{what}: {path}: {problem}", path, problem)
     incident = uuid4().hex[:12]
     _log.failure("incident {incident}: {what}", failure=failure, incident=incident, what=what, run=run)
     why = f"internal error of the worker, incident {incident}; its log says more under this name"
@@ -110,6 +116,19 @@ def may_come(failure: Failure) -> bool:
     """Whether what could not be published can be when disk or storage are as they should be."""
     refused = getattr(failure.value, "cause", None) == Cause.UPLOAD_REFUSED
     return failure.check(OSError, ResourceUnavailable, TimeoutError) is not None and not refused
+
+
+def on_broken_disk(message: str, path: str, problem: str) -> InternalError:
+    """Say that the worker cannot work there: some such runs in a row hold it back, and then end it."""
+    evidence = {"path": path, "error": problem}
+    return InternalError(f"{message}. The worker needs that: look after the disk (dmesg) of {path}", evidence=evidence)
+
+
+def broken_disk(error: BaseException | None) -> tuple[str, str] | None:
+    """What of a disk that is broken, and in whose words; C{None} for any other error."""
+    if isinstance(error, OSError) and error.errno in _BROKEN:
+        return str(error.filename or "the disk"), str(error.strerror)
+    return None
 
 
 def full_disk(error: BaseException | None) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from itertools import pairwise
 
@@ -93,6 +94,17 @@ class Unforeseen(SynchronousTestCase):
         error = self.error(Unreachable("status", "no answer"))
         self.assertEqual((error.reason, error.cause), ("resource-unavailable", Cause.TASKCLUSTER_AWAY))
         self.assertEqual(error.evidence, {"what": "status", "error": "no answer"})
+
+    def test_a_broken_disk_is_the_worker_s_fault_and_known(self) -> None:
+        """Nobody needs a traceback for it."""
+        for number in (errno.EIO, errno.EROFS):
+            failure = Failure(OSError(number, os.strerror(number), "/caches/c"))
+            error = as_task_error(failure, "run", "mounting build")
+            self.assertIsInstance(error, InternalError)
+            self.assertTrue(
+                str(error).startswith(f"mounting build: /caches/c: {os.strerror(number)}. The worker needs")
+            )
+            self.assertEqual(error.evidence, {"path": "/caches/c", "error": os.strerror(number)})
 
     def test_a_full_disk_is_told_by_what_is_on_it(self) -> None:
         full = sqlite3.OperationalError("database or disk is full")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable
 
 from tcworker.cache.disk_use import disk_use
 from tcworker.engine.attached import Attached, Kind
-from tcworker.errors import Cause, InternalError, ResourceUnavailable, TaskError
-from tcworker.task.outcome import full_disk
+from tcworker.errors import Cause, ResourceUnavailable, TaskError
+from tcworker.task.outcome import broken_disk, full_disk, on_broken_disk
 from tcworker.watch.disks import MEGABYTE, Disk
-
-_BROKEN = {errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO}
-"""Of a disk that failed, with which a file system was made read-only, or that is not there any more."""
 
 
 class NoRoom(ResourceUnavailable):
@@ -41,15 +37,9 @@ def as_task_error(what: str, error: OSError, path: str) -> TaskError:
     message = f"{what}: {error.strerror or error}"
     if full_disk(error):
         return ResourceUnavailable.no_disk(message, path, error)
-    if error.errno in _BROKEN:
-        return broken(message, path, error)
+    if (broken := broken_disk(error)) is not None:
+        return on_broken_disk(message, path, broken[1])
     return ResourceUnavailable(message)
-
-
-def broken(message: str, path: str, error: OSError) -> InternalError:
-    """Say that the worker cannot work there: some such runs in a row hold it back, and then end it."""
-    evidence = {"path": path, "error": error.strerror or str(error)}
-    return InternalError(f"{message}. The worker needs that: look after the disk (dmesg) of {path}", evidence=evidence)
 
 
 def described(attached: Attached, path: str) -> str:

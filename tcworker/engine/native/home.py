@@ -12,7 +12,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from tcworker.engine.attached import Attachments
-from tcworker.engine.native.disk_errors import broken
 from tcworker.engine.native.folder import make_beside, make_folder, remove_folder
 from tcworker.engine.native.hold import held_by_another, let_go
 from tcworker.engine.native.kill import kill_processes
@@ -22,7 +21,7 @@ from tcworker.engine.native.task_user import TaskUser
 from tcworker.errors import ResourceUnavailable, TaskError
 from tcworker.interfaces import ITaskContext
 from tcworker.launcher.namespace import folders_on_disk
-from tcworker.task.outcome import full_disk
+from tcworker.task.outcome import full_disk, on_broken_disk
 from tcworker.waiting import OneShot, whatever_happens
 
 _CREDENTIALS = "task-user-credentials.json"
@@ -166,4 +165,4 @@ def _no_folder(means: Means, error: OSError) -> TaskError:
     if full_disk(error):
         return ResourceUnavailable.no_disk(why, means.tasks_dir, error)
     # It is so for any task: who went on claiming would spoil all there are.
-    return broken(why, means.tasks_dir, error)
+    return on_broken_disk(why, means.tasks_dir, str(error.strerror))
