@@ -41,6 +41,7 @@ class Sandbox:
         self._execution: IExecution | None = None
         self._result: IResult | None = None
         self._loading: Deferred[IExecution] | None = None
+        self._stopping: Deferred[None] | None = None
 
     @property
     def reach(self) -> Reach:
@@ -86,7 +87,8 @@ class Sandbox:
             self._machine.aborted()
         else:
             await started
-            await self._features.stopped(self._result).addErrback(self._failed)
+            self._stopping = self._features.stopped(self._result)
+            await self._stopping.addErrback(self._failed)
             self._machine.finished(self._result)
 
     def discard(self) -> None:
@@ -111,6 +113,9 @@ class Sandbox:
             self.discard()
         else:
             self.abort("the worker gives up")
+        if self._stopping is not None:
+            # What features still do with the result may take hours, and nobody has them.
+            self._stopping.cancel()
         await self.dispose()
 
     def settled(self) -> Deferred[None]:

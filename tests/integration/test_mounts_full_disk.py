@@ -7,8 +7,13 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.integration.mounts_case import MountsCase
+from twisted.internet import reactor
+
+from tests.definitions import shell
+from tests.engine.native.harness import slow_copies
+from tests.integration.mounts_case import SCOPES, MountsCase
 from tests.integration.test_full_disk import mounted_disk
+from tests.surroundings import open_folder, until
 
 MEGABYTE = 1_000_000
 
@@ -70,6 +75,18 @@ class CachesOnADiskOfTheirOwn(SmallDisk):
         )
         self.assertEqual(outcome.verdict["cause"], "no-disk")
         await self.completes("test ! -e build/x", CACHE)
+
+    async def test_the_worker_does_not_wait_for_a_copy_when_it_must_go(self) -> None:
+        await self.client.create(shell("touch begun; sleep 1", mounts=[CACHE]), scopes=list(SCOPES))
+        await self.until_begun()
+        copies = slow_copies(open_folder(self))
+        self.patch(os, "defpath", copies)
+        await until(lambda: os.path.exists(f"{copies}/begun"))
+        begun = reactor.seconds()
+        self.site.worker.stop_now(3, "the machine goes away")
+        await self.site.worker.when_stopped()
+        self.assertLess(reactor.seconds() - begun, 6)
+        self.assertEqual(self.kept(), [])
 
 
 class TasksOnADiskOfTheirOwn(SmallDisk):

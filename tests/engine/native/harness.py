@@ -80,6 +80,15 @@ def open_in(pid: int) -> Sequence[str]:
     return sorted(os.readlink(f"{folder}/{name}").partition(":[")[0] for name in os.listdir(folder))
 
 
+def slow_copies(folder: str) -> str:
+    """A folder with a C{cp} that says that it has begun, and does not end; its path."""
+    with open(f"{folder}/cp", "w") as program:
+        program.write(f"#!/bin/sh\n: > {folder}/begun\nPATH=/bin:/usr/bin exec sleep 600\n")
+    os.chmod(f"{folder}/cp", 0o755)
+    os.chmod(folder, 0o777)
+    return folder
+
+
 class NativeCase(TestCase):
     """Tests that run tasks on a platform of their own."""
 

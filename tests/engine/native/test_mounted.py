@@ -20,7 +20,7 @@ from tcworker.engine.native.outside import remove_left_outside
 from tcworker.engine.native.platform import NativePlatform
 from tcworker.errors import Cause, Discarded, InternalError, ResourceUnavailable, TaskFailed
 from tcworker.interfaces import ICacheFolder, IEngine, IExecution, IResult, RoomMade
-from tests.engine.native.harness import NativeCase, exists, free, names_in, touch
+from tests.engine.native.harness import NativeCase, exists, free, names_in, slow_copies, touch
 from tests.surroundings import only_root, open_folder, until
 
 
@@ -37,15 +37,6 @@ def cut_short(path: str) -> None:
     """Let a line be written of which the end is missing."""
     with open(path, "a") as file:
         file.write('["/')
-
-
-def slow_program(folder: str) -> str:
-    """A folder with a C{cp} that says that it has begun, and does not end; its path."""
-    with open(f"{folder}/cp", "w") as program:
-        program.write(f"#!/bin/sh\n: > {folder}/begun\nPATH=/bin:/usr/bin exec sleep 600\n")
-    os.chmod(f"{folder}/cp", 0o755)
-    os.chmod(folder, 0o777)
-    return folder
 
 
 class MountedCase(NativeCase):
@@ -700,7 +691,7 @@ class FullDiskTests(MountedCase):
         await engine.attach_cache(self.folder, "c", "mounts[0]")
         result = await self.run_engine(engine)
         await until(lambda: not exists(path))
-        program = slow_program(open_folder(self))
+        program = slow_copies(open_folder(self))
         self.patch(os, "defpath", program)
         detaching = result.detach_cache(self.folder)
         await until(lambda: exists(f"{program}/begun"))
