@@ -13,7 +13,15 @@ class NetworksTests(SynchronousTestCase):
 
     def test_other_addresses_and_names_are_not(self) -> None:
         denied = Networks(DENIED_BY_DEFAULT)
-        for host in ("127.0.0.1", "10.0.0.1", "2001:db8::1", "example.com", "169.254.169.254.nip.io", "", "1.2.3.4 a"):
+        for host in (
+            "127.0.0.1",
+            "10.0.0.1",
+            "2001:db8::1",
+            "example.com",
+            "169.254.169.254.nip.io",
+            "",
+            "169.254.169.254 a",
+        ):
             self.assertFalse(denied.have(host), host)
 
     def test_every_form_of_an_address_is_the_address(self) -> None:

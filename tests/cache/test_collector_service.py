@@ -245,6 +245,17 @@ class SomebodyHadNoRoom(CollectorCase):
         self.assertIs(self.successResultOf(more), RoomMade.SOME)
         self.assertEqual(self.stock.asked, ["a", "bcdefghij"])
 
+    def test_who_needs_most_has_it_though_others_that_wait_need_less(self) -> None:
+        self.disks.free["/disk"], going = 0, Deferred[None]()
+        self.stock.going = going
+        self.service.make_room()
+        waiting = [self.service.make_room(pressure) for pressure in (Pressure.FULL, Pressure.MORE, Pressure.FULL)]
+        self.disks.free["/disk"] = 500
+        going.callback(None)
+        for each in waiting:
+            self.assertIs(self.successResultOf(each), RoomMade.SOME)
+        self.assertEqual(self.stock.asked, ["a", "bcdefghijk"])
+
     def test_that_comes_before_a_stop_is_answered(self) -> None:
         self.disks.free["/disk"], self.stock.going = 0, Deferred()
         self.service.make_room()

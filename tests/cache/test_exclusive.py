@@ -44,6 +44,14 @@ class Taking(CacheCase):
         self.worker.table.release()
         self.successResultOf(taking)
 
+    def test_it_was_used_when_it_was_taken(self) -> None:
+        """Also if the worker dies before it is given back: a machine that went down may have lost what came after."""
+        self.kept()
+        self.clock.advance(10)
+        self.take()
+        (row,) = self.worker.table.kept.values()
+        self.assertEqual(row.used, NOW + 11)
+
     def test_it_costs_one_write(self) -> None:
         self.kept()
         before = self.worker.table.writes

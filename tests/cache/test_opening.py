@@ -101,6 +101,13 @@ class Keeping(TestCase):
         self.assertFalse((await self.run_of().exclusive("compiler")).fresh)
         self.assertNotEqual(lost.folder.path, whole.folder.path)
 
+    async def test_of_one_name_as_many_are_kept_as_tasks_run_at_one_time(self) -> None:
+        held = [await self.run_of().exclusive("checkouts") for _ in range(4)]
+        for each in held:
+            await each.give_back()
+        await self.opened.store.settled()
+        self.assertEqual({str(path) for path in self.kept("caches")}, {each.folder.path for each in held[2:]})
+
     async def test_what_is_not_on_the_disk_any_more_is_said(self) -> None:
         """That disk may be missing this time only."""
         held = await self.downloaded()

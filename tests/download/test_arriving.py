@@ -71,3 +71,32 @@ class Ended(SynchronousTestCase):
         asking = Arriving.ask(client, "GET", Target("https://example.com/a"), {}, lambda: 60.0)
         error = self.failureResultOf(Deferred.fromCoroutine(asking), Passing)
         self.assertIn("the connection was closed", error.getErrorMessage())
+
+
+class SlowToClose:
+    """A client whose connections take their time to close."""
+
+    def __init__(self) -> None:
+        self.closed: Deferred[None] = Deferred()
+
+    def stream(self, method: str, url: str, reader: Any, **_: object) -> Deferred[bool]:
+        reader.begin(Head(200, {}, None), Server(Arriving(url), 1))
+        return Deferred.fromCoroutine(self._stream())
+
+    async def _stream(self) -> bool:
+        try:
+            await Deferred()
+        finally:
+            await self.closed
+        return True
+
+
+class Closing(SynchronousTestCase):
+    def test_is_over_when_the_connection_is_closed(self) -> None:
+        client: Any = SlowToClose()
+        asking = Arriving.ask(client, "GET", Target("https://example.com/a"), {}, lambda: 60.0)
+        arriving = self.successResultOf(Deferred.fromCoroutine(asking))
+        closing = Deferred.fromCoroutine(arriving.close())
+        self.assertNoResult(closing)
+        client.closed.callback(None)
+        self.successResultOf(closing)

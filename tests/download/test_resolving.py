@@ -29,7 +29,8 @@ from tcworker.interfaces import IContent
 from tcworker.testing.contents import MemorySink
 from tcworker.waiting import Executor, pause
 from tests.download.case import DATA, SHA256, TASK, ContentsCase, Taskcluster
-from tests.integration.bad_server import Asked, Wire, content, redirect, status
+from tests.integration.bad_server import Asked, Wire, content, hang, redirect, status
+from tests.surroundings import until
 
 ARTIFACT = {"taskId": TASK, "artifact": "public/a.tar"}
 
@@ -64,6 +65,12 @@ class InlineTests(ContentsCase):
         self.assertEqual(text.key, encoded.key)
         self.assertNotEqual(text.key, other.key)
         self.assertNotIn("hello", text.key + text.words)
+
+    async def test_a_sink_that_takes_it_not_is_left(self) -> None:
+        self.sink.refuse = OSError(28, "No space left on device")
+        with self.assertRaises(OSError):
+            await self.contents.fetch(await self.resolve(raw="hello"), self.sink, self.said.append)
+        self.assertEqual((self.sink.finished, self.sink.abandoned), (False, True))
 
     async def test_what_is_neither_is_malformed(self) -> None:
         self.assertIn("base64: ", await self.failure(self.resolve(base64="aGVsbG8"), MalformedPayload))
@@ -112,6 +119,15 @@ class AddressTests(ContentsCase):
         url = self.server.serve("/a", no_head)
         self.assertEqual(await self.key(url), await self.key(url))
         self.assertEqual([asked.method for asked in self.server.asked], ["HEAD", "GET"] * 2)
+
+    async def test_nothing_goes_on_of_an_answer_that_was_cut_short(self) -> None:
+        def answer(wire: Wire, asked: Asked) -> None:
+            behaviour = status(405) if asked.method == "HEAD" else hang(DATA[:1000], len(DATA))
+            behaviour(wire, asked)
+
+        await self.resolve(url=self.server.serve("/a", answer))
+        # Long before it would be given up for its silence.
+        await until(lambda: not self.server.open, self.seconds / 4)
 
     async def test_redirects_are_followed_to_the_one_who_knows(self) -> None:
         self.server.serve("/b", content(DATA))
