@@ -121,7 +121,7 @@ def may_come(failure: Failure) -> bool:
 def on_broken_disk(message: str, path: str, problem: str) -> InternalError:
     """Say that the worker cannot work there: some such runs in a row hold it back, and then end it."""
     evidence = {"path": path, "error": problem}
-    return InternalError(f"{message}. The worker needs that: look after the disk (dmesg) of {path}", evidence=evidence)
+    return InternalError(f"{message}. The worker needs that: look after {path} and its disk (dmesg)", evidence=evidence)
 
 
 def broken_disk(error: BaseException | None) -> tuple[str, str] | None:

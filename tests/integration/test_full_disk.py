@@ -62,7 +62,7 @@ class TasksOnABrokenDisk(SmallDisk):
             outcome = await self.run_task(shell("true"))
             self.assertResolved(outcome, "exception/internal-error", line)
             self.assertEqual(outcome.verdict["cause"], "worker-fault")
-        self.assertIn("look after the disk", outcome.log)
+        self.assertIn(f"look after {self.disk}/tasksDir and its disk (dmesg)", outcome.log)
         await until(lambda: "were internal errors" in (self.site.worker.status()["heldBack"] or ""))
         self.remount("rw")
 

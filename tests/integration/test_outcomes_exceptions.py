@@ -36,13 +36,6 @@ class ResourceUnavailable(Impatient):
         # What the address is signed with stands in its query, which nobody may see.
         self.assertResolved(outcome, "exception/resource-unavailable", "/public/out.txt?…: 404")
 
-    async def test_no_folder_can_be_made_for_the_task(self) -> None:
-        tasks = os.path.join(self.site.folder, "tasks")
-        os.rename(tasks, f"{tasks}-elsewhere")
-        open(tasks, "w").close()  # noqa: ASYNC230  # it is empty
-        outcome = await self.run_task(shell("true"))
-        self.assertResolved(outcome, "exception/resource-unavailable", f"no folder for the task can be made in {tasks}")
-
 
 class ForAsLongAsItTakes(Impatient):
     """What does not take an artifact, and does not refuse it either, is waited for until the queue ends the run."""
@@ -104,6 +97,13 @@ class InternalError(TaskCase):
         # What it was is for the operator, who finds it by the incident.
         self.assertNotIn("hunter2", outcome.log)
         await self.assertWorks()
+
+    async def test_no_folder_can_be_made_for_the_task(self) -> None:
+        tasks = os.path.join(self.site.folder, "tasks")
+        os.rename(tasks, f"{tasks}-elsewhere")
+        open(tasks, "w").close()  # noqa: ASYNC230  # it is empty
+        outcome = await self.run_task(shell("true"))
+        self.assertResolved(outcome, "exception/internal-error", f"no folder for the task can be made in {tasks}")
 
 
 class GivenToAnother(TaskCase):

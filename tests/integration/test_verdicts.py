@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from zope.interface import implementer
 from tcworker.causes import Cause
 from tcworker.client import services
 from tcworker.embedded.times import Times
+from tcworker.engine.native import home
 from tcworker.errors import ResourceUnavailable, TaskFailed
 from tcworker.feature.base import TaskFeature
 from tcworker.interfaces import IEngine, IFeature, ITaskContext, ITaskFeature
@@ -187,11 +189,20 @@ class ByTheWorker(VerdictCase):
         return super().setUp()
 
     async def test_no_disk(self) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(home, "make_folder", refuse)
+        outcome = await self.run_task(shell("true"))
+        tasks = self.site.tasks_dir
+        self.assertJudged(outcome, Cause.NO_DISK, "no folder for the task can be made", path=tasks)
+
+    async def test_a_broken_disk(self) -> None:
         tasks = os.path.join(self.site.folder, "tasks")
         os.rename(tasks, f"{tasks}-elsewhere")
         os.close(os.open(tasks, os.O_CREAT))
         outcome = await self.run_task(shell("true"))
-        self.assertJudged(outcome, Cause.NO_DISK, "no folder for the task can be made", path=tasks)
+        self.assertJudged(outcome, Cause.WORKER_FAULT, "no folder for the task can be made", path=tasks)
 
     async def test_upload_refused(self) -> None:
         self.refuse("PUT", "/storage/.*out.txt", 404, times=1)
