@@ -32,7 +32,7 @@ class Porter:
         self._last: OneShot[Any] = OneShot()
         self._last.succeed(None)
         self._taken: dict[str, OneShot[None]] = {}
-        self._room: OneShot[RoomMade] = OneShot()
+        self._rooms: list[OneShot[RoomMade]] = []
         self._over = False
 
     async def place(self) -> Sequence[Mapping[str, Any]]:
@@ -67,7 +67,8 @@ class Porter:
         """Let nothing of it be left in folders of the machine; a cache that is still being copied is lost."""
         self._over = True
         self._placement.stop()
-        self._room.succeed(RoomMade.NONE)
+        for room in self._rooms:
+            room.succeed(RoomMade.NONE)
         return self._do(self._placement.remove_outside)
 
     def _told(self, path: str) -> None:
@@ -76,9 +77,11 @@ class Porter:
     def _make_room(self, full: str | None) -> Deferred[RoomMade]:
         if self._over:
             return succeed(RoomMade.NONE)
-        self._room = OneShot()
-        self._caches.make_room(full).addBoth(self._room.settle)
-        return self._room.wait()
+        # Each cache that is taken back may wait for some.
+        room: OneShot[RoomMade] = OneShot()
+        self._rooms.append(room)
+        self._caches.make_room(full).addBoth(room.settle)
+        return room.wait()
 
     def _do(self, work: Callable[..., T], *arguments: object) -> Deferred[T]:
         done: OneShot[T] = OneShot()

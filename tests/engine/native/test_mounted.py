@@ -701,9 +701,14 @@ class FullDiskTests(MountedCase):
         self.assertEqual((exists(path), names_in(self.tasks_dir)), (False, []))
 
     async def test_nor_for_room(self):
-        path = await self.new_cache({"file": "x"})
+        """Whichever of several caches waits for it."""
         engine = self.engine("true")
-        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        paths: list[str] = []
+        folders: list[ICacheFolder] = []
+        for name in ("a", "b"):
+            paths.append(await self.new_cache({"file": "x"}))
+            folders.append(self.folder)
+            await engine.attach_cache(self.folder, name, "mounts[0]")
         result = await self.run_engine(engine)
         self.fills(Carrier, "move_back")
         asked: list[Deferred[RoomMade]] = []
@@ -713,11 +718,12 @@ class FullDiskTests(MountedCase):
             return asked[-1]
 
         self.patch(self.context.caches, "make_room", make_room)
-        detaching = result.detach_cache(self.folder)
-        await until(lambda: bool(asked))
+        detaching = [result.detach_cache(folder) for folder in folders]
+        await until(lambda: len(asked) == len(folders))
         await result.dispose()
-        await self.assertFailure(detaching, ResourceUnavailable)
-        self.assertEqual((exists(path), names_in(self.tasks_dir)), (False, []))
+        for each in detaching:
+            await self.assertFailure(each, ResourceUnavailable)
+        self.assertEqual(([exists(path) for path in paths], names_in(self.tasks_dir)), ([False, False], []))
 
 
 class DeathTests(MountedCase):
