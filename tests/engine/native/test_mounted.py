@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import capturedLogs, formatEvent
 
 from tcworker.engine.native import home, ownership, placement
 from tcworker.engine.native.carrier import Carrier
@@ -650,7 +651,9 @@ class FullDiskTests(MountedCase):
         await engine.attach_file("/no/such/file", "f", "mounts[1]")
         self.full = False
         number = os.stat(path).st_ino
-        await self.assertFailure(engine.start(), ResourceUnavailable)
+        with capturedLogs() as events:
+            await self.assertFailure(engine.start(), ResourceUnavailable)
+        self.assertEqual([formatEvent(event) for event in events if "is lost" in (formatEvent(event) or "")], [])
         self.assertEqual((os.stat(path).st_ino, names_in(path), names_in(self.tasks_dir)), (number, ["file"], []))
 
     async def test_one_of_a_task_that_starts_is_not_there_twice(self):
