@@ -55,23 +55,26 @@ class Carrier:
         os.mkdir(path, 0o700)
         return path
 
-    def move_in(self, source: str, target: int, name: str, coming: Callable[[Identity], None]) -> bool:
+    def move_in(self, source: str, target: int, name: str, coming: Callable[[Identity], None]) -> tuple[Identity, bool]:
         """Move a folder into an open one, or copy it. Raises C{OSError}: it is where it was then.
 
         @param coming: is told, before, what will be there.
-        @return: whether it was copied: where it was it is still, and not needed any more once the copy is used.
+        @return: the last that it was told; and whether it was copied: where it was it is still, and not needed any
+            more once the copy is used.
         """
-        coming(identity_of(os.lstat(source)))
+        identity = identity_of(os.lstat(source))
+        coming(identity)
         try:
             os.rename(source, name, dst_dir_fd=target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             copy = self.copy(source)
-            coming(identity_of(os.lstat(copy)))
+            identity = identity_of(os.lstat(copy))
+            coming(identity)
             os.rename(copy, name, dst_dir_fd=target)
-            return True
-        return False
+            return identity, True
+        return identity, False
 
     def set_aside(self, source: int, name: str, aside: str, identity: Identity) -> None:
         """Move a folder that has a name in an open one to where only we reach it. Raises C{OSError}.

@@ -205,8 +205,8 @@ class Placement:
         aside = os.path.join(self._carrier.new_folder("out"), "it")
         above, name = Placed(cache, spot).above
         with way(*above, self._owner_at(cache.target), make=True) as folder:
-            copied = self._carrier.move_in(cache.source, folder, name, partial(self._note, spot))
-            identity = identity_of(os.lstat(name, dir_fd=folder))
+            # Not looked up there: something else may have taken its place by then.
+            identity, copied = self._carrier.move_in(cache.source, folder, name, partial(self._note, spot))
         self._placed.append(PlacedCache(cache, spot, owner, identity, aside, copied))
         self._sights.add_cache(spot, mapped)
 

@@ -120,7 +120,7 @@ class OtherDiskTests(CarrierCase):
         os.chmod(self.path("cache"), 0o700)
         self.elsewhere(
             "with way('far', ()) as far:\n"
-            "    assert carrier.move_in(os.path.abspath('cache'), far, 'c', id)\n"
+            "    assert carrier.move_in(os.path.abspath('cache'), far, 'c', id)[1]\n"
             "    assert os.path.exists('cache/file') and os.path.exists('far/c/file')\n"
             "    subprocess.run(['rm', '-r', 'cache'], check=True)\n"
             "    there = os.stat('far/c')\n"

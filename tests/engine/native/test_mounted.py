@@ -780,6 +780,25 @@ class DeathTests(MountedCase):
         await disposing
         self.assertEqual(names_in(path), ["file", "more"])
 
+    async def test_another_folder_put_in_its_place_as_soon_as_it_is_there(self):
+        """By who still has a descriptor of a cache around it: the next task must not get that as its cache."""
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine("true")
+        await engine.attach_cache(self.folder, "c", "mounts[0]")
+        move_in = Carrier.move_in
+
+        def swap(carrier: Carrier, source: str, target: int, name: str, *rest: Any) -> Any:
+            moved = move_in(carrier, source, target, name, *rest)
+            os.rename(name, "away", src_dir_fd=target, dst_dir_fd=target)
+            os.mkdir(name, dir_fd=target)
+            return moved
+
+        self.patch(Carrier, "move_in", swap)
+        result = await self.run_engine(engine)
+        with self.assertRaisesRegex(TaskFailed, "the task removed the folder c, which is its cache"):
+            await result.detach_cache(self.folder)
+        self.assertFalse(exists(path))
+
     async def test_discarded_twice_while_it_is_placed(self):
         """The second time comes when it is cleared away: nothing is left, and nobody told so before."""
         path = await self.new_cache({"file": "x"})
@@ -790,7 +809,7 @@ class DeathTests(MountedCase):
         await engine.attach_cache(other, "d", "mounts[1]")
         moving, go_on, move_in = threading.Event(), threading.Event(), Carrier.move_in
 
-        def slowly(*arguments: Any) -> bool:
+        def slowly(*arguments: Any) -> Any:
             moving.set()
             go_on.wait(30)
             return move_in(*arguments)
