@@ -19,6 +19,7 @@ _CLONE = 0x40049409
 """Lets a file have the blocks of another one, on disks that can share them until one of the two changes."""
 
 _PIECE = 1 << 20
+_COPY = "copy"
 _OF_DISKS = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)}
 """What disks refuse, as programs say it."""
 
@@ -54,6 +55,10 @@ class Carrier:
         path = os.path.join(self.scratch, f"{name}-{self._number}")
         os.mkdir(path, 0o700)
         return path
+
+    def is_of_copy(self, path: str) -> bool:
+        """Whether a path is that of a folder that L{copy} makes."""
+        return path.startswith(os.path.join(self.scratch, f"{_COPY}-"))
 
     def move_in(self, source: str, target: int, name: str, coming: Callable[[Identity], None]) -> tuple[Identity, bool]:
         """Move a folder into an open one, or copy it. Raises C{OSError}: it is where it was then.
@@ -102,7 +107,7 @@ class Carrier:
 
     def copy(self, source: str) -> str:
         """Copy a folder into the scratch, and give the path. Raises C{OSError}."""
-        path = self.new_folder("copy")
+        path = self.new_folder(_COPY)
         self._copy(source, path)
         return path
 

@@ -351,7 +351,8 @@ class Placement:
         folder = spot.top if spot is not None and elsewhere else self._tasks_dir
         what = f"{attached.label}: {described(attached, attached.source)} cannot be put on {attached.target}"
         no_room = NoRoom.on_disk(folder, what, error)
-        no_room.too_large = attached.too_large if in_scratch else None
+        # Other folders in the scratch may lack room, too, where nothing is to be copied.
+        no_room.too_large = attached.too_large if self._carrier.is_of_copy(str(error.filename)) else None
         return no_room
 
     def _find(self, attached: Attached) -> Spot:

@@ -617,6 +617,19 @@ class FullDiskTests(MountedCase):
         self.assertIn("mounts[1]: cache c (0.0 MiB) cannot be put on b: the disk of ", str(caught.exception))
         self.assertEqual((told, names_in(small), names_in(path)), ([path], ["file"], ["file"]))
 
+    async def test_one_that_needs_no_room_is_kept(self):
+        """It is not too large for a disk that it is on already, even if that has no room for another folder."""
+        path = await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        await engine.attach_cache(self.folder, "c", "mounts[0]", self.never)
+
+        def full(carrier: Carrier, name: str) -> str:
+            raise OSError(errno.ENOSPC, "No space left on device", os.path.join(carrier.scratch, f"{name}-1"))
+
+        self.patch(Carrier, "new_folder", full)
+        await self.assertFailure(engine.start(), ResourceUnavailable)
+        self.assertEqual(names_in(path), ["file"])
+
     async def test_one_that_cannot_be_taken_back(self):
         path = await self.new_cache({"file": "x"})
         engine = self.engine_with_caches("true", makes_room=False)
