@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from zope.interface import implementer
 
 from tcworker.errors import TaskFailed
@@ -22,6 +22,11 @@ NOBODY = Owner(2**32 - 3, 2**32 - 3)
 """Numbers that no user and no group has."""
 
 
+def processors() -> int:
+    """How many there are."""
+    return os.cpu_count() or 1
+
+
 @implementer(ISink)
 class Extraction:
     """An archive on its way into a folder, unpacked while it arrives.
@@ -31,6 +36,7 @@ class Extraction:
     then is for the caller to remove.
 
     @param memory: of which it has what its format may need, from L{prepare} until it is finished or abandoned.
+    @param loading: of which it has one while its child loads its program.
     """
 
     def __init__(
@@ -38,12 +44,14 @@ class Extraction:
         reactor: IReactor,
         limits: ExtractionLimits,
         memory: Share,
+        loading: DeferredSemaphore,
         form: str,
         folder: str,
         owner: Owner | None,
     ) -> None:
         self._reactor, self._limits = reactor, limits
         self._memory, self._has_memory = memory, False
+        self._loading = loading
         self._form, self._folder, self._owner = form, folder, owner
         self._feed: Feed | None = None
         self._child: Unpacker | None = None
@@ -84,11 +92,22 @@ class Extraction:
         again = self._child is not None
         await self._end_child()
         await self._prepare()
+        # As many as there are processors: with more, the worker would be late to ask the servers of the others.
+        await self._loading.acquire()
+        try:
+            child = self._start_child(again)
+        except BaseException:
+            self._loading.release()
+            raise
+        child.when_loaded().addCallback(lambda _: self._loading.release())
+
+    def _start_child(self, again: bool) -> Unpacker:
         order = new_order(self._form, self._limits, self._owner, into_folder=True, again=again)
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._feed = Feed(self._reactor)
         try:
             self._child = Unpacker(self._reactor, order, self._feed.reading_end, folder, self._folder)
+            return self._child
         finally:
             os.close(self._feed.reading_end)
             os.close(folder)
@@ -130,17 +149,18 @@ class Extractors:
         self._reactor, self._limits = reactor, limits
         self._megabytes = for_unpacking()
         self._memory = Budget(self._megabytes)
+        self._loading = DeferredSemaphore(processors())
 
     def for_run(self) -> Extractor:
         """Give an extractor for one run."""
-        return Extractor(self._reactor, self._limits, Share(self._memory, self._megabytes))
+        return Extractor(self._reactor, self._limits, Share(self._memory, self._megabytes), self._loading)
 
 
 class Extractor:
     """Makes extractions, within the limits of the worker. Nothing of it runs while there is none."""
 
-    def __init__(self, reactor: IReactor, limits: ExtractionLimits, memory: Share) -> None:
-        self._reactor, self._limits, self._memory = reactor, limits, memory
+    def __init__(self, reactor: IReactor, limits: ExtractionLimits, memory: Share, loading: DeferredSemaphore) -> None:
+        self._reactor, self._limits, self._memory, self._loading = reactor, limits, memory, loading
 
     def into_folder(self, form: str, folder: str, owner: Owner | None) -> Extraction:
         """Give a sink for an archive that is to be unpacked into an empty folder.
@@ -150,7 +170,7 @@ class Extractor:
         Raises L{MalformedPayload} for a format that is not one of L{tcworker.extract.formats.FOLDER_FORMATS}.
         """
         check_folder_format(form)
-        return Extraction(self._reactor, self._limits, self._memory, form, folder, owner)
+        return Extraction(self._reactor, self._limits, self._memory, self._loading, form, folder, owner)
 
     def decompress(self, form: str, source: int, target: int) -> Deferred[Extracted]:
         """Decompress an open file, from where it is, into another; both stay the caller's.

@@ -57,6 +57,9 @@ RIGHTS = "rights"
 
 Answer: TypeAlias = Extracted | Trouble
 
+LOADED = "loaded"
+"""The line that a child prints once it has its program, before it reads."""
+
 LONGEST_TEXT = 2000
 """Characters of a L{Trouble}, shorter than what is read of a line that a child prints."""
 

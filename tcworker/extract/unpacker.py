@@ -16,6 +16,7 @@ from tcworker.extract.child import main
 from tcworker.extract.memory import address_space
 from tcworker.extract.order import (
     DISK,
+    LOADED,
     RIGHTS,
     Answer,
     Extracted,
@@ -27,6 +28,7 @@ from tcworker.extract.order import (
 )
 from tcworker.interfaces import ExitStatus
 from tcworker.process import IReactor, spawn
+from tcworker.waiting import OneShot
 
 T = TypeVar("T")
 
@@ -61,12 +63,18 @@ class Unpacker:
     def __init__(self, reactor: IReactor, order: Order, source: int, target: int, place: str) -> None:
         self._clock, self._order, self._place = reactor, order, place
         self._answer: Answer | None = None
+        self._loaded: OneShot[None] = OneShot()
         # No variable of ours goes along: a stranger's archive may take it over.
         program = [sys.executable, "-I", "-S", os.path.abspath(main.__file__), order.to_text()]
         try:
             self._child = spawn(reactor, program, {}, {0: source, _OUT: target}, self._says)
         except OSError as error:
             raise InternalError(f"the program that unpacks archives cannot be started: {error.strerror}") from error
+        self._child.when_ended().addCallback(lambda ended: self._loaded.succeed(None))
+
+    def when_loaded(self) -> Deferred[None]:
+        """Fire when it has its program, or has ended."""
+        return self._loaded.wait()
 
     async def result(self) -> Extracted:
         """Wait for its end. Fails with a L{TaskError} if it did not come through."""
@@ -89,7 +97,9 @@ class Unpacker:
         await self._child.when_ended()
 
     def _says(self, line: str) -> None:
-        if (answer := read_answer(line)) is not None:
+        if line == LOADED:
+            self._loaded.succeed(None)
+        elif (answer := read_answer(line)) is not None:
             self._answer = answer
         else:
             _log.warn("while unpacking into {place}: {line}", place=self._place, line=line)

@@ -386,6 +386,37 @@ class AtOneTime(Unpacking):
         await self.unpack("tar", tar(Member("b")))
 
 
+class Loading(Unpacking):
+    """As many at one time as there are processors: here one."""
+
+    def setUp(self) -> None:
+        self.patch(extractors, "processors", lambda: 1)
+        super().setUp()
+
+    async def test_the_next_begins_when_one_has_its_program(self) -> None:
+        first, second, third, gone = (self.extraction("tar") for _ in range(4))
+        await first.begin(None)
+        waiting, cancelled, last = second.begin(None), gone.begin(None), third.begin(None)
+        self.assertEqual(len(self.children()), 1)
+        cancelled.cancel()
+        await self.assertFailure(cancelled, CancelledError)
+        await waiting
+        await last
+        self.assertEqual(len(self.children()), 3)
+        for extraction in (first, second, third):
+            await extraction.abandon()
+
+    async def test_the_next_begins_when_one_was_killed(self) -> None:
+        first, second = self.extraction("tar"), self.extraction("tar")
+        await first.begin(None)
+        os.kill(self.children()[0], signal.SIGSTOP)
+        waiting = second.begin(None)
+        self.assertNoResult(waiting)
+        await first.abandon()
+        await waiting
+        await second.abandon()
+
+
 class BackPressure(Unpacking):
     async def test_who_writes_waits_until_there_is_room(self) -> None:
         extraction = self.extraction("tar")

@@ -23,9 +23,10 @@ def main(text: str) -> None:
     sys.path[:] = json.loads(text)[-1]
     from tcworker.extract.child.rights import take_turn
     from tcworker.extract.child.work import work
-    from tcworker.extract.order import Order, write_answer
+    from tcworker.extract.order import LOADED, Order, write_answer
 
     take_turn(before)
+    os.write(2, f"{LOADED}\n".encode())
     answer = work(Order.from_text(text))
     os.write(2, f"{write_answer(answer)}\n".encode())
     # Without waiting for a thread that nobody needs any more.
