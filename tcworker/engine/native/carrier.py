@@ -115,7 +115,9 @@ class Carrier:
         try:
             self._copy_content(source, target)
         except BaseException:
-            remove(target)
+            # Why there is no copy matters more than what is left of it, which goes with its folder.
+            with contextlib.suppress(OSError):
+                remove(target)
             raise
 
     def _copy_content(self, source: str, target: str) -> None:

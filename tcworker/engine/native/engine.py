@@ -205,8 +205,7 @@ class NativeEngine:
     async def _clear(self, home: Home, porter: Porter | None) -> None:
         try:
             if porter is not None:
-                await porter.put_back()
-                await porter.end()
+                await _put_back(porter)
         finally:
             await self._means.threads.run(remove_home, self._means, home)
 
@@ -291,6 +290,13 @@ def _check_commands(commands: Sequence[Sequence[str]]) -> None:
     ]
     if faults:
         raise MalformedPayload(*faults)
+
+
+async def _put_back(porter: Porter) -> None:
+    try:
+        await porter.put_back()
+    finally:
+        await porter.end()
 
 
 def _set_twice(name: str) -> NamingConflict:

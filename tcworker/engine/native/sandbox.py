@@ -53,6 +53,8 @@ class Sandbox:
     async def give_up(self) -> None:
         """Free all of a run that does not begin; its caches are where they were."""
         await self.supervisor.close()
-        if self.porter is not None:
-            await self.porter.put_back()
-        await self._free()
+        try:
+            if self.porter is not None:
+                await self.porter.put_back()
+        finally:
+            await self._free()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tcworker.engine.native import carrier as carriers
 from tcworker.engine.native.carrier import Carrier, copy_file
 from tests.surroundings import only_root, open_folder
 
@@ -63,6 +64,21 @@ class CarrierCase(SynchronousTestCase):
         done = subprocess.run(program, cwd=self.top, capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.strip()
+
+
+class FailingTests(CarrierCase):
+    """What goes wrong twice."""
+
+    def test_why_there_is_no_copy_is_told_though_what_is_left_of_it_stays(self):
+        def full(carrier: Carrier, source: str, target: str) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", target)
+
+        def broken(path: str) -> None:
+            raise OSError(errno.EIO, "Input/output error", path)
+
+        self.patch(Carrier, "_copy_content", full)
+        self.patch(carriers, "remove", broken)
+        self.assertRaisesRegex(OSError, "No space", self.carrier.copy, self.path("cache"))
 
 
 class MoveTests(CarrierCase):

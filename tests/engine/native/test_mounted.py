@@ -617,6 +617,21 @@ class FullDiskTests(MountedCase):
         self.assertIn("mounts[1]: cache c (0.0 MiB) cannot be put on b: the disk of ", str(caught.exception))
         self.assertEqual((told, names_in(small), names_in(path)), ([path], ["file"], ["file"]))
 
+    async def test_nothing_is_left_though_caches_cannot_be_put_back(self):
+        await self.new_cache({"file": "x"})
+        engine = self.engine_with_caches("true", makes_room=False)
+        await engine.attach_cache(self.folder, "c", "mounts[0]", self.never)
+        removed: list[str] = []
+
+        def fails(placement: object) -> None:
+            raise RuntimeError("a fault of ours")
+
+        self.fills(Carrier, "new_folder")
+        self.patch(placement.Placement, "put_back", fails)
+        self.patch(placement.Placement, "remove_outside", lambda placement: removed.append("what is outside"))
+        await self.assertFailure(engine.start(), RuntimeError)
+        self.assertEqual((removed, names_in(self.tasks_dir)), (["what is outside"], []))
+
     async def test_one_that_needs_no_room_is_kept(self):
         """It is not too large for a disk that it is on already, even if that has no room for another folder."""
         path = await self.new_cache({"file": "x"})
