@@ -21,7 +21,7 @@ from tcworker.watch.disks import MEGABYTE
 MOST_LINES = 20
 """Of what went at one time, each of so many has a line in the log."""
 
-PART = 256
+PART = 1024
 """So many go at one time: the row of each is taken out before it is removed, while the reactor waits."""
 
 SIXTEENTH = 16
