@@ -136,8 +136,9 @@ class OnASmallDisk(TestCase):
         self.assertEqual(os.listdir(tasks), [])
         self.assertEqual([user for user in pwd.getpwall() if user.pw_dir.startswith(f"{disk.path}/{name}/")], [])
         # SQLite would look for it outside the namespace.
-        shutil.copytree(state, os.path.join(self.folder, f"{name}.state"), ignore=shutil.ignore_patterns("cache-*"))
-        folders, remembered = folders_in(state), remembered_in(os.path.join(self.folder, f"{name}.state"))
+        seen = os.path.join(self.folder, f"{os.path.basename(disk.path)}-{name}.state")
+        shutil.copytree(state, seen, ignore=shutil.ignore_patterns("cache-*"))
+        folders, remembered = folders_in(state), remembered_in(seen)
         self.assertEqual(set(folders) - set(remembered), set())
         if "the worker's state did not take" not in worker.output:
             self.assertEqual(sorted(folders), sorted(remembered))
